@@ -1,0 +1,84 @@
+// base/bytes.h - unsigned integers in a stated byte order, hexadecimal, and views of bytes as text.
+// Threads: no shared state.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "base/result.h"
+
+namespace imakeep {
+
+using ByteView = std::span<const std::byte>;
+using Bytes = std::vector<std::byte>;
+
+enum class ByteOrder : std::uint8_t { kLittle, kBig };
+
+inline constexpr ByteOrder kHostOrder =
+    std::endian::native == std::endian::little ? ByteOrder::kLittle : ByteOrder::kBig;
+
+template <class T>
+constexpr T swap_bytes(T value) {
+  static_assert(std::is_unsigned_v<T>);
+  T swapped = 0;
+  for (std::size_t i = 0; i < sizeof(T); ++i) {
+    swapped = static_cast<T>(static_cast<T>(swapped << 8) | static_cast<T>(value & 0xff));
+    value = static_cast<T>(value >> 8);
+  }
+  return swapped;
+}
+
+// Reads sizeof(T) bytes at `from`, which need not be aligned.
+template <class T>
+T load(const std::byte* from, ByteOrder order = kHostOrder) {
+  T value;
+  std::memcpy(&value, from, sizeof value);
+  if constexpr (sizeof(T) > 1) {
+    if (order != kHostOrder) value = swap_bytes(value);
+  }
+  return value;
+}
+
+// Writes sizeof(T) bytes at `to`, which need not be aligned.
+template <class T>
+void store(std::byte* to, T value, ByteOrder order = kHostOrder) {
+  if constexpr (sizeof(T) > 1) {
+    if (order != kHostOrder) value = swap_bytes(value);
+  }
+  std::memcpy(to, &value, sizeof value);
+}
+
+template <class T>
+void append_int(Bytes& out, T value, ByteOrder order = kHostOrder) {
+  const std::size_t at = out.size();
+  out.resize(at + sizeof value);
+  store(out.data() + at, value, order);
+}
+
+inline void append_bytes(Bytes& out, ByteView bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); }
+
+inline ByteView as_bytes(std::string_view text) { return std::as_bytes(std::span(text.data(), text.size())); }
+
+inline std::string_view as_text(ByteView bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+inline bool equal(ByteView a, ByteView b) { return as_text(a) == as_text(b); }
+
+bool all_zero(ByteView bytes);
+
+// Lower case, two digits a byte.
+void append_hex(std::string& out, ByteView bytes);
+std::string to_hex(ByteView bytes);
+
+// Either case. kMalformed for an odd number of digits or anything that is no digit; offset counts characters.
+Result<Bytes> from_hex(std::string_view text);
+
+}  // namespace imakeep

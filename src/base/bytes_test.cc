@@ -1,0 +1,36 @@
+#include "base/bytes.h"
+
+#include <gtest/gtest.h>
+
+namespace imakeep {
+namespace {
+
+TEST(Load, HonoursTheByteOrder) {
+  const Bytes bytes = from_hex("01020304").value();
+  EXPECT_EQ(load<std::uint32_t>(bytes.data(), ByteOrder::kLittle), 0x04030201u);
+  EXPECT_EQ(load<std::uint32_t>(bytes.data(), ByteOrder::kBig), 0x01020304u);
+}
+
+TEST(Store, IsTheInverseOfLoadInBothOrders) {
+  for (const ByteOrder order : {ByteOrder::kLittle, ByteOrder::kBig}) {
+    Bytes bytes(8);
+    store<std::uint64_t>(bytes.data(), 0x0102030405060708u, order);
+    EXPECT_EQ(load<std::uint64_t>(bytes.data(), order), 0x0102030405060708u);
+  }
+}
+
+TEST(Hex, TakesEitherCaseAndPrintsLower) { EXPECT_EQ(to_hex(from_hex("aBcDeF09").value()), "abcdef09"); }
+
+TEST(Hex, NamesTheFirstBadCharacter) {
+  EXPECT_EQ(from_hex("00xy").error().offset, 2u);
+  EXPECT_EQ(from_hex("0g").error().offset, 1u);
+  EXPECT_EQ(from_hex("000").error().offset, 3u);
+}
+
+TEST(Describe, ShowsRecordAndOffset) {
+  EXPECT_EQ(describe(Error{.message = "cut short", .offset = 7, .record = 1}), "cut short (record 1, byte offset 7)");
+  EXPECT_EQ(describe(Error{.message = "cut short", .offset = 7}), "cut short (byte offset 7)");
+}
+
+}  // namespace
+}  // namespace imakeep

@@ -1,0 +1,49 @@
+// base/mutex.h - std::mutex with the annotations of clang's thread-safety analysis.
+//
+// Declare a lock beside what it guards: `int count_ IMAKEEP_GUARDED_BY(mutex_);`. Building with clang then refuses an
+// access without the lock. Source: https://clang.llvm.org/docs/ThreadSafetyAnalysis.html
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+
+#if defined(__clang__)
+#define IMAKEEP_THREAD_ATTRIBUTE(x) __attribute__((x))
+#else
+#define IMAKEEP_THREAD_ATTRIBUTE(x)
+#endif
+
+#define IMAKEEP_CAPABILITY(name) IMAKEEP_THREAD_ATTRIBUTE(capability(name))
+#define IMAKEEP_SCOPED_CAPABILITY IMAKEEP_THREAD_ATTRIBUTE(scoped_lockable)
+#define IMAKEEP_GUARDED_BY(x) IMAKEEP_THREAD_ATTRIBUTE(guarded_by(x))
+#define IMAKEEP_REQUIRES(...) IMAKEEP_THREAD_ATTRIBUTE(requires_capability(__VA_ARGS__))
+#define IMAKEEP_EXCLUDES(...) IMAKEEP_THREAD_ATTRIBUTE(locks_excluded(__VA_ARGS__))
+#define IMAKEEP_ACQUIRE(...) IMAKEEP_THREAD_ATTRIBUTE(acquire_capability(__VA_ARGS__))
+#define IMAKEEP_RELEASE(...) IMAKEEP_THREAD_ATTRIBUTE(release_capability(__VA_ARGS__))
+
+namespace imakeep {
+
+class IMAKEEP_CAPABILITY("mutex") Mutex {
+ public:
+  void lock() IMAKEEP_ACQUIRE() { mutex_.lock(); }
+  void unlock() IMAKEEP_RELEASE() { mutex_.unlock(); }
+
+ private:
+  std::mutex mutex_;
+};
+
+class IMAKEEP_SCOPED_CAPABILITY MutexLock {
+ public:
+  explicit MutexLock(Mutex& mutex) IMAKEEP_ACQUIRE(mutex) : mutex_(mutex) { mutex_.lock(); }
+  ~MutexLock() IMAKEEP_RELEASE() { mutex_.unlock(); }
+  MutexLock(const MutexLock&) = delete;
+  MutexLock& operator=(const MutexLock&) = delete;
+
+ private:
+  Mutex& mutex_;
+};
+
+// Waits with an imakeep::Mutex. The caller holds the mutex across wait().
+using ConditionVariable = std::condition_variable_any;
+
+}  // namespace imakeep

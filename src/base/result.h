@@ -1,0 +1,57 @@
+// base/result.h - how every fallible call of imakeep returns: a value or one Error.
+//
+// The code tells the caller what it can do; the message tells a person what happened and what to do about it.
+// Threads: values without shared state.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <tl/expected.hpp>
+#include <utility>
+
+namespace imakeep {
+
+enum class ErrorCode : std::uint8_t {
+  kTruncated,    // a prefix of something valid: retry from the same start with more bytes
+  kMalformed,    // the bytes can never become valid: reject
+  kUnsupported,  // valid perhaps, but this build does not know it: reject, or use another tool
+  kMismatch,     // well-formed, but a digest, PCR or count does not fit: the thing checked is not as it should be
+  kUsage,        // the caller asked for something that makes no sense: fix the call
+  kRefused,      // the state of the list forbids the request; os_errno says what Linux answers
+  kEnvironment,  // permission, busy, missing file or device: fix the machine, then retry
+  kIo,           // a read or write failed half way: reopen or give up
+};
+
+struct Error {
+  ErrorCode code = ErrorCode::kIo;
+  std::string message = {};
+  std::optional<std::uint64_t> offset = std::nullopt;  // bytes from the start of the input
+  std::optional<std::uint64_t> record = std::nullopt;  // records before the faulty one
+  int os_errno = 0;                                    // 0 where no system call failed and Linux's list has no errno
+};
+
+template <class T>
+using Result = tl::expected<T, Error>;
+
+using tl::unexpected;
+
+inline tl::unexpected<Error> fail(ErrorCode code, std::string message) {
+  return tl::unexpected<Error>(Error{.code = code, .message = std::move(message)});
+}
+
+// An error of a system call: `what` names the file and the attempt; strerror text is appended.
+tl::unexpected<Error> fail_errno(int os_errno, const std::string& what);
+
+// "MESSAGE (record R, byte offset O)": the one line that a person sees.
+std::string describe(const Error& error);
+
+}  // namespace imakeep
+
+// Returns the error of `expr` from the enclosing function, if there is one.
+#define IMAKEEP_CHECK(expr)                                                       \
+  do {                                                                            \
+    if (auto imakeep_checked = (expr); !imakeep_checked) {                        \
+      return ::imakeep::unexpected(std::move(imakeep_checked).error());           \
+    }                                                                             \
+  } while (false)
