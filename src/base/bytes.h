@@ -62,15 +62,21 @@ void append_int(Bytes& out, T value, ByteOrder order = kHostOrder) {
   store(out.data() + at, value, order);
 }
 
-inline void append_bytes(Bytes& out, ByteView bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); }
+inline void append_bytes(Bytes& out, ByteView bytes) {
+  out.insert(out.end(), bytes.begin(), bytes.end());
+}
 
-inline ByteView as_bytes(std::string_view text) { return std::as_bytes(std::span(text.data(), text.size())); }
+inline ByteView as_bytes(std::string_view text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
 
 inline std::string_view as_text(ByteView bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-inline bool equal(ByteView a, ByteView b) { return as_text(a) == as_text(b); }
+inline bool equal(ByteView a, ByteView b) {
+  return as_text(a) == as_text(b);
+}
 
 bool all_zero(ByteView bytes);
 

@@ -19,7 +19,9 @@ TEST(Store, IsTheInverseOfLoadInBothOrders) {
   }
 }
 
-TEST(Hex, TakesEitherCaseAndPrintsLower) { EXPECT_EQ(to_hex(from_hex("aBcDeF09").value()), "abcdef09"); }
+TEST(Hex, TakesEitherCaseAndPrintsLower) {
+  EXPECT_EQ(to_hex(from_hex("aBcDeF09").value()), "abcdef09");
+}
 
 TEST(Hex, NamesTheFirstBadCharacter) {
   EXPECT_EQ(from_hex("00xy").error().offset, 2u);

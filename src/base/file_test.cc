@@ -1,11 +1,12 @@
 #include "base/file.h"
 
 #include <fcntl.h>
-#include <gtest/gtest.h>
 #include <sys/stat.h>
 
 #include <cerrno>
 #include <filesystem>
+
+#include <gtest/gtest.h>
 
 namespace imakeep {
 namespace {

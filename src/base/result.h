@@ -7,8 +7,9 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <tl/expected.hpp>
 #include <utility>
+
+#include <tl/expected.hpp>
 
 namespace imakeep {
 
@@ -49,9 +50,9 @@ std::string describe(const Error& error);
 }  // namespace imakeep
 
 // Returns the error of `expr` from the enclosing function, if there is one.
-#define IMAKEEP_CHECK(expr)                                                       \
-  do {                                                                            \
-    if (auto imakeep_checked = (expr); !imakeep_checked) {                        \
-      return ::imakeep::unexpected(std::move(imakeep_checked).error());           \
-    }                                                                             \
+#define IMAKEEP_CHECK(expr)                                             \
+  do {                                                                  \
+    if (auto imakeep_checked = (expr); !imakeep_checked) {              \
+      return ::imakeep::unexpected(std::move(imakeep_checked).error()); \
+    }                                                                   \
   } while (false)

@@ -1,0 +1,35 @@
+// digest/bank.h - a bank: the PCRs of one hash algorithm, and what IMA extends into it.
+//
+// Linux knows sha1, sha256, sha384, sha512 and sm3 as banks. For a TPM algorithm it does not know, IMA names its files
+// "tpm_alg_HEX" and extends the record's sha1 template digest padded with zeros to the bank's size.
+// Source: ima_init_crypto(), ima_calc_field_array_hash() and create_securityfs_measurement_lists() in Linux 7.3.
+// Threads: values.
+#pragma once
+
+#include <compare>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "digest/algorithm.h"
+
+namespace imakeep::digest {
+
+struct Bank {
+  Algorithm algorithm = Algorithm::kSha1;  // what the TPM extends with
+  bool padded_sha1 = false;                // Linux lacks the hash: template digests are sha1 and zeros
+
+  std::size_t digest_bytes() const { return digest::digest_bytes(algorithm); }
+  std::string name() const;  // "sha256", "sm3", "tpm_alg_27"
+
+  friend bool operator==(const Bank&, const Bank&) = default;
+};
+
+// The bank of that name. kUsage lists the names there are.
+Result<Bank> parse_bank(std::string_view name);
+
+// A comma-separated list without repeats. kUsage for an empty list, a repeat or an unknown name.
+Result<std::vector<Bank>> parse_banks(std::string_view names);
+
+}  // namespace imakeep::digest

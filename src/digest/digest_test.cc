@@ -1,0 +1,62 @@
+#include "digest/digest.h"
+
+#include <gtest/gtest.h>
+
+#include "digest/bank.h"
+
+namespace imakeep::digest {
+namespace {
+
+struct KnownAnswer {
+  Algorithm algorithm;
+  const char* abc;  // digest of the three bytes "abc": FIPS 180-4 and FIPS 202 examples, GB/T 32905-2016 A.1
+};
+
+constexpr KnownAnswer kKnownAnswers[] = {
+    {Algorithm::kSha1, "a9993e364706816aba3e25717850c26c9cd0d89d"},
+    {Algorithm::kSha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+    {Algorithm::kSha384,
+     "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baeca134c825a7"},
+    {Algorithm::kSha512,
+     "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e"
+     "2a9ac94fa54ca49f"},
+    {Algorithm::kSm3_256, "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0"},
+    {Algorithm::kSha3_256, "3a985da74fe225b2045c172d6bd390bd855f086e3e9d525b46bfe24511431532"},
+};
+
+TEST(Hash, AgreesWithThePublishedExamples) {
+  for (const auto& [algorithm, abc] : kKnownAnswers) {
+    EXPECT_EQ(to_hex(hash(algorithm, as_bytes("abc")).view()), abc) << info(algorithm).name;
+    EXPECT_EQ(to_hex(hash(algorithm, {as_bytes("a"), as_bytes(""), as_bytes("bc")}).view()), abc);
+  }
+}
+
+TEST(Hasher, GivesWhatTheOneShotGivesAndStartsAfresh) {
+  Hasher hasher(Algorithm::kSha384);
+  for (int round = 0; round < 2; ++round) {
+    hasher.update(as_bytes("ab"));
+    hasher.update(as_bytes("c"));
+    EXPECT_EQ(hasher.finish(), hash(Algorithm::kSha384, as_bytes("abc")));
+  }
+}
+
+TEST(Extend, HashesTheOldValueBeforeTheDigest) {
+  const Digest pcr(20);
+  const Digest ones = Digest::filled(20, std::byte{0xff});
+  Bytes joined(20);
+  append_bytes(joined, ones.view());
+  EXPECT_EQ(extend(Algorithm::kSha1, pcr, ones), hash(Algorithm::kSha1, joined));
+}
+
+TEST(Bank, NamesAreLinuxs) {
+  EXPECT_EQ(parse_bank("sm3_256")->name(), "sm3");
+  EXPECT_EQ(parse_bank("tpm_alg_27")->name(), "tpm_alg_27");
+  EXPECT_TRUE(parse_bank("tpm_alg_27")->padded_sha1);
+  EXPECT_EQ(parse_bank("sha3-256").error().code, ErrorCode::kUsage);
+  EXPECT_EQ(parse_banks("sha1,sha256")->size(), 2u);
+  EXPECT_EQ(parse_banks("sha1,sha1").error().code, ErrorCode::kUsage);
+  EXPECT_EQ(parse_banks("").error().code, ErrorCode::kUsage);
+}
+
+}  // namespace
+}  // namespace imakeep::digest

@@ -1,0 +1,133 @@
+#include "imalog/record.h"
+
+#include <algorithm>
+
+namespace imakeep::imalog {
+namespace {
+
+// Takes bytes off the front of a record and remembers how far it came.
+class Cursor {
+ public:
+  Cursor(ByteView in, ByteOrder order) : in_(in), order_(order) {}
+
+  std::size_t offset() const { return offset_; }
+  bool has(std::size_t count) const { return in_.size() - offset_ >= count; }
+
+  ByteView take(std::size_t count) {
+    const ByteView taken = in_.subspan(offset_, count);
+    offset_ += count;
+    return taken;
+  }
+  std::uint32_t take_u32() { return load<std::uint32_t>(take(4).data(), order_); }
+
+ private:
+  ByteView in_;
+  ByteOrder order_;
+  std::size_t offset_ = 0;
+};
+
+unexpected<Error> bad(ErrorCode code, std::size_t offset, std::string message) {
+  return unexpected<Error>(Error{.code = code, .message = std::move(message), .offset = offset});
+}
+
+unexpected<Error> cut_short(const Cursor& cursor, const char* where) {
+  return bad(ErrorCode::kTruncated, cursor.offset(), std::string("record cut short in its ") + where);
+}
+
+bool printable(std::string_view name) {
+  return std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 0x7f; });
+}
+
+Result<void> skip_ima_body(Cursor& cursor) {
+  if (!cursor.has(kImaFileDigestBytes)) return cut_short(cursor, "file digest");
+  cursor.take(kImaFileDigestBytes);
+  if (!cursor.has(4)) return cut_short(cursor, "path length");
+  const std::size_t at = cursor.offset();
+  const std::uint32_t path_bytes = cursor.take_u32();
+  if (path_bytes > kMaxImaPathBytes) {
+    return bad(ErrorCode::kMalformed, at,
+               "path of " + std::to_string(path_bytes) + " bytes in an ima record (at most " +
+                   std::to_string(kMaxImaPathBytes) + ")");
+  }
+  if (!cursor.has(path_bytes)) return cut_short(cursor, "path");
+  const ByteView path = cursor.take(path_bytes);
+  if (const auto nul = std::find(path.begin(), path.end(), std::byte{0}); nul != path.end()) {
+    return bad(ErrorCode::kMalformed, at + 4 + static_cast<std::size_t>(nul - path.begin()), "NUL in the path");
+  }
+  return {};
+}
+
+Result<void> skip_data(Cursor& cursor) {
+  const std::size_t at = cursor.offset();
+  if (!cursor.has(4)) return cut_short(cursor, "data length");
+  const std::uint32_t data_bytes = cursor.take_u32();
+  if (data_bytes > kMaxDataBytes) {
+    return bad(ErrorCode::kMalformed, at,
+               "data of " + std::to_string(data_bytes) + " bytes (at most " + std::to_string(kMaxDataBytes) +
+                   "); is the bank right?");
+  }
+  if (!cursor.has(data_bytes)) return cut_short(cursor, "data");
+  cursor.take(data_bytes);
+  return {};
+}
+
+}  // namespace
+
+RecordContentView RecordView::content() const {
+  return {.pcr = pcr, .template_name = template_name, .body = body, .violation = all_zero(digest)};
+}
+
+Result<RecordView> decode_record(ByteView in, RecordFormat format) {
+  if (format.digest_bytes != 20 && format.digest_bytes != 32 && format.digest_bytes != 48 &&
+      format.digest_bytes != 64) {
+    return bad(ErrorCode::kUnsupported, 0, "no bank has digests of " + std::to_string(format.digest_bytes) + " bytes");
+  }
+  Cursor cursor(in, format.order);
+  RecordView record;
+
+  if (!cursor.has(4)) return cut_short(cursor, "PCR index");
+  record.pcr = cursor.take_u32();
+  if (record.pcr >= kPcrCount) {
+    return bad(ErrorCode::kMalformed, 0, "PCR index " + std::to_string(record.pcr) + " (at most 23)");
+  }
+  if (!cursor.has(format.digest_bytes)) return cut_short(cursor, "template digest");
+  record.digest = cursor.take(format.digest_bytes);
+
+  if (!cursor.has(4)) return cut_short(cursor, "template name length");
+  const std::size_t name_at = cursor.offset();
+  const std::uint32_t name_bytes = cursor.take_u32();
+  if (name_bytes == 0 || name_bytes > kMaxNameBytes) {
+    return bad(ErrorCode::kMalformed, name_at,
+               "template name of " + std::to_string(name_bytes) + " bytes (1 to 255); is the bank right?");
+  }
+  if (!cursor.has(name_bytes)) return cut_short(cursor, "template name");
+  record.template_name = as_text(cursor.take(name_bytes));
+  if (!printable(record.template_name)) {
+    return bad(ErrorCode::kMalformed, name_at + 4, "template name with unprintable characters; is the bank right?");
+  }
+
+  const bool ima = record.template_name == kImaTemplate;
+  const std::size_t body_at = cursor.offset() + (ima ? 0 : 4);
+  IMAKEEP_CHECK(ima ? skip_ima_body(cursor) : skip_data(cursor));
+  record.body = in.subspan(body_at, cursor.offset() - body_at);
+  record.encoded_bytes = cursor.offset();
+  return record;
+}
+
+void encode_record(Bytes& out, const RecordContentView& content, ByteView digest, ByteOrder order) {
+  append_int(out, content.pcr, order);
+  append_bytes(out, digest);
+  append_int(out, static_cast<std::uint32_t>(content.template_name.size()), order);
+  append_bytes(out, as_bytes(content.template_name));
+  if (content.template_name != kImaTemplate) {
+    append_int(out, static_cast<std::uint32_t>(content.body.size()), order);
+  }
+  append_bytes(out, content.body);
+}
+
+std::size_t encoded_bytes(const RecordContentView& content, std::size_t digest_bytes) {
+  const std::size_t length_bytes = content.template_name == kImaTemplate ? 0 : 4;
+  return 4 + digest_bytes + 4 + content.template_name.size() + length_bytes + content.body.size();
+}
+
+}  // namespace imakeep::imalog
