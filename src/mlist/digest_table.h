@@ -1,0 +1,62 @@
+// mlist/digest_table.h - the template digests measured so far, by PCR, so that the same record is not added twice.
+//
+// 36 bytes an entry and 4 for its bucket. Buckets grow one by one with the entries (linear hashing), so no insert has
+// to move the whole table. Of a digest longer than 32 bytes the first 32 are kept: as hard to collide as SHA-256.
+//
+// Source: ima_lookup_digest_entry() in security/integrity/ima/ima_queue.c, whose key is the same.
+// Threads: one at a time (the list's append lock).
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "base/page_block.h"
+#include "digest/digest.h"
+
+namespace imakeep::mlist {
+
+class DigestTable {
+ public:
+  // The limit of 27-bit entry numbers.
+  static constexpr std::uint32_t kMaxEntries = (1u << 27) - 1;
+
+  bool contains(const digest::Digest& digest, std::uint32_t pcr) const;
+  // False, with nothing changed, when there is no memory or no room. The key is not in the table yet.
+  bool insert(const digest::Digest& digest, std::uint32_t pcr);
+
+  std::uint64_t entries() const { return entries_; }
+  std::uint64_t memory_bytes() const;
+
+ private:
+  static constexpr std::size_t kKeyBytes = 32;
+  static constexpr std::uint32_t kNone = kMaxEntries;
+  struct Entry {
+    std::array<std::byte, kKeyBytes> key;
+    std::uint32_t next : 27;
+    std::uint32_t pcr : 5;
+  };
+
+  // Numbered items in blocks that never move.
+  template <class T>
+  class Blocks {
+   public:
+    static constexpr std::uint32_t kPerBlock = 16384;
+    T& operator[](std::uint32_t i) const { return reinterpret_cast<T*>(blocks_[i / kPerBlock].data())[i % kPerBlock]; }
+    // Makes room for item i, the one behind the last. False when there is no memory.
+    bool reserve(std::uint32_t i);
+    std::uint64_t memory_bytes() const { return blocks_.size() * kPerBlock * sizeof(T); }
+
+   private:
+    std::vector<PageBlock> blocks_;
+  };
+
+  std::uint32_t bucket_of(const std::byte* key) const;
+  void split_next_bucket();
+
+  Blocks<Entry> pool_;
+  Blocks<std::uint32_t> heads_;
+  std::uint32_t entries_ = 0;
+  std::uint32_t buckets_ = 0;
+};
+
+}  // namespace imakeep::mlist

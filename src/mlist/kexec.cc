@@ -1,0 +1,168 @@
+#include "mlist/kexec.h"
+
+#include <cinttypes>
+#include <cstdio>
+
+#include "imalog/list_reader.h"
+#include "imalog/template.h"
+#include "imalog/template_data.h"
+#include "mlist/list_walk.h"
+
+namespace imakeep::mlist {
+namespace {
+
+constexpr std::uint64_t kPageBytes = 4096;
+constexpr std::uint64_t kSpareBytes = kPageBytes / 2;
+constexpr std::size_t kMaxRestoredNameBytes = 79;  // MAX_TEMPLATE_NAME_LEN
+constexpr imalog::RecordFormat kFormat{.digest_bytes = 20, .order = kHostOrder};
+constexpr digest::Bank kSha1{.algorithm = digest::Algorithm::kSha1};
+
+unexpected<Error> bad(ErrorCode code, std::string message, std::size_t offset) {
+  return unexpected<Error>(Error{.code = code, .message = std::move(message), .offset = offset});
+}
+
+void append_header(Bytes& out, std::uint64_t buffer_size, std::uint64_t count) {
+  append_int(out, std::uint16_t{1});
+  append_int(out, std::uint16_t{0});
+  append_int(out, std::uint32_t{0});
+  append_int(out, buffer_size);
+  append_int(out, count);
+}
+
+void append_records(KexecImage& image, const MeasurementList& list, ListKind kind, std::uint64_t segment_bytes) {
+  ListWalk walk(list, list.snapshot(kind));
+  while (const auto content = walk.next()) {
+    const bool fits = image.bytes.size() + imalog::encoded_bytes(*content, kFormat.digest_bytes) <= segment_bytes;
+    if (!fits || image.dropped > 0) {
+      ++image.dropped;
+      continue;
+    }
+    imalog::encode_record(image.bytes, *content, imalog::shown_digest(kSha1, *content).view());
+    ++image.records;
+  }
+}
+
+}  // namespace
+
+Result<void> KexecSaver::add_critical_data(std::string_view event) {
+  if (!measure_critical_data_) return {};
+  const Extent full = list_.counters().full;
+  char text[160];
+  const int length = std::snprintf(text, sizeof text,
+                                   "kexec_segment_size=%" PRIu64 ";ima_binary_runtime_size=%" PRIu64
+                                   ";ima_runtime_measurements_count=%" PRIu64 ";",
+                                   segment_bytes_, full.counted_bytes + kKexecHeaderBytes, full.records);
+  const ByteView buffer = as_bytes({text, static_cast<std::size_t>(length)});
+  const digest::Algorithm hash = list_.options().hash;
+  const digest::Digest buffer_digest = digest::hash(hash, buffer);
+  const auto body = imalog::make_body(
+      "ima-buf", {.path = event, .algorithm = hash, .file_digest = buffer_digest.view(), .buffer = buffer});
+  if (!body) return unexpected(body.error());
+  IMAKEEP_CHECK(list_.append({.pcr = pcr_, .template_name = "ima-buf", .body = *body}));
+  return {};
+}
+
+Result<std::uint64_t> KexecSaver::load() {
+  const ListCounters counters = list_.counters();
+  const std::uint64_t needed = counters.current.counted_bytes + kKexecHeaderBytes + counters.staged.counted_bytes +
+                               kKexecHeaderBytes + kSpareBytes;
+  segment_bytes_ = (needed + kPageBytes - 1) / kPageBytes * kPageBytes;
+  IMAKEEP_CHECK(add_critical_data("kexec_load"));
+  return segment_bytes_;
+}
+
+Result<KexecImage> KexecSaver::save() {
+  if (segment_bytes_ == 0) IMAKEEP_CHECK(load());
+  IMAKEEP_CHECK(add_critical_data("kexec_execute"));
+  list_.suspend();
+
+  KexecImage image;
+  append_header(image.bytes, 0, 0);
+  append_records(image, list_, ListKind::kStaged, segment_bytes_);
+  append_records(image, list_, ListKind::kCurrent, segment_bytes_);
+  Bytes header;
+  append_header(header, image.bytes.size(), image.records);
+  std::copy(header.begin(), header.end(), image.bytes.begin());
+  return image;
+}
+
+namespace {
+
+struct Header {
+  std::uint64_t buffer_size;
+  std::uint64_t count;
+};
+
+Result<Header> decode_header(ByteView image) {
+  if (image.size() < kKexecHeaderBytes)
+    return bad(ErrorCode::kTruncated, "kexec image cut short in its header", image.size());
+  const auto version = load<std::uint16_t>(image.data());
+  if (version != 1) {
+    return bad(ErrorCode::kUnsupported, "kexec image of version " + std::to_string(version) + " (only 1 is known)", 0);
+  }
+  const Header header{.buffer_size = load<std::uint64_t>(image.data() + 8),
+                      .count = load<std::uint64_t>(image.data() + 16)};
+  if (header.buffer_size < kKexecHeaderBytes) {
+    return bad(ErrorCode::kMalformed, "kexec image whose size leaves no room for its own header", 8);
+  }
+  if (header.buffer_size > image.size()) {
+    return bad(ErrorCode::kTruncated,
+               "kexec image of " + std::to_string(image.size()) + " bytes; its header says " +
+                   std::to_string(header.buffer_size),
+               8);
+  }
+  return header;
+}
+
+// Linux restores no list of a template it cannot rebuild.
+bool restorable(std::string_view template_name) {
+  return template_name != imalog::kImaTemplate && template_name.size() <= kMaxRestoredNameBytes &&
+         imalog::Template::find(template_name).has_value();
+}
+
+}  // namespace
+
+Result<KexecRestored> restore_kexec_image(MeasurementList& list, ByteView image) {
+  const auto header = decode_header(image);
+  if (!header) return unexpected(header.error());
+  const ByteView records = image.subspan(kKexecHeaderBytes, header->buffer_size - kKexecHeaderBytes);
+
+  // All is looked at before anything is restored.
+  std::vector<imalog::RecordContentView> contents;
+  KexecRestored restored;
+  imalog::ListReader reader(records, kFormat);
+  while (contents.size() < header->count) {
+    const auto record = reader.next();
+    if (record && !*record) {
+      return bad(ErrorCode::kMalformed,
+                 "kexec image counts " + std::to_string(header->count) + " records and holds " +
+                     std::to_string(contents.size()),
+                 16);
+    }
+    Error error;
+    if (!record) {
+      error = record.error();
+      *error.offset += kKexecHeaderBytes;
+      if (error.code != ErrorCode::kTruncated) return unexpected(std::move(error));
+    } else if (restorable((*record)->template_name)) {
+      contents.push_back((*record)->content());
+      continue;
+    } else {
+      error = Error{.code = ErrorCode::kUnsupported,
+                    .message = "Linux restores no record of template '" + std::string((*record)->template_name) + "'",
+                    .record = contents.size()};
+    }
+    restored.stopped = std::move(error);
+    break;
+  }
+  if (!restored.stopped && reader.offset() != records.size()) {
+    return bad(ErrorCode::kMalformed,
+               "kexec image with " + std::to_string(records.size() - reader.offset()) + " bytes behind its last record",
+               kKexecHeaderBytes + reader.offset());
+  }
+  for (const auto& content : contents) IMAKEEP_CHECK(list.restore(content));
+  restored.records = contents.size();
+  return restored;
+}
+
+}  // namespace imakeep::mlist

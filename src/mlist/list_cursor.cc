@@ -1,0 +1,108 @@
+#include "mlist/list_cursor.h"
+
+#include <algorithm>
+
+#include "imalog/ascii.h"
+
+namespace imakeep::mlist {
+
+ListWalk ListCursor::walk_from_index() const {
+  ListSnapshot begin = list_.snapshot(kind_);
+  const std::uint64_t record = begin.first_record + index_;
+  if (auto chunk = place_chunk_.lock(); chunk && begin.chunk && place_record_ == record) {
+    return {list_, {.chunk = std::move(chunk), .offset = place_offset_, .first_record = record}};
+  }
+  ListWalk walk(list_, std::move(begin));
+  walk.skip(index_);
+  return walk;
+}
+
+Result<void> ListCursor::show(Bytes& out, const imalog::RecordContentView& content) {
+  const digest::Digest digest = imalog::shown_digest(bank_, content);
+  if (form_ == Form::kBinary) {
+    imalog::encode_record(out, content, digest.view());
+    return {};
+  }
+  line_.clear();
+  IMAKEEP_CHECK(imalog::append_ascii(line_, content, digest.view()));
+  append_bytes(out, as_bytes(line_));
+  return {};
+}
+
+// What the file shows of a sealed chunk at whose start `walk` stands. ASCII lines have to be made once to know.
+Result<std::uint64_t> ListCursor::chunk_bytes(const Chunk& chunk, const ListWalk& walk) {
+  const std::uint64_t digests = chunk.extent().records * bank_.digest_bytes();
+  if (form_ == Form::kBinary) return chunk.extent().undigested_bytes + digests;
+  if (chunk.remembered_ascii_bytes() == 0) {
+    std::uint64_t bytes = 0;
+    ListWalk lines(list_, walk.position());
+    for (std::uint64_t i = 0; i < chunk.extent().records; ++i) {
+      line_.clear();
+      IMAKEEP_CHECK(imalog::append_ascii(line_, *lines.next(), {}));
+      bytes += line_.size();
+    }
+    chunk.remember_ascii_bytes(bytes);
+  }
+  return chunk.remembered_ascii_bytes() + 2 * digests;
+}
+
+Result<void> ListCursor::seek(ListWalk& walk, std::uint64_t offset) {
+  index_ = 0;
+  leftover_.clear();
+  std::uint64_t left = offset;
+  while (left > 0) {
+    if (const Chunk* const chunk = walk.whole_chunk(); chunk != nullptr) {
+      const auto bytes = chunk_bytes(*chunk, walk);
+      if (!bytes) return unexpected(bytes.error());
+      if (*bytes <= left) {
+        left -= *bytes;
+        index_ += chunk->extent().records;
+        walk.pass_chunk();
+        continue;
+      }
+    }
+    // Within this chunk, record by record.
+    const auto content = walk.next();
+    if (!content) break;
+    ++index_;
+    Bytes shown;
+    IMAKEEP_CHECK(show(shown, *content));
+    const std::size_t passed = std::min<std::uint64_t>(left, shown.size());
+    left -= passed;
+    leftover_.assign(shown.begin() + static_cast<std::ptrdiff_t>(passed), shown.end());
+  }
+  return {};
+}
+
+Result<void> ListCursor::read(std::uint64_t offset, std::size_t count, Bytes& out) {
+  if (offset == 0) {
+    index_ = 0;
+    leftover_.clear();
+  }
+  ListWalk walk = walk_from_index();
+  if (offset != 0 && offset != read_pos_) {
+    walk = ListWalk(list_, list_.snapshot(kind_));
+    IMAKEEP_CHECK(seek(walk, offset));
+  }
+
+  const std::size_t start = out.size();
+  append_bytes(out, leftover_);
+  leftover_.clear();
+  while (out.size() - start < count) {
+    const auto content = walk.next();
+    if (!content) break;
+    IMAKEEP_CHECK(show(out, *content));
+    ++index_;
+  }
+  if (out.size() - start > count) {
+    leftover_.assign(out.begin() + static_cast<std::ptrdiff_t>(start + count), out.end());
+    out.resize(start + count);
+  }
+  read_pos_ = offset + (out.size() - start);
+  place_chunk_ = walk.position().chunk;
+  place_offset_ = walk.position().offset;
+  place_record_ = walk.position().first_record;
+  return {};
+}
+
+}  // namespace imakeep::mlist

@@ -1,0 +1,234 @@
+#include "mlist/measurement_list.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include <boost/container/static_vector.hpp>
+
+#include "mlist/counting.h"
+
+namespace imakeep::mlist {
+namespace {
+
+unexpected<Error> refuse(int os_errno, std::string message) {
+  return unexpected<Error>(Error{.code = ErrorCode::kRefused, .message = std::move(message), .os_errno = os_errno});
+}
+
+std::vector<digest::Bank> with_sha1(std::vector<digest::Bank> banks) {
+  const digest::Bank sha1{.algorithm = digest::Algorithm::kSha1};
+  if (std::find(banks.begin(), banks.end(), sha1) == banks.end()) banks.push_back(sha1);
+  return banks;
+}
+
+using Digests = boost::container::static_vector<digest::Digest, digest::kAlgorithmCount>;
+
+Digests extended_digests(const std::vector<digest::Bank>& banks, const imalog::RecordContentView& content) {
+  Digests digests;
+  for (const digest::Bank& bank : banks) digests.push_back(imalog::extended_digest(bank, content));
+  return digests;
+}
+
+// What the table knows a record by: its template digest by IMA's own hash.
+digest::Digest table_key(const ListOptions& options, const Digests& digests, const imalog::RecordContentView& content) {
+  for (std::size_t i = 0; i < options.banks.size(); ++i) {
+    if (options.banks[i] == digest::Bank{.algorithm = options.hash}) return digests[i];
+  }
+  return imalog::template_digest({.algorithm = options.hash}, content.template_name, content.body);
+}
+
+}  // namespace
+
+MeasurementList::MeasurementList(ListOptions options)
+    : options_(std::move(options)), shown_banks_(with_sha1(options_.banks)) {
+  const MutexLock append_lock(append_mutex_);
+  const MutexLock heads_lock(heads_mutex_);
+  current_.chunk = Chunk::create(0);
+  tail_ = current_.chunk.get();
+  if (options_.table != TableMode::kNone) table_ = std::make_unique<DigestTable>();
+}
+
+MeasurementList::~MeasurementList() = default;
+
+Result<Appended> MeasurementList::append(const imalog::RecordContentView& content, Repeats repeats) {
+  const Digests digests = extended_digests(options_.banks, content);
+  const bool in_table = options_.table != TableMode::kNone && !content.violation;
+  const digest::Digest key = in_table ? table_key(options_, digests, content) : digest::Digest();
+
+  const MutexLock lock(append_mutex_);
+  if (suspended_) return refuse(ENODEV, "measurement is suspended");
+  const bool known = in_table && table_->contains(key, content.pcr);
+  if (known && repeats == Repeats::kRefuse) return refuse(EEXIST, "already measured");
+  IMAKEEP_CHECK(make_room(content.body.size()));
+  if (in_table && !known && !table_->insert(key, content.pcr)) return refuse(ENOMEM, "no memory for the digest table");
+  IMAKEEP_CHECK(put(content));
+  Appended appended;
+  if (options_.extend) {
+    // The record stays although its extend failed: Linux, too, only audits it.
+    if (auto extended = options_.extend(content.pcr, {digests.data(), digests.size()}); !extended) {
+      appended.extend_failure = std::move(extended).error();
+    }
+  }
+  return appended;
+}
+
+Result<void> MeasurementList::make_room(std::size_t body_bytes) {
+  if (tail_ != nullptr && tail_->has_room(body_bytes)) return {};
+  std::shared_ptr<Chunk> next = Chunk::create(body_bytes);
+  if (tail_ == nullptr || !next) return refuse(ENOMEM, "no memory for the record");
+  Chunk* const old_tail = std::exchange(tail_, next.get());
+  old_tail->seal(std::move(next));
+  return {};
+}
+
+Result<void> MeasurementList::put(const imalog::RecordContentView& content) {
+  const auto id = names_.intern(content.template_name);
+  if (!id) return refuse(ENOMEM, "too many templates");
+  const Extent extent = extent_of(content);
+  tail_->put({.pcr = content.pcr, .violation = content.violation, .template_id = *id, .body = content.body}, extent);
+  appended_counted_bytes_.fetch_add(extent.counted_bytes, std::memory_order_relaxed);
+  appended_undigested_bytes_.fetch_add(extent.undigested_bytes, std::memory_order_relaxed);
+  appended_records_.fetch_add(1, std::memory_order_release);
+  return {};
+}
+
+Extent MeasurementList::appended() const {
+  Extent extent;
+  extent.records = appended_records_.load(std::memory_order_acquire);
+  extent.counted_bytes = appended_counted_bytes_.load(std::memory_order_relaxed);
+  extent.undigested_bytes = appended_undigested_bytes_.load(std::memory_order_relaxed);
+  return extent;
+}
+
+Result<void> MeasurementList::stage() {
+  std::shared_ptr<Chunk> fresh = Chunk::create(0);
+  const MutexLock request_lock(request_mutex_);
+  const MutexLock append_lock(append_mutex_);
+  const MutexLock heads_lock(heads_mutex_);
+  if (staged_.chunk) return refuse(EEXIST, "records are staged already");
+  const Extent end = appended();
+  if (end.records == current_.before.records) return refuse(ENOENT, "the list is empty");
+  if (suspended_) return refuse(EACCES, "measurement is suspended");
+  if (!fresh) return refuse(ENOMEM, "no memory for the new list");
+  tail_ = fresh.get();
+  staged_ = std::exchange(current_, Head{.chunk = std::move(fresh), .offset = 0, .before = end});
+  staged_extent_ = end - staged_.before;
+  return {};
+}
+
+Result<void> MeasurementList::delete_staged() {
+  Head deleted;
+  std::unique_ptr<DigestTable> flushed;
+  const bool flush = options_.table == TableMode::kFlushed;
+  auto empty = flush ? std::make_unique<DigestTable>() : nullptr;
+
+  const MutexLock request_lock(request_mutex_);
+  {
+    const MutexLock heads_lock(heads_mutex_);
+    if (!staged_.chunk) return refuse(ENOENT, "nothing is staged");
+    if (suspended_) return refuse(ESTALE, "measurement is suspended");
+    deleted = std::exchange(staged_, {});
+    staged_extent_ = {};
+  }
+  if (flush) {
+    const MutexLock append_lock(append_mutex_);
+    flushed = std::exchange(table_, std::move(empty));
+  }
+  return {};
+}
+
+Result<void> MeasurementList::delete_first(std::uint64_t records) {
+  if (records == 0 || options_.table == TableMode::kFlushed) {
+    return refuse(EINVAL, records == 0 ? "no records to delete" : "the digest table is to be flushed: stage instead");
+  }
+  Head deleted;
+  const MutexLock request_lock(request_mutex_);
+  Head head;
+  {
+    const MutexLock heads_lock(heads_mutex_);
+    head = current_;
+  }
+  // Only requests move the head, so what is found without a lock stays found.
+  auto cut = head_after(head, records);
+  if (!cut) return unexpected(cut.error());
+  if (suspended_) return refuse(ESTALE, "measurement is suspended");
+  head = {};
+  const MutexLock heads_lock(heads_mutex_);
+  deleted = std::exchange(current_, std::move(*cut));
+  return {};
+}
+
+// Skips whole chunks where they are sealed, so a cut of millions looks at thousands of places only.
+Result<MeasurementList::Head> MeasurementList::head_after(const Head& head, std::uint64_t records) const {
+  if (appended_records_.load(std::memory_order_acquire) - head.before.records < records) {
+    return refuse(ENOENT, "the list has fewer records than that");
+  }
+  Head at = head;
+  std::uint64_t left = records;
+  while (left > 0) {
+    const bool whole = at.offset == 0 && at.chunk->sealed() && at.chunk->extent().records <= left;
+    if (whole) {
+      left -= at.chunk->extent().records;
+      at.before += at.chunk->extent();
+      at.offset = at.chunk->end();
+    }
+    if (at.offset == at.chunk->end()) {
+      at.chunk = at.chunk->next();
+      at.offset = 0;
+      continue;
+    }
+    const StoredRecordView record = at.chunk->record_at(at.offset);
+    at.before += extent_of({.pcr = record.pcr,
+                            .template_name = names_.name(record.template_id),
+                            .body = record.body,
+                            .violation = record.violation});
+    --left;
+  }
+  return at;
+}
+
+void MeasurementList::suspend() {
+  const MutexLock lock(append_mutex_);
+  suspended_ = true;
+}
+
+Result<void> MeasurementList::restore(const imalog::RecordContentView& content) {
+  const MutexLock lock(append_mutex_);
+  IMAKEEP_CHECK(make_room(content.body.size()));
+  return put(content);
+}
+
+ListCounters MeasurementList::counters() const {
+  ListCounters counters;
+  {
+    const MutexLock append_lock(append_mutex_);
+    const MutexLock heads_lock(heads_mutex_);
+    counters.full = appended();
+    counters.current = counters.full - current_.before;
+    counters.staged = staged_extent_;
+    counters.table_entries = table_ ? table_->entries() : 0;
+    counters.table_bytes = table_ ? table_->memory_bytes() : 0;
+  }
+  counters.violations = violations_.load(std::memory_order_relaxed);
+  counters.suspended = suspended_;
+  for (const ListKind kind : {ListKind::kCurrent, ListKind::kStaged}) {
+    const ListSnapshot list = snapshot(kind);
+    for (const Chunk* chunk = list.chunk.get(); chunk != nullptr; chunk = chunk->next().get()) {
+      counters.record_bytes += chunk->memory_bytes();
+    }
+  }
+  return counters;
+}
+
+std::uint64_t MeasurementList::current_records() const {
+  const MutexLock lock(heads_mutex_);
+  return appended_records_.load(std::memory_order_acquire) - current_.before.records;
+}
+
+ListSnapshot MeasurementList::snapshot(ListKind kind) const {
+  const MutexLock lock(heads_mutex_);
+  const Head& head = kind == ListKind::kCurrent ? current_ : staged_;
+  return {.chunk = head.chunk, .offset = head.offset, .first_record = head.before.records};
+}
+
+}  // namespace imakeep::mlist
