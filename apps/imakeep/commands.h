@@ -1,0 +1,15 @@
+// commands.h - the commands of imakeep: each adds itself to the command line.
+//
+// A command's callback stores its exit code through `exit_code` and prints nothing but its result to standard output.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace imakeep::app {
+
+void add_list_serve(CLI::App& list, int& exit_code);
+void add_list_clients(CLI::App& list, int& exit_code);
+void add_verify(CLI::App& root, int& exit_code);
+void add_conformance(CLI::App& root, int& exit_code);
+
+}  // namespace imakeep::app

@@ -1,0 +1,73 @@
+#include "terminal.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <utility>
+
+namespace imakeep::app {
+
+int exit_code(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::kUsage: return kWrongUsage;
+    case ErrorCode::kTruncated:
+    case ErrorCode::kMalformed:
+    case ErrorCode::kUnsupported:
+    case ErrorCode::kMismatch: return kNotAsItShouldBe;
+    case ErrorCode::kRefused:
+    case ErrorCode::kEnvironment:
+    case ErrorCode::kIo: return kEnvironmentForbids;
+  }
+  return kEnvironmentForbids;
+}
+
+int report(const Error& error, const std::string& where) {
+  const std::string prefix = where.empty() ? "imakeep: " : "imakeep: " + where + ": ";
+  std::fprintf(stderr, "%s%s\n", prefix.c_str(), describe(error).c_str());
+  return exit_code(error);
+}
+
+namespace {
+
+std::int64_t now_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+Progress::Progress(std::string what, std::uint64_t total)
+    : what_(std::move(what)), total_(total), shown_(::isatty(STDERR_FILENO) == 1 && total > 0) {}
+
+Progress::~Progress() {
+  if (shown_) std::fprintf(stderr, "\r\033[K");
+}
+
+void Progress::advance(std::uint64_t steps) {
+  done_ += steps;
+  constexpr std::int64_t kIntervalMs = 100;
+  if (!shown_ || now_ms() - drawn_at_ms_ < kIntervalMs) return;
+  drawn_at_ms_ = now_ms();
+  draw();
+}
+
+void Progress::draw() const {
+  constexpr std::uint64_t kWidth = 40;
+  const auto filled = static_cast<std::size_t>(done_ * kWidth / total_);
+  const std::string bar = std::string(filled, '#') + std::string(kWidth - filled, '.');
+  std::fprintf(stderr, "\r%s [%s] %llu/%llu", what_.c_str(), bar.c_str(), static_cast<unsigned long long>(done_),
+               static_cast<unsigned long long>(total_));
+}
+
+std::string human_bytes(std::uint64_t bytes) {
+  static constexpr std::array<const char*, 5> kUnits = {"B", "KB", "MB", "GB", "TB"};
+  auto value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  for (; value >= 1000 && unit + 1 < kUnits.size(); ++unit) value /= 1000;
+  char text[32];
+  std::snprintf(text, sizeof text, unit == 0 ? "%.0f %s" : "%.1f %s", value, kUnits[unit]);
+  return text;
+}
+
+}  // namespace imakeep::app

@@ -1,0 +1,46 @@
+#include "control/client.h"
+
+#include "control/stream_message.h"
+
+namespace imakeep::control {
+
+AppendReport& AppendReport::operator+=(const AppendReport& other) {
+  added += other.added;
+  repeated += other.repeated;
+  extends_failed += other.extends_failed;
+  if (extend_error.empty()) extend_error = other.extend_error;
+  return *this;
+}
+
+Result<Client> Client::connect(const std::string& path) {
+  try {
+    auto stream = std::make_unique<Stream>(boost::asio::local::stream_protocol::endpoint(path));
+    if (stream->good()) return Client(std::move(stream));
+    return fail_errno(stream->error().value(), "no list answers on control socket " + path);
+  } catch (const boost::system::system_error& error) {
+    return fail_errno(error.code().value(), "cannot use control socket " + path);
+  }
+}
+
+Result<Message> Client::ask(const Message& request) {
+  if (!send(*stream_, request)) return fail(ErrorCode::kIo, "the list went away while it was asked");
+  auto answer = receive(*stream_);
+  if (!answer) return unexpected(answer.error());
+  if (!*answer) return fail(ErrorCode::kIo, "the list went away before it answered");
+  if (!(*answer)->head.value("ok", false)) return unexpected(error_from_json((*answer)->head["error"]));
+  return std::move(**answer);
+}
+
+Result<AppendReport> Client::append(Bytes list, const digest::Bank& bank, bool deduplicate) {
+  const auto answer =
+      ask({.head = {{"op", "append"}, {"bank", bank.name()}, {"deduplicate", deduplicate}}, .payload = std::move(list)});
+  if (!answer) return unexpected(answer.error());
+  if (answer->head.contains("stopped")) return unexpected(error_from_json(answer->head["stopped"]));
+  AppendReport report{.added = answer->head.value("added", std::uint64_t{0}),
+                      .repeated = answer->head.value("repeated", std::uint64_t{0}),
+                      .extends_failed = answer->head.value("extends_failed", std::uint64_t{0})};
+  if (answer->head.contains("extend_error")) report.extend_error = describe(error_from_json(answer->head["extend_error"]));
+  return report;
+}
+
+}  // namespace imakeep::control

@@ -1,0 +1,33 @@
+#include "control/list_check.h"
+
+#include "imalog/ascii.h"
+#include "imalog/template_digest.h"
+
+namespace imakeep::control {
+
+Result<std::vector<imalog::RecordContentView>> check_list(ByteView list, const digest::Bank& bank) {
+  std::vector<imalog::RecordContentView> contents;
+  imalog::ListReader reader(list, {.digest_bytes = static_cast<std::uint8_t>(bank.digest_bytes()), .order = kHostOrder});
+  std::string line;
+  for (;;) {
+    const std::size_t offset = reader.offset();
+    const auto record = reader.next();
+    if (!record) return unexpected(record.error());
+    if (!*record) return contents;
+    const imalog::RecordContentView content = (*record)->content();
+    const auto bad = [&](ErrorCode code, std::string message) {
+      return unexpected(
+          Error{.code = code, .message = std::move(message), .offset = offset, .record = reader.records_read() - 1});
+    };
+    if (!equal(imalog::shown_digest(bank, content).view(), (*record)->digest)) {
+      return bad(ErrorCode::kMismatch, "the " + bank.name() + " template digest does not fit the record's data");
+    }
+    line.clear();
+    if (auto shown = imalog::append_ascii(line, content, (*record)->digest); !shown) {
+      return bad(ErrorCode::kMalformed, shown.error().message);
+    }
+    contents.push_back(content);
+  }
+}
+
+}  // namespace imakeep::control

@@ -1,0 +1,132 @@
+#include "control/list_service.h"
+
+#include <cerrno>
+
+#include "control/list_check.h"
+
+namespace imakeep::control {
+namespace {
+
+nlohmann::json extent_json(const mlist::Extent& extent) {
+  return {{"records", extent.records}, {"bytes", extent.counted_bytes}};
+}
+
+const char* table_name(mlist::TableMode mode) {
+  switch (mode) {
+    case mlist::TableMode::kKept: return "kept";
+    case mlist::TableMode::kFlushed: return "flushed";
+    case mlist::TableMode::kNone: return "none";
+  }
+  return "";
+}
+
+}  // namespace
+
+Message ListService::answer(const Message& request) {
+  Result<Message> answered = dispatch(request);
+  if (!answered) return {.head = {{"ok", false}, {"error", error_to_json(answered.error())}}};
+  answered->head["ok"] = true;
+  return std::move(*answered);
+}
+
+Result<Message> ListService::dispatch(const Message& request) {
+  const auto op = request.head.is_object() ? request.head.find("op") : request.head.end();
+  if (op == request.head.end() || !op->is_string()) return fail(ErrorCode::kUsage, "a request needs an \"op\"");
+  if (*op == "hello") return hello();
+  if (*op == "append") return append(request);
+  if (*op == "pcrs") return pcrs();
+  if (*op == "stats") return stats();
+  if (*op == "suspend") {
+    list_.suspend();
+    return Message{.head = nlohmann::json::object()};
+  }
+  if (*op == "kexec-load") return kexec_load();
+  if (*op == "save") return save();
+  return fail(ErrorCode::kUsage, "no operation " + op->dump());
+}
+
+Result<Message> ListService::hello() {
+  nlohmann::json banks = nlohmann::json::array();
+  for (const digest::Bank& bank : list_.options().banks) banks.push_back(bank.name());
+  return Message{.head = {{"banks", banks},
+                          {"hash", std::string(digest::info(list_.options().hash).name)},
+                          {"template", options_.template_name},
+                          {"pcr", options_.pcr},
+                          {"table", table_name(list_.options().table)}}};
+}
+
+// Everything is checked before anything is added, so a damaged list adds nothing.
+Result<Message> ListService::append(const Message& request) {
+  const auto bank = digest::parse_bank(request.head.value("bank", ""));
+  if (!bank) return unexpected(bank.error());
+  const auto contents = check_list(request.payload, *bank);
+  if (!contents) return unexpected(contents.error());
+  const auto repeats = request.head.value("deduplicate", true) ? mlist::Repeats::kRefuse : mlist::Repeats::kAdd;
+
+  std::uint64_t added = 0;
+  std::uint64_t repeated = 0;
+  std::uint64_t extends_failed = 0;
+  std::optional<Error> extend_failure;
+  std::optional<Error> stopped;
+  for (const imalog::RecordContentView& content : *contents) {
+    if (content.violation) list_.count_violation();
+    const auto appended = list_.append(content, repeats);
+    if (appended) {
+      ++added;
+      extends_failed += appended->extend_failure ? 1 : 0;
+      if (!extend_failure) extend_failure = appended->extend_failure;
+    } else if (appended.error().os_errno == EEXIST) {
+      ++repeated;
+    } else {
+      stopped = appended.error();
+      stopped->record = added + repeated;
+      break;
+    }
+  }
+  Message answer{.head = {{"added", added}, {"repeated", repeated}, {"extends_failed", extends_failed}}};
+  if (extend_failure) answer.head["extend_error"] = error_to_json(*extend_failure);
+  if (stopped) answer.head["stopped"] = error_to_json(*stopped);
+  return answer;
+}
+
+Result<Message> ListService::pcrs() {
+  nlohmann::json values = nlohmann::json::array();
+  for (std::size_t bank = 0; bank < pcrs_.banks().banks().size(); ++bank) {
+    for (std::uint32_t pcr = 0; pcr < digest::kPcrCount; ++pcr) {
+      if (!pcrs_.extended(pcr)) continue;
+      const auto read = pcrs_.banks().read(pcr);
+      if (!read) return unexpected(read.error());
+      values.push_back({{"bank", pcrs_.banks().banks()[bank].name()}, {"pcr", pcr}, {"value", to_hex((*read)[bank].view())}});
+    }
+  }
+  return Message{.head = {{"pcrs", values}}};
+}
+
+Result<Message> ListService::stats() {
+  const mlist::ListCounters counters = list_.counters();
+  return Message{.head = {{"current", extent_json(counters.current)},
+                          {"staged", extent_json(counters.staged)},
+                          {"full", extent_json(counters.full)},
+                          {"violations", counters.violations},
+                          {"table", {{"mode", table_name(list_.options().table)},
+                                     {"entries", counters.table_entries},
+                                     {"memory_bytes", counters.table_bytes}}},
+                          {"record_memory_bytes", counters.record_bytes},
+                          {"suspended", counters.suspended}}};
+}
+
+Result<Message> ListService::kexec_load() {
+  const MutexLock lock(saver_mutex_);
+  const auto segment_bytes = saver_.load();
+  if (!segment_bytes) return unexpected(segment_bytes.error());
+  return Message{.head = {{"segment_bytes", *segment_bytes}}};
+}
+
+Result<Message> ListService::save() {
+  const MutexLock lock(saver_mutex_);
+  auto image = saver_.save();
+  if (!image) return unexpected(image.error());
+  return Message{.head = {{"records", image->records}, {"dropped", image->dropped}}, .payload = std::move(image->bytes)};
+}
+
+}  // namespace imakeep::control

@@ -1,0 +1,30 @@
+// control/pcr_recorder.h - extends PCR banks for a list, and remembers which PCRs that were.
+// Threads: safe from any thread.
+#pragma once
+
+#include <atomic>
+
+#include "tpm/pcr_banks.h"
+
+namespace imakeep::control {
+
+class PcrRecorder {
+ public:
+  // Keeps a reference to `banks`. `extended` are PCRs that count as extended already, a bit each.
+  explicit PcrRecorder(tpm::PcrBanks& banks, std::uint32_t extended = 0) : banks_(banks), extended_(extended) {}
+
+  // As tpm::PcrBanks::extend(); what mlist::PcrExtend calls.
+  Result<void> extend(std::uint32_t pcr, std::span<const digest::Digest> digests) {
+    extended_.fetch_or(1u << pcr);
+    return banks_.extend(pcr, digests);
+  }
+
+  bool extended(std::uint32_t pcr) const { return (extended_.load() >> pcr & 1) != 0; }
+  tpm::PcrBanks& banks() { return banks_; }
+
+ private:
+  tpm::PcrBanks& banks_;
+  std::atomic<std::uint32_t> extended_;
+};
+
+}  // namespace imakeep::control
