@@ -4,14 +4,14 @@ add_library(imakeep_options INTERFACE)
 target_include_directories(imakeep_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
 target_compile_options(imakeep_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Wold-style-cast
-  -Woverloaded-virtual -Wnull-dereference -Wimplicit-fallthrough -Werror
+  -Woverloaded-virtual -Wimplicit-fallthrough -Werror
   # Designated initializers that leave members at their defaults are how options are given here.
   -Wno-missing-field-initializers
   $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
 # GCC's flow-based warnings give false alarms in inlined library code once sanitizers add their own branches.
 if(IMAKEEP_SANITIZE)
   target_compile_options(imakeep_options INTERFACE
-    -fsanitize=${IMAKEEP_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -Wno-null-dereference
+    -fsanitize=${IMAKEEP_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer
     $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_link_options(imakeep_options INTERFACE -fsanitize=${IMAKEEP_SANITIZE})
 endif()

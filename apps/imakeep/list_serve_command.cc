@@ -1,9 +1,9 @@
-#include <systemd/sd-daemon.h>
-
 #include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <memory>
+
+#include <systemd/sd-daemon.h>
 
 #include "base/file.h"
 #include "commands.h"
@@ -57,7 +57,8 @@ Result<mlist::ListOptions> list_options(const ServeOptions& options) {
   list.banks = *banks;
   for (const digest::Bank& bank : list.banks) {
     if (!digest::available(bank.algorithm)) {
-      return fail(ErrorCode::kEnvironment, "this machine's OpenSSL has no " + bank.name() + "; leave it out of --banks");
+      return fail(ErrorCode::kEnvironment,
+                  "this machine's OpenSSL has no " + bank.name() + "; leave it out of --banks");
     }
   }
   const auto hash = digest::algorithm_from_name(options.hash);
@@ -139,10 +140,9 @@ Result<void> serve(const ServeOptions& options) {
   fusefs::ListFiles files(list);
   auto mount = fusefs::Mount::mount(files, options.mount);
   if (!mount) return unexpected(mount.error());
-  control::ListService service(list, *recorder,
-                               {.template_name = options.template_name,
-                                .pcr = options.pcr,
-                                .measure_critical_data = !options.no_critical_data});
+  control::ListService service(
+      list, *recorder,
+      {.template_name = options.template_name, .pcr = options.pcr, .measure_critical_data = !options.no_critical_data});
   served = mount->get();
   stop_on({SIGTERM, SIGINT, SIGHUP});
   const auto server = control::SocketServer::listen(

@@ -11,14 +11,17 @@ namespace imakeep::app {
 
 int exit_code(const Error& error) {
   switch (error.code) {
-    case ErrorCode::kUsage: return kWrongUsage;
+    case ErrorCode::kUsage:
+      return kWrongUsage;
     case ErrorCode::kTruncated:
     case ErrorCode::kMalformed:
     case ErrorCode::kUnsupported:
-    case ErrorCode::kMismatch: return kNotAsItShouldBe;
+    case ErrorCode::kMismatch:
+      return kNotAsItShouldBe;
     case ErrorCode::kRefused:
     case ErrorCode::kEnvironment:
-    case ErrorCode::kIo: return kEnvironmentForbids;
+    case ErrorCode::kIo:
+      return kEnvironmentForbids;
   }
   return kEnvironmentForbids;
 }
@@ -32,7 +35,8 @@ int report(const Error& error, const std::string& where) {
 namespace {
 
 std::int64_t now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 }  // namespace

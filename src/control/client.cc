@@ -32,14 +32,15 @@ Result<Message> Client::ask(const Message& request) {
 }
 
 Result<AppendReport> Client::append(Bytes list, const digest::Bank& bank, bool deduplicate) {
-  const auto answer =
-      ask({.head = {{"op", "append"}, {"bank", bank.name()}, {"deduplicate", deduplicate}}, .payload = std::move(list)});
+  const auto answer = ask(
+      {.head = {{"op", "append"}, {"bank", bank.name()}, {"deduplicate", deduplicate}}, .payload = std::move(list)});
   if (!answer) return unexpected(answer.error());
   if (answer->head.contains("stopped")) return unexpected(error_from_json(answer->head["stopped"]));
   AppendReport report{.added = answer->head.value("added", std::uint64_t{0}),
                       .repeated = answer->head.value("repeated", std::uint64_t{0}),
                       .extends_failed = answer->head.value("extends_failed", std::uint64_t{0})};
-  if (answer->head.contains("extend_error")) report.extend_error = describe(error_from_json(answer->head["extend_error"]));
+  if (answer->head.contains("extend_error"))
+    report.extend_error = describe(error_from_json(answer->head["extend_error"]));
   return report;
 }
 

@@ -2,9 +2,10 @@
 // Threads: an object belongs to one thread at a time.
 #pragma once
 
-#include <boost/asio/local/stream_protocol.hpp>
 #include <memory>
 #include <string>
+
+#include <boost/asio/local/stream_protocol.hpp>
 
 #include "control/message.h"
 #include "digest/bank.h"

@@ -7,7 +7,8 @@ namespace imakeep::control {
 
 Result<std::vector<imalog::RecordContentView>> check_list(ByteView list, const digest::Bank& bank) {
   std::vector<imalog::RecordContentView> contents;
-  imalog::ListReader reader(list, {.digest_bytes = static_cast<std::uint8_t>(bank.digest_bytes()), .order = kHostOrder});
+  imalog::ListReader reader(list,
+                            {.digest_bytes = static_cast<std::uint8_t>(bank.digest_bytes()), .order = kHostOrder});
   std::string line;
   for (;;) {
     const std::size_t offset = reader.offset();

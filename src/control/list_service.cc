@@ -13,9 +13,12 @@ nlohmann::json extent_json(const mlist::Extent& extent) {
 
 const char* table_name(mlist::TableMode mode) {
   switch (mode) {
-    case mlist::TableMode::kKept: return "kept";
-    case mlist::TableMode::kFlushed: return "flushed";
-    case mlist::TableMode::kNone: return "none";
+    case mlist::TableMode::kKept:
+      return "kept";
+    case mlist::TableMode::kFlushed:
+      return "flushed";
+    case mlist::TableMode::kNone:
+      return "none";
   }
   return "";
 }
@@ -73,7 +76,7 @@ Result<Message> ListService::append(const Message& request) {
     const auto appended = list_.append(content, repeats);
     if (appended) {
       ++added;
-      extends_failed += appended->extend_failure ? 1 : 0;
+      extends_failed += appended->extend_failure ? 1u : 0u;
       if (!extend_failure) extend_failure = appended->extend_failure;
     } else if (appended.error().os_errno == EEXIST) {
       ++repeated;
@@ -96,7 +99,8 @@ Result<Message> ListService::pcrs() {
       if (!pcrs_.extended(pcr)) continue;
       const auto read = pcrs_.banks().read(pcr);
       if (!read) return unexpected(read.error());
-      values.push_back({{"bank", pcrs_.banks().banks()[bank].name()}, {"pcr", pcr}, {"value", to_hex((*read)[bank].view())}});
+      values.push_back(
+          {{"bank", pcrs_.banks().banks()[bank].name()}, {"pcr", pcr}, {"value", to_hex((*read)[bank].view())}});
     }
   }
   return Message{.head = {{"pcrs", values}}};
@@ -108,9 +112,10 @@ Result<Message> ListService::stats() {
                           {"staged", extent_json(counters.staged)},
                           {"full", extent_json(counters.full)},
                           {"violations", counters.violations},
-                          {"table", {{"mode", table_name(list_.options().table)},
-                                     {"entries", counters.table_entries},
-                                     {"memory_bytes", counters.table_bytes}}},
+                          {"table",
+                           {{"mode", table_name(list_.options().table)},
+                            {"entries", counters.table_entries},
+                            {"memory_bytes", counters.table_bytes}}},
                           {"record_memory_bytes", counters.record_bytes},
                           {"suspended", counters.suspended}}};
 }
@@ -126,7 +131,8 @@ Result<Message> ListService::save() {
   const MutexLock lock(saver_mutex_);
   auto image = saver_.save();
   if (!image) return unexpected(image.error());
-  return Message{.head = {{"records", image->records}, {"dropped", image->dropped}}, .payload = std::move(image->bytes)};
+  return Message{.head = {{"records", image->records}, {"dropped", image->dropped}},
+                 .payload = std::move(image->bytes)};
 }
 
 }  // namespace imakeep::control

@@ -19,7 +19,10 @@ class ListService {
  public:
   // Keeps references to both.
   ListService(mlist::MeasurementList& list, PcrRecorder& pcrs, ServiceOptions options)
-      : list_(list), pcrs_(pcrs), options_(std::move(options)), saver_(list, options_.pcr, options_.measure_critical_data) {}
+      : list_(list),
+        pcrs_(pcrs),
+        options_(std::move(options)),
+        saver_(list, options_.pcr, options_.measure_critical_data) {}
 
   // Never fails: an error is an answer.
   Message answer(const Message& request);

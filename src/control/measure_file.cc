@@ -73,7 +73,8 @@ Result<void> measure_file(Bytes& list, const std::string& path, const MeasureOpt
   if (!fd) return unexpected(fd.error());
   struct stat status {};
   if (::fstat(fd->get(), &status) != 0) return fail_errno(errno, "cannot look at " + path);
-  if (!S_ISREG(status.st_mode)) return fail(ErrorCode::kEnvironment, path + " is no regular file; only those are measured");
+  if (!S_ISREG(status.st_mode))
+    return fail(ErrorCode::kEnvironment, path + " is no regular file; only those are measured");
   std::error_code failed;
   const std::filesystem::path canonical = std::filesystem::canonical(path, failed);
   if (failed) return fail_errno(failed.value(), "cannot resolve " + path);

@@ -1,9 +1,8 @@
 // control/measure_file.h - measures a file as IMA would, and makes the record of it.
 //
-// The path is the file's canonical one, as IMA's d_path() shows it. Signatures come from security.ima and security.evm where
-// the file system has them. Appended module signatures are not looked for: those fields stay empty, as under a policy
-// without appraise_type=modsig.
-// Threads: no shared state.
+// The path is the file's canonical one, as IMA's d_path() shows it. Signatures come from security.ima and security.evm
+// where the file system has them. Appended module signatures are not looked for: those fields stay empty, as under a
+// policy without appraise_type=modsig. Threads: no shared state.
 #pragma once
 
 #include <string>

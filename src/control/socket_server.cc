@@ -5,11 +5,12 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
 #include <cerrno>
 #include <list>
 #include <thread>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 
 #include "base/mutex.h"
 #include "control/stream_message.h"
@@ -31,7 +32,8 @@ Result<void> claim(const std::string& path) {
   boost::system::error_code error;
   probe.connect(Protocol::endpoint(path), error);
   if (!error) {
-    return fail(ErrorCode::kEnvironment, "control socket " + path + " is in use; stop the list that serves it, or choose another name");
+    return fail(ErrorCode::kEnvironment,
+                "control socket " + path + " is in use; stop the list that serves it, or choose another name");
   }
   if (error != boost::asio::error::connection_refused) {
     return fail_errno(error.value(), "cannot use control socket " + path);
@@ -126,8 +128,9 @@ void Server::serve(Connection& connection) {
   for (;;) {
     const auto request = receive(connection.stream);
     if (request && !*request) break;
-    const bool sent = send(connection.stream, request ? answer_(**request)
-                                                      : Message{.head = {{"ok", false}, {"error", error_to_json(request.error())}}});
+    const bool sent =
+        send(connection.stream, request ? answer_(**request)
+                                        : Message{.head = {{"ok", false}, {"error", error_to_json(request.error())}}});
     // After a message that could not be read there is no telling where the next one begins.
     if (!request || !sent) break;
   }

@@ -32,7 +32,8 @@ bool send(std::ostream& out, const Message& message) {
   if (!message.payload.empty()) head["payload_bytes"] = message.payload.size();
   // Names of files may be no UTF-8; they must not stop an answer.
   out << head.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
-  out.write(reinterpret_cast<const char*>(message.payload.data()), static_cast<std::streamsize>(message.payload.size()));
+  out.write(reinterpret_cast<const char*>(message.payload.data()),
+            static_cast<std::streamsize>(message.payload.size()));
   out.flush();
   return out.good();
 }

@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "digest/pcr_state.h"
 
 namespace imakeep::imalog {
 
@@ -21,8 +22,7 @@ struct RecordFormat {
   ByteOrder order = ByteOrder::kLittle;
 };
 
-// The TPM's PCRs are numbered 0..kPcrCount-1.
-inline constexpr std::uint32_t kPcrCount = 24;
+using digest::kPcrCount;
 
 // Our limits, not the kernel's. A larger length is refused before anything uses it.
 inline constexpr std::uint32_t kMaxNameBytes = 255;

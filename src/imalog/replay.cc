@@ -31,7 +31,7 @@ void Replay::look(std::uint32_t pcr) {
 }
 
 void Replay::add(const RecordContentView& content) {
-  state_.extend(content);
+  extend(state_, content);
   ++records_;
   look(content.pcr);
 }

@@ -1,0 +1,314 @@
+#include <fcntl.h>
+
+#include <cstdio>
+#include <iostream>
+#include <iterator>
+#include <memory>
+
+#include "base/file.h"
+#include "commands.h"
+#include "control/client.h"
+#include "control/list_check.h"
+#include "control/measure_file.h"
+#include "imalog/template_digest.h"
+#include "terminal.h"
+
+namespace imakeep::app {
+namespace {
+
+// Records go over in pieces of this size, so that neither side holds more at once.
+constexpr std::size_t kPieceBytes = 1u << 20;
+
+void print_json(const nlohmann::json& json) {
+  std::printf("%s\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+}
+
+// ---- list add
+
+struct AddOptions {
+  std::string control;
+  std::string template_name;
+  bool from_stdin = false;
+  bool nul_separated = false;
+  bool violation = false;
+  bool json = false;
+  std::vector<std::string> paths;
+};
+
+std::vector<std::string> paths_from_stdin(char separator) {
+  std::vector<std::string> paths;
+  for (std::string path; std::getline(std::cin, path, separator);) {
+    if (!path.empty()) paths.push_back(path);
+  }
+  return paths;
+}
+
+Result<control::MeasureOptions> ask_how_to_measure(control::Client& client, const std::string& template_name) {
+  const auto hello = client.ask({.head = {{"op", "hello"}}});
+  if (!hello) return unexpected(hello.error());
+  control::MeasureOptions options;
+  options.template_name = template_name.empty() ? hello->head.value("template", "ima-ng") : template_name;
+  options.hash = digest::algorithm_from_name(hello->head.value("hash", "")).value_or(digest::Algorithm::kSha256);
+  options.pcr = hello->head.value("pcr", options.pcr);
+  return options;
+}
+
+struct AddReport {
+  control::AppendReport appended;
+  std::uint64_t failed = 0;
+};
+
+Result<void> send_piece(control::Client& client, Bytes& piece, AddReport& total) {
+  if (piece.empty()) return {};
+  const auto report = client.append(std::exchange(piece, {}), control::kMadeBank, true);
+  if (!report) return unexpected(report.error());
+  total.appended += *report;
+  return {};
+}
+
+Result<AddReport> add_all(control::Client& client, const std::vector<std::string>& paths,
+                          const control::MeasureOptions& measure, bool violation) {
+  AddReport total;
+  Bytes piece;
+  Progress progress("measuring", paths.size());
+  for (const std::string& path : paths) {
+    const auto made =
+        violation ? control::record_violation(piece, path, measure) : control::measure_file(piece, path, measure);
+    if (!made) {
+      if (made.error().code == ErrorCode::kUsage) return unexpected(made.error());
+      report(made.error());
+      ++total.failed;
+    }
+    if (piece.size() >= kPieceBytes) IMAKEEP_CHECK(send_piece(client, piece, total));
+    progress.advance();
+  }
+  IMAKEEP_CHECK(send_piece(client, piece, total));
+  return total;
+}
+
+int print_added(const AddReport& total, bool json) {
+  const control::AppendReport& appended = total.appended;
+  if (json) {
+    print_json({{"added", appended.added},
+                {"already_measured", appended.repeated},
+                {"failed", total.failed},
+                {"extends_failed", appended.extends_failed}});
+  } else {
+    std::printf("%llu added, %llu already measured, %llu failed\n", static_cast<unsigned long long>(appended.added),
+                static_cast<unsigned long long>(appended.repeated), static_cast<unsigned long long>(total.failed));
+  }
+  if (appended.extends_failed > 0) {
+    std::fprintf(stderr,
+                 "imakeep: %llu records are in the list but not in the PCR; replay cannot succeed any more: %s\n",
+                 static_cast<unsigned long long>(appended.extends_failed), appended.extend_error.c_str());
+  }
+  return total.failed > 0 || appended.extends_failed > 0 ? kNotAsItShouldBe : kDone;
+}
+
+int run_add(AddOptions& options) {
+  if (options.from_stdin) {
+    const auto more = paths_from_stdin(options.nul_separated ? '\0' : '\n');
+    options.paths.insert(options.paths.end(), more.begin(), more.end());
+  } else if (options.paths.empty()) {
+    return report({.code = ErrorCode::kUsage, .message = "nothing to add; name files, or use --stdin"});
+  }
+  auto client = control::Client::connect(options.control);
+  if (!client) return report(client.error());
+  const auto measure = ask_how_to_measure(*client, options.template_name);
+  if (!measure) return report(measure.error());
+  const auto added = add_all(*client, options.paths, *measure, options.violation);
+  if (!added) return report(added.error());
+  return print_added(*added, options.json);
+}
+
+// ---- list load
+
+struct LoadOptions {
+  std::string control;
+  std::string bank;
+  std::string file;
+  bool deduplicate = false;
+  bool json = false;
+};
+
+// Cuts the list into pieces of whole records. The list was checked.
+std::vector<ByteView> pieces_of(ByteView list, const digest::Bank& bank) {
+  std::vector<ByteView> pieces;
+  imalog::ListReader reader(list,
+                            {.digest_bytes = static_cast<std::uint8_t>(bank.digest_bytes()), .order = kHostOrder});
+  std::size_t start = 0;
+  for (auto record = reader.next(); record && *record; record = reader.next()) {
+    if (reader.offset() - start < kPieceBytes) continue;
+    pieces.push_back(list.subspan(start, reader.offset() - start));
+    start = reader.offset();
+  }
+  if (start < list.size()) pieces.push_back(list.subspan(start));
+  return pieces;
+}
+
+Result<control::AppendReport> load(const LoadOptions& options) {
+  const auto list = read_file(options.file);
+  if (!list) return unexpected(list.error());
+  const auto bank = options.bank.empty() ? imalog::detect_bank(*list, kHostOrder) : digest::parse_bank(options.bank);
+  if (!bank) return unexpected(bank.error());
+  // Before anything is sent: a damaged list adds nothing.
+  const auto contents = control::check_list(*list, *bank);
+  if (!contents) return unexpected(contents.error());
+
+  auto client = control::Client::connect(options.control);
+  if (!client) return unexpected(client.error());
+  control::AppendReport total;
+  Progress progress("loading", list->size());
+  for (const ByteView piece : pieces_of(*list, *bank)) {
+    const auto report = client->append(Bytes(piece.begin(), piece.end()), *bank, options.deduplicate);
+    if (!report) {
+      Error error = report.error();
+      if (error.record) error.record = *error.record + total.added + total.repeated;
+      return unexpected(std::move(error));
+    }
+    total += *report;
+    progress.advance(piece.size());
+  }
+  return total;
+}
+
+int run_load(const LoadOptions& options) {
+  const auto loaded = load(options);
+  if (!loaded) return report(loaded.error(), options.file);
+  return print_added({.appended = *loaded}, options.json);
+}
+
+// ---- list pcrs, stats, suspend, save
+
+struct AskOptions {
+  std::string control;
+  bool json = false;
+};
+
+Result<control::Message> ask(const std::string& control, const char* operation) {
+  auto client = control::Client::connect(control);
+  if (!client) return unexpected(client.error());
+  return client->ask({.head = {{"op", operation}}});
+}
+
+int run_pcrs(const AskOptions& options) {
+  const auto answer = ask(options.control, "pcrs");
+  if (!answer) return report(answer.error());
+  if (options.json) {
+    print_json(answer->head["pcrs"]);
+    return kDone;
+  }
+  for (const auto& pcr : answer->head["pcrs"]) {
+    std::printf("%s %u %s\n", pcr.value("bank", "").c_str(), pcr.value("pcr", 0u), pcr.value("value", "").c_str());
+  }
+  return kDone;
+}
+
+int run_stats(const AskOptions& options) {
+  auto answer = ask(options.control, "stats");
+  if (!answer) return report(answer.error());
+  nlohmann::json& stats = answer->head;
+  stats.erase("ok");
+  if (options.json) {
+    print_json(stats);
+    return kDone;
+  }
+  for (const char* list : {"current", "staged", "full"}) {
+    std::printf("%-8s %10llu records %14llu bytes\n", list, stats[list].value("records", 0ull),
+                stats[list].value("bytes", 0ull));
+  }
+  const nlohmann::json& table = stats["table"];
+  std::printf("violations %llu\nmemory     records %s, digest table (%s, %llu entries) %s\nsuspended  %s\n",
+              stats.value("violations", 0ull), human_bytes(stats.value("record_memory_bytes", 0ull)).c_str(),
+              table.value("mode", "").c_str(), table.value("entries", 0ull),
+              human_bytes(table.value("memory_bytes", 0ull)).c_str(), stats.value("suspended", false) ? "yes" : "no");
+  return kDone;
+}
+
+int run_suspend(const AskOptions& options) {
+  const auto answer = ask(options.control, "suspend");
+  return answer ? kDone : report(answer.error());
+}
+
+struct SaveOptions {
+  std::string control;
+  std::string file;
+  bool load = false;
+  bool json = false;
+};
+
+int run_save(const SaveOptions& options) {
+  if (options.load) {
+    const auto answer = ask(options.control, "kexec-load");
+    if (!answer) return report(answer.error());
+    std::printf("segment of %llu bytes\n", answer->head.value("segment_bytes", 0ull));
+    return kDone;
+  }
+  if (options.file.empty()) return report({.code = ErrorCode::kUsage, .message = "name the file to save the image in"});
+  // The list is suspended once it has been asked, so a name that cannot be written must show before.
+  if (const auto writable = open_file(options.file, O_WRONLY | O_CREAT, 0600); !writable)
+    return report(writable.error());
+  const auto answer = ask(options.control, "save");
+  if (!answer) return report(answer.error());
+  if (const auto saved = replace_file(options.file, answer->payload, 0600); !saved) return report(saved.error());
+  const auto records = answer->head.value("records", 0ull);
+  const auto dropped = answer->head.value("dropped", 0ull);
+  if (options.json) {
+    print_json({{"records", records}, {"dropped", dropped}, {"bytes", answer->payload.size()}});
+  } else {
+    std::printf("%llu records saved, %zu bytes; %llu dropped\n", records, answer->payload.size(), dropped);
+  }
+  return dropped > 0 ? kNotAsItShouldBe : kDone;
+}
+
+void control_option(CLI::App* command, std::string& control) {
+  command->add_option("--control", control, "control socket of `list serve`")->required()->type_name("SOCK");
+}
+
+void add_ask(CLI::App& list, const char* name, const char* description, int (*run)(const AskOptions&), int& exit_code) {
+  auto options = std::make_shared<AskOptions>();
+  CLI::App* const command = list.add_subcommand(name, description);
+  control_option(command, options->control);
+  command->add_flag("--json", options->json, "print JSON");
+  command->callback([options, run, &exit_code] { exit_code = run(*options); });
+}
+
+}  // namespace
+
+void add_list_clients(CLI::App& list, int& exit_code) {
+  auto add = std::make_shared<AddOptions>();
+  CLI::App* const add_command = list.add_subcommand("add", "measure files and add their records");
+  control_option(add_command, add->control);
+  add_command->add_option("--template", add->template_name, "template of the records (default: the list's)");
+  auto* const from_stdin =
+      add_command->add_flag("--stdin", add->from_stdin, "read paths from standard input, one a line");
+  add_command->add_flag("-0", add->nul_separated, "paths on standard input end in NUL")->needs(from_stdin);
+  add_command->add_flag("--violation", add->violation, "add violations of these paths instead");
+  add_command->add_flag("--json", add->json, "print JSON");
+  add_command->add_option("PATH", add->paths, "files to measure");
+  add_command->callback([add, &exit_code] { exit_code = run_add(*add); });
+
+  auto load_options = std::make_shared<LoadOptions>();
+  CLI::App* const load_command = list.add_subcommand("load", "add the records of a binary list as they are");
+  control_option(load_command, load_options->control);
+  load_command->add_option("--bank", load_options->bank, "bank of the file's digests (default: found out)")
+      ->type_name("ALG");
+  load_command->add_flag("--deduplicate", load_options->deduplicate, "leave out what was measured already");
+  load_command->add_flag("--json", load_options->json, "print JSON");
+  load_command->add_option("FILE", load_options->file, "binary measurement list")->required();
+  load_command->callback([load_options, &exit_code] { exit_code = run_load(*load_options); });
+
+  add_ask(list, "pcrs", "print the PCRs that were extended", run_pcrs, exit_code);
+  add_ask(list, "stats", "print counters and memory", run_stats, exit_code);
+  add_ask(list, "suspend", "refuse measurements from here on, as a reboot does", run_suspend, exit_code);
+
+  auto save = std::make_shared<SaveOptions>();
+  CLI::App* const save_command = list.add_subcommand("save", "suspend, and save the image that kexec hands over");
+  control_option(save_command, save->control);
+  save_command->add_flag("--load", save->load, "only fix the image's size, as kexec_file_load does");
+  save_command->add_flag("--json", save->json, "print JSON");
+  save_command->add_option("FILE", save->file, "where the image goes");
+  save_command->callback([save, &exit_code] { exit_code = run_save(*save); });
+}
+
+}  // namespace imakeep::app

@@ -1,0 +1,313 @@
+#include "imalog/record.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include "imalog/test_support.h"
+
+namespace imakeep::imalog {
+namespace {
+
+using test::Content;
+
+constexpr RecordFormat kSha1{.digest_bytes = 20};
+constexpr std::size_t kNameLengthAt = 4 + 20;
+constexpr std::size_t kNameAt = kNameLengthAt + 4;
+
+Bytes encoded(const Content& content, ByteView digest, ByteOrder order = ByteOrder::kLittle) {
+  Bytes out;
+  encode_record(out, content.view(), digest, order);
+  return out;
+}
+
+Bytes sha1_record(const Content& content) {
+  return encoded(content, digest::Digest::filled(20, std::byte{0xab}).view());
+}
+
+void put_u32(Bytes& record, std::size_t at, std::uint32_t value) {
+  store(record.data() + at, value, ByteOrder::kLittle);
+}
+
+Error error_of(ByteView in, RecordFormat format = kSha1) {
+  const auto record = decode_record(in, format);
+  return record ? Error{.code = ErrorCode::kIo, .message = "decoded"} : record.error();
+}
+
+void expect_malformed(ByteView in, std::uint64_t offset, const char* message) {
+  const Error error = error_of(in);
+  EXPECT_EQ(error.code, ErrorCode::kMalformed) << error.message;
+  EXPECT_EQ(error.offset, offset);
+  EXPECT_NE(error.message.find(message), std::string::npos) << error.message;
+}
+
+// ---- layout ---------------------------------------------------------------------------------------------------------
+
+TEST(EncodeRecord, LaysOutTheFieldsInTheOrderOfTheKernel) {
+  const Content content{.pcr = 10, .template_name = "ima-ng", .body = test::bytes_of("data")};
+  EXPECT_EQ(to_hex(encoded(content, digest::Digest::filled(20, std::byte{0xab}).view())),
+            "0a000000"
+            "abababababababababababababababababababab"
+            "06000000"
+            "696d612d6e67"
+            "04000000"
+            "64617461");
+}
+
+TEST(EncodeRecord, GivesTheImaTemplateNoDataLength) {
+  const Content content{.template_name = "ima", .body = test::ima_body(Bytes(20, std::byte{0xcd}), "/a")};
+  EXPECT_EQ(to_hex(encoded(content, digest::Digest::filled(20, std::byte{0xab}).view())),
+            "0a000000"
+            "abababababababababababababababababababab"
+            "03000000"
+            "696d61"
+            "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd"
+            "02000000"
+            "2f61");
+}
+
+TEST(EncodeRecord, WritesEveryLengthInTheGivenByteOrder) {
+  const Content content{.pcr = 10, .template_name = "x", .body = test::bytes_of("d")};
+  EXPECT_EQ(to_hex(encoded(content, digest::Digest(20).view(), ByteOrder::kBig)),
+            "0000000a"
+            "0000000000000000000000000000000000000000"
+            "00000001"
+            "78"
+            "00000001"
+            "64");
+}
+
+TEST(DecodeRecord, BorrowsEveryPartFromTheInput) {
+  const Content content{.pcr = 11, .template_name = "ima-sig", .body = test::bytes_of("data")};
+  const Bytes in = sha1_record(content);
+  const RecordView record = decode_record(in, kSha1).value();
+  EXPECT_EQ(record.pcr, 11u);
+  EXPECT_EQ(record.digest.data(), in.data() + 4);
+  EXPECT_EQ(record.digest.size(), 20u);
+  EXPECT_EQ(as_bytes(record.template_name).data(), in.data() + kNameAt);
+  EXPECT_EQ(record.template_name, "ima-sig");
+  EXPECT_EQ(record.body.data(), in.data() + kNameAt + 7 + 4);
+  EXPECT_EQ(as_text(record.body), "data");
+  EXPECT_EQ(record.encoded_bytes, in.size());
+}
+
+TEST(DecodeRecord, TakesTheWholeImaBodyWithItsPathLength) {
+  const Bytes body = test::ima_body(Bytes(20, std::byte{0xcd}), "/bin/sh");
+  const Bytes in = sha1_record({.template_name = "ima", .body = body});
+  const RecordView record = decode_record(in, kSha1).value();
+  EXPECT_TRUE(equal(record.body, body));
+  EXPECT_EQ(record.encoded_bytes, in.size());
+}
+
+TEST(DecodeRecord, IgnoresWhatFollowsTheRecord) {
+  Bytes in = sha1_record(test::ima_ng("/a"));
+  const std::size_t bytes = in.size();
+  in.resize(bytes + 100, std::byte{0xff});
+  EXPECT_EQ(decode_record(in, kSha1)->encoded_bytes, bytes);
+}
+
+TEST(DecodeRecord, TakesEmptyDataAndAnEmptyPath) {
+  EXPECT_TRUE(decode_record(sha1_record({.template_name = "x"}), kSha1)->body.empty());
+  const Bytes ima = sha1_record({.template_name = "ima", .body = test::ima_body(Bytes(20), "")});
+  EXPECT_EQ(decode_record(ima, kSha1)->body.size(), 24u);
+}
+
+TEST(DecodeRecord, TakesEveryLengthAtItsLimit) {
+  const Bytes name = sha1_record({.template_name = std::string(kMaxNameBytes, 'x')});
+  EXPECT_TRUE(decode_record(name, kSha1));
+  const std::string path(kMaxImaPathBytes, 'p');
+  EXPECT_TRUE(decode_record(sha1_record({.template_name = "ima", .body = test::ima_body(Bytes(20), path)}), kSha1));
+  EXPECT_TRUE(decode_record(sha1_record({.body = Bytes(kMaxDataBytes)}), kSha1));
+  EXPECT_TRUE(decode_record(sha1_record({.pcr = kPcrCount - 1}), kSha1));
+}
+
+TEST(DecodeRecord, KeepsAnUnknownTemplateByteForByte) {
+  const Content content{.template_name = "acme-v9", .body = test::bytes_of(std::string_view("\0\xff\n no fields", 13))};
+  const Bytes in = sha1_record(content);
+  const RecordView record = decode_record(in, kSha1).value();
+  EXPECT_EQ(sha1_record({.template_name = std::string(record.template_name),
+                         .body = Bytes(record.body.begin(), record.body.end())}),
+            in);
+}
+
+TEST(RecordView, AllZeroDigestAloneMarksAViolation) {
+  for (const std::size_t size : {20u, 32u, 48u, 64u}) {
+    const RecordFormat format{.digest_bytes = static_cast<std::uint8_t>(size)};
+    digest::Digest shown(size);
+    EXPECT_TRUE(decode_record(encoded(test::ima_ng("/a"), shown.view()), format)->content().violation);
+    shown.data()[size - 1] = std::byte{1};
+    EXPECT_FALSE(decode_record(encoded(test::ima_ng("/a"), shown.view()), format)->content().violation);
+  }
+}
+
+// ---- damage ---------------------------------------------------------------------------------------------------------
+
+TEST(DecodeRecord, DigestSizeOfNoBankIsUnsupported) {
+  const Bytes in = sha1_record(test::ima_ng("/a"));
+  for (const int size : {0, 16, 19, 21, 28, 63, 65, 255}) {
+    const Error error = error_of(in, {.digest_bytes = static_cast<std::uint8_t>(size)});
+    EXPECT_EQ(error.code, ErrorCode::kUnsupported) << size;
+    EXPECT_EQ(error.offset, 0u);
+  }
+}
+
+TEST(DecodeRecord, EmptyInputIsTruncated) {
+  EXPECT_EQ(error_of({}).code, ErrorCode::kTruncated);
+  EXPECT_EQ(error_of({}).offset, 0u);
+}
+
+TEST(DecodeRecord, PcrThatNoTpmHasIsMalformed) {
+  Bytes in = sha1_record(test::ima_ng("/a"));
+  put_u32(in, 0, kPcrCount);
+  expect_malformed(in, 0, "PCR index 24");
+}
+
+TEST(DecodeRecord, EmptyTemplateNameIsMalformed) {
+  Bytes in = sha1_record(test::ima_ng("/a"));
+  put_u32(in, kNameLengthAt, 0);
+  expect_malformed(in, kNameLengthAt, "template name of 0 bytes");
+}
+
+TEST(DecodeRecord, TemplateNameAboveTheLimitIsMalformedBeforeItsBytesAreThere) {
+  Bytes in = sha1_record(test::ima_ng("/a"));
+  put_u32(in, kNameLengthAt, kMaxNameBytes + 1);
+  expect_malformed(in, kNameLengthAt, "template name of 256 bytes");
+}
+
+TEST(DecodeRecord, UnprintableTemplateNameIsMalformed) {
+  for (const char c : {'\0', ' ', '\n', '\x7f', '\xc3'}) {
+    expect_malformed(sha1_record({.template_name = std::string("ima") + c}), kNameAt, "unprintable");
+  }
+}
+
+TEST(DecodeRecord, DataAboveTheLimitIsMalformedBeforeItsBytesAreThere) {
+  Bytes in = sha1_record(test::ima_ng("/a"));
+  put_u32(in, kNameAt + 6, kMaxDataBytes + 1);
+  expect_malformed(in, kNameAt + 6, "data of 16777217 bytes");
+  put_u32(in, kNameAt + 6, 0xffffffff);
+  expect_malformed(in, kNameAt + 6, "data of 4294967295 bytes");
+}
+
+TEST(DecodeRecord, ImaPathAboveTheLimitIsMalformedBeforeItsBytesAreThere) {
+  Bytes in = sha1_record({.template_name = "ima", .body = test::ima_body(Bytes(20), "/a")});
+  put_u32(in, kNameAt + 3 + 20, kMaxImaPathBytes + 1);
+  expect_malformed(in, kNameAt + 3 + 20, "path of 256 bytes");
+}
+
+TEST(DecodeRecord, NulInAnImaPathIsMalformedAtTheNul) {
+  const Bytes in = sha1_record({.template_name = "ima", .body = test::ima_body(Bytes(20), {"/a\0b", 4})});
+  expect_malformed(in, kNameAt + 3 + 20 + 4 + 2, "NUL in the path");
+}
+
+struct Cut {
+  std::size_t part_at;  // where the part starts that a cut below `end` leaves incomplete
+  std::size_t end;
+  const char* part;
+};
+
+void expect_every_cut_named(ByteView in, const std::vector<Cut>& parts) {
+  std::size_t bytes = 0;
+  for (const Cut& part : parts) {
+    for (; bytes < part.end; ++bytes) {
+      const Error error = error_of(in.first(bytes));
+      EXPECT_EQ(error.code, ErrorCode::kTruncated) << "cut to " << bytes;
+      EXPECT_EQ(error.offset, part.part_at) << "cut to " << bytes;
+      EXPECT_EQ(error.message, std::string("record cut short in its ") + part.part) << "cut to " << bytes;
+    }
+  }
+  EXPECT_EQ(bytes, in.size());
+}
+
+TEST(DecodeRecord, EveryProperPrefixIsTruncatedAndNamesThePart) {
+  expect_every_cut_named(sha1_record({.template_name = "ima-ng", .body = test::bytes_of("data!")}),
+                         {{0, 4, "PCR index"},
+                          {4, 24, "template digest"},
+                          {24, 28, "template name length"},
+                          {28, 34, "template name"},
+                          {34, 38, "data length"},
+                          {38, 43, "data"}});
+}
+
+TEST(DecodeRecord, EveryProperPrefixOfAnImaRecordIsTruncatedAndNamesThePart) {
+  expect_every_cut_named(sha1_record({.template_name = "ima", .body = test::ima_body(Bytes(20), "/bin")}),
+                         {{0, 4, "PCR index"},
+                          {4, 24, "template digest"},
+                          {24, 28, "template name length"},
+                          {28, 31, "template name"},
+                          {31, 51, "file digest"},
+                          {51, 55, "path length"},
+                          {55, 59, "path"}});
+}
+
+TEST(DecodeRecord, TheOtherByteOrderIsMalformed) {
+  const Bytes in = sha1_record(test::ima_ng("/a"));
+  const Error error = error_of(in, {.digest_bytes = 20, .order = ByteOrder::kBig});
+  EXPECT_EQ(error.code, ErrorCode::kMalformed);
+  EXPECT_EQ(error.offset, 0u);
+}
+
+// ---- properties -----------------------------------------------------------------------------------------------------
+
+RC_GTEST_PROP(DecodeRecord, UndoesEncodeRecord, ()) {
+  const ByteOrder order = *test::any_order();
+  const digest::Bank bank = *test::any_bank();
+  const Content content = *test::any_content(order);
+  const digest::Digest shown = shown_digest(bank, content.view());
+  Bytes in = encoded(content, shown.view(), order);
+  RC_ASSERT(in.size() == encoded_bytes(content.view(), bank.digest_bytes()));
+  append_bytes(in, *test::any_bytes());
+
+  const auto record = decode_record(in, test::format_of(bank, order));
+  RC_ASSERT(record.has_value());
+  RC_ASSERT(record->encoded_bytes == encoded_bytes(content.view(), bank.digest_bytes()));
+  RC_ASSERT(record->pcr == content.pcr);
+  RC_ASSERT(record->template_name == content.template_name);
+  RC_ASSERT(equal(record->body, content.body));
+  RC_ASSERT(equal(record->digest, shown.view()));
+  RC_ASSERT(record->content().violation == content.violation);
+}
+
+RC_GTEST_PROP(DecodeRecord, EveryProperPrefixOfAnyRecordIsTruncated, ()) {
+  const ByteOrder order = *test::any_order();
+  const digest::Bank bank = *test::any_bank();
+  const Content content = *test::any_content(order);
+  const Bytes in = encoded(content, shown_digest(bank, content.view()).view(), order);
+  for (std::size_t bytes = 0; bytes < in.size(); ++bytes) {
+    const Error error = error_of(ByteView(in).first(bytes), test::format_of(bank, order));
+    RC_ASSERT(error.code == ErrorCode::kTruncated);
+    RC_ASSERT(error.offset.value() <= bytes);
+  }
+}
+
+// Decodes from a buffer of its exact size, so that AddressSanitizer sees a read behind the end.
+void expect_no_more_claimed_than_given(const Bytes& in, RecordFormat format) {
+  const Bytes exact(in.begin(), in.end());
+  const auto record = decode_record(exact, format);
+  if (!record) {
+    RC_ASSERT(record.error().code != ErrorCode::kUnsupported);
+    RC_ASSERT(record.error().offset.value() <= exact.size());
+    return;
+  }
+  RC_ASSERT(record->encoded_bytes <= exact.size());
+  RC_ASSERT(record->pcr < kPcrCount);
+  RC_ASSERT(record->digest.size() == format.digest_bytes);
+  Bytes again;
+  encode_record(again, record->content(), record->digest, format.order);
+  RC_ASSERT(equal(again, ByteView(exact).first(record->encoded_bytes)));
+}
+
+RC_GTEST_PROP(DecodeRecord, NeverClaimsMoreOfRandomBytesThanItWasGiven, ()) {
+  expect_no_more_claimed_than_given(*test::any_bytes(), test::format_of(*test::any_bank(), *test::any_order()));
+}
+
+RC_GTEST_PROP(DecodeRecord, NeverClaimsMoreOfADamagedRecordThanItWasGiven, ()) {
+  const ByteOrder order = *test::any_order();
+  const digest::Bank bank = *test::any_bank();
+  const Content content = *test::any_content(order);
+  Bytes in = encoded(content, shown_digest(bank, content.view()).view(), order);
+  const auto at = *rc::gen::inRange<std::size_t>(0, in.size());
+  in[at] = std::byte{*rc::gen::arbitrary<std::uint8_t>()};
+  expect_no_more_claimed_than_given(in, test::format_of(bank, order));
+}
+
+}  // namespace
+}  // namespace imakeep::imalog
