@@ -25,7 +25,7 @@ class DigestTable {
   bool insert(const digest::Digest& digest, std::uint32_t pcr);
 
   std::uint64_t entries() const { return entries_; }
-  std::uint64_t memory_bytes() const;
+  std::uint64_t memory_bytes() const;  // the pages written so far
 
  private:
   static constexpr std::size_t kKeyBytes = 32;
@@ -44,7 +44,6 @@ class DigestTable {
     T& operator[](std::uint32_t i) const { return reinterpret_cast<T*>(blocks_[i / kPerBlock].data())[i % kPerBlock]; }
     // Makes room for item i, the one behind the last. False when there is no memory.
     bool reserve(std::uint32_t i);
-    std::uint64_t memory_bytes() const { return blocks_.size() * kPerBlock * sizeof(T); }
 
    private:
     std::vector<PageBlock> blocks_;

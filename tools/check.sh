@@ -1,0 +1,30 @@
+#!/bin/bash
+# Checks what no compiler does: format, lint of code and scripts, and the arrows between layers. Fails on any finding.
+#
+#   tools/check.sh [BUILD]     BUILD is a build directory of clang for the lint (default: build/tsan)
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 3
+build=${1:-build/tsan}
+failed=0
+
+step() {
+  local name=$1
+  shift
+  if "$@"; then echo "$name: passed"; else echo "$name: FAILED"; failed=1; fi
+}
+
+mapfile -t sources < <(git ls-files '*.h' '*.cc')
+mapfile -t linted < <(git ls-files 'src/*.cc' 'apps/*.cc' | grep -v '_test\.cc$')
+mapfile -t scripts < <(git ls-files | while read -r file; do head -c 15 "$file" 2>/dev/null | grep -qa '^#!/bin/bash' && echo "$file"; done)
+
+# shellcheck disable=SC2317  # called through step
+lint() {
+  [ -f "$build/compile_commands.json" ] || { echo "no $build/compile_commands.json; configure first: cmake --preset tsan"; return 1; }
+  printf '%s\n' "${linted[@]}" | xargs -P 2 -n 4 clang-tidy-16 --quiet -p "$build" 2>/dev/null
+}
+
+step "format" clang-format-16 --dry-run -Werror "${sources[@]}"
+step "layers" python3 tools/check_layers.py
+step "scripts" shellcheck -x "${scripts[@]}" tools/packages.sh
+step "lint" lint
+exit "$failed"

@@ -1,0 +1,32 @@
+# Sourced by the scripts at the top of the tree: installs what they need on Debian 12, and nothing that is there already.
+# shellcheck shell=bash disable=SC2034
+
+# To build and to run what `imakeep` is.
+packages_to_build=(g++ cmake ninja-build pkg-config ccache libssl-dev libfuse3-dev fuse3 libsystemd-dev libboost-dev
+  libexpected-dev libcli11-dev libspdlog-dev nlohmann-json3-dev)
+# What quickstart needs besides: somebody else's program that checks our list.
+packages_to_show=(ima-evm-utils)
+# To test, fuzz, measure and lint.
+packages_to_check=(clang-14 libclang-rt-14-dev lld libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev
+  ima-evm-utils python3 clang-format-16 clang-tidy-16 shellcheck)
+
+install_packages() {
+  local missing=() package
+  for package in "$@"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+  done
+  ((${#missing[@]})) || return 0
+  if ((EUID != 0)); then
+    echo "These packages are missing; install them as root: apt-get install ${missing[*]}" >&2
+    return 3
+  fi
+  echo "Installing ${#missing[@]} packages ..."
+  local log
+  log=$(mktemp)
+  if ! { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    rm -f "$log"
+    return 3
+  fi
+  rm -f "$log"
+}
