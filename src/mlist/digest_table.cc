@@ -75,7 +75,9 @@ void DigestTable::split_next_bucket() {
 }
 
 std::uint64_t DigestTable::memory_bytes() const {
-  return pool_.memory_bytes() + heads_.memory_bytes();
+  constexpr std::uint64_t kPageBytes = 4096;
+  const auto pages = [](std::uint64_t bytes) { return (bytes + kPageBytes - 1) / kPageBytes * kPageBytes; };
+  return pages(std::uint64_t{entries_} * sizeof(Entry)) + pages(std::uint64_t{buckets_} * sizeof(std::uint32_t));
 }
 
 }  // namespace imakeep::mlist
