@@ -4,6 +4,9 @@
 // access without the lock. Source: https://clang.llvm.org/docs/ThreadSafetyAnalysis.html
 #pragma once
 
+#if defined(IMAKEEP_LOCK_TIMING)
+#include <chrono>
+#endif
 #include <condition_variable>
 #include <mutex>
 
@@ -23,6 +26,13 @@
 
 namespace imakeep {
 
+#if defined(IMAKEEP_LOCK_TIMING)
+// For bench/ only: called with how long a lock was held, and how many others the thread held around it.
+using LockHeld = void (*)(std::chrono::nanoseconds held, int outer_locks);
+inline thread_local LockHeld on_lock_held = nullptr;
+inline thread_local int locks_held = 0;
+#endif
+
 class IMAKEEP_CAPABILITY("mutex") Mutex {
  public:
   void lock() IMAKEEP_ACQUIRE() { mutex_.lock(); }
@@ -34,13 +44,30 @@ class IMAKEEP_CAPABILITY("mutex") Mutex {
 
 class IMAKEEP_SCOPED_CAPABILITY MutexLock {
  public:
+#if defined(IMAKEEP_LOCK_TIMING)
+  explicit MutexLock(Mutex& mutex) IMAKEEP_ACQUIRE(mutex) : mutex_(mutex) {
+    mutex_.lock();
+    ++locks_held;
+    since_ = std::chrono::steady_clock::now();
+  }
+  ~MutexLock() IMAKEEP_RELEASE() {
+    const auto held = std::chrono::steady_clock::now() - since_;
+    mutex_.unlock();
+    --locks_held;
+    if (on_lock_held != nullptr) on_lock_held(held, locks_held);
+  }
+#else
   explicit MutexLock(Mutex& mutex) IMAKEEP_ACQUIRE(mutex) : mutex_(mutex) { mutex_.lock(); }
   ~MutexLock() IMAKEEP_RELEASE() { mutex_.unlock(); }
+#endif
   MutexLock(const MutexLock&) = delete;
   MutexLock& operator=(const MutexLock&) = delete;
 
  private:
   Mutex& mutex_;
+#if defined(IMAKEEP_LOCK_TIMING)
+  std::chrono::steady_clock::time_point since_;
+#endif
 };
 
 // Waits with an imakeep::Mutex. The caller holds the mutex across wait().

@@ -28,8 +28,8 @@ class Replay {
   // Starts from `start`, which may be the state that an earlier replay ended with.
   explicit Replay(PcrState start) : state_(std::move(start)) {}
 
-  // Looks for `expected` after every record from here on, and before the first. kUsage if its bank is not replayed or
-  // its size is not the bank's.
+  // Looks for `expected` after every record from here on, and before the first. kUsage if its bank is not replayed,
+  // its size is not the bank's, or no TPM has that PCR.
   Result<void> expect(const PcrValue& expected);
 
   // Replays one record.

@@ -1,0 +1,114 @@
+// conformance/check.h - one check, and the state that checks bring the list into before they look.
+//
+// A check prepares its own state, so one that failed spoils no other. To add a check, add a row to a table in one of
+// the checks_*.cc files.
+// Threads: a Context belongs to run()'s thread; only source() may be used by a thread that a check starts.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "conformance/conformance.h"
+#include "conformance/ima_directory.h"
+#include "conformance/snapshot.h"
+
+namespace imakeep::conformance {
+
+// What a check takes; a check that lacks one of these is skipped with the reason. Bits.
+enum Need : unsigned {
+  kReading = 0,
+  kWriting = 1u << 0,    // --destructive
+  kStaging = 1u << 1,    // _staged files
+  kCounting = 1u << 2,   // N is taken: the table is not flushed
+  kFlushing = 1u << 3,   // N is refused: the table is flushed
+  kSource = 1u << 4,     // a RecordSource
+  kPerBank = 1u << 5,    // runs once a bank
+  kSuspended = 1u << 6,  // after suspend(), with nothing staged
+  kSuspendedStaged = 1u << 7,
+};
+
+struct Finding {
+  std::string expected;
+  std::string found;
+  bool passed = false;
+};
+
+// Passes if both are the same.
+Finding compare(std::string expected, std::string found);
+// For what is one of two: `difference` empty passes, and "same" is shown.
+Finding expect_same(std::string expected, const std::string& difference);
+
+enum class TableMode : std::uint8_t { kUnknown, kKept, kFlushed, kNone };
+
+class Context {
+ public:
+  Context(const Options& options, const ImaDirectory& directory, RecordSource* source)
+      : options_(options), directory_(directory), source_(source) {}
+
+  const Options& options() const { return options_; }
+  const ImaDirectory& directory() const { return directory_; }
+  RecordSource* source() const { return source_; }
+
+  const digest::Bank& bank() const { return *bank_; }  // of a kPerBank check
+  void set_bank(const digest::Bank* bank) { bank_ = bank; }
+
+  TableMode table() const { return table_; }
+  bool takes_numbers() const { return takes_numbers_.value_or(false); }
+  bool knows_numbers() const { return takes_numbers_.has_value(); }
+  // Finds out by deleting a record and repeating one. Stays kUnknown where no record can be had.
+  void detect_table();
+
+  // kUnsupported without a source.
+  Result<void> add(std::uint64_t records);
+  Result<void> add_again();
+  // The records of a part, in its sha1 bank.
+  Result<std::uint64_t> records(Part part) const;
+  Result<Snapshot> snapshot(Part part) const { return take_snapshot(directory_, part); }
+
+  // States to start from. kUnsupported where there is no way to it, so that the check is skipped.
+  Result<void> clear_staged();                                      // nothing staged
+  Result<void> empty();                                             // and the current list empty
+  Result<void> have(std::uint64_t current);                         // nothing staged, at least that many records
+  Result<void> stage(std::uint64_t staged, std::uint64_t current);  // at least `staged`, exactly `current`
+
+ private:
+  Result<void> must_answer_ok(const std::string& path, std::string_view request);
+  void detect_repeats();
+
+  const Options& options_;
+  const ImaDirectory& directory_;
+  RecordSource* source_;
+  const digest::Bank* bank_ = nullptr;
+  TableMode table_ = TableMode::kUnknown;
+  std::optional<bool> takes_numbers_;
+};
+
+struct Check {
+  std::string id;
+  std::string title;
+  unsigned needs = kReading;
+  // kUnsupported is a skip, any other error a failure.
+  std::function<Result<Finding>(Context&)> run;
+};
+
+// The checks by subject, in the order they run.
+std::vector<Check> file_checks();
+std::vector<Check> reading_checks();
+std::vector<Check> content_checks();
+std::vector<Check> opening_checks();
+std::vector<Check> request_checks();
+std::vector<Check> staging_checks();
+std::vector<Check> table_checks();
+std::vector<Check> concurrency_checks();
+std::vector<Check> suspension_checks();
+
+}  // namespace imakeep::conformance
+
+// Assigns the value of a Result to a new variable, or returns its error.
+#define IMAKEEP_TAKE(variable, expr)                                               \
+  auto variable##_result = (expr);                                                 \
+  if (!variable##_result) return ::imakeep::unexpected(variable##_result.error()); \
+  auto& variable = *variable##_result

@@ -1,0 +1,63 @@
+// What a list answers once measurement is suspended: DESIGN 2.2 and 2.4. run() has brought the list into the state and
+// suspended it before the first of these, so none prepares anything.
+#include "conformance/check.h"
+#include "conformance/request.h"
+
+namespace imakeep::conformance {
+
+namespace {
+
+Result<Finding> adding(Context& c) {
+  IMAKEEP_TAKE(before, c.directory().count());
+  const auto answer = c.add(1);
+  IMAKEEP_TAKE(after, c.directory().count());
+  return compare("ENODEV, +0",
+                 (answer ? "ok" : errno_name(answer.error().os_errno)) + ", +" + std::to_string(after - before));
+}
+
+struct Row {
+  const char* id;
+  const char* title;
+  Part file;
+  const char* request;
+  const char* answer;
+  unsigned needs;
+};
+
+constexpr Row kRows[] = {
+    {"suspended.A", "A", Part::kStaged, "A\n", "EACCES", kSuspended | kStaging},
+    {"suspended.D-nothing-staged", "D with nothing staged", Part::kStaged, "D\n", "ENOENT", kSuspended | kStaging},
+    {"suspended.N", "N", Part::kCurrent, "1\n", "ESTALE", kSuspended | kCounting},
+    {"suspended.N-too-many", "N of more than there is", Part::kCurrent, "18446744073709551615\n", "ENOENT",
+     kSuspended | kCounting},
+    {"suspended-staged.A", "A while something is staged", Part::kStaged, "A\n", "EEXIST", kSuspendedStaged | kStaging},
+    {"suspended-staged.D", "D", Part::kStaged, "D\n", "ESTALE", kSuspendedStaged | kStaging},
+    {"suspended-staged.N", "N while something is staged", Part::kCurrent, "1\n", "ESTALE",
+     kSuspendedStaged | kCounting},
+};
+
+Check row_check(const Row& row) {
+  return {.id = row.id,
+          .title = std::string(row.title) + ", suspended",
+          .needs = row.needs | kWriting,
+          .run = [row](Context& c) -> Result<Finding> {
+            const bool staged = row.file == Part::kStaged;
+            IMAKEEP_TAKE(before, c.snapshot(Part::kCurrent));
+            IMAKEEP_TAKE(answer, send_request(staged ? c.directory().staged() : c.directory().original(), row.request));
+            IMAKEEP_TAKE(after, c.snapshot(Part::kCurrent));
+            const std::string changed = difference(before, after);
+            return compare(row.answer, changed.empty() ? answer : answer + ", and the list changed");
+          }};
+}
+
+}  // namespace
+
+std::vector<Check> suspension_checks() {
+  std::vector<Check> checks{{"suspended.add", "adding, suspended", kWriting | kSource | kSuspended, adding},
+                            {"suspended-staged.add", "adding while something is staged, suspended",
+                             kWriting | kSource | kSuspendedStaged, adding}};
+  for (const Row& row : kRows) checks.push_back(row_check(row));
+  return checks;
+}
+
+}  // namespace imakeep::conformance

@@ -1,0 +1,102 @@
+#include "conformance/ima_directory.h"
+
+#include <sys/vfs.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <filesystem>
+
+#include "base/file.h"
+
+namespace imakeep::conformance {
+
+namespace {
+
+constexpr std::string_view kStem = "_runtime_measurements";
+constexpr std::string_view kStagedSuffix = "_staged";
+constexpr long kFuseMagic = 0x65735546;
+
+// What stands for ALG in a list's name; empty for a link or another file.
+std::string bank_part(std::string_view name) {
+  if (name.ends_with(kStagedSuffix)) name.remove_suffix(kStagedSuffix.size());
+  const std::size_t stem = name.find(kStem);
+  if (stem == std::string_view::npos) return {};
+  name.remove_prefix(stem + kStem.size());
+  return name.starts_with('_') ? std::string(name.substr(1)) : std::string();
+}
+
+Result<std::uint64_t> read_counter(const std::string& path) {
+  const auto bytes = read_file(path);
+  if (!bytes) return unexpected(bytes.error());
+  return parse_counter(as_text(*bytes), path);
+}
+
+}  // namespace
+
+std::string_view form_name(Form form) {
+  return form == Form::kBinary ? "binary" : "ascii";
+}
+
+std::string_view part_name(Part part) {
+  return part == Part::kCurrent ? "current" : "staged";
+}
+
+Result<std::uint64_t> parse_counter(std::string_view text, const std::string& path) {
+  std::uint64_t value = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (failed != std::errc() || end + 1 != text.data() + text.size() || *end != '\n') {
+    return fail(ErrorCode::kMalformed, path + " holds no number with a newline behind it");
+  }
+  return value;
+}
+
+Result<ImaDirectory> ImaDirectory::inspect(std::string path) {
+  ImaDirectory found;
+  std::error_code failed;
+  for (const auto& entry : std::filesystem::directory_iterator(path, failed)) {
+    const std::string name = entry.path().filename();
+    if (name.ends_with(kStagedSuffix)) found.has_staging_ = true;
+    const std::string alg = bank_part(name);
+    if (alg.empty()) continue;
+    const auto bank = digest::parse_bank(alg);
+    if (!bank) {
+      found.unknown_names_.push_back(name);
+    } else if (std::ranges::find(found.banks_, *bank) == found.banks_.end()) {
+      found.banks_.push_back(*bank);
+    }
+  }
+  if (failed) return fail_errno(failed.value(), "cannot read the directory " + path);
+  std::ranges::sort(found.banks_, {}, [](const digest::Bank& bank) { return bank.name(); });
+  if (found.banks_.empty() || found.banks_.front().name() != "sha1") {
+    return fail(ErrorCode::kEnvironment, path + " is no IMA directory: it has no binary_runtime_measurements_sha1");
+  }
+  std::ranges::sort(found.unknown_names_);
+  struct statfs file_system = {};
+  if (::statfs(path.c_str(), &file_system) != 0) return fail_errno(errno, "cannot stat the file system of " + path);
+  found.on_fuse_ = file_system.f_type == kFuseMagic;
+  found.path_ = std::move(path);
+  return found;
+}
+
+std::string ImaDirectory::list_path(Form form, const digest::Bank& bank, Part part) const {
+  std::string name = path_ + "/" + std::string(form_name(form)) + std::string(kStem) + "_" + bank.name();
+  if (part == Part::kStaged) name += kStagedSuffix;
+  return name;
+}
+
+std::string ImaDirectory::link_path(Form form, Part part) const {
+  std::string name = path_ + "/" + std::string(form_name(form)) + std::string(kStem);
+  if (part == Part::kStaged) name += kStagedSuffix;
+  return name;
+}
+
+Result<std::uint64_t> ImaDirectory::count() const {
+  return read_counter(count_path());
+}
+
+Result<std::uint64_t> ImaDirectory::violations() const {
+  return read_counter(violations_path());
+}
+
+}  // namespace imakeep::conformance

@@ -1,0 +1,61 @@
+// conformance/ima_directory.h - the files of an IMA directory: which banks it has, and their names.
+//
+//   {binary,ascii}_runtime_measurements[_ALG][_staged]    without _ALG: a link to sha1
+//   runtime_measurements_count, violations
+//
+// Source: DESIGN 2.1; ima_fs_init() in security/integrity/ima/ima_fs.c.
+// Threads: const use is safe from any thread.
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "digest/bank.h"
+
+namespace imakeep::conformance {
+
+enum class Form : std::uint8_t { kBinary, kAscii };
+enum class Part : std::uint8_t { kCurrent, kStaged };
+
+inline constexpr std::array kForms{Form::kBinary, Form::kAscii};
+
+std::string_view form_name(Form form);  // "binary", "ascii"
+std::string_view part_name(Part part);  // "current", "staged"
+
+class ImaDirectory {
+ public:
+  // kEnvironment if the directory cannot be read or has no binary_runtime_measurements_sha1.
+  static Result<ImaDirectory> inspect(std::string path);
+
+  const std::string& path() const { return path_; }
+  const std::vector<digest::Bank>& banks() const { return banks_; }  // sha1 first, the others by name
+  const digest::Bank& sha1() const { return banks_.front(); }
+  // Names that look like a list's and belong to no bank that imakeep knows.
+  const std::vector<std::string>& unknown_names() const { return unknown_names_; }
+  bool has_staging() const { return has_staging_; }  // any name ends in _staged
+  bool on_fuse() const { return on_fuse_; }
+
+  std::string list_path(Form form, const digest::Bank& bank, Part part) const;
+  std::string link_path(Form form, Part part) const;
+  std::string count_path() const { return path_ + "/runtime_measurements_count"; }
+  std::string violations_path() const { return path_ + "/violations"; }
+  // The two files that most requests go to.
+  std::string original() const { return list_path(Form::kBinary, sha1(), Part::kCurrent); }
+  std::string staged() const { return list_path(Form::kBinary, sha1(), Part::kStaged); }
+
+  Result<std::uint64_t> count() const;
+  Result<std::uint64_t> violations() const;
+
+ private:
+  std::string path_;
+  std::vector<digest::Bank> banks_;
+  std::vector<std::string> unknown_names_;
+  bool has_staging_ = false;
+  bool on_fuse_ = false;
+};
+
+// A decimal number and a newline, nothing else. kMalformed.
+Result<std::uint64_t> parse_counter(std::string_view text, const std::string& path);
+
+}  // namespace imakeep::conformance
