@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""Makes the table of docs/performance.md from the JSON results of list_bench and lock_bench.
+
+    table.py LIST_JSON LOCK_JSON [--print]
+
+Replaces what stands between the two marks in docs/performance.md, or prints it.
+"""
+import json
+import pathlib
+import platform
+import re
+import sys
+
+PAGE = pathlib.Path(__file__).resolve().parent.parent / "docs/performance.md"
+BEGIN, END = "<!-- bench/run begins -->", "<!-- bench/run ends -->"
+UNIT_NS = {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}
+
+
+def load(path):
+    results = json.loads(pathlib.Path(path).read_text())["benchmarks"]
+    return {re.sub(r"/(iterations:\d+|manual_time|real_time)", "", r["name"]): r for r in results}
+
+
+def ns(result, clock="real_time"):
+    return result[clock] * UNIT_NS[result["time_unit"]]
+
+
+def pretty(nanoseconds):
+    for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
+        if nanoseconds >= size:
+            return f"{nanoseconds / size:.3g} {unit}"
+    return f"{nanoseconds:.3g} ns"
+
+
+def verdict(met):
+    return "met" if met else "**missed**"
+
+
+def cpu_name():
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.processor()
+
+
+def append_rows(runs):
+    hashing = ns(runs["append/hashing_alone"], "cpu_time")
+    for records in (0, 1_000_000):
+        took = ns(runs[f"append/records_in_list/{records}"], "cpu_time")
+        yield (f"append, two banks, {records:,} records in the list",
+               f"{pretty(took)}; the hashing alone {pretty(hashing)}: {took / hashing:.2f} ×",
+               "≤ 1.3 ×", verdict(took / hashing <= 1.3) if records else "")
+
+
+def request_rows(runs, locks):
+    sizes = (1_000, 100_000, 1_000_000, 10_000_000)
+    for request in "ADN":
+        times = [ns(runs[f"{request}/whole_request/{n}"]) for n in sizes]
+        text = ", ".join(f"{n:,}: {pretty(t)}" for n, t in zip(sizes, times))
+        target = "the same at every length" if request == "A" else "(the lock: below)"
+        met = verdict(times[-1] <= 10 * times[0]) if request == "A" else ""
+        yield f"`{request}`, whole request, by records", text, target, met
+    for request in ("append", "A", "D", "N"):
+        held = [locks[f"{request}_{part}_ns"] for part in ("median", "p999", "longest")]
+        text = " / ".join(pretty(h) for h in held)
+        yield f"lock held by {request}: median / 99.9 % / longest", text, "" if request == "append" else "constant", ""
+
+
+def memory_rows(runs):
+    targets = (("kept", 48, 40), ("flushed", 48, 0), ("none", 48, 0))
+    for number, (mode, full, after) in enumerate(targets):
+        run = runs[f"memory/kept_flushed_none/{number}"]
+        yield (f"memory a record beyond its {run['data']:.0f} bytes of data, table {mode}", f"{run['beyond_data']:.1f} B",
+               f"≤ {full} B", verdict(run["beyond_data"] <= full + 0.5))
+        yield (f"memory a record after `D`, table {mode}", f"{run['after_D']:.1f} B", f"≤ {after} B",
+               verdict(run["after_D"] <= after + 0.5))
+
+
+def read_rows(runs):
+    for place, goal in (("process", 1e9), ("fuse", 3e8)):
+        for what in ("binary_sha1", "binary_sha256", "ascii_sha256"):
+            sizes = (10_000, 100_000, 1_000_000)
+            # In process by the CPU's clock, through FUSE by the wall's: there two processes work.
+            clock = "cpu_time" if place == "process" else "real_time"
+            rates = []
+            for n in sizes:
+                run = runs[f"read/{place}/{what}/{n}"]
+                rates.append(run["list_bytes"] / (ns(run, clock) / 1e9))
+            text = ", ".join(f"{n:,}: {rate / 1e6:.0f} MB/s" for n, rate in zip(sizes, rates))
+            yield f"read {place}, {what}, by records", text, f"≥ {goal / 1e6:.0f} MB/s, linear", verdict(min(rates) >= goal)
+
+
+def main():
+    runs = load(sys.argv[1])
+    locks = next(iter(load(sys.argv[2]).values()))
+    lines = [f"Measured on {cpu_name()}, {platform.system()} {platform.release()}, g++ -O3.", "",
+             "| what | measured | target | |", "|---|---|---|---|"]
+    for rows in (append_rows(runs), request_rows(runs, locks), memory_rows(runs), read_rows(runs)):
+        lines += [f"| {what} | {measured} | {target} | {met} |" for what, measured, target, met in rows]
+    table = "\n".join(lines)
+    if "--print" in sys.argv:
+        print(table)
+        return
+    page = PAGE.read_text()
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    PAGE.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}")
+    print(f"wrote {PAGE}")
+
+
+main()
