@@ -43,16 +43,6 @@ std::vector<std::string> paths_from_stdin(char separator) {
   return paths;
 }
 
-Result<control::MeasureOptions> ask_how_to_measure(control::Client& client, const std::string& template_name) {
-  const auto hello = client.ask({.head = {{"op", "hello"}}});
-  if (!hello) return unexpected(hello.error());
-  control::MeasureOptions options;
-  options.template_name = template_name.empty() ? hello->head.value("template", "ima-ng") : template_name;
-  options.hash = digest::algorithm_from_name(hello->head.value("hash", "")).value_or(digest::Algorithm::kSha256);
-  options.pcr = hello->head.value("pcr", options.pcr);
-  return options;
-}
-
 struct AddReport {
   control::AppendReport appended;
   std::uint64_t failed = 0;
@@ -114,8 +104,9 @@ int run_add(AddOptions& options) {
   }
   auto client = control::Client::connect(options.control);
   if (!client) return report(client.error());
-  const auto measure = ask_how_to_measure(*client, options.template_name);
+  auto measure = control::ask_how_to_measure(*client);
   if (!measure) return report(measure.error());
+  if (!options.template_name.empty()) measure->template_name = options.template_name;
   const auto added = add_all(*client, options.paths, *measure, options.violation);
   if (!added) return report(added.error());
   return print_added(*added, options.json);

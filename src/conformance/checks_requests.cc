@@ -157,7 +157,14 @@ struct SenderRow {
   const char* title;
   const char* answer;
   Sender send;
+  int flags = O_WRONLY;
 };
+
+// A request that no file would take, so that nothing happens wherever pwrite() is taken for write().
+std::string send_by_pwrite(int fd) {
+  const std::string first = answer_name(::pwrite(fd, "x\n", 2, 0), 2);
+  return first + " " + answer_name(::pwrite(fd, "x\n", 2, 4096), 2);
+}
 
 constexpr std::array kSenders{
     SenderRow{"request.zero-bytes", "a write of no bytes", "EINVAL", [](int fd) { return send_request(fd, ""); }},
@@ -167,12 +174,9 @@ constexpr std::array kSenders{
                 const volatile std::uintptr_t nowhere = 16;
                 return answer_name(::write(fd, reinterpret_cast<const void*>(std::uintptr_t{nowhere}), 2), 2);
               }},
-    // A request that no file would take, so that nothing happens wherever pwrite() is taken for write().
-    SenderRow{"request.pwrite", "pwrite() at 0 and at 4096", "ESPIPE ESPIPE",
-              [](int fd) {
-                const std::string first = answer_name(::pwrite(fd, "x\n", 2, 0), 2);
-                return first + " " + answer_name(::pwrite(fd, "x\n", 2, 4096), 2);
-              }},
+    SenderRow{"request.pwrite", "pwrite() at 0 and at 4096", "ESPIPE ESPIPE", send_by_pwrite},
+    SenderRow{"request.pwrite-read-write", "pwrite() on a descriptor that can read", "ESPIPE ESPIPE", send_by_pwrite,
+              O_RDWR},
     SenderRow{"request.writev-is-one-request-each", "writev() of \"A\" and \"\\n\" is two requests", "EINVAL",
               [](int fd) {
                 char a = 'A';
@@ -185,7 +189,7 @@ constexpr std::array kSenders{
 Check sender_check(const SenderRow& row) {
   return {.id = row.id, .title = row.title, .needs = kWriting | kStaging, .run = [row](Context& c) {
             return try_request(c, Start::kRecords, row.answer, 0, [&]() -> Result<std::string> {
-              IMAKEEP_TAKE(fd, open_file(c.directory().staged(), O_WRONLY));
+              IMAKEEP_TAKE(fd, open_file(c.directory().staged(), row.flags));
               return row.send(fd.get());
             });
           }};

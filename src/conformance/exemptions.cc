@@ -10,8 +10,9 @@ namespace {
 constexpr std::array kExemptions{
     Exemption{"request.zero-bytes", "FUSE answers a write of no bytes itself, with 0"},
     Exemption{"request.writev-is-one-request-each", "FUSE joins the parts of a writev() to one write"},
-    Exemption{"request.pwrite", "FUSE shows a write's offset only: pwrite() at the current one looks like write()"},
+    Exemption{"request.pwrite-read-write", "FUSE can refuse pwrite() only together with pread(), which readers need"},
     Exemption{"read.seek-end", "FUSE answers SEEK_END itself, from the file's size"},
+    Exemption{"read.seek-write-only", "FUSE can refuse pwrite() only together with lseek()"},
     Exemption{"read.seek-end-write-only", "FUSE answers SEEK_END itself, from the file's size"},
 };
 

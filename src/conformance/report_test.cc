@@ -75,7 +75,7 @@ TEST(RenderJson, HoldsEveryCheckAndTheTotals) {
 TEST(RenderJson, SurvivesANameThatIsNoUtf8) {
   Report report = some_report();
   report.ima_dir = "/\xff";
-  EXPECT_NO_THROW(nlohmann::json::parse(render_json(report)));
+  EXPECT_EQ(nlohmann::json::parse(render_json(report))["totals"]["pass"], 1);
 }
 
 TEST(Exemptions, EachHasAReasonAndIsFoundOnce) {

@@ -44,4 +44,14 @@ Result<AppendReport> Client::append(Bytes list, const digest::Bank& bank, bool d
   return report;
 }
 
+Result<MeasureOptions> ask_how_to_measure(Client& client) {
+  const auto hello = client.ask({.head = {{"op", "hello"}}});
+  if (!hello) return unexpected(hello.error());
+  MeasureOptions options;
+  options.template_name = hello->head.value("template", options.template_name);
+  options.hash = digest::algorithm_from_name(hello->head.value("hash", "")).value_or(options.hash);
+  options.pcr = hello->head.value("pcr", options.pcr);
+  return options;
+}
+
 }  // namespace imakeep::control

@@ -7,6 +7,7 @@
 
 #include <boost/asio/local/stream_protocol.hpp>
 
+#include "control/measure_file.h"
 #include "control/message.h"
 #include "digest/bank.h"
 
@@ -39,5 +40,8 @@ class Client {
 
   std::unique_ptr<Stream> stream_;
 };
+
+// How a list wants its records made: its own template, hash and PCR.
+Result<MeasureOptions> ask_how_to_measure(Client& client);
 
 }  // namespace imakeep::control

@@ -136,6 +136,17 @@ TEST(Replay, AnExpectationOfTheStateReachedIsFoundAtOnce) {
   EXPECT_EQ(replay.all_found_at(), 1u);
 }
 
+TEST(Replay, AnExpectationMadeLaterDoesNotMoveWhatWasFoundBefore) {
+  const std::vector<Content> contents{test::ima_ng("/0", 10), test::ima_ng("/1", 11)};
+  const auto states = states_of(contents, {kSha1, kSha256});
+  Replay replay{PcrState({kSha1, kSha256})};
+  ASSERT_TRUE(replay.expect(value_of(states[1], 0)));
+  for (const Content& content : contents) replay.add(content.view());
+  ASSERT_TRUE(replay.expect(value_of(states[1], 1)));
+  EXPECT_EQ(replay.found_at(0), 1u);
+  EXPECT_EQ(replay.found_at(1), 2u);
+}
+
 TEST(Replay, ABankThatIsNotReplayedIsAUsageError) {
   Replay replay{PcrState({kSha256})};
   const auto expected = replay.expect({.bank = kSha1, .pcr = 10, .value = digest::Digest(20)});

@@ -29,9 +29,15 @@ void append_name(Bytes& out, std::string_view name) {
 
 void append_field_bytes(Bytes& out, FieldId id, const EventView& event, ByteOrder order) {
   switch (id) {
-    case FieldId::kD: append_digest(out, event.sha1_file_digest, kSha1Bytes); break;
-    case FieldId::kDNg: append_named_digest(out, {}, event.algorithm, event.file_digest); break;
-    case FieldId::kDNgV2: append_named_digest(out, event.digest_type, event.algorithm, event.file_digest); break;
+    case FieldId::kD:
+      append_digest(out, event.sha1_file_digest, kSha1Bytes);
+      break;
+    case FieldId::kDNg:
+      append_named_digest(out, {}, event.algorithm, event.file_digest);
+      break;
+    case FieldId::kDNgV2:
+      append_named_digest(out, event.digest_type, event.algorithm, event.file_digest);
+      break;
     case FieldId::kN:
       append_name(out, event.path.substr(0, kMaxImaPathBytes));
       out.push_back(std::byte{0});
@@ -40,16 +46,30 @@ void append_field_bytes(Bytes& out, FieldId id, const EventView& event, ByteOrde
       append_name(out, event.path);
       out.push_back(std::byte{0});
       break;
-    case FieldId::kSig: append_bytes(out, event.signature); break;
+    case FieldId::kSig:
+      append_bytes(out, event.signature);
+      break;
     case FieldId::kDModsig:
       if (!event.modsig_digest.empty()) append_named_digest(out, {}, event.algorithm, event.modsig_digest);
       break;
-    case FieldId::kModsig: append_bytes(out, event.modsig); break;
-    case FieldId::kBuf: append_bytes(out, event.buffer); break;
-    case FieldId::kEvmsig: append_bytes(out, event.evm_signature); break;
-    case FieldId::kIuid: append_int(out, event.uid, order); break;
-    case FieldId::kIgid: append_int(out, event.gid, order); break;
-    case FieldId::kImode: append_int(out, event.mode, order); break;
+    case FieldId::kModsig:
+      append_bytes(out, event.modsig);
+      break;
+    case FieldId::kBuf:
+      append_bytes(out, event.buffer);
+      break;
+    case FieldId::kEvmsig:
+      append_bytes(out, event.evm_signature);
+      break;
+    case FieldId::kIuid:
+      append_int(out, event.uid, order);
+      break;
+    case FieldId::kIgid:
+      append_int(out, event.gid, order);
+      break;
+    case FieldId::kImode:
+      append_int(out, event.mode, order);
+      break;
     case FieldId::kXattrNames:
       for (const XattrView& xattr : event.xattrs) {
         if (&xattr != event.xattrs.data()) out.push_back(std::byte{'|'});
@@ -58,7 +78,8 @@ void append_field_bytes(Bytes& out, FieldId id, const EventView& event, ByteOrde
       if (!event.xattrs.empty()) out.push_back(std::byte{0});
       break;
     case FieldId::kXattrLengths:
-      for (const XattrView& xattr : event.xattrs) append_int(out, static_cast<std::uint32_t>(xattr.value.size()), order);
+      for (const XattrView& xattr : event.xattrs)
+        append_int(out, static_cast<std::uint32_t>(xattr.value.size()), order);
       break;
     case FieldId::kXattrValues:
       for (const XattrView& xattr : event.xattrs) append_bytes(out, xattr.value);
@@ -66,7 +87,9 @@ void append_field_bytes(Bytes& out, FieldId id, const EventView& event, ByteOrde
   }
 }
 
-bool right_size(ByteView digest, std::size_t size) { return digest.empty() || digest.size() == size; }
+bool right_size(ByteView digest, std::size_t size) {
+  return digest.empty() || digest.size() == size;
+}
 
 Bytes make_ima_body(const EventView& event, ByteOrder order) {
   Bytes body;

@@ -26,8 +26,8 @@ struct XattrView {
 struct EventView {
   std::string_view path;  // or the name of a buffer; without NUL
   digest::Algorithm algorithm = digest::Algorithm::kSha256;
-  ByteView file_digest = {};       // by `algorithm`; empty for a violation
-  ByteView sha1_file_digest = {};  // field d: IMA's old templates know nothing else; empty for a violation
+  ByteView file_digest = {};             // by `algorithm`; empty for a violation
+  ByteView sha1_file_digest = {};        // field d: IMA's old templates know nothing else; empty for a violation
   std::string_view digest_type = "ima";  // field d-ngv2: "ima", or "verity" for fs-verity's digest
   ByteView signature = {};               // security.ima, if it is a signature
   ByteView buffer = {};

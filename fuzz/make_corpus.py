@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""Makes the seed corpora of the fuzz targets, fuzz/corpus/TARGET/, from testdata/linux-7.3.4.
+
+The same captures give the same seeds. Seeds that the code under test must refuse are called bad-*.
+What a fuzzer finds and what is worth keeping goes beside them under a name of its own; this script only writes the
+files that it makes.
+"""
+
+import pathlib
+import struct
+
+ROOT = pathlib.Path(__file__).resolve().parent
+CAPTURES = ROOT.parent / "testdata" / "linux-7.3.4"
+DIGEST_BYTES = {"sha1": 20, "sha256": 32, "sha384": 48, "sha512": 64}
+
+
+def write(target, name, content):
+    folder = ROOT / "corpus" / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(content)
+
+
+def u32(value, order="<"):
+    return struct.pack(order + "I", value)
+
+
+def records(bank):
+    """(pcr, digest, template, body, encoded) of every record of the list with all templates."""
+    data = (CAPTURES / "templates" / f"binary_runtime_measurements_{bank}").read_bytes()
+    size = DIGEST_BYTES[bank]
+    found, at = [], 0
+    while at < len(data):
+        (pcr,) = struct.unpack_from("<I", data, at)
+        (name_bytes,) = struct.unpack_from("<I", data, at + 4 + size)
+        name_at = at + 8 + size
+        body_at = name_at + name_bytes
+        name = data[name_at:body_at].decode()
+        if name == "ima":
+            end = body_at + 24 + struct.unpack_from("<I", data, body_at + 20)[0]
+        else:
+            end = body_at + 4 + struct.unpack_from("<I", data, body_at)[0]
+            body_at += 4
+        found.append((pcr, data[at + 4 : at + 4 + size], name, data[body_at:end], data[at:end]))
+        at = end
+    return found
+
+
+def record(name, body, pcr=10, digest=b"\xab" * 20, order="<", data_bytes=None):
+    length = b"" if name == "ima" else u32(len(body) if data_bytes is None else data_bytes, order)
+    return u32(pcr, order) + digest + u32(len(name), order) + name.encode() + length + body
+
+
+def fields(*values, order="<"):
+    return b"".join(u32(len(value), order) + value for value in values)
+
+
+def ima_body(path, order="<"):
+    return b"\xcd" * 20 + u32(len(path), order) + path
+
+
+DIGEST = b"sha256:\0" + bytes(range(32))
+
+
+def record_seeds():
+    for bank in DIGEST_BYTES:
+        seen = set()
+        for _, digest, name, _, encoded in records(bank):
+            kind = "violation" if not any(digest) else name
+            if kind not in seen and len(encoded) < 2000:
+                seen.add(kind)
+                write("record_fuzz", f"{bank}-{kind}", encoded)
+        write("record_fuzz", f"{bank}-list", b"".join(r[4] for r in records(bank)[:6]))
+
+    ng = records("sha1")[0]
+    big = fields(DIGEST, b"/a\0", order=">")
+    write("record_fuzz", "big-endian", record("ima-ng", big, order=">") + record("ima", ima_body(b"/a", ">"), order=">"))
+    write("record_fuzz", "unknown-template", record("acme-v9", b"\0\xff anything"))
+    write("record_fuzz", "free-format", record("d-ng|n-ng|imode", fields(DIGEST, b"/a\0", b"\xa4\x81")))
+    write("record_fuzz", "empty", b"")
+    write("record_fuzz", "bad-pcr", record("ima-ng", ng[3], pcr=24))
+    write("record_fuzz", "bad-digest", record("ima-ng", ng[3], digest=b"\x55" * 20))
+    write("record_fuzz", "bad-empty-name", record("", ng[3]))
+    write("record_fuzz", "bad-long-name", record("x" * 256, ng[3]))
+    write("record_fuzz", "bad-unprintable-name", record("ima\n", ng[3]))
+    write("record_fuzz", "bad-data-length", record("ima-ng", ng[3], data_bytes=0xFFFFFFFF))
+    write("record_fuzz", "bad-fields", record("ima-ng", ng[3][:-1]))
+    write("record_fuzz", "bad-ima-path-length", record("ima", ima_body(b"p" * 256)))
+    write("record_fuzz", "bad-ima-path-nul", record("ima", ima_body(b"/a\0b")))
+    ima = record("ima", ima_body(b"/bin"))
+    for part, cut in {"pcr": 2, "digest": 10, "name-length": 26, "name": 30, "data-length": 36, "data": 60}.items():
+        write("record_fuzz", f"bad-cut-{part}", ng[4][:cut])
+    for part, cut in {"file-digest": 40, "path-length": 53, "path": 57}.items():
+        write("record_fuzz", f"bad-cut-ima-{part}", ima[:cut])
+
+
+def ascii_seeds():
+    seen = set()
+    for _, digest, name, body, encoded in records("sha1"):
+        kind = "violation" if not any(digest) else name
+        kind = "newline" if b"new\nline" in body else kind
+        if kind not in seen and len(encoded) < 2000:
+            seen.add(kind)
+            write("ascii_fuzz", kind, encoded)
+    numbers = fields(b"/a\0", u32(1000), u32(100), b"\xa4\x81")
+    write("ascii_fuzz", "ima-ngv2", record("ima-ngv2", fields(b"verity:" + DIGEST, b"/a\0")))
+    write("ascii_fuzz", "ima-modsig", record("ima-modsig", fields(DIGEST, b"/a\0", b"\3\2", DIGEST, b"\x30\x82")))
+    write("ascii_fuzz", "free-format", record("n-ng|iuid|igid|imode", numbers))
+    write("ascii_fuzz", "number-sizes", record("iuid|iuid|iuid|iuid", fields(b"1", b"12", b"123", b"12345678")))
+    write("ascii_fuzz", "xattrs", record("xattrnames|xattrlengths|xattrvalues", fields(b"a|b\0", u32(1) * 2, b"xy")))
+    write("ascii_fuzz", "empty-fields", record("evm-sig", fields(*[b""] * 9), pcr=9))
+    write("ascii_fuzz", "no-algorithm", record("d-ng", fields(b":\0\1\2")))
+    write("ascii_fuzz", "algorithm-only", record("d-ng|d-ng", fields(b"sha256:\0", b"sha256:")))
+    write("ascii_fuzz", "unknown-template", record("acme-v9", b"\0\xff anything"))
+    big = fields(DIGEST, b"/a\0", u32(1000, ">"), order=">")
+    write("ascii_fuzz", "big-endian", record("d-ng|n-ng|iuid", big, order=">"))
+    write("ascii_fuzz", "bad-no-colon", record("d-ng", fields(b"sha256\0\1\2")))
+    write("ascii_fuzz", "bad-fields-end-early", record("ima-ng", fields(DIGEST)))
+    write("ascii_fuzz", "bad-field-length", record("n-ng", u32(0xFFFFFFFF) + b"/a\0"))
+    write("ascii_fuzz", "bad-behind-last-field", record("n-ng", fields(b"/a\0") + b"more"))
+
+
+def pcr_file_seeds():
+    def text(name, content):
+        write("pcr_file_fuzz", name, content.encode())
+
+    captured = (CAPTURES / "templates" / "pcr10.txt").read_text()
+    sha1 = captured.split()[1]
+    text("captured", captured)
+    text("indices", f"sha1 0 {sha1}\nsha1 10 {sha1}\nsha1 23 {sha1}\n")
+    text("lower-case", captured.lower())
+    text("comments", f"# read at noon\r\n\r\n\tsha1\t {sha1} \r\n")
+    text("sm3", "sm3_256 " + "0" * 64 + "\n")
+    text("unknown-to-linux", "tpm_alg_27 11 " + "0" * 64 + "\n")
+    text("bad-empty", "")
+    text("bad-bank", f"md5 {sha1}\n")
+    text("bad-words", f"sha1 10 {sha1} more\n")
+    text("bad-index", f"sha1 24 {sha1}\n")
+    text("bad-negative-index", f"sha1 -1 {sha1}\n")
+    text("bad-hex", f"sha1 0x{sha1[2:]}\n")
+    text("bad-odd-hex", f"sha1 {sha1[1:]}\n")
+    text("bad-length", f"sha256 {sha1}\n")
+    text("bad-twice", f"sha1 {sha1}\nsha1 10 {sha1}\n")
+
+
+if __name__ == "__main__":
+    record_seeds()
+    ascii_seeds()
+    pcr_file_seeds()
