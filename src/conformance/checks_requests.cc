@@ -259,6 +259,7 @@ Result<Finding> counters_take_no_writes(Context& c) {
 
 std::vector<Check> request_checks() {
   std::vector<Check> checks;
+  checks.reserve(64);
   for (const Row& row : kStagedRows) checks.push_back(request_check(row, kReading));
   for (const SenderRow& row : kSenders) checks.push_back(sender_check(row));
   for (const Row& row : kOriginalRows) checks.push_back(request_check(row, kReading));

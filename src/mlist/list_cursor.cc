@@ -78,6 +78,8 @@ Result<void> ListCursor::read(std::uint64_t offset, std::size_t count, Bytes& ou
   if (offset == 0) {
     index_ = 0;
     leftover_.clear();
+    // A new begin may have the number that the old list ended with.
+    place_chunk_.reset();
   }
   ListWalk walk = walk_from_index();
   if (offset != 0 && offset != read_pos_) {

@@ -78,7 +78,7 @@ TEST(ListCursor, GivesTheSameBytesInReadsOfAnySize) {
   append_numbered(list, 0, 50);
   for (const Form form : {Form::kBinary, Form::kAscii}) {
     const Bytes whole = expected(numbered_contents(0, 50), form, bank("sha1"));
-    for (const std::size_t step : {1, 2, 3, 7, 100, 4096, 1 << 20}) {
+    for (const std::size_t step : {1u, 2u, 3u, 7u, 100u, 4096u, 1u << 20}) {
       ListCursor cursor(list, kCurrent, form, bank("sha1"));
       EXPECT_EQ(read_all_by(cursor, step), whole) << step;
       EXPECT_EQ(read_all_by(cursor, step), whole) << "again from the start, " << step;
@@ -93,7 +93,7 @@ struct ManyChunks : testing::Test {
       contents.push_back(i == kRecords / 2 ? test::ima_ng("/" + std::string(kChunkBytes + 5, 'x')) : numbered(i));
       must(list.append(contents.back().view()));
     }
-    EXPECT_GT(list.counters().record_bytes, 3 * kChunkBytes);
+    EXPECT_GT(list.counters().record_bytes, 2 * kChunkBytes);
   }
 
   static constexpr std::uint64_t kRecords = 6000;

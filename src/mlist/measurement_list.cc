@@ -160,11 +160,18 @@ Result<void> MeasurementList::delete_first(std::uint64_t records) {
 
 // Skips whole chunks where they are sealed, so a cut of millions looks at thousands of places only.
 Result<MeasurementList::Head> MeasurementList::head_after(const Head& head, std::uint64_t records) const {
-  if (appended_records_.load(std::memory_order_acquire) - head.before.records < records) {
-    return refuse(ENOENT, "the list has fewer records than that");
+  const auto too_few = [&] {
+    return appended_records_.load(std::memory_order_acquire) - head.before.records < records;
+  };
+  if (too_few()) {
+    // A record is shown before it is counted: whoever has seen it must be able to delete it.
+    const MutexLock append_lock(append_mutex_);
+    if (too_few()) return refuse(ENOENT, "the list has fewer records than that");
   }
   Head at = head;
   std::uint64_t left = records;
+  std::optional<std::uint16_t> named;  // whose name is looked up only when it changes
+  std::string_view name;
   while (left > 0) {
     const bool whole = at.offset == 0 && at.chunk->sealed() && at.chunk->extent().records <= left;
     if (whole) {
@@ -178,8 +185,9 @@ Result<MeasurementList::Head> MeasurementList::head_after(const Head& head, std:
       continue;
     }
     const StoredRecordView record = at.chunk->record_at(at.offset);
+    if (record.template_id != named) name = names_.name(*(named = record.template_id));
     at.before += extent_of({.pcr = record.pcr,
-                            .template_name = names_.name(record.template_id),
+                            .template_name = name,
                             .body = record.body,
                             .violation = record.violation});
     --left;

@@ -17,6 +17,10 @@ using imalog::test::Content;
 using imalog::test::ima_ng;
 using imalog::test::must;
 
+inline void must(const Result<void>& result) {
+  if (!result) throw std::runtime_error(describe(result.error()));
+}
+
 // What a request answers: 0, or Linux's errno.
 template <class T>
 int errno_of(const Result<T>& result) {

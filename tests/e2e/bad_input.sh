@@ -1,0 +1,165 @@
+#!/bin/bash
+# bad_input.sh IMAKEEP TESTDATA - what a wrong command, a damaged file or an unfit machine gets: a message that names
+# it, the exit code that the command line promises, and nothing added or left behind.
+set -u
+# shellcheck source=lib.sh
+source "$(dirname "$0")/lib.sh"
+begin "$1"
+good=$2/linux-7.3.4/templates/binary_runtime_measurements_sha1
+other_mount=$work/other
+mkdir "$other_mount"
+
+list() { "$imakeep" list "$@"; }
+stats() { list stats --control "$sock"; }
+not_mounted() { ! mountpoint -q "$1"; }
+
+# ---- where to mount
+
+# The time limit ends a list that should not have been served.
+serve() { timeout 20 "$imakeep" list serve "$@"; }
+serve_on() { serve --mount "$1" --control "${2-$sock}"; }
+
+check_refused "a mount point that is missing" 3 "$work/none does not exist" serve_on "$work/none"
+touch "$work/file"
+check_refused "a mount point that is a file" 3 "$work/file is not a directory" serve_on "$work/file"
+mkdir "$work/full" && touch "$work/full/precious"
+check_refused "a mount point that is not empty" 3 "$work/full is not empty" serve_on "$work/full"
+check "its files are left alone" test -e "$work/full/precious"
+check "no socket is left behind" test ! -e "$sock"
+
+start_list --banks sha1,sha256
+check_refused "a mount point that is mounted already" 3 "$mount is a mount point already" serve_on "$mount" "$work/sock2"
+check "the list served there goes on" stats
+
+# ---- the control socket
+
+check_refused "a control socket in use" 3 "$sock is in use" serve_on "$other_mount"
+check "that mount point is free again" not_mounted "$other_mount"
+check "the list that uses the socket goes on" stats
+check_refused "a control socket's name that is a file" 3 "$work/file exists and is no socket" \
+  serve_on "$other_mount" "$work/file"
+check "the file is still there" test -f "$work/file"
+check_refused "a control socket in no directory" 3 "$work/none/sock" serve_on "$other_mount" "$work/none/sock"
+check_refused "a control socket of a name too long" 3 "control socket" \
+  serve_on "$other_mount" "$work/$(printf 'x%.0s' {1..200})"
+check "no failed start leaves a mount" not_mounted "$other_mount"
+check_refused "a list that nobody serves" 3 "$work/none" list stats --control "$work/none"
+
+# ---- options
+
+check_refused "an unknown bank" 2 "md4" serve --mount "$other_mount" --control "$work/s" --banks sha1,md4
+check_refused "a bank named twice" 2 "sha1" serve --mount "$other_mount" --control "$work/s" --banks sha1,sha1
+check_refused "an unknown hash" 2 "md4" serve --mount "$other_mount" --control "$work/s" --hash md4
+check_refused "an unknown template" 2 "no-such" serve --mount "$other_mount" --control "$work/s" --template no-such
+check_refused "a PCR that no TPM has" 2 "24" serve --mount "$other_mount" --control "$work/s" --pcr 24
+check_refused "two table modes at once" 2 "excludes" \
+  serve --mount "$other_mount" --control "$work/s" --flush-hash-table --no-hash-table
+check_refused "no options at all" 2 "required" serve
+check_refused "an unknown command" 2 "" list frobnicate
+check "no failed start leaves a mount or socket" bash -c '! mountpoint -q "$1" && test ! -e "$2"' _ "$other_mount" "$work/s"
+
+# ---- lists to load
+
+load() { list load --control "$sock" "$@"; }
+before=$(stats)
+adds_nothing() { check_equal "  adds nothing" "$before" "$(stats)"; }
+size=$(stat -c %s "$good")
+
+head -c $((size - 5)) "$good" >"$work/bad-cut"
+check_refused "a list cut short" 1 "$work/bad-cut: .*record 134, byte offset [0-9]+" load "$work/bad-cut"
+adds_nothing
+cat "$good" <(printf 'trailing') >"$work/bad-trailing"
+check_refused "a list with bytes behind its last record" 1 "$work/bad-trailing: .*record 135, byte offset [0-9]+" \
+  load "$work/bad-trailing"
+adds_nothing
+check_refused "a list of another bank than told" 1 "$good: .*record 0" load --bank sha256 "$good"
+adds_nothing
+check_refused "a list of another bank with digests of the same size" 1 "$good.sha256: .*sm3.*record 0" \
+  bash -c 'ln -sf "$2" "$3" && "$1" list load --control "$4" --bank sm3 "$3"' _ \
+  "$imakeep" "${good%_sha1}_sha256" "$good.sha256" "$sock"
+rm -f "$good.sha256"
+check_refused "a bank that there is not" 2 "md4" load --bank md4 "$good"
+cp "$good" "$work/bad-altered"
+printf '\x7e' | dd of="$work/bad-altered" bs=1 seek=60 conv=notrunc status=none
+check_refused "a record whose data was altered" 1 "$work/bad-altered: .*record 0, byte offset 0" load "$work/bad-altered"
+adds_nothing
+head -c 4096 /dev/zero | tr '\0' 'z' >"$work/bad-text"
+check_refused "a file that is no list" 1 "$work/bad-text: " load "$work/bad-text"
+adds_nothing
+check_refused "a list that is missing" 3 "$work/none" load "$work/none"
+check_refused "a directory for a list" 3 "$work" load "$work"
+: >"$work/empty"
+check "an empty list is a list" load "$work/empty"
+adds_nothing
+
+# ---- files to add
+
+add() { list add --control "$sock" "$@"; }
+echo one >"$work/one"
+echo two >"$work/two"
+ln -s "$work/none" "$work/dangling"
+mkfifo "$work/fifo"
+check_refused "files that vanish are named" 1 "$work/none" add "$work/one" "$work/none" "$work/two"
+check_equal "the others are added" "$work/one $work/two" \
+  "$(awk '{ print $NF }' "$mount/ascii_runtime_measurements" | xargs)"
+before=$(stats)
+check_refused "a directory" 1 "$work/full is no regular file" add "$work/full"
+check_refused "a FIFO, without waiting for it" 1 "$work/fifo is no regular file" add "$work/fifo"
+check_refused "a dangling link" 1 "$work/dangling" add "$work/dangling"
+check_refused "nothing to add" 2 "name files" add
+check_refused "a template that there is not" 2 "no-such" add --template no-such "$work/one"
+check_refused "a path from standard input that vanished" 1 "$work/none" \
+  bash -c 'printf "%s\0%s\0" "$3" "$4" | "$1" list add --control "$2" --stdin -0' _ "$imakeep" "$sock" "$work/none" "$work/one"
+adds_nothing
+
+# ---- images
+
+save() { list save --control "$sock" "$@"; }
+check_refused "an image in no directory" 3 "$work/none/image" save "$work/none/image"
+check "leaves the list unsuspended" bash -c '"$1" list stats --control "$2" | grep -q "suspended *no"' _ "$imakeep" "$sock"
+check "save" save "$work/image"
+check_refused "adding to a suspended list" 3 "suspended" add "$work/fifo" "$work/bad-cut"
+check_refused "loading into a suspended list" 3 "suspended.*record 0" load "$good"
+check_refused "staging a suspended list" 1 "Permission denied" bash -c 'echo A >"$1"' _ "$mount/binary_runtime_measurements_staged"
+end_list
+check_equal "the list ends cleanly" 0 "$ended"
+
+# patch NAME OFFSET BYTES: a copy of the image with other bytes there.
+patch() {
+  cp "$work/image" "$work/$1"
+  printf '%b' "$3" | dd of="$work/$1" bs=1 seek="$2" conv=notrunc status=none
+}
+restore() { serve --mount "$mount" --control "$sock" --restore "$1"; }
+patch bad-version 0 '\x02'
+check_refused "an image of another version" 1 "$work/bad-version: .*version 2.*byte offset 0" restore "$work/bad-version"
+patch bad-size 8 '\xff\xff'
+check_refused "an image larger than it is" 1 "$work/bad-size: .*byte offset 8" restore "$work/bad-size"
+patch small-size 8 '\x10\x00'
+check_refused "an image smaller than its header" 1 "$work/small-size: .*byte offset 8" restore "$work/small-size"
+patch bad-count 16 '\xff'
+check_refused "an image that counts too many records" 1 "$work/bad-count: .*255 records.*byte offset 16" restore "$work/bad-count"
+patch low-count 16 '\x01'
+check_refused "an image that counts too few" 1 "$work/low-count: .*behind its last record" restore "$work/low-count"
+head -c 10 "$work/image" >"$work/bad-header"
+check_refused "an image cut in its header" 1 "$work/bad-header: .*cut short.*byte offset 10" restore "$work/bad-header"
+check_refused "an image that is missing" 3 "$work/none" restore "$work/none"
+echo 'sha1 10 00' >"$work/bad-pcrs"
+check_refused "PCR values that are none" 1 "$work/bad-pcrs: .*line 1" \
+  serve --mount "$mount" --control "$sock" --restore "$work/image" --start-pcrs "$work/bad-pcrs"
+check "the image itself is good" bash -c 'timeout 20 "$1" list serve --mount "$2" --control "$3" --restore "$4" \
+  >"$5" & pid=$!; for _ in $(seq 100); do grep -q ready "$5" && break; sleep 0.05; done; kill $pid; wait $pid' _ \
+  "$imakeep" "$mount" "$sock" "$work/image" "$work/restored.out"
+
+# ---- what a dead process left
+
+start_list
+kill -KILL "$daemon"
+wait "$daemon" 2>/dev/null
+daemon=
+check_refused "a mount point that a dead process left" 3 "left from a process that died; free it with: umount" serve_on "$mount"
+umount "$mount"
+check "a socket that a dead process left is in the way of nobody" test -S "$sock"
+start_list
+check "and is replaced" stats
+
+finish

@@ -1,0 +1,90 @@
+# Sourced by the end-to-end scripts: starts and ends a list of their own, counts and prints checks.
+# Needs root and /dev/fuse. After `begin IMAKEEP` there are $imakeep, $work, $mount and $sock.
+# shellcheck shell=bash
+
+begin() {
+  imakeep=$1
+  if [[ $(id -u) != 0 || ! -w /dev/fuse ]]; then
+    echo "skipped: needs root and /dev/fuse"
+    exit 77
+  fi
+  work=$(mktemp -d)
+  mount=$work/ima
+  sock=$work/sock
+  mkdir "$mount"
+  daemon=
+  checks=0
+  failures=0
+  trap 'end_list; rm -rf "$work"' EXIT
+  trap 'exit 130' INT TERM
+}
+
+# start_list OPTION...: serves a list on $mount and waits until it is ready.
+start_list() {
+  : >"$work/serve.out"
+  "$imakeep" list serve --mount "$mount" --control "$sock" "$@" >"$work/serve.out" 2>"$work/serve.err" &
+  daemon=$!
+  for _ in $(seq 200); do
+    grep -q '^ready' "$work/serve.out" && return
+    kill -0 "$daemon" 2>/dev/null || break
+    sleep 0.05
+  done
+  echo "list serve did not start: $(cat "$work/serve.err")"
+  exit 1
+}
+
+# end_list: its exit code is in $ended.
+end_list() {
+  [[ -n $daemon ]] || return 0
+  kill "$daemon" 2>/dev/null
+  wait "$daemon"
+  ended=$?
+  daemon=
+}
+
+# check NAME COMMAND...: the command must succeed.
+check() {
+  local name=$1
+  shift
+  checks=$((checks + 1))
+  if "$@" >"$work/check.out" 2>&1; then
+    echo "ok    $name"
+  else
+    failures=$((failures + 1))
+    echo "FAIL  $name"
+    sed 's/^/      /' "$work/check.out"
+  fi
+}
+
+# check_equal NAME EXPECTED FOUND
+check_equal() {
+  checks=$((checks + 1))
+  if [[ $2 == "$3" ]]; then
+    echo "ok    $1"
+  else
+    failures=$((failures + 1))
+    printf 'FAIL  %s\n      expected %s\n      found    %s\n' "$1" "$2" "$3"
+  fi
+}
+
+# check_refused NAME EXIT_CODE PATTERN COMMAND...: the command ends with that code, and what it says matches.
+check_refused() {
+  local name=$1 code=$2 pattern=$3 said got
+  shift 3
+  said=$("$@" 2>&1 >/dev/null)
+  got=$?
+  checks=$((checks + 1))
+  if [[ $got == "$code" && $said =~ $pattern ]]; then
+    echo "ok    $name"
+  else
+    failures=$((failures + 1))
+    printf 'FAIL  %s\n      expected exit %s and /%s/\n      found    exit %s: %s\n' "$name" "$code" "$pattern" "$got" "${said:0:500}"
+  fi
+}
+
+finish() {
+  end_list
+  check "nothing is left mounted" bash -c '! mountpoint -q "$1"' _ "$mount"
+  echo "$checks checks, $failures failed"
+  [[ $failures == 0 ]]
+}
