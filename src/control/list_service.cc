@@ -26,7 +26,12 @@ const char* table_name(mlist::TableMode mode) {
 }  // namespace
 
 Message ListService::answer(const Message& request) {
-  Result<Message> answered = dispatch(request);
+  Result<Message> answered = fail(ErrorCode::kUsage, "a member of the request has the wrong type");
+  try {
+    answered = dispatch(request);
+  } catch (const nlohmann::json::type_error&) {
+    // The error above is the answer.
+  }
   if (!answered) return {.head = {{"ok", false}, {"error", error_to_json(answered.error())}}};
   answered->head["ok"] = true;
   return std::move(*answered);

@@ -4,15 +4,18 @@
 #include <bit>
 
 namespace imakeep::mlist {
-namespace {
 
-std::array<std::byte, 32> key_of(const digest::Digest& digest) {
-  std::array<std::byte, 32> key{};
+DigestTable::Key DigestTable::key_of(const digest::Digest& digest, std::uint32_t pcr) {
+  Key key{};
   std::copy_n(digest.view().begin(), std::min(key.size(), digest.size()), key.begin());
+  key.back() ^= static_cast<std::byte>(pcr);
   return key;
 }
 
-}  // namespace
+// Bits that bucket_of() does not use.
+std::uint32_t DigestTable::tag_of(const Key& key) {
+  return std::to_integer<std::uint32_t>(key[8]) & 15u;
+}
 
 template <class T>
 bool DigestTable::Blocks<T>::reserve(std::uint32_t i) {
@@ -24,8 +27,8 @@ bool DigestTable::Blocks<T>::reserve(std::uint32_t i) {
 }
 
 // Linear hashing: with 2^k + s buckets, the first s of the 2^k have been split by one more bit.
-std::uint32_t DigestTable::bucket_of(const std::byte* key) const {
-  const auto hash = load<std::uint32_t>(key);  // the digest is as random as a hash can be
+std::uint32_t DigestTable::bucket_of(const Key& key) const {
+  const auto hash = load<std::uint32_t>(key.data());  // the digest is as random as a hash can be
   const std::uint32_t low = std::bit_floor(buckets_);
   const std::uint32_t bucket = hash & (2 * low - 1);
   return bucket < buckets_ ? bucket : bucket & (low - 1);
@@ -33,9 +36,13 @@ std::uint32_t DigestTable::bucket_of(const std::byte* key) const {
 
 bool DigestTable::contains(const digest::Digest& digest, std::uint32_t pcr) const {
   if (buckets_ == 0) return false;
-  const auto key = key_of(digest);
-  for (std::uint32_t i = heads_[bucket_of(key.data())]; i != kNone; i = pool_[i].next) {
-    if (pool_[i].pcr == pcr && pool_[i].key == key) return true;
+  const Key key = key_of(digest, pcr);
+  const std::uint32_t tag = tag_of(key);
+  Link link = heads_[bucket_of(key)];
+  while (link.entry != kNone) {
+    if (link.tag == tag && pool_[link.entry].key == key) return true;
+    if (link.last != 0) return false;
+    link = pool_[link.entry].next;
   }
   return false;
 }
@@ -43,41 +50,46 @@ bool DigestTable::contains(const digest::Digest& digest, std::uint32_t pcr) cons
 bool DigestTable::insert(const digest::Digest& digest, std::uint32_t pcr) {
   if (entries_ == kMaxEntries || !pool_.reserve(entries_) || !heads_.reserve(buckets_)) return false;
   split_next_bucket();
-  Entry& entry = pool_[entries_];
-  entry.key = key_of(digest);
-  entry.pcr = pcr & 31u;
-  std::uint32_t& head = heads_[bucket_of(entry.key.data())];
-  entry.next = head & kNone;
-  head = entries_++;
+  pool_[entries_].key = key_of(digest, pcr);
+  push(entries_++);
   return true;
+}
+
+// Puts an entry in front of its bucket's chain.
+void DigestTable::push(std::uint32_t entry) {
+  const Key& key = pool_[entry].key;
+  Link& head = heads_[bucket_of(key)];
+  const bool alone = head.entry == kNone;
+  if (!alone) pool_[entry].next = head;
+  head = {.entry = entry & kNone, .tag = tag_of(key) & 15u, .last = alone ? 1u : 0u};
 }
 
 // Adds one bucket and moves to it those entries of its older half that belong there.
 void DigestTable::split_next_bucket() {
+  constexpr Link kEmpty{.entry = kNone, .tag = 0, .last = 1};
   const std::uint32_t added = buckets_++;
-  heads_[added] = kNone;
+  heads_[added] = kEmpty;
   if (added == 0) return;
-  std::uint32_t& old_head = heads_[added & ~std::bit_floor(added)];
-  std::uint32_t chain = old_head;
-  old_head = kNone;
-  while (chain != kNone) {
-    Entry& entry = pool_[chain];
-    const std::uint32_t next = entry.next;
-    std::uint32_t& head = heads_[bucket_of(entry.key.data())];
-    entry.next = head & kNone;
-    head = chain;
-    chain = next;
+  Link& old_head = heads_[added & ~std::bit_floor(added)];
+  Link link = old_head;
+  old_head = kEmpty;
+  while (link.entry != kNone) {
+    const std::uint32_t entry = link.entry;
+    const bool last = link.last != 0;
+    link = pool_[entry].next;
+    push(entry);
+    if (last) break;
   }
   // The split after the next few comes from the following buckets: have their entries at hand by then.
   constexpr std::uint32_t kAhead = 4;
   const std::uint32_t soon = (added + kAhead) & ~std::bit_floor(added + kAhead);
-  if (soon < buckets_ && heads_[soon] != kNone) __builtin_prefetch(&pool_[heads_[soon]], 1);
+  if (soon < buckets_ && heads_[soon].entry != kNone) __builtin_prefetch(&pool_[heads_[soon].entry], 1);
 }
 
 std::uint64_t DigestTable::memory_bytes() const {
   constexpr std::uint64_t kPageBytes = 4096;
   const auto pages = [](std::uint64_t bytes) { return (bytes + kPageBytes - 1) / kPageBytes * kPageBytes; };
-  return pages(std::uint64_t{entries_} * sizeof(Entry)) + pages(std::uint64_t{buckets_} * sizeof(std::uint32_t));
+  return pages(std::uint64_t{entries_} * sizeof(Entry)) + pages(std::uint64_t{buckets_} * sizeof(Link));
 }
 
 }  // namespace imakeep::mlist

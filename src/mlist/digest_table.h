@@ -2,6 +2,8 @@
 //
 // 36 bytes an entry and 4 for its bucket. Buckets grow one by one with the entries (linear hashing), so no insert has
 // to move the whole table. Of a digest longer than 32 bytes the first 32 are kept: as hard to collide as SHA-256.
+// A look-up that finds nothing, the common one, mostly touches a bucket and no entry: a link tells a few bits of what
+// it leads to, and whether that is the chain's last.
 //
 // Source: ima_lookup_digest_entry() in security/integrity/ima/ima_queue.c, whose key is the same.
 // Threads: one at a time (the list's append lock).
@@ -28,12 +30,16 @@ class DigestTable {
   std::uint64_t memory_bytes() const;  // the pages written so far
 
  private:
-  static constexpr std::size_t kKeyBytes = 32;
   static constexpr std::uint32_t kNone = kMaxEntries;
+  using Key = std::array<std::byte, 32>;  // the digest, its PCR folded in
+  struct Link {
+    std::uint32_t entry : 27;  // kNone in an empty bucket
+    std::uint32_t tag : 4;     // tag_of() the entry's key
+    std::uint32_t last : 1;    // nothing behind that entry
+  };
   struct Entry {
-    std::array<std::byte, kKeyBytes> key;
-    std::uint32_t next : 27;
-    std::uint32_t pcr : 5;
+    Key key;
+    Link next;  // if the link to this entry was not the last
   };
 
   // Numbered items in blocks that never move.
@@ -49,11 +55,14 @@ class DigestTable {
     std::vector<PageBlock> blocks_;
   };
 
-  std::uint32_t bucket_of(const std::byte* key) const;
+  static Key key_of(const digest::Digest& digest, std::uint32_t pcr);
+  static std::uint32_t tag_of(const Key& key);
+  std::uint32_t bucket_of(const Key& key) const;
+  void push(std::uint32_t entry);
   void split_next_bucket();
 
   Blocks<Entry> pool_;
-  Blocks<std::uint32_t> heads_;
+  Blocks<Link> heads_;
   std::uint32_t entries_ = 0;
   std::uint32_t buckets_ = 0;
 };
