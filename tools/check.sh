@@ -25,6 +25,6 @@ lint() {
 
 step "format" clang-format-16 --dry-run -Werror "${sources[@]}"
 step "layers" python3 tools/check_layers.py
-step "scripts" shellcheck -x "${scripts[@]}" tools/packages.sh
+step "scripts" shellcheck "${scripts[@]}" tools/packages.sh
 step "lint" lint
 exit "$failed"

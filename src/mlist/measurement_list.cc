@@ -186,10 +186,8 @@ Result<MeasurementList::Head> MeasurementList::head_after(const Head& head, std:
     }
     const StoredRecordView record = at.chunk->record_at(at.offset);
     if (record.template_id != named) name = names_.name(*(named = record.template_id));
-    at.before += extent_of({.pcr = record.pcr,
-                            .template_name = name,
-                            .body = record.body,
-                            .violation = record.violation});
+    at.before +=
+        extent_of({.pcr = record.pcr, .template_name = name, .body = record.body, .violation = record.violation});
     --left;
   }
   return at;

@@ -2,7 +2,7 @@
 # The conformance checks on a mounted list, in the three modes of the digest table, suspended with and without staging.
 #   conformance.sh IMAKEEP
 set -uo pipefail
-# shellcheck source=tests/e2e/lib.sh
+# shellcheck source=../e2e/lib.sh
 . "$(dirname "$0")/../e2e/lib.sh"
 begin "$1"
 

@@ -1,6 +1,6 @@
 # Sourced by the end-to-end scripts: starts and ends a list of their own, counts and prints checks.
 # Needs root and /dev/fuse. After `begin IMAKEEP` there are $imakeep, $work, $mount and $sock.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 
 begin() {
   imakeep=$1

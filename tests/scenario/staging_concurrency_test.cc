@@ -195,7 +195,9 @@ void delete_by_number_until(const std::atomic<bool>& stop, Cutting& cutting) {
     {
       const MutexLock lock(cutting.mutex);
       std::uint64_t records = 0;
-      bytes = first_records(cutting.list, bank, 1 + random() % 3000, records);
+      // Every other time all there is, down to the record that is being added just now.
+      const std::uint64_t at_most = round % 2 == 0 ? kMaxWaitingRecords * 2 : 1 + random() % 3000;
+      bytes = first_records(cutting.list, bank, at_most, records);
       if (records == 0) continue;
       ASSERT_TRUE(cutting.list.delete_first(records));
       piece = cutting.log.cut();
