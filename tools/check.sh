@@ -20,7 +20,7 @@ mapfile -t scripts < <(git ls-files | while read -r file; do head -c 15 "$file" 
 # shellcheck disable=SC2317  # called through step
 lint() {
   [ -f "$build/compile_commands.json" ] || { echo "no $build/compile_commands.json; configure first: cmake --preset tsan"; return 1; }
-  printf '%s\n' "${linted[@]}" | xargs -P 2 -n 4 clang-tidy-16 --quiet -p "$build" 2>/dev/null
+  printf '%s\n' "${linted[@]}" | xargs -P 2 -n 1 clang-tidy-16 --quiet -p "$build" 2>/dev/null
 }
 
 step "format" clang-format-16 --dry-run -Werror "${sources[@]}"

@@ -41,6 +41,11 @@ inline tl::unexpected<Error> fail(ErrorCode code, std::string message) {
   return tl::unexpected<Error>(Error{.code = code, .message = std::move(message)});
 }
 
+// kRefused, with the errno that Linux gives for it.
+inline tl::unexpected<Error> refuse(int os_errno, std::string message) {
+  return tl::unexpected<Error>(Error{.code = ErrorCode::kRefused, .message = std::move(message), .os_errno = os_errno});
+}
+
 // An error of a system call: `what` names the file and the attempt; strerror text is appended.
 tl::unexpected<Error> fail_errno(int os_errno, const std::string& what);
 

@@ -12,10 +12,6 @@
 namespace imakeep::fusefs {
 namespace {
 
-unexpected<Error> refuse(int os_errno, const char* message) {
-  return unexpected<Error>(Error{.code = ErrorCode::kRefused, .message = message, .os_errno = os_errno});
-}
-
 // runtime_measurements_count and violations: a number, made anew for every read.
 class NumberFile : public OpenFile {
  public:

@@ -1,5 +1,6 @@
 #include "mlist/kexec.h"
 
+#include <cerrno>
 #include <cinttypes>
 #include <cstdio>
 
@@ -58,7 +59,9 @@ Result<void> KexecSaver::add_critical_data(std::string_view event) {
   const auto body = imalog::make_body(
       "ima-buf", {.path = event, .algorithm = hash, .file_digest = buffer_digest.view(), .buffer = buffer});
   if (!body) return unexpected(body.error());
-  IMAKEEP_CHECK(list_.append({.pcr = pcr_, .template_name = "ima-buf", .body = *body}));
+  const auto appended = list_.append({.pcr = pcr_, .template_name = "ima-buf", .body = *body});
+  // A reboot that has begun suspends first: Linux, too, then goes on without the record.
+  if (!appended && appended.error().os_errno != ENODEV) return unexpected(appended.error());
   return {};
 }
 

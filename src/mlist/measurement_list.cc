@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <new>
 #include <utility>
 
 #include <boost/container/static_vector.hpp>
@@ -10,10 +11,6 @@
 
 namespace imakeep::mlist {
 namespace {
-
-unexpected<Error> refuse(int os_errno, std::string message) {
-  return unexpected<Error>(Error{.code = ErrorCode::kRefused, .message = std::move(message), .os_errno = os_errno});
-}
 
 std::vector<digest::Bank> with_sha1(std::vector<digest::Bank> banks) {
   const digest::Bank sha1{.algorithm = digest::Algorithm::kSha1};
@@ -120,7 +117,7 @@ Result<void> MeasurementList::delete_staged() {
   Head deleted;
   std::unique_ptr<DigestTable> flushed;
   const bool flush = options_.table == TableMode::kFlushed;
-  auto empty = flush ? std::make_unique<DigestTable>() : nullptr;
+  std::unique_ptr<DigestTable> empty(flush ? new (std::nothrow) DigestTable : nullptr);
 
   const MutexLock request_lock(request_mutex_);
   {
@@ -131,6 +128,7 @@ Result<void> MeasurementList::delete_staged() {
     staged_extent_ = {};
   }
   if (flush) {
+    if (!empty) return refuse(ENOMEM, "no memory for a new digest table; the records are deleted all the same");
     const MutexLock append_lock(append_mutex_);
     flushed = std::exchange(table_, std::move(empty));
   }

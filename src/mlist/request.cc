@@ -7,10 +7,6 @@
 namespace imakeep::mlist {
 namespace {
 
-unexpected<Error> refuse(int os_errno, std::string message) {
-  return unexpected<Error>(Error{.code = ErrorCode::kRefused, .message = std::move(message), .os_errno = os_errno});
-}
-
 // kstrtoul(text, 10): nothing but a number, which may have one newline behind it.
 Result<std::uint64_t> parse_number(std::string_view text) {
   text = text.substr(0, text.find('\0'));  // the kernel takes it as a C string
