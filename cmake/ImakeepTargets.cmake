@@ -7,7 +7,9 @@ target_compile_options(imakeep_options INTERFACE
   -Woverloaded-virtual -Wimplicit-fallthrough -Werror
   # Designated initializers that leave members at their defaults are how options are given here.
   -Wno-missing-field-initializers
-  $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
+  $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>
+  # False alarms of GCC 12 in std::string's operator+ (GCC bug 105329).
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 # GCC's flow-based warnings give false alarms in inlined library code once sanitizers add their own branches.
 if(IMAKEEP_SANITIZE)
   target_compile_options(imakeep_options INTERFACE
