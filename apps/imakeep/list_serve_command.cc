@@ -62,13 +62,16 @@ Result<mlist::ListOptions> list_options(const ServeOptions& options) {
     }
   }
   const auto hash = digest::algorithm_from_name(options.hash);
-  if (!hash || !digest::available(*hash)) return fail(ErrorCode::kUsage, "no such hash: '" + options.hash + "'");
+  if (!hash || !digest::available(*hash))
+    return fail(ErrorCode::kUsage, "no such hash: '" + options.hash +
+                                       "'; use one of OpenSSL's, such as sha1, sha256, sha384, sha512 or sm3");
   list.hash = *hash;
   list.table = options.flush_hash_table ? mlist::TableMode::kFlushed
                : options.no_hash_table  ? mlist::TableMode::kNone
                                         : mlist::TableMode::kKept;
   if (!imalog::Template::find(options.template_name)) {
-    return fail(ErrorCode::kUsage, "no such template: '" + options.template_name + "'");
+    return fail(ErrorCode::kUsage, "no such template: '" + options.template_name +
+                                       "'; use a built-in one, such as ima-ng, or field ids joined with '|'");
   }
   return list;
 }

@@ -128,6 +128,7 @@ void Server::serve(Connection& connection) {
   for (;;) {
     const auto request = receive(connection.stream);
     if (request && !*request) break;
+    connection.stream.clear();  // after a message cut short it would take no answer
     const bool sent =
         send(connection.stream, request ? answer_(**request)
                                         : Message{.head = {{"ok", false}, {"error", error_to_json(request.error())}}});

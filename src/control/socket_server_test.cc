@@ -120,5 +120,18 @@ TEST_F(SocketServerTest, AnswersWhatIsNoMessageAndServesOthersOn) {
   EXPECT_TRUE(Client::connect(path)->ask({.head = {{"op", "x"}}}));
 }
 
+TEST_F(SocketServerTest, SaysThatAMessageWasCutShort) {
+  const auto server = SocketServer::listen(path, echo);
+  ASSERT_TRUE(server);
+  for (const char* part : {"{\"op\"", "{\"op\": \"x\", \"payload_bytes\": 5}\nabc"}) {
+    boost::asio::local::stream_protocol::iostream raw{boost::asio::local::stream_protocol::endpoint(path)};
+    raw << part << std::flush;
+    raw.socket().shutdown(boost::asio::local::stream_protocol::socket::shutdown_send);
+    std::string line;
+    ASSERT_TRUE(std::getline(raw, line)) << part;
+    EXPECT_NE(line.find("\"truncated\""), std::string::npos) << line;
+  }
+}
+
 }  // namespace
 }  // namespace imakeep::control
