@@ -127,21 +127,27 @@ std::vector<std::string> failures_with(const Fault& fault) {
   return failed;
 }
 
-TEST(WrongErrno, NoFaultNoFailure) {
+struct WrongErrno : testing::Test {
+  void SetUp() override {
+    if (::geteuid() != 0 || ::access("/dev/fuse", R_OK | W_OK) != 0) GTEST_SKIP() << "needs root and /dev/fuse";
+  }
+};
+
+TEST_F(WrongErrno, NoFaultNoFailure) {
   EXPECT_THAT(failures_with({}), IsEmpty());
 }
 
-TEST(WrongErrno, OfDWithNothingStagedFailsThatCheckOnly) {
+TEST_F(WrongErrno, OfDWithNothingStagedFailsThatCheckOnly) {
   EXPECT_THAT(failures_with({.request = "D\n", .right = ENOENT, .wrong = EINVAL}),
               ElementsAre("request.D-nothing-staged"));
 }
 
-TEST(WrongErrno, OfAWhileStagedFailsThatCheckOnly) {
+TEST_F(WrongErrno, OfAWhileStagedFailsThatCheckOnly) {
   EXPECT_THAT(failures_with({.request = "A\n", .right = EEXIST, .wrong = EBUSY}),
               ElementsAre("request.A-while-staged"));
 }
 
-TEST(WrongErrno, OfANumberTooLargeFailsThatCheckOnly) {
+TEST_F(WrongErrno, OfANumberTooLargeFailsThatCheckOnly) {
   EXPECT_THAT(failures_with({.request = "18446744073709551616\n", .right = ERANGE, .wrong = EINVAL}),
               ElementsAre("request.N-overflow"));
 }
