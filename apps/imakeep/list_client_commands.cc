@@ -1,6 +1,7 @@
 #include <fcntl.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 #include <iterator>
 #include <memory>
@@ -236,6 +237,12 @@ int run_save(const SaveOptions& options) {
     return kDone;
   }
   if (options.file.empty()) return report({.code = ErrorCode::kUsage, .message = "name the file to save the image in"});
+  std::error_code missing;
+  const auto target = std::filesystem::status(options.file, missing);
+  if (std::filesystem::exists(target) && !std::filesystem::is_regular_file(target)) {
+    return report({.code = ErrorCode::kUsage, .message = options.file + " is no regular file; name another"});
+  }
+  if (const auto hello = ask(options.control, "hello"); !hello) return report(hello.error());
   // The list is suspended once it has been asked, so a name that cannot be written must show before.
   if (const auto writable = open_file(options.file, O_WRONLY | O_CREAT, 0600); !writable)
     return report(writable.error());

@@ -24,7 +24,7 @@ Result<Client> Client::connect(const std::string& path) {
 
 Result<Message> Client::ask(const Message& request) {
   if (!send(*stream_, request)) return fail(ErrorCode::kIo, "the list went away while it was asked");
-  auto answer = receive(*stream_);
+  auto answer = receive(*stream_, kAnyPayloadBytes);
   if (!answer) return unexpected(answer.error());
   if (!*answer) return fail(ErrorCode::kIo, "the list went away before it answered");
   if (!(*answer)->head.value("ok", false)) return unexpected(error_from_json((*answer)->head["error"]));

@@ -31,6 +31,8 @@ Message ListService::answer(const Message& request) {
     answered = dispatch(request);
   } catch (const nlohmann::json::type_error&) {
     // The error above is the answer.
+  } catch (const std::exception& error) {
+    answered = fail(ErrorCode::kIo, std::string("the list cannot answer: ") + error.what());
   }
   if (!answered) return {.head = {{"ok", false}, {"error", error_to_json(answered.error())}}};
   answered->head["ok"] = true;

@@ -107,7 +107,9 @@ Result<void> measure_file(Bytes& list, const std::string& path, const MeasureOpt
 }
 
 Result<void> record_violation(Bytes& list, const std::string& path, const MeasureOptions& options) {
-  const std::string absolute = std::filesystem::absolute(path).lexically_normal().string();
+  std::error_code failed;
+  const std::string absolute = std::filesystem::absolute(path, failed).lexically_normal().string();
+  if (failed) return fail_errno(failed.value(), "no path to record: '" + path + "'");
   return add_record(list, {.path = absolute, .algorithm = options.hash}, true, options);
 }
 

@@ -19,6 +19,7 @@ struct Message {
 };
 
 inline constexpr std::size_t kMaxHeadBytes = 64u << 10;
+// Of requests; a saved image may be of any size.
 inline constexpr std::size_t kMaxPayloadBytes = 64u << 20;
 
 // Errors as they travel: code, message, offset, record and errno.

@@ -6,7 +6,9 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <list>
+#include <system_error>
 #include <thread>
 
 #include <boost/asio/io_context.hpp>
@@ -58,6 +60,7 @@ class Server : public SocketServer {
 
   void accept();
   void serve(Connection& connection);
+  void forget_ended() IMAKEEP_EXCLUDES(mutex_);
 
   const Answer answer_;
   std::string path_;
@@ -101,25 +104,39 @@ Server::~Server() {
     const MutexLock lock(mutex_);
     connections.swap(connections_);
   }
-  for (const auto& connection : connections) {
-    ::shutdown(connection->stream.socket().native_handle(), SHUT_RD);
-    connection->thread.join();
-  }
+  // A client that does not read its answer must not keep us.
+  for (const auto& connection : connections) ::shutdown(connection->stream.socket().native_handle(), SHUT_RDWR);
+  for (const auto& connection : connections) connection->thread.join();
   if (!path_.empty()) ::unlink(path_.c_str());
 }
 
+void Server::forget_ended() {
+  const MutexLock lock(mutex_);
+  connections_.remove_if([](const std::shared_ptr<Connection>& connection) {
+    const bool done = connection->done;  // read once: it may change meanwhile
+    if (done) connection->thread.join();
+    return done;
+  });
+}
+
 void Server::accept() {
+  constexpr std::chrono::milliseconds kPauseWithoutResources{10};
   while (!stopping_) {
+    forget_ended();
     auto connection = std::make_shared<Connection>();
     boost::system::error_code error;
     acceptor_.accept(connection->stream.socket(), error);
-    if (error) continue;
+    if (error) {
+      // No descriptor, say: connections that end give theirs back.
+      std::this_thread::sleep_for(kPauseWithoutResources);
+      continue;
+    }
     const MutexLock lock(mutex_);
-    connections_.remove_if([](const std::shared_ptr<Connection>& old) {
-      if (old->done) old->thread.join();
-      return old->done.load();
-    });
-    connection->thread = std::thread([this, connection = connection.get()] { serve(*connection); });
+    try {
+      connection->thread = std::thread([this, connection = connection.get()] { serve(*connection); });
+    } catch (const std::system_error&) {
+      continue;  // no thread to be had: this client finds its connection closed
+    }
     connections_.push_back(std::move(connection));
   }
 }

@@ -5,7 +5,7 @@
 
 namespace imakeep::control {
 
-Result<std::optional<Message>> receive(std::istream& in) {
+Result<std::optional<Message>> receive(std::istream& in, std::size_t max_payload_bytes) {
   std::string line(kMaxHeadBytes, '\0');
   in.getline(line.data(), static_cast<std::streamsize>(line.size()));
   if (in.eof() && in.gcount() == 0) return std::nullopt;
@@ -18,8 +18,8 @@ Result<std::optional<Message>> receive(std::istream& in) {
   if (!message.head.is_object()) return fail(ErrorCode::kMalformed, "the head of a message is no JSON object");
   const auto size = message.head.find("payload_bytes");
   if (size == message.head.end()) return message;
-  if (!size->is_number_unsigned() || size->get<std::uint64_t>() > kMaxPayloadBytes) {
-    return fail(ErrorCode::kMalformed, "payload_bytes is no number up to " + std::to_string(kMaxPayloadBytes));
+  if (!size->is_number_unsigned() || size->get<std::uint64_t>() > max_payload_bytes) {
+    return fail(ErrorCode::kMalformed, "payload_bytes is no number up to " + std::to_string(max_payload_bytes));
   }
   message.payload.resize(size->get<std::size_t>());
   in.read(reinterpret_cast<char*>(message.payload.data()), static_cast<std::streamsize>(message.payload.size()));

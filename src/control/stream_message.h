@@ -2,6 +2,7 @@
 #pragma once
 
 #include <istream>
+#include <limits>
 #include <optional>
 #include <ostream>
 
@@ -9,8 +10,11 @@
 
 namespace imakeep::control {
 
+// For answers, which come from a list that is trusted.
+inline constexpr std::size_t kAnyPayloadBytes = std::numeric_limits<std::size_t>::max();
+
 // The next message; nothing at the end of the stream. kMalformed for what is no message, kTruncated for one cut short.
-Result<std::optional<Message>> receive(std::istream& in);
+Result<std::optional<Message>> receive(std::istream& in, std::size_t max_payload_bytes = kMaxPayloadBytes);
 
 // False if the stream failed.
 bool send(std::ostream& out, const Message& message);

@@ -192,6 +192,8 @@ Result<MeasurementList::Head> MeasurementList::head_after(const Head& head, std:
 }
 
 void MeasurementList::suspend() {
+  // A request under way ends first: what it deletes must not be in an image that is written once we are suspended.
+  const MutexLock request_lock(request_mutex_);
   const MutexLock lock(append_mutex_);
   suspended_ = true;
 }
