@@ -3,7 +3,7 @@
 
 # To build and to run what `imakeep` is.
 packages_to_build=(g++ cmake ninja-build pkg-config ccache libssl-dev libfuse3-dev fuse3 libsystemd-dev libboost-dev
-  libexpected-dev libcli11-dev nlohmann-json3-dev libsqlite3-dev libzstd-dev libtss2-dev)
+  libexpected-dev libcli11-dev nlohmann-json3-dev libsqlite3-dev libsqlitecpp-dev libzstd-dev libtss2-dev)
 # What quickstart needs besides: somebody else's program that checks our list.
 packages_to_show=(ima-evm-utils)
 # To test, fuzz, measure and lint.

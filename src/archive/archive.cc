@@ -1,0 +1,273 @@
+#include "archive/archive.h"
+
+#include <algorithm>
+
+#include "archive/pcr_bytes.h"
+
+namespace imakeep::archive {
+namespace {
+
+// Small segments at the end are gathered once there are so many, or once they would fill a whole one.
+constexpr std::size_t kMaxSmallSegments = 32;
+
+std::string names_of(const std::vector<digest::Bank>& banks) {
+  std::string names;
+  for (const digest::Bank& bank : banks) names += (names.empty() ? "" : ",") + bank.name();
+  return names;
+}
+
+Result<Chain> chain_of(const ChainRow& row) {
+  auto banks = digest::parse_banks(row.banks);
+  auto end_pcrs = banks ? pcr_state(row.end_pcrs, *banks) : Result<digest::PcrState>(unexpected(banks.error()));
+  if (!end_pcrs || row.first_kept > row.end) {
+    return fail(ErrorCode::kMalformed, "the row of chain " + std::to_string(row.chain) + " is damaged" +
+                                           (end_pcrs ? "" : ": " + describe(end_pcrs.error())));
+  }
+  return Chain{.chain = row.chain,
+               .banks = std::move(*banks),
+               .order = row.byte_order == "big" ? ByteOrder::kBig : ByteOrder::kLittle,
+               .start = row.start == "boot" ? ChainStart::kBoot : ChainStart::kUnknown,
+               .first_kept = row.first_kept,
+               .end = row.end,
+               .end_pcrs = std::move(*end_pcrs)};
+}
+
+ChainRow row_of(const Chain& chain) {
+  return {.chain = chain.chain,
+          .banks = names_of(chain.banks),
+          .byte_order = chain.order == ByteOrder::kBig ? "big" : "little",
+          .start = chain.start == ChainStart::kBoot ? "boot" : "unknown",
+          .first_kept = chain.first_kept,
+          .end = chain.end,
+          .end_pcrs = pcr_bytes(chain.end_pcrs)};
+}
+
+// Gathers records into segments and puts each that is full.
+class SegmentWriter {
+ public:
+  SegmentWriter(Store& store, Chain& chain, std::int64_t now_unix_s)
+      : store_(store), chain_(chain), now_unix_s_(now_unix_s) {
+    begin_segment();
+  }
+
+  // Goes on from the small segments at the chain's end if they should be gathered now. `coming_bytes` will follow.
+  Result<void> gather(std::size_t coming_bytes) {
+    const auto tail = store_.tail(chain_.chain, kMaxSmallSegments + 1);
+    if (!tail) return unexpected(tail.error());
+    std::vector<std::pair<SegmentRow, Bytes>> small;  // newest first
+    std::size_t bytes = coming_bytes;
+    std::uint64_t end = chain_.end;
+    for (const SegmentRow& row : *tail) {
+      if (row.payload_bytes >= kSegmentPayloadBytes || row.end() != end) break;
+      const auto data = store_.segment_data(chain_.chain, row.first);
+      auto payload = data ? decompress(*data) : Result<Bytes>(unexpected(data.error()));
+      if (!payload || payload->size() != row.payload_bytes) break;  // What is damaged is left as it is.
+      end = row.first;
+      bytes += payload->size();
+      small.emplace_back(row, std::move(*payload));
+    }
+    if (small.empty() || (small.size() < kMaxSmallSegments && bytes < kSegmentPayloadBytes)) return {};
+    row_ = small.back().first;
+    row_.records = row_.violations = 0;
+    for (auto it = small.rbegin(); it != small.rend(); ++it) {
+      IMAKEEP_CHECK(store_.remove_segment(chain_.chain, it->first.first));
+      append_bytes(payload_, it->second);
+      row_.records += it->first.records;
+      row_.violations += it->first.violations;
+    }
+    return {};
+  }
+
+  // The chain's end and PCRs are already those behind the record.
+  Result<void> add(const RecordView& record) {
+    append_record(payload_, record);
+    ++row_.records;
+    row_.violations += record.content.violation ? 1u : 0u;
+    return payload_.size() < kSegmentPayloadBytes ? Result<void>() : flush();
+  }
+
+  Result<void> flush() {
+    if (row_.records == 0) return {};
+    row_.payload_bytes = payload_.size();
+    auto added = store_.add_segment(row_, compress(payload_));
+    begin_segment();
+    return added;
+  }
+
+ private:
+  void begin_segment() {
+    payload_.clear();
+    row_ = {.chain = chain_.chain,
+            .first = chain_.end,
+            .added_unix_s = now_unix_s_,
+            .start_pcrs = pcr_bytes(chain_.end_pcrs)};
+  }
+
+  Store& store_;
+  Chain& chain_;
+  const std::int64_t now_unix_s_;
+  SegmentRow row_;
+  Bytes payload_;
+};
+
+// Takes records in: checks each digest, replays it, writes it.
+class Intake {
+ public:
+  Intake(Store& store, Chain& chain, const digest::Bank& shown, std::int64_t now_unix_s)
+      : chain_(chain), shown_(shown), writer_(store, chain, now_unix_s) {}
+
+  Result<Appended> take(std::span<const IncomingView> records) {
+    std::size_t bytes = 0;
+    for (const IncomingView& record : records) bytes += record.content.body.size();
+    IMAKEEP_CHECK(writer_.gather(bytes));
+    Appended appended;
+    for (const IncomingView& incoming : records) {
+      const RecordView record = checked(incoming);
+      if (record.own) appended.mismatched.push_back(chain_.end);
+      ++chain_.end;
+      IMAKEEP_CHECK(writer_.add(record));
+      ++appended.records;
+    }
+    IMAKEEP_CHECK(writer_.flush());
+    return appended;
+  }
+
+ private:
+  // The record with its own digest if that does not follow from the data; its digests are extended on the way.
+  RecordView checked(const IncomingView& incoming) {
+    RecordView record{.content = incoming.content};
+    const auto& banks = chain_.banks;
+    bool known = incoming.content.violation;  // A violation shows zeros: that is how it was told.
+    for (std::size_t i = 0; i < banks.size(); ++i) {
+      digest::Digest extended = imalog::extended_digest(banks[i], incoming.content);
+      if (banks[i] == shown_ && !known) {
+        known = true;
+        if (!equal(extended.view(), incoming.shown)) {
+          record.own = OwnDigestView{.bank = shown_, .digest = incoming.shown};
+          extended = digest::Digest(incoming.shown);
+        }
+      }
+      chain_.end_pcrs.extend(i, incoming.content.pcr, extended);
+    }
+    if (!known && !equal(imalog::shown_digest(shown_, incoming.content).view(), incoming.shown)) {
+      record.own = OwnDigestView{.bank = shown_, .digest = incoming.shown};
+    }
+    return record;
+  }
+
+  Chain& chain_;
+  const digest::Bank& shown_;
+  SegmentWriter writer_;
+};
+
+}  // namespace
+
+Result<void> Archive::write(const std::function<Result<void>()>& change) {
+  Transaction transaction(store_);
+  IMAKEEP_CHECK(transaction.begin());
+  IMAKEEP_CHECK(change());
+  return transaction.commit();
+}
+
+Result<std::vector<Chain>> Archive::chains() {
+  const auto rows = store_.chains();
+  if (!rows) return unexpected(rows.error());
+  std::vector<Chain> chains;
+  for (const ChainRow& row : *rows) {
+    auto chain = chain_of(row);
+    if (!chain) return unexpected(chain.error());
+    chains.push_back(std::move(*chain));
+  }
+  return chains;
+}
+
+Result<Chain> Archive::chain(std::uint64_t number) {
+  auto all = chains();
+  if (!all) return unexpected(all.error());
+  for (Chain& chain : *all) {
+    if (chain.chain == number) return std::move(chain);
+  }
+  if (all->empty()) return fail(ErrorCode::kUsage, "the archive holds no chain yet");
+  return fail(ErrorCode::kUsage, "no chain " + std::to_string(number) + " in the archive; it holds 1 to " +
+                                     std::to_string(all->back().chain));
+}
+
+Result<Chain> Archive::begin_chain(const std::vector<digest::Bank>& banks, ChainStart start, ByteOrder order) {
+  Chain chain{.chain = 1, .banks = banks, .order = order, .start = start, .end_pcrs = digest::PcrState(banks)};
+  auto written = write([&]() -> Result<void> {
+    const auto rows = store_.chains();
+    if (!rows) return unexpected(rows.error());
+    if (!rows->empty()) chain.chain = rows->back().chain + 1;
+    return store_.put_chain(row_of(chain));
+  });
+  if (!written) return unexpected(written.error());
+  return chain;
+}
+
+Result<Appended> Archive::append(std::uint64_t number, std::uint64_t first, std::span<const IncomingView> records,
+                                 const digest::Bank& shown, std::int64_t now_unix_s, const SourceRow* also) {
+  Appended appended;
+  auto written = write([&]() -> Result<void> {
+    auto chain_now = chain(number);
+    if (!chain_now) return unexpected(chain_now.error());
+    if (chain_now->end != first) {
+      return fail(ErrorCode::kMismatch, "chain " + std::to_string(number) + " goes on with record " +
+                                            std::to_string(chain_now->end) + ", not " + std::to_string(first));
+    }
+    auto taken = Intake(store_, *chain_now, shown, now_unix_s).take(records);
+    if (!taken) return unexpected(taken.error());
+    appended = std::move(*taken);
+    if (also != nullptr) IMAKEEP_CHECK(store_.put_source(*also));
+    return store_.put_chain(row_of(*chain_now));
+  });
+  if (!written) return unexpected(written.error());
+  return appended;
+}
+
+Result<digest::PcrState> Archive::state_at(const Chain& chain, std::uint64_t number) {
+  if (number == chain.end) return chain.end_pcrs;
+  if (number > chain.end || number < chain.first_kept) {
+    return fail(ErrorCode::kUsage, "the archive holds records " + std::to_string(chain.first_kept) + " to " +
+                                       std::to_string(chain.end) + " of the chain");
+  }
+  const auto segment = store_.segment_from(chain.chain, number);
+  if (!segment) return unexpected(segment.error());
+  if (!*segment || (*segment)->first > number) return fail(ErrorCode::kMalformed, "no segment holds the record");
+  auto state = pcr_state((*segment)->start_pcrs, chain.banks);
+  if (!state) return state;
+  const auto data = store_.segment_data(chain.chain, (*segment)->first);
+  if (!data) return unexpected(data.error());
+  const auto payload = decompress(*data);
+  if (!payload) return unexpected(payload.error());
+  SegmentReader reader(*payload);
+  for (std::uint64_t at = (*segment)->first; at < number; ++at) {
+    const auto record = reader.next();
+    if (!record) return unexpected(record.error());
+    if (!*record) return fail(ErrorCode::kMalformed, "the segment holds fewer records than it should");
+    extend(*state, **record);
+  }
+  return state;
+}
+
+Result<Stats> Archive::stats(std::uint64_t chain) {
+  const SegmentListing listing = store_.segments(chain);
+  const auto retired = store_.violations(chain);
+  if (!retired) return unexpected(retired.error());
+  Stats stats{.segments = listing.segments.size(), .violations = retired->size()};
+  for (const SegmentRow& row : listing.segments) {
+    stats.violations += row.violations;
+    stats.payload_bytes += row.payload_bytes;
+    stats.oldest_unix_s = std::min(stats.oldest_unix_s.value_or(row.added_unix_s), row.added_unix_s);
+  }
+  return stats;
+}
+
+Result<void> Archive::set_pending(const PendingRow& row) {
+  return write([&] { return store_.set_pending(row); });
+}
+
+Result<void> Archive::clear_pending() {
+  return write([&] { return store_.set_pending(std::nullopt); });
+}
+
+}  // namespace imakeep::archive

@@ -1,0 +1,115 @@
+// archive/archive.h - every record ever seen, once and in order: chains of records with absolute numbers, kept in
+// segments, with the PCR state before each.
+//
+// A chain is the life of a PCR, from one TPM reset to the next; its records are numbered from 0. append() is durable when
+// it returns. Small appends make small segments, which are gathered into whole ones later, within an append's own
+// transaction; a reader notices nothing. The state before each segment lets replay start anywhere, and tells a damaged
+// segment from a good one. Threads: an object belongs to one thread at a time; readers use a Store of their own.
+#pragma once
+
+#include <functional>
+#include <limits>
+#include <span>
+
+#include "archive/segment.h"
+#include "archive/store.h"
+
+namespace imakeep::archive {
+
+enum class ChainStart : std::uint8_t {
+  kBoot,     // begins at a TPM reset: replay from zeros leads to the PCRs
+  kUnknown,  // nothing tells what came before its first record
+};
+
+struct Chain {
+  std::uint64_t chain = 0;            // 1, 2, ... in the order they were begun
+  std::vector<digest::Bank> banks;    // whose PCR states are kept; digests are there in every bank
+  ByteOrder order = kHostOrder;       // of the numbers within the records' data
+  ChainStart start = ChainStart::kUnknown;
+  std::uint64_t first_kept = 0;       // records before this one were retired
+  std::uint64_t end = 0;              // how many records there ever were
+  digest::PcrState end_pcrs;          // after the last; from zeros if the start is unknown
+};
+
+// A record as it comes in, with the digest that the list showed for it.
+struct IncomingView {
+  imalog::RecordContentView content;
+  ByteView shown;
+};
+
+struct Appended {
+  std::uint64_t records = 0;
+  std::vector<std::uint64_t> mismatched;  // numbers of records whose digest does not fit their data
+};
+
+// What check() found wrong: `records` from `first` on in `chain`; no records where something else is damaged.
+struct Finding {
+  std::uint64_t chain = 0;
+  std::uint64_t first = 0;
+  std::uint64_t records = 0;
+  std::string what;
+};
+
+struct Stats {
+  std::uint64_t segments = 0;
+  std::uint64_t violations = 0;  // in what is kept; and of retired segments, which stay
+  std::uint64_t payload_bytes = 0;
+  std::optional<std::int64_t> oldest_unix_s;
+};
+
+struct Retired {
+  std::uint64_t records = 0;
+  std::uint64_t violations_kept = 0;
+};
+
+class Archive {
+ public:
+  // Keeps a reference.
+  explicit Archive(Store& store) : store_(store) {}
+
+  Store& store() { return store_; }
+
+  Result<std::vector<Chain>> chains();
+  // kUsage, naming those there are, if there is no such chain.
+  Result<Chain> chain(std::uint64_t chain);
+
+  // A new chain. Within a transaction of the caller's, or its own.
+  Result<Chain> begin_chain(const std::vector<digest::Bank>& banks, ChainStart start, ByteOrder order = kHostOrder);
+
+  // Adds records `first`, `first` + 1, ... of the chain, whose digests are those of `shown`. kMismatch if `first` is not
+  // what comes next: a record is neither left out nor kept twice. `also` is put into the same transaction.
+  Result<Appended> append(std::uint64_t chain, std::uint64_t first, std::span<const IncomingView> records,
+                          const digest::Bank& shown, std::int64_t now_unix_s, const SourceRow* also = nullptr);
+
+  // The state after `number` records, replayed from the segment that holds it. kUsage beyond the end or before what is
+  // kept; kMalformed if that segment is damaged.
+  Result<digest::PcrState> state_at(const Chain& chain, std::uint64_t number);
+
+  // Replays everything. Each damaged segment is one finding; those around it are checked all the same.
+  Result<std::vector<Finding>> check();
+
+  Result<Stats> stats(std::uint64_t chain);
+
+  // The mark that records are about to be deleted elsewhere; at most one.
+  Result<std::optional<PendingRow>> pending() { return store_.pending(); }
+  Result<void> set_pending(const PendingRow& row);
+  Result<void> clear_pending();
+
+  // A verifier's word that all records before `number` are proven to it; it may not go back. kUsage if it does, or
+  // beyond the chain's end.
+  Result<void> acknowledge(const std::string& verifier, std::uint64_t chain, std::uint64_t number);
+  // What every verifier that ever acknowledged something in any chain has acknowledged here; nothing if there is none.
+  Result<std::optional<std::uint64_t>> acknowledged(std::uint64_t chain);
+
+  // Forgets whole segments that lie before record `before` and were added before `added_before_unix_s`, oldest first,
+  // violations excepted. kRefused for what some verifier has not acknowledged, or if there is none, unless
+  // `unacknowledged`. The last segment always stays.
+  Result<Retired> retire(std::uint64_t chain, std::uint64_t before, std::int64_t added_before_unix_s, bool unacknowledged);
+
+ private:
+  Result<void> write(const std::function<Result<void>()>& change);
+
+  Store& store_;
+};
+
+}  // namespace imakeep::archive

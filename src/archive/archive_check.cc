@@ -1,0 +1,94 @@
+#include "archive/archive.h"
+#include "archive/pcr_bytes.h"
+
+// Archive::check(): every segment decompresses, holds what its row says, and leads to the state before the next.
+
+namespace imakeep::archive {
+namespace {
+
+// The state behind the segment's records; kMalformed if they are not what the row says.
+Result<digest::PcrState> replay_segment(Store& store, const Chain& chain, const SegmentRow& row) {
+  const auto data = store.segment_data(row.chain, row.first);
+  if (!data) return unexpected(data.error());
+  const auto payload = decompress(*data);
+  if (!payload) return unexpected(payload.error());
+  auto state = pcr_state(row.start_pcrs, chain.banks);
+  if (!state) return state;
+  SegmentReader reader(*payload);
+  std::uint64_t violations = 0;
+  for (;;) {
+    const auto record = reader.next();
+    if (!record) return unexpected(record.error());
+    if (!*record) break;
+    extend(*state, **record);
+    violations += (*record)->content.violation ? 1u : 0u;
+  }
+  if (reader.records_read() != row.records || violations != row.violations || payload->size() != row.payload_bytes) {
+    return fail(ErrorCode::kMalformed, "the segment holds " + std::to_string(reader.records_read()) +
+                                           " records; its row says " + std::to_string(row.records));
+  }
+  return state;
+}
+
+class ChainCheck {
+ public:
+  ChainCheck(Store& store, const Chain& chain, std::vector<Finding>& findings)
+      : store_(store), chain_(chain), findings_(findings) {}
+
+  void run() {
+    const SegmentListing listing = store_.segments(chain_.chain);
+    for (const Error& error : listing.damage) found(next_, 0, describe(error));
+    next_ = chain_.first_kept;
+    for (std::size_t i = 0; i < listing.segments.size(); ++i) {
+      const SegmentRow& row = listing.segments[i];
+      if (row.first != next_) between(row);
+      const bool last = i + 1 == listing.segments.size();
+      const bool adjacent = last ? row.end() == chain_.end : listing.segments[i + 1].first == row.end();
+      check(row, !adjacent ? nullptr : last ? &end_pcrs_ : &listing.segments[i + 1].start_pcrs);
+      next_ = std::max(next_, row.end());
+    }
+    if (next_ < chain_.end) found(next_, chain_.end - next_, "no segment holds them");
+    if (next_ > chain_.end) found(chain_.end, next_ - chain_.end, "segments go beyond the end of the chain");
+  }
+
+ private:
+  void found(std::uint64_t first, std::uint64_t records, std::string what) {
+    findings_.push_back({.chain = chain_.chain, .first = first, .records = records, .what = std::move(what)});
+  }
+
+  void between(const SegmentRow& row) {
+    if (row.first > next_) return found(next_, row.first - next_, "no segment holds them");
+    found(row.first, next_ - row.first, "two segments hold them");
+  }
+
+  // `leads_to` is the state before what follows; null if that is not known.
+  void check(const SegmentRow& row, const Bytes* leads_to) {
+    const auto state = replay_segment(store_, chain_, row);
+    if (!state) return found(row.first, row.records, describe(state.error()));
+    if (leads_to == nullptr || equal(pcr_bytes(*state), *leads_to)) return;
+    found(row.first, row.records, "the records do not lead to the PCR state that was kept behind them");
+  }
+
+  Store& store_;
+  const Chain& chain_;
+  std::vector<Finding>& findings_;
+  const Bytes end_pcrs_ = pcr_bytes(chain_.end_pcrs);
+  std::uint64_t next_ = 0;
+};
+
+}  // namespace
+
+Result<std::vector<Finding>> Archive::check() {
+  std::vector<Finding> findings;
+  for (std::string& what : store_.check_file()) findings.push_back({.what = std::move(what)});
+  const auto all = chains();
+  if (!all) {
+    if (all.error().code != ErrorCode::kMalformed) return unexpected(all.error());
+    findings.push_back({.what = describe(all.error())});
+    return findings;
+  }
+  for (const Chain& chain : *all) ChainCheck(store_, chain, findings).run();
+  return findings;
+}
+
+}  // namespace imakeep::archive

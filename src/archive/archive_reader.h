@@ -1,0 +1,51 @@
+// archive/archive_reader.h - reads records of a chain by number, and steps over what is damaged.
+//
+// Each segment is read by itself, so a reader holds up no writer, and sees what was added meanwhile.
+// Threads: an object belongs to one thread at a time.
+#pragma once
+
+#include "archive/archive.h"
+
+namespace imakeep::archive {
+
+struct NumberedRecord {
+  std::uint64_t number = 0;
+  RecordView record;  // valid until the next call
+};
+
+// Records that cannot be read, and why.
+struct Damage {
+  std::uint64_t first = 0;
+  std::uint64_t records = 0;
+  std::string what;
+};
+
+class ArchiveReader {
+ public:
+  // From record `from` to before record `to`. Keeps a reference to the store.
+  ArchiveReader(Store& store, const Chain& chain, std::uint64_t from, std::uint64_t to)
+      : store_(store), chain_(chain.chain), next_(from), end_(to) {}
+
+  struct Step {
+    std::optional<NumberedRecord> record;
+    std::optional<Damage> damage;  // what was stepped over
+    bool done() const { return !record && !damage; }
+  };
+  // The next record, the next damage, or neither after the last. Errors are the store's, but for kMalformed.
+  Result<Step> next();
+
+ private:
+  Result<std::optional<Damage>> load();
+  Result<std::optional<SegmentRow>> find_segment(std::string& why);
+  Damage skip_to(std::uint64_t number, std::string what);
+
+  Store& store_;
+  const std::uint64_t chain_;
+  std::uint64_t next_;
+  const std::uint64_t end_;
+  std::uint64_t segment_end_ = 0;  // of the loaded payload
+  Bytes payload_;
+  std::optional<SegmentReader> reader_;
+};
+
+}  // namespace imakeep::archive

@@ -1,0 +1,54 @@
+// archive/import.h - makes an archive of saved lists: joins parts, and takes nothing twice.
+//
+// Parts come in the order in which they were saved. Each begins where it overlaps what is there already, or behind it. Where
+// more than one place is possible (violations repeat, and under ima_flush_htable everything may), the PCR values decide;
+// without them such a part is refused rather than guessed at. All parts are decoded and placed before the first record is
+// added; batches are durable one by one, with how far each file got, so an import that was interrupted goes on where it
+// stopped when it is run again with the same files. Threads: no shared state.
+#pragma once
+
+#include "archive/archive.h"
+#include "imalog/replay.h"
+
+namespace imakeep::archive {
+
+// Borrowed.
+struct ImportPart {
+  std::string name;  // for messages, and kept in the archive
+  ByteView list;
+  digest::Bank bank;  // of the digests in it
+};
+
+struct ImportOptions {
+  std::vector<digest::Bank> banks;    // of a new chain
+  std::vector<imalog::PcrValue> pcrs = {};  // read when or after the last part was saved
+  bool new_chain = false;             // begin one even if the archive has one
+  std::int64_t now_unix_s = 0;
+  std::function<void(std::uint64_t records)> on_added = {};
+};
+
+enum class Join : std::uint8_t {
+  kFirst,         // the chain begins with it
+  kOverlap,       // its first records were there already
+  kBehind,        // follows what was there; nothing but the PCRs can tell whether records lie between
+  kAlreadyThere,  // all its records were
+};
+
+struct PartReport {
+  Join join = Join::kFirst;
+  std::uint64_t first = 0;    // number of its first record in the chain
+  std::uint64_t records = 0;  // in the part
+  std::uint64_t added = 0;
+  std::vector<std::uint64_t> mismatched;  // numbers of records kept with digests that do not fit their data
+};
+
+struct ImportReport {
+  std::uint64_t chain = 0;
+  std::vector<PartReport> parts;  // in the order given
+};
+
+// Errors, all before anything is added unless the store fails: ListReader's, with the part named; kMismatch for a part
+// of another bank, of another boot, with no or several places, or PCR values that no way of joining leads to.
+Result<ImportReport> import_lists(Archive& archive, std::span<const ImportPart> parts, const ImportOptions& options);
+
+}  // namespace imakeep::archive

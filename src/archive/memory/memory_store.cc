@@ -1,0 +1,141 @@
+#include "archive/memory/memory_store.h"
+
+namespace imakeep::archive {
+namespace {
+
+template <class Map>
+auto values_of(const Map& map) {
+  std::vector<typename Map::mapped_type> values;
+  for (const auto& [key, value] : map) values.push_back(value);
+  return values;
+}
+
+}  // namespace
+
+Result<void> MemoryStore::require_transaction() const {
+  if (before_) return {};
+  return fail(ErrorCode::kUsage, "the archive is changed within a transaction only");
+}
+
+Result<void> MemoryStore::begin() {
+  if (before_) return fail(ErrorCode::kUsage, "a transaction is under way already");
+  before_ = rows_;
+  return {};
+}
+
+Result<void> MemoryStore::commit() {
+  IMAKEEP_CHECK(require_transaction());
+  before_.reset();
+  return {};
+}
+
+void MemoryStore::rollback() noexcept {
+  if (!before_) return;
+  rows_ = std::move(*before_);
+  before_.reset();
+}
+
+Result<std::vector<ChainRow>> MemoryStore::chains() {
+  return values_of(rows_.chains);
+}
+
+Result<void> MemoryStore::put_chain(const ChainRow& row) {
+  IMAKEEP_CHECK(require_transaction());
+  rows_.chains[row.chain] = row;
+  return {};
+}
+
+Result<std::optional<SegmentRow>> MemoryStore::segment_from(std::uint64_t chain, std::uint64_t number) {
+  for (const auto& [key, segment] : rows_.segments) {
+    if (key.first == chain && segment.row.end() > number) return segment.row;
+  }
+  return std::nullopt;
+}
+
+Result<std::vector<SegmentRow>> MemoryStore::tail(std::uint64_t chain, std::size_t most) {
+  std::vector<SegmentRow> last;
+  for (auto it = rows_.segments.rbegin(); it != rows_.segments.rend() && last.size() < most; ++it) {
+    if (it->first.first == chain) last.push_back(it->second.row);
+  }
+  return last;
+}
+
+SegmentListing MemoryStore::segments(std::uint64_t chain) {
+  SegmentListing listing;
+  for (const auto& [key, segment] : rows_.segments) {
+    if (key.first == chain) listing.segments.push_back(segment.row);
+  }
+  return listing;
+}
+
+Result<Bytes> MemoryStore::segment_data(std::uint64_t chain, std::uint64_t first) {
+  const auto found = rows_.segments.find({chain, first});
+  if (found == rows_.segments.end()) return fail(ErrorCode::kUsage, "no segment begins there");
+  return found->second.data;
+}
+
+Result<void> MemoryStore::add_segment(const SegmentRow& row, ByteView data) {
+  IMAKEEP_CHECK(require_transaction());
+  const bool added =
+      rows_.segments.try_emplace({row.chain, row.first}, Segment{row, Bytes(data.begin(), data.end())}).second;
+  if (!added) return fail(ErrorCode::kUsage, "a segment begins there already");
+  return {};
+}
+
+Result<void> MemoryStore::remove_segment(std::uint64_t chain, std::uint64_t first) {
+  IMAKEEP_CHECK(require_transaction());
+  if (rows_.segments.erase({chain, first}) == 0) return fail(ErrorCode::kUsage, "no segment begins there");
+  return {};
+}
+
+Result<std::optional<PendingRow>> MemoryStore::pending() {
+  return rows_.pending;
+}
+
+Result<void> MemoryStore::set_pending(const std::optional<PendingRow>& row) {
+  IMAKEEP_CHECK(require_transaction());
+  rows_.pending = row;
+  return {};
+}
+
+Result<std::vector<SourceRow>> MemoryStore::sources() {
+  return values_of(rows_.sources);
+}
+
+Result<void> MemoryStore::put_source(const SourceRow& row) {
+  IMAKEEP_CHECK(require_transaction());
+  rows_.sources[row.source] = row;
+  return {};
+}
+
+Result<std::vector<VerifierRow>> MemoryStore::verifiers() {
+  return values_of(rows_.verifiers);
+}
+
+Result<void> MemoryStore::put_verifier(const VerifierRow& row) {
+  IMAKEEP_CHECK(require_transaction());
+  rows_.verifiers[{row.name, row.chain}] = row;
+  return {};
+}
+
+Result<std::vector<ViolationRow>> MemoryStore::violations(std::uint64_t chain) {
+  std::vector<ViolationRow> found;
+  for (const auto& [key, row] : rows_.violations) {
+    if (key.first == chain) found.push_back(row);
+  }
+  return found;
+}
+
+Result<void> MemoryStore::put_violation(const ViolationRow& row) {
+  IMAKEEP_CHECK(require_transaction());
+  rows_.violations[{row.chain, row.number}] = row;
+  return {};
+}
+
+std::uint64_t MemoryStore::file_bytes() {
+  std::uint64_t bytes = 0;
+  for (const auto& [key, segment] : rows_.segments) bytes += segment.data.size();
+  return bytes;
+}
+
+}  // namespace imakeep::archive

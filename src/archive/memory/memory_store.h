@@ -1,0 +1,56 @@
+// archive/memory/memory_store.h - the rows of an archive in memory: for tests, and for who wants no file.
+// Threads: as archive::Store.
+#pragma once
+
+#include <map>
+
+#include "archive/store.h"
+
+namespace imakeep::archive {
+
+class MemoryStore : public Store {
+ public:
+  Result<void> begin() override;
+  Result<void> commit() override;
+  void rollback() noexcept override;
+
+  Result<std::vector<ChainRow>> chains() override;
+  Result<void> put_chain(const ChainRow& row) override;
+  Result<std::optional<SegmentRow>> segment_from(std::uint64_t chain, std::uint64_t number) override;
+  Result<std::vector<SegmentRow>> tail(std::uint64_t chain, std::size_t most) override;
+  SegmentListing segments(std::uint64_t chain) override;
+  Result<Bytes> segment_data(std::uint64_t chain, std::uint64_t first) override;
+  Result<void> add_segment(const SegmentRow& row, ByteView data) override;
+  Result<void> remove_segment(std::uint64_t chain, std::uint64_t first) override;
+  Result<std::optional<PendingRow>> pending() override;
+  Result<void> set_pending(const std::optional<PendingRow>& row) override;
+  Result<std::vector<SourceRow>> sources() override;
+  Result<void> put_source(const SourceRow& row) override;
+  Result<std::vector<VerifierRow>> verifiers() override;
+  Result<void> put_verifier(const VerifierRow& row) override;
+  Result<std::vector<ViolationRow>> violations(std::uint64_t chain) override;
+  Result<void> put_violation(const ViolationRow& row) override;
+  std::vector<std::string> check_file() override { return {}; }
+  std::uint64_t file_bytes() override;
+
+ private:
+  using Key = std::pair<std::uint64_t, std::uint64_t>;
+  struct Segment {
+    SegmentRow row;
+    Bytes data;
+  };
+  struct Rows {
+    std::map<std::uint64_t, ChainRow> chains;
+    std::map<Key, Segment> segments;
+    std::optional<PendingRow> pending;
+    std::map<std::uint64_t, SourceRow> sources;
+    std::map<std::pair<std::string, std::uint64_t>, VerifierRow> verifiers;
+    std::map<Key, ViolationRow> violations;
+  };
+  Result<void> require_transaction() const;
+
+  Rows rows_;
+  std::optional<Rows> before_;  // what rollback() brings back
+};
+
+}  // namespace imakeep::archive

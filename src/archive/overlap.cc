@@ -1,0 +1,65 @@
+#include "archive/overlap.h"
+
+#include <algorithm>
+
+namespace imakeep::archive {
+namespace {
+
+// For each prefix of `part`, the length of its longest proper prefix that ends it too (Knuth, Morris and Pratt).
+std::vector<std::size_t> borders(std::span<const RecordId> part) {
+  std::vector<std::size_t> border(part.size(), 0);
+  for (std::size_t i = 1, length = 0; i < part.size(); ++i) {
+    while (length > 0 && part[i] != part[length]) length = border[length - 1];
+    if (part[i] == part[length]) ++length;
+    border[i] = length;
+  }
+  return border;
+}
+
+struct Match {
+  std::optional<std::size_t> whole_at;  // the first place where all of `part` lies
+  std::size_t at_end = 0;               // how much of `part` lies at the end of `have`
+};
+
+Match match(std::span<const RecordId> have, std::span<const RecordId> part, const std::vector<std::size_t>& border) {
+  Match found;
+  std::size_t length = 0;
+  for (std::size_t i = 0; i < have.size(); ++i) {
+    while (length > 0 && (length == part.size() || have[i] != part[length])) length = border[length - 1];
+    if (have[i] == part[length]) ++length;
+    if (length == part.size() && !found.whole_at) found.whole_at = i + 1 - length;
+  }
+  found.at_end = length;
+  return found;
+}
+
+}  // namespace
+
+RecordId record_id(const imalog::RecordContentView& content) {
+  std::array<std::byte, 6> head{};
+  store(head.data(), static_cast<std::uint32_t>(content.template_name.size()), ByteOrder::kLittle);
+  head[4] = static_cast<std::byte>(content.pcr);
+  head[5] = static_cast<std::byte>(content.violation ? 1 : 0);
+  const digest::Digest digest =
+      digest::hash(digest::Algorithm::kSha256, {head, as_bytes(content.template_name), content.body});
+  return {.high = load<std::uint64_t>(digest.view().data()), .low = load<std::uint64_t>(digest.view().data() + 8)};
+}
+
+std::vector<std::size_t> overlaps(std::span<const RecordId> have, std::span<const RecordId> part) {
+  if (part.empty() || have.empty()) return {};
+  const auto border = borders(part);
+  const Match found = match(have, part, border);
+  std::vector<std::size_t> lengths;
+  if (found.whole_at) lengths.push_back(part.size());
+  for (std::size_t length = found.at_end; length > 0; length = border[length - 1]) {
+    if (length < part.size()) lengths.push_back(length);
+  }
+  return lengths;
+}
+
+std::optional<std::size_t> position_of(std::span<const RecordId> have, std::span<const RecordId> part) {
+  if (part.empty()) return 0;
+  return match(have, part, borders(part)).whole_at;
+}
+
+}  // namespace imakeep::archive

@@ -1,0 +1,31 @@
+// archive/overlap.h - where a list that was read overlaps records that are known already.
+//
+// Two records are the same if PCR, template, data and violation bit are. Equal PCR states behind equal records mean equal
+// logs, so a place where the list agrees with what is known is a candidate, and the PCR values decide between several:
+// violations repeat, and with ima_flush_htable everything may. Threads: no shared state.
+#pragma once
+
+#include <compare>
+#include <span>
+
+#include "archive/record.h"
+
+namespace imakeep::archive {
+
+// The first half of the SHA-256 of what makes a record the same.
+struct RecordId {
+  std::uint64_t high = 0;
+  std::uint64_t low = 0;
+  friend auto operator<=>(const RecordId&, const RecordId&) = default;
+};
+
+RecordId record_id(const imalog::RecordContentView& content);
+
+// How many of `part`'s first records are the last of `have`, longest first, without zero; part.size() first if the
+// whole of it lies anywhere in `have`. Time and memory are linear in both.
+std::vector<std::size_t> overlaps(std::span<const RecordId> have, std::span<const RecordId> part);
+
+// Where in `have` the whole of `part` first lies; empty if nowhere.
+std::optional<std::size_t> position_of(std::span<const RecordId> have, std::span<const RecordId> part);
+
+}  // namespace imakeep::archive

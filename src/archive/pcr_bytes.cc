@@ -1,0 +1,42 @@
+#include "archive/pcr_bytes.h"
+
+#include <bit>
+
+namespace imakeep::archive {
+
+Bytes pcr_bytes(const digest::PcrState& state) {
+  std::uint32_t touched = 0;
+  for (std::uint32_t pcr = 0; pcr < digest::kPcrCount; ++pcr) touched |= (state.touched(pcr) ? 1u : 0u) << pcr;
+  Bytes bytes;
+  append_int(bytes, touched, ByteOrder::kLittle);
+  for (std::size_t bank = 0; bank < state.banks().size(); ++bank) {
+    for (std::uint32_t pcr = 0; pcr < digest::kPcrCount; ++pcr) {
+      if (state.touched(pcr)) append_bytes(bytes, state.value(bank, pcr).view());
+    }
+  }
+  return bytes;
+}
+
+Result<digest::PcrState> pcr_state(ByteView bytes, const std::vector<digest::Bank>& banks) {
+  const auto malformed = [] { return fail(ErrorCode::kMalformed, "the PCR state has not the size of its banks"); };
+  if (bytes.size() < sizeof(std::uint32_t)) return malformed();
+  const auto touched = load<std::uint32_t>(bytes.data(), ByteOrder::kLittle);
+  bytes = bytes.subspan(sizeof touched);
+  std::size_t digest_bytes = 0;
+  for (const digest::Bank& bank : banks) digest_bytes += bank.digest_bytes();
+  if (touched >> digest::kPcrCount != 0 ||
+      bytes.size() != digest_bytes * static_cast<std::size_t>(std::popcount(touched))) {
+    return malformed();
+  }
+  digest::PcrState state(banks);
+  for (std::size_t bank = 0; bank < banks.size(); ++bank) {
+    for (std::uint32_t pcr = 0; pcr < digest::kPcrCount; ++pcr) {
+      if ((touched >> pcr & 1) == 0) continue;
+      state.set(bank, pcr, digest::Digest(bytes.first(banks[bank].digest_bytes())));
+      bytes = bytes.subspan(banks[bank].digest_bytes());
+    }
+  }
+  return state;
+}
+
+}  // namespace imakeep::archive

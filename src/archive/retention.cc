@@ -1,0 +1,106 @@
+#include <algorithm>
+#include <cerrno>
+
+#include "archive/archive.h"
+
+// What verifiers have acknowledged, and what may be forgotten for it.
+
+namespace imakeep::archive {
+
+Result<void> Archive::acknowledge(const std::string& verifier, std::uint64_t number, std::uint64_t record) {
+  return write([&]() -> Result<void> {
+    const auto of = chain(number);
+    if (!of) return unexpected(of.error());
+    const auto rows = store_.verifiers();
+    if (!rows) return unexpected(rows.error());
+    const auto known = std::find_if(rows->begin(), rows->end(), [&](const VerifierRow& row) {
+      return row.name == verifier && row.chain == number;
+    });
+    if (record > of->end || (known != rows->end() && record < known->acknowledged)) {
+      return fail(ErrorCode::kUsage, "verifier " + verifier + " cannot acknowledge " + std::to_string(record) +
+                                         " records: there are " + std::to_string(of->end) +
+                                         ", and it does not go back");
+    }
+    return store_.put_verifier({.name = verifier, .chain = number, .acknowledged = record});
+  });
+}
+
+Result<std::optional<std::uint64_t>> Archive::acknowledged(std::uint64_t number) {
+  const auto rows = store_.verifiers();
+  if (!rows) return unexpected(rows.error());
+  std::optional<std::uint64_t> lowest;
+  for (const VerifierRow& verifier : *rows) {
+    // One that has said nothing of this chain has everything of it before it.
+    std::uint64_t here = 0;
+    for (const VerifierRow& row : *rows) {
+      if (row.name == verifier.name && row.chain == number) here = row.acknowledged;
+    }
+    lowest = std::min(lowest.value_or(here), here);
+  }
+  return lowest;
+}
+
+namespace {
+
+// A violation, once seen, stays in the host's history.
+Result<std::uint64_t> keep_violations(Store& store, const SegmentRow& row) {
+  if (row.violations == 0) return std::uint64_t{0};
+  const auto data = store.segment_data(row.chain, row.first);
+  if (!data) return unexpected(data.error());
+  const auto payload = decompress(*data);
+  if (!payload) return unexpected(payload.error());
+  SegmentReader reader(*payload);
+  std::uint64_t kept = 0;
+  for (std::uint64_t number = row.first;; ++number) {
+    const auto record = reader.next();
+    if (!record) return unexpected(record.error());
+    if (!*record) return kept;
+    if (!(*record)->content.violation) continue;
+    Bytes bytes;
+    append_record(bytes, **record);
+    IMAKEEP_CHECK(store.put_violation({.chain = row.chain, .number = number, .record = std::move(bytes)}));
+    ++kept;
+  }
+}
+
+}  // namespace
+
+Result<Retired> Archive::retire(std::uint64_t number, std::uint64_t before, std::int64_t added_before_unix_s,
+                                bool unacknowledged) {
+  Retired retired;
+  auto written = write([&]() -> Result<void> {
+    const auto rows = store_.chains();
+    if (!rows) return unexpected(rows.error());
+    const auto row = std::find_if(rows->begin(), rows->end(), [&](const ChainRow& r) { return r.chain == number; });
+    if (row == rows->end()) return fail(ErrorCode::kUsage, "no chain " + std::to_string(number) + " in the archive");
+    ChainRow kept = *row;
+    const auto proven = acknowledged(number);
+    if (!proven) return unexpected(proven.error());
+    const std::uint64_t allowed = unacknowledged ? kept.end : proven->value_or(0);
+    const SegmentListing listing = store_.segments(number);
+    if (!listing.damage.empty()) return unexpected(listing.damage.front());
+    bool held_back = false;
+    for (std::size_t i = 0; i + 1 < listing.segments.size(); ++i) {
+      const SegmentRow& segment = listing.segments[i];
+      if (segment.end() > before || segment.added_unix_s >= added_before_unix_s) break;
+      held_back = segment.end() > allowed;
+      if (held_back) break;
+      const auto violations = keep_violations(store_, segment);
+      if (!violations) return unexpected(violations.error());
+      IMAKEEP_CHECK(store_.remove_segment(number, segment.first));
+      retired.records += segment.records;
+      retired.violations_kept += *violations;
+      kept.first_kept = segment.end();
+    }
+    if (held_back && retired.records == 0) {
+      return refuse(EBUSY, "records from " + std::to_string(kept.first_kept) +
+                               " on are acknowledged by " + (*proven ? "not every" : "no") +
+                               " verifier; wait for them, or allow it expressly");
+    }
+    return store_.put_chain(kept);
+  });
+  if (!written) return unexpected(written.error());
+  return retired;
+}
+
+}  // namespace imakeep::archive

@@ -1,0 +1,154 @@
+#include "archive/segment.h"
+
+#include <algorithm>
+#include <memory>
+#include <new>
+
+#include <zstd.h>
+
+namespace imakeep::archive {
+namespace {
+
+constexpr std::uint8_t kViolation = 1;
+constexpr std::uint8_t kOwnDigest = 2;
+// Level 3 is zstd's own default; higher ones took 5 % off and several times as long.
+constexpr int kLevel = 3;
+
+// Takes parts off the front; once one was not there, every further one is empty and failed() stays.
+class Parts {
+ public:
+  explicit Parts(ByteView bytes) : rest_(bytes) {}
+
+  ByteView take(std::size_t bytes) {
+    if (failed_ || bytes > rest_.size()) {
+      failed_ = true;
+      return {};
+    }
+    const ByteView part = rest_.first(bytes);
+    rest_ = rest_.subspan(bytes);
+    return part;
+  }
+  template <class T>
+  T number() {
+    const ByteView bytes = take(sizeof(T));
+    return bytes.empty() ? T{} : load<T>(bytes.data(), ByteOrder::kLittle);
+  }
+  bool failed() const { return failed_; }
+  std::size_t left() const { return rest_.size(); }
+
+ private:
+  ByteView rest_;
+  bool failed_ = false;
+};
+
+std::optional<OwnDigestView> own_digest(Parts& parts) {
+  const auto alg = parts.number<std::uint16_t>();
+  const auto padded = parts.number<std::uint8_t>();
+  const auto digest_bytes = parts.number<std::uint8_t>();
+  const ByteView digest = parts.take(digest_bytes);
+  for (std::size_t i = 0; i < digest::kAlgorithmCount; ++i) {
+    const auto algorithm = static_cast<digest::Algorithm>(i);
+    if (digest::info(algorithm).tpm_alg != alg || digest::digest_bytes(algorithm) != digest_bytes) continue;
+    return OwnDigestView{.bank = {.algorithm = algorithm, .padded_sha1 = padded == 1}, .digest = digest};
+  }
+  return std::nullopt;
+}
+
+bool acceptable(const RecordView& record) {
+  const imalog::RecordContentView& content = record.content;
+  if (content.pcr >= imalog::kPcrCount || content.template_name.empty()) return false;
+  const auto printable = [](char c) { return c > ' ' && c < '\x7f'; };
+  if (!std::all_of(content.template_name.begin(), content.template_name.end(), printable)) return false;
+  if (content.body.size() > imalog::kMaxDataBytes) return false;
+  if (content.template_name != imalog::kImaTemplate) return true;
+  // The digest of "ima" is computed over a path whose length lies within the body.
+  constexpr std::size_t kHead = imalog::kImaFileDigestBytes + 4;
+  return content.body.size() >= kHead && content.body.size() <= kHead + imalog::kMaxImaPathBytes;
+}
+
+struct ContextFree {
+  void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
+};
+
+ZSTD_CCtx* compressor() {
+  thread_local const std::unique_ptr<ZSTD_CCtx, ContextFree> context = [] {
+    std::unique_ptr<ZSTD_CCtx, ContextFree> made(ZSTD_createCCtx());
+    ZSTD_CCtx_setParameter(made.get(), ZSTD_c_compressionLevel, kLevel);
+    ZSTD_CCtx_setParameter(made.get(), ZSTD_c_checksumFlag, 1);
+    return made;
+  }();
+  return context.get();
+}
+
+}  // namespace
+
+void append_record(Bytes& payload, const RecordView& record) {
+  const imalog::RecordContentView& content = record.content;
+  const auto flags =
+      static_cast<std::uint8_t>((content.violation ? kViolation : 0) | (record.own ? kOwnDigest : 0));
+  append_int(payload, flags);
+  append_int(payload, static_cast<std::uint8_t>(content.pcr));
+  append_int(payload, static_cast<std::uint8_t>(content.template_name.size()));
+  append_bytes(payload, as_bytes(content.template_name));
+  append_int(payload, static_cast<std::uint32_t>(content.body.size()), ByteOrder::kLittle);
+  append_bytes(payload, content.body);
+  if (!record.own) return;
+  append_int(payload, digest::info(record.own->bank.algorithm).tpm_alg, ByteOrder::kLittle);
+  append_int(payload, static_cast<std::uint8_t>(record.own->bank.padded_sha1 ? 1 : 0));
+  append_int(payload, static_cast<std::uint8_t>(record.own->digest.size()));
+  append_bytes(payload, record.own->digest);
+}
+
+Result<std::optional<RecordView>> SegmentReader::next() {
+  if (offset_ == payload_.size()) return std::nullopt;
+  Parts parts(payload_.subspan(offset_));
+  const auto malformed = [this] {
+    return unexpected(Error{.code = ErrorCode::kMalformed,
+                            .message = "the segment's payload is no record here",
+                            .offset = offset_,
+                            .record = records_});
+  };
+  const auto flags = parts.number<std::uint8_t>();
+  RecordView record;
+  record.content.violation = (flags & kViolation) != 0;
+  record.content.pcr = parts.number<std::uint8_t>();
+  record.content.template_name = as_text(parts.take(parts.number<std::uint8_t>()));
+  record.content.body = parts.take(parts.number<std::uint32_t>());
+  if ((flags & kOwnDigest) != 0) {
+    record.own = own_digest(parts);
+    if (!record.own || record.content.violation) return malformed();
+  }
+  if (parts.failed() || flags > (kViolation | kOwnDigest) || !acceptable(record)) return malformed();
+  offset_ = payload_.size() - parts.left();
+  ++records_;
+  return record;
+}
+
+Bytes compress(ByteView payload) {
+  Bytes frame(ZSTD_compressBound(payload.size()));
+  const std::size_t bytes =
+      ZSTD_compress2(compressor(), frame.data(), frame.size(), payload.data(), payload.size());
+  // Only memory can be lacking here: the bound is zstd's own.
+  if (ZSTD_isError(bytes) != 0) throw std::bad_alloc();
+  frame.resize(bytes);
+  return frame;
+}
+
+Result<Bytes> decompress(ByteView frame) {
+  const unsigned long long claimed = ZSTD_getFrameContentSize(frame.data(), frame.size());
+  if (claimed == ZSTD_CONTENTSIZE_UNKNOWN || claimed == ZSTD_CONTENTSIZE_ERROR || claimed > kMaxPayloadBytes) {
+    return fail(ErrorCode::kMalformed, "the segment is no zstd frame of a size that a segment has");
+  }
+  if (const std::size_t whole = ZSTD_findFrameCompressedSize(frame.data(), frame.size()); whole != frame.size()) {
+    return fail(ErrorCode::kMalformed, "the segment is not one whole zstd frame");
+  }
+  Bytes payload(claimed);
+  const std::size_t bytes = ZSTD_decompress(payload.data(), payload.size(), frame.data(), frame.size());
+  if (ZSTD_isError(bytes) != 0) {
+    return fail(ErrorCode::kMalformed, std::string("the segment does not decompress: ") + ZSTD_getErrorName(bytes));
+  }
+  if (bytes != claimed) return fail(ErrorCode::kMalformed, "the segment is shorter than it says");
+  return payload;
+}
+
+}  // namespace imakeep::archive

@@ -1,0 +1,58 @@
+#include "archive/sqlite/schema.h"
+
+namespace imakeep::archive {
+
+// The data come last in a segment's row, so that what stands before them is read without them.
+const std::array<const char*, 1> kUpgrades = {R"(
+CREATE TABLE chain (
+  chain INTEGER PRIMARY KEY,
+  banks TEXT NOT NULL,
+  byte_order TEXT NOT NULL,
+  start TEXT NOT NULL,
+  first_kept INTEGER NOT NULL,
+  "end" INTEGER NOT NULL,
+  end_pcrs BLOB NOT NULL
+) STRICT;
+CREATE TABLE segment (
+  chain INTEGER NOT NULL,
+  first INTEGER NOT NULL,
+  records INTEGER NOT NULL,
+  violations INTEGER NOT NULL,
+  payload_bytes INTEGER NOT NULL,
+  added_unix_s INTEGER NOT NULL,
+  start_pcrs BLOB NOT NULL,
+  data BLOB NOT NULL,
+  UNIQUE (chain, first)
+) STRICT;
+CREATE TABLE pending (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  chain INTEGER NOT NULL,
+  method TEXT NOT NULL,
+  first INTEGER NOT NULL,
+  records INTEGER NOT NULL,
+  since_unix_s INTEGER NOT NULL
+) STRICT;
+CREATE TABLE source (
+  source INTEGER PRIMARY KEY,
+  chain INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  sha256 BLOB NOT NULL,
+  first INTEGER NOT NULL,
+  records INTEGER NOT NULL,
+  done INTEGER NOT NULL
+) STRICT;
+CREATE TABLE verifier (
+  name TEXT NOT NULL,
+  chain INTEGER NOT NULL,
+  acknowledged INTEGER NOT NULL,
+  PRIMARY KEY (name, chain)
+) STRICT;
+CREATE TABLE violation (
+  chain INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  record BLOB NOT NULL,
+  PRIMARY KEY (chain, number)
+) STRICT;
+)"};
+
+}  // namespace imakeep::archive

@@ -1,0 +1,147 @@
+// archive/store.h - the seam below the archive: rows, in transactions. What the rows mean is archive.h's affair.
+//
+// A row that was put is durable once commit() returned, and whole or absent whatever happens before. Reads outside a
+// transaction see the last commit. Errors of every call:
+//   kEnvironment  in use by another writer, no permission, read-only, disk full: mend that, then run again
+//   kIo           the disk failed; reopen
+//   kMalformed    the store is damaged where the call had to read; other rows may well be readable
+// Threads: an object belongs to one thread at a time; several objects may read while one writes.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+namespace imakeep::archive {
+
+struct ChainRow {
+  std::uint64_t chain = 0;
+  std::string banks;            // names as digest::parse_banks() takes them
+  std::string byte_order;       // "little" or "big": of the numbers within the records' data
+  std::string start;            // "boot": known to begin at a TPM reset; "unknown"
+  std::uint64_t first_kept = 0;  // records before this one were retired
+  std::uint64_t end = 0;         // the number that the next record gets
+  Bytes end_pcrs;                // pcr_bytes() after the last record
+};
+
+struct SegmentRow {
+  std::uint64_t chain = 0;
+  std::uint64_t first = 0;  // number of its first record
+  std::uint64_t records = 0;
+  std::uint64_t violations = 0;
+  std::uint64_t payload_bytes = 0;  // uncompressed
+  std::int64_t added_unix_s = 0;    // when its first record came in
+  Bytes start_pcrs;                 // pcr_bytes() before its first record
+
+  std::uint64_t end() const { return first + records; }
+};
+
+// What is about to be deleted from a list, from before the request until after it.
+struct PendingRow {
+  std::uint64_t chain = 0;
+  std::string method;  // "stage" or "count"
+  std::uint64_t first = 0;
+  std::uint64_t records = 0;
+  std::int64_t since_unix_s = 0;
+};
+
+// A file that was imported: where its records lie, and how many of them are in already.
+struct SourceRow {
+  std::uint64_t source = 0;  // 1, 2, ... in the order they were begun
+  std::uint64_t chain = 0;
+  std::string name;
+  Bytes sha256;
+  std::uint64_t first = 0;
+  std::uint64_t records = 0;
+  std::uint64_t done = 0;  // of `records`, from the front
+};
+
+struct VerifierRow {
+  std::string name;
+  std::uint64_t chain = 0;
+  std::uint64_t acknowledged = 0;  // records before this one are proven to it
+};
+
+// A violation whose segment was retired. `record` is one record of a segment's payload.
+struct ViolationRow {
+  std::uint64_t chain = 0;
+  std::uint64_t number = 0;
+  Bytes record;
+};
+
+struct SegmentListing {
+  std::vector<SegmentRow> segments;  // by number; those that could be read
+  std::vector<Error> damage;         // why there may be more
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // One transaction at a time. Everything put or removed outside one is kUsage.
+  virtual Result<void> begin() = 0;
+  virtual Result<void> commit() = 0;
+  virtual void rollback() noexcept = 0;
+
+  virtual Result<std::vector<ChainRow>> chains() = 0;
+  virtual Result<void> put_chain(const ChainRow& row) = 0;
+
+  // The segment that holds record `number`, or the first behind it.
+  virtual Result<std::optional<SegmentRow>> segment_from(std::uint64_t chain, std::uint64_t number) = 0;
+  // The last ones, newest first, at most `most`.
+  virtual Result<std::vector<SegmentRow>> tail(std::uint64_t chain, std::size_t most) = 0;
+  // All of them, from both ends as far as they can be read.
+  virtual SegmentListing segments(std::uint64_t chain) = 0;
+  virtual Result<Bytes> segment_data(std::uint64_t chain, std::uint64_t first) = 0;
+  virtual Result<void> add_segment(const SegmentRow& row, ByteView data) = 0;
+  virtual Result<void> remove_segment(std::uint64_t chain, std::uint64_t first) = 0;
+
+  virtual Result<std::optional<PendingRow>> pending() = 0;
+  virtual Result<void> set_pending(const std::optional<PendingRow>& row) = 0;
+
+  virtual Result<std::vector<SourceRow>> sources() = 0;
+  virtual Result<void> put_source(const SourceRow& row) = 0;
+
+  virtual Result<std::vector<VerifierRow>> verifiers() = 0;
+  virtual Result<void> put_verifier(const VerifierRow& row) = 0;
+
+  virtual Result<std::vector<ViolationRow>> violations(std::uint64_t chain) = 0;
+  virtual Result<void> put_violation(const ViolationRow& row) = 0;
+
+  // What the store itself finds wrong with its file, a line each; empty if nothing.
+  virtual std::vector<std::string> check_file() = 0;
+  // Bytes it takes on disk.
+  virtual std::uint64_t file_bytes() = 0;
+};
+
+// Rolls back unless committed.
+class Transaction {
+ public:
+  explicit Transaction(Store& store) : store_(store) {}
+  ~Transaction() {
+    if (open_) store_.rollback();
+  }
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+
+  Result<void> begin() {
+    auto begun = store_.begin();
+    open_ = begun.has_value();
+    return begun;
+  }
+  Result<void> commit() {
+    auto committed = store_.commit();
+    if (committed) open_ = false;
+    return committed;
+  }
+
+ private:
+  Store& store_;
+  bool open_ = false;
+};
+
+}  // namespace imakeep::archive
