@@ -10,6 +10,8 @@ namespace imakeep::app {
 void add_list_serve(CLI::App& list, int& exit_code);
 void add_list_clients(CLI::App& list, int& exit_code);
 void add_verify(CLI::App& root, int& exit_code);
+void add_log(CLI::App& root, int& exit_code);
+void add_log_import(CLI::App& log, int& exit_code);
 void add_conformance(CLI::App& root, int& exit_code);
 
 }  // namespace imakeep::app

@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
   add_list_serve(*list, code);
   add_list_clients(*list, code);
   add_verify(root, code);
+  add_log(root, code);
   add_conformance(root, code);
   try {
     root.parse(argc, argv);

@@ -93,7 +93,7 @@ class Import {
     for (std::size_t i = 0; i < parts_.size(); ++i) {
       for (std::size_t s = 0; s < sources_.size(); ++s) {
         if (taken[s] || sources_[s].chain != chain.chain || sources_[s].sha256 != parts_[i].sha256) continue;
-        if (sources_[s].first < chain.first_kept || parts_[i].records.empty()) continue;
+        if (sources_[s].first < chain.first_kept || sources_[s].first > chain.end || parts_[i].records.empty()) continue;
         taken[s] = true;
         parts_[i].first = sources_[s].first;
         source_of_[i] = sources_[s];

@@ -1,9 +1,6 @@
 #include "imalog/ascii.h"
 
 #include <charconv>
-
-#include "imalog/template.h"
-
 namespace imakeep::imalog {
 namespace {
 
@@ -44,8 +41,9 @@ bool append_named_digest(std::string& out, ByteView bytes) {
   return true;
 }
 
+}  // namespace
+
 bool append_field(std::string& out, const FieldView& field, ByteOrder order) {
-  out += ' ';
   if (field.bytes.empty()) return true;
   switch (field.id) {
     case FieldId::kDNg:
@@ -68,6 +66,8 @@ bool append_field(std::string& out, const FieldView& field, ByteOrder order) {
   }
 }
 
+namespace {
+
 Result<void> append_fields(std::string& out, const RecordContentView& content, const Template& fields,
                            ByteOrder order) {
   FieldReader reader(fields, content.template_name, content.body, order);
@@ -75,6 +75,7 @@ Result<void> append_fields(std::string& out, const RecordContentView& content, c
     const auto field = reader.next();
     if (!field) return unexpected(field.error());
     if (!*field) return {};
+    out += ' ';
     if (!append_field(out, **field, order)) {
       return unexpected(
           Error{.code = ErrorCode::kMalformed,

@@ -15,9 +15,13 @@
 
 #include <string>
 
-#include "imalog/record.h"
+#include "imalog/template.h"
 
 namespace imakeep::imalog {
+
+// Appends one field as the line shows it, without the space before it; nothing for an empty one. False if a digest field
+// lacks its "ALG:".
+bool append_field(std::string& out, const FieldView& field, ByteOrder order = kHostOrder);
 
 // Appends one line. kMalformed, with nothing appended, if the body does not split into the template's fields or a
 // digest field lacks its "ALG:"; Error::offset counts from the start of the body.

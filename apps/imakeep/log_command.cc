@@ -1,0 +1,249 @@
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <thread>
+
+#include <nlohmann/json.hpp>
+
+#include "archive/sqlite/sqlite_store.h"
+#include "commands.h"
+#include "record_writer.h"
+#include "terminal.h"
+
+namespace imakeep::app {
+namespace {
+
+struct LogOptions {
+  std::string archive;
+  std::optional<std::uint64_t> chain;
+  std::optional<std::uint64_t> from;
+  std::optional<std::uint64_t> to;
+  bool follow = false;
+  std::string format = "ascii";
+  std::string bank = "sha1";
+  bool check = false;
+  bool stats = false;
+  bool json = false;
+};
+
+void print_json(const nlohmann::ordered_json& json) {
+  std::printf("%s\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+}
+
+using Count = unsigned long long;
+
+// ---- --check
+
+std::string describe_finding(const archive::Finding& finding) {
+  if (finding.chain == 0) return finding.what;
+  const std::string chain = "chain " + std::to_string(finding.chain);
+  if (finding.records == 0) return chain + ": " + finding.what;
+  return chain + ", records " + std::to_string(finding.first) + " to " +
+         std::to_string(finding.first + finding.records - 1) + ": " + finding.what;
+}
+
+int run_check(archive::Archive& archive, const LogOptions& options) {
+  const auto findings = archive.check();
+  if (!findings) return report(findings.error());
+  const auto chains = archive.chains();
+  std::uint64_t records = 0;
+  if (chains) {
+    for (const archive::Chain& chain : *chains) records += chain.end - chain.first_kept;
+  }
+  if (options.json) {
+    nlohmann::ordered_json found = nlohmann::ordered_json::array();
+    for (const archive::Finding& finding : *findings) {
+      found.push_back({{"chain", finding.chain}, {"first", finding.first}, {"records", finding.records}, {"what", finding.what}});
+    }
+    print_json({{"records", records}, {"findings", found}});
+  } else if (findings->empty()) {
+    std::printf("%s: %llu records, no damage\n", options.archive.c_str(), static_cast<Count>(records));
+  }
+  if (findings->empty()) return kDone;
+  for (const archive::Finding& finding : *findings) {
+    std::fprintf(stderr, "imakeep: %s: %s\n", options.archive.c_str(), describe_finding(finding).c_str());
+  }
+  std::fprintf(stderr, "imakeep: everything else can still be read; restore the damaged records from a backup\n");
+  return kNotAsItShouldBe;
+}
+
+// ---- --stats
+
+int run_stats(archive::Archive& archive, const LogOptions& options) {
+  const auto chains = archive.chains();
+  if (!chains) return report(chains.error());
+  nlohmann::ordered_json all = nlohmann::ordered_json::array();
+  for (const archive::Chain& chain : *chains) {
+    const auto stats = archive.stats(chain.chain);
+    if (!stats) return report(stats.error());
+    nlohmann::ordered_json banks = nlohmann::ordered_json::array();
+    for (const digest::Bank& bank : chain.banks) banks.push_back(bank.name());
+    all.push_back({{"chain", chain.chain},
+                   {"records", chain.end},
+                   {"first_kept", chain.first_kept},
+                   {"start", chain.start == archive::ChainStart::kBoot ? "boot" : "unknown"},
+                   {"banks", banks},
+                   {"violations", stats->violations},
+                   {"segments", stats->segments},
+                   {"payload_bytes", stats->payload_bytes}});
+  }
+  const std::uint64_t file_bytes = archive.store().file_bytes();
+  if (options.json) {
+    print_json({{"file_bytes", file_bytes}, {"chains", all}});
+    return kDone;
+  }
+  std::uint64_t records = 0;
+  for (const auto& chain : all) {
+    const auto kept = chain["records"].get<std::uint64_t>() - chain["first_kept"].get<std::uint64_t>();
+    records += kept;
+    std::printf("chain %llu  %llu records%s, %llu violations, %llu segments, %s uncompressed\n",
+                chain["chain"].get<Count>(), static_cast<Count>(kept),
+                chain["first_kept"] == 0 ? "" : (" from " + std::to_string(chain["first_kept"].get<Count>()) + " on").c_str(),
+                chain["violations"].get<Count>(), chain["segments"].get<Count>(),
+                human_bytes(chain["payload_bytes"].get<std::uint64_t>()).c_str());
+  }
+  std::printf("file     %s, %.1f bytes a record\n", human_bytes(file_bytes).c_str(),
+              records == 0 ? 0.0 : static_cast<double>(file_bytes) / static_cast<double>(records));
+  return kDone;
+}
+
+// ---- records
+
+constexpr std::size_t kOutputBytes = 1u << 20;
+
+class Output {
+ public:
+  std::string& text() { return text_; }
+  Result<void> flush_if_full() { return text_.size() < kOutputBytes ? Result<void>() : flush(); }
+  Result<void> flush() {
+    const bool written = std::fwrite(text_.data(), 1, text_.size(), stdout) == text_.size() && std::fflush(stdout) == 0;
+    text_.clear();
+    return written ? Result<void>() : fail_errno(errno, "cannot write to standard output");
+  }
+
+ private:
+  std::string text_;
+};
+
+struct Printed {
+  std::uint64_t next = 0;  // where to go on
+  bool whole = true;
+};
+
+Result<Printed> print_records(archive::Store& store, const archive::Chain& chain, std::uint64_t from, std::uint64_t to,
+                              RecordWriter& writer, Output& output, const std::string& file) {
+  Printed printed{.next = to};
+  archive::ArchiveReader reader(store, chain, from, to);
+  for (;;) {
+    const auto step = reader.next();
+    if (!step) return unexpected(step.error());
+    if (step->done()) break;
+    if (step->damage) {
+      IMAKEEP_CHECK(output.flush());
+      report({.code = ErrorCode::kMalformed,
+              .message = "left out records " + std::to_string(step->damage->first) + " to " +
+                         std::to_string(step->damage->first + step->damage->records - 1) + ": " + step->damage->what},
+             file);
+      printed.whole = false;
+      continue;
+    }
+    if (const auto shown = writer.append(output.text(), *step->record); !shown) {
+      Error error = shown.error();
+      error.record = step->record->number;
+      report(error, file);
+      printed.whole = false;
+    }
+    IMAKEEP_CHECK(output.flush_if_full());
+  }
+  IMAKEEP_CHECK(output.flush());
+  return printed;
+}
+
+Result<archive::Chain> choose_chain(archive::Archive& archive, const LogOptions& options) {
+  if (options.chain) return archive.chain(*options.chain);
+  auto chains = archive.chains();
+  if (!chains) return unexpected(chains.error());
+  if (chains->empty()) return archive::Chain{};
+  return std::move(chains->back());
+}
+
+// Waits for more; `chain` is then as it is now.
+Result<void> wait_for_more(archive::Archive& archive, archive::Chain& chain, std::uint64_t end) {
+  constexpr auto kPoll = std::chrono::milliseconds(200);
+  while (chain.end <= end) {
+    std::this_thread::sleep_for(kPoll);
+    auto now = archive.chain(chain.chain);
+    if (!now) return unexpected(now.error());
+    chain = std::move(*now);
+  }
+  return {};
+}
+
+Result<bool> run_records(archive::Archive& archive, const LogOptions& options) {
+  const auto bank = digest::parse_bank(options.bank);
+  if (!bank) return unexpected(bank.error());
+  auto chain = choose_chain(archive, options);
+  if (!chain) return unexpected(chain.error());
+  const std::uint64_t from = options.from.value_or(chain->first_kept);
+  if (from < chain->first_kept) {
+    return fail(ErrorCode::kUsage, "records before " + std::to_string(chain->first_kept) +
+                                       " were retired; the archive holds those from there on");
+  }
+  if (options.to && *options.to < from) return fail(ErrorCode::kUsage, "--to lies before --from");
+  if (!options.follow && from > chain->end) {
+    return fail(ErrorCode::kUsage, "the chain ends before record " + std::to_string(chain->end));
+  }
+  const auto writer = make_record_writer(options.format, *bank, chain->banks, chain->order);
+  Output output;
+  writer->begin(output.text());
+  bool whole = true;
+  for (std::uint64_t next = from;;) {
+    const std::uint64_t to = std::min(options.to.value_or(chain->end), chain->end);
+    const auto printed = print_records(archive.store(), *chain, next, to, *writer, output, options.archive);
+    if (!printed) return unexpected(printed.error());
+    whole = whole && printed->whole;
+    next = std::max(next, to);
+    if (!options.follow || (options.to && next >= *options.to)) break;
+    IMAKEEP_CHECK(wait_for_more(archive, *chain, next));
+  }
+  writer->end(output.text());
+  IMAKEEP_CHECK(output.flush());
+  return whole;
+}
+
+int run_log(const LogOptions& options) {
+  if (options.archive.empty()) return report({.code = ErrorCode::kUsage, .message = "name the archive with --archive"});
+  auto store = archive::SqliteStore::open(options.archive, archive::OpenMode::kRead);
+  if (!store) return report(store.error());
+  archive::Archive archive(**store);
+  if (options.check) return run_check(archive, options);
+  if (options.stats) return run_stats(archive, options);
+  const auto whole = run_records(archive, options);
+  if (!whole) return report(whole.error());
+  return *whole ? kDone : kNotAsItShouldBe;
+}
+
+}  // namespace
+
+void add_log(CLI::App& root, int& exit_code) {
+  auto options = std::make_shared<LogOptions>();
+  CLI::App* const command = root.add_subcommand("log", "print, export, check or make an archive of measurement lists");
+  command->add_option("--archive", options->archive, "the archive")->type_name("FILE");
+  command->add_option("--chain", options->chain, "chain of records (default: the last)")->type_name("C");
+  command->add_option("--from", options->from, "number of the first record (default: the first kept)")->type_name("I");
+  command->add_option("--to", options->to, "number of the record to stop before (default: the end)")->type_name("J");
+  auto* const follow = command->add_flag("--follow", options->follow, "go on with what is added");
+  command->add_option("--format", options->format, "how records are printed")
+      ->check(CLI::IsMember(record_formats()))
+      ->capture_default_str();
+  command->add_option("--bank", options->bank, "bank of the digests shown")->type_name("ALG")->capture_default_str();
+  auto* const check = command->add_flag("--check", options->check, "replay everything; name what is damaged")->excludes(follow);
+  command->add_flag("--stats", options->stats, "print what is kept and what it takes")->excludes(follow)->excludes(check);
+  command->add_flag("--json", options->json, "print JSON (with --check and --stats; for records: --format json)");
+  add_log_import(*command, exit_code);
+  command->callback([options, command, &exit_code] {
+    if (command->get_subcommands().empty()) exit_code = run_log(*options);
+  });
+}
+
+}  // namespace imakeep::app

@@ -1,0 +1,96 @@
+#include "record_writer.h"
+
+#include <nlohmann/json.hpp>
+
+#include "imalog/ascii.h"
+
+namespace imakeep::app {
+namespace {
+
+class BinaryWriter : public RecordWriter {
+ public:
+  BinaryWriter(const digest::Bank& bank, ByteOrder order) : bank_(bank), order_(order) {}
+
+  Result<void> append(std::string& out, const archive::NumberedRecord& numbered) override {
+    encoded_.clear();
+    imalog::encode_record(encoded_, numbered.record.content, archive::shown_digest(bank_, numbered.record).view(), order_);
+    out += as_text(encoded_);
+    return {};
+  }
+
+ private:
+  const digest::Bank bank_;
+  const ByteOrder order_;
+  Bytes encoded_;
+};
+
+class AsciiWriter : public RecordWriter {
+ public:
+  AsciiWriter(const digest::Bank& bank, ByteOrder order) : bank_(bank), order_(order) {}
+
+  Result<void> append(std::string& out, const archive::NumberedRecord& numbered) override {
+    return imalog::append_ascii(out, numbered.record.content, archive::shown_digest(bank_, numbered.record).view(), order_);
+  }
+
+ private:
+  const digest::Bank bank_;
+  const ByteOrder order_;
+};
+
+// A line of JSON a record. Paths may hold any byte, so `data` has them all; the fields are for people and jq.
+class JsonWriter : public RecordWriter {
+ public:
+  JsonWriter(const digest::Bank& bank, ByteOrder order) : bank_(bank), order_(order) {}
+
+  Result<void> append(std::string& out, const archive::NumberedRecord& numbered) override {
+    const imalog::RecordContentView& content = numbered.record.content;
+    nlohmann::ordered_json line{{"number", numbered.number},
+                                {"pcr", content.pcr},
+                                {"bank", bank_.name()},
+                                {"template_digest", to_hex(archive::shown_digest(bank_, numbered.record).view())},
+                                {"template", std::string(content.template_name)},
+                                {"violation", content.violation},
+                                {"digest_fits", !numbered.record.own}};
+    line["fields"] = fields(content);
+    line["data"] = to_hex(content.body);
+    out += line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    out += '\n';
+    return {};
+  }
+
+ private:
+  // An array, as a free format may name a field twice; null where the data do not split into fields.
+  nlohmann::ordered_json fields(const imalog::RecordContentView& content) const {
+    const auto known = imalog::Template::find(content.template_name);
+    if (!known) return nullptr;
+    nlohmann::ordered_json all = nlohmann::ordered_json::array();
+    imalog::FieldReader reader(*known, content.template_name, content.body, order_);
+    for (;;) {
+      const auto field = reader.next();
+      if (!field) return nullptr;
+      if (!*field) return all;
+      std::string text;
+      if (!imalog::append_field(text, **field, order_)) text = to_hex((*field)->bytes);
+      all.push_back({{"field", std::string(imalog::field_name((*field)->id))}, {"value", text}});
+    }
+  }
+
+  const digest::Bank bank_;
+  const ByteOrder order_;
+};
+
+}  // namespace
+
+const std::vector<std::string>& record_formats() {
+  static const std::vector<std::string> kFormats{"binary", "ascii", "json"};
+  return kFormats;
+}
+
+std::unique_ptr<RecordWriter> make_record_writer(const std::string& format, const digest::Bank& bank,
+                                                 const std::vector<digest::Bank>& /*banks*/, ByteOrder order) {
+  if (format == "binary") return std::make_unique<BinaryWriter>(bank, order);
+  if (format == "json") return std::make_unique<JsonWriter>(bank, order);
+  return std::make_unique<AsciiWriter>(bank, order);
+}
+
+}  // namespace imakeep::app
