@@ -21,6 +21,7 @@ struct ImportCommand {
   std::string bank;
   std::string banks = "sha1,sha256,sha384,sha512";
   std::string pcrs;
+  bool no_repeats = false;
   bool new_chain = false;
   bool json = false;
 };
@@ -56,7 +57,7 @@ Result<Lists> read_lists(const ImportCommand& command) {
 Result<archive::ImportOptions> import_options(const ImportCommand& command) {
   const auto banks = digest::parse_banks(command.banks);
   if (!banks) return unexpected(banks.error());
-  archive::ImportOptions options{.banks = *banks, .new_chain = command.new_chain};
+  archive::ImportOptions options{.banks = *banks, .no_repeats = command.no_repeats, .new_chain = command.new_chain};
   options.now_unix_s =
       std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
   if (command.pcrs.empty()) return options;
@@ -162,6 +163,8 @@ void add_log_import(CLI::App& log, int& exit_code) {
   app->add_option("--banks", command->banks, "banks whose PCR states a new chain keeps")->capture_default_str();
   app->add_option("--pcrs", command->pcrs, "PCR values read after the last list was saved: they decide where lists join")
       ->type_name("FILE");
+  app->add_flag("--no-repeats", command->no_repeats,
+                "equal records are the same record: the kernel kept its hash table (no ima_flush_htable, no kexec)");
   app->add_flag("--new-chain", command->new_chain, "these lists are of another boot than what is there");
   app->add_flag("--json", command->json, "print JSON");
   app->callback([command, &exit_code] { exit_code = run_import(*command); });

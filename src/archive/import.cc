@@ -44,7 +44,7 @@ class Import {
     const auto known = read_known(archive_, *chain);
     if (!known) return unexpected(known.error());
     find_earlier(*chain);
-    const auto firsts = place_parts(*known, parts_, options_.pcrs);
+    const auto firsts = place_parts(*known, parts_, options_.pcrs, options_.no_repeats);
     if (!firsts) return unexpected(firsts.error());
     if (chain->chain == 0) IMAKEEP_CHECK(begin(*chain));
 

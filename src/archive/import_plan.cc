@@ -67,8 +67,9 @@ namespace {
 // Tries the ways of joining, depth first, and takes the first that is certain.
 class Placement {
  public:
-  Placement(const Known& known, std::span<const DecodedPart> parts, std::span<const imalog::PcrValue> pcrs)
-      : base_(known.base), parts_(parts), have_(known.ids), violations_(known.violations) {
+  Placement(const Known& known, std::span<const DecodedPart> parts, std::span<const imalog::PcrValue> pcrs,
+            bool no_repeats)
+      : base_(known.base), parts_(parts), no_repeats_(no_repeats), have_(known.ids), violations_(known.violations) {
     if (!pcrs.empty()) expect(pcrs.front(), known);
   }
 
@@ -139,10 +140,15 @@ class Placement {
       return std::size_t{0};
     }
     const std::size_t longest = lengths.front();
-    const bool says_something = std::any_of(part.records.begin(), part.records.begin() + static_cast<std::ptrdiff_t>(longest),
+    // The first record of a boot is there once: the list was saved again from its beginning.
+    if (is_boot_aggregate(part.records.front().content) && lengths.size() == 1) return longest;
+    const auto end = part.records.begin() + static_cast<std::ptrdiff_t>(longest);
+    const bool says_something = std::any_of(part.records.begin(), end,
                                             [](const IncomingView& record) { return !record.content.violation; });
-    if (lengths.size() > 1 || !says_something || repeats(part, longest)) {
-      return refuse_with("its records repeat, so it could begin in more than one place; give the PCRs with --pcrs");
+    if (!no_repeats_ || lengths.size() > 1 || !says_something || repeats(part, longest)) {
+      return refuse_with(
+          "its first records equal the last ones there: the same records, or the same files measured again, as with "
+          "ima_flush_htable; give the PCRs with --pcrs, or --no-repeats if the kernel kept its hash table");
     }
     return longest;
   }
@@ -196,6 +202,7 @@ class Placement {
 
   const std::uint64_t base_;
   const std::span<const DecodedPart> parts_;
+  const bool no_repeats_;
   std::vector<RecordId> have_;
   std::vector<bool> violations_;
   std::optional<imalog::PcrValue> expected_;
@@ -209,8 +216,8 @@ class Placement {
 }  // namespace
 
 Result<std::vector<std::uint64_t>> place_parts(const Known& known, std::span<const DecodedPart> parts,
-                                               std::span<const imalog::PcrValue> pcrs) {
-  return Placement(known, parts, pcrs).run();
+                                               std::span<const imalog::PcrValue> pcrs, bool no_repeats) {
+  return Placement(known, parts, pcrs, no_repeats).run();
 }
 
 }  // namespace imakeep::archive

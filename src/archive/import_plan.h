@@ -32,6 +32,6 @@ struct Known {
 
 // The number of each part's first record. Errors: import.h.
 Result<std::vector<std::uint64_t>> place_parts(const Known& known, std::span<const DecodedPart> parts,
-                                               std::span<const imalog::PcrValue> pcrs);
+                                               std::span<const imalog::PcrValue> pcrs, bool no_repeats);
 
 }  // namespace imakeep::archive

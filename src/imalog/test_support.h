@@ -24,7 +24,7 @@ namespace imakeep::imalog::test {
 template <class T>
 T must(Result<T> result) {
   if (!result) throw std::runtime_error(describe(result.error()));
-  return std::move(result).value();
+  if constexpr (!std::is_void_v<T>) return std::move(result).value();
 }
 
 inline digest::Bank bank(std::string_view name) {

@@ -113,27 +113,34 @@ Result<void> check_header(const Header& header, const std::string& path) {
   return {};
 }
 
-// A read-only medium has no room for the files of a write-ahead log; without a log to read, none are needed.
-bool may_be_immutable(const SQLite::Exception& exception, const std::string& path) {
-  const int code = exception.getErrorCode();
-  if (code != SQLITE_CANTOPEN && code != SQLITE_READONLY) return false;
+int primary_code(const SQLite::Exception& exception) {
+  return exception.getErrorCode() & 0xff;
+}
+
+bool left_over(const std::string& path, const char* suffix) {
   std::error_code missing;
-  const auto bytes = std::filesystem::file_size(path + "-wal", missing);
-  return missing || bytes == 0;
+  const auto bytes = std::filesystem::file_size(path + suffix, missing);
+  return !missing && bytes > 0;
+}
+
+SQLite::Database connect_to_read(const std::string& name, int flags, const char* vfs) {
+  SQLite::Database database(name.c_str(), flags, kBusyTimeoutMs, vfs);
+  set_up(database);
+  database.exec("PRAGMA query_only=ON");
+  header_of(database);
+  return database;
 }
 
 SQLite::Database open_to_read(const std::string& path, const char* vfs) {
   try {
-    SQLite::Database database(path.c_str(), SQLite::OPEN_READONLY, kBusyTimeoutMs, vfs);
-    set_up(database);
-    header_of(database);
-    return database;
+    return connect_to_read(path, SQLite::OPEN_READONLY, vfs);
   } catch (const SQLite::Exception& exception) {
-    if (!may_be_immutable(exception, path)) throw;
+    if (primary_code(exception) != SQLITE_CANTOPEN && primary_code(exception) != SQLITE_READONLY) throw;
   }
-  SQLite::Database database(immutable_uri(path).c_str(), SQLite::OPEN_READONLY | SQLite::OPEN_URI, kBusyTimeoutMs, vfs);
-  set_up(database);
-  return database;
+  // A writer that died left its log or journal, which has to be gone through first.
+  if (left_over(path, "-wal") || left_over(path, "-journal")) return connect_to_read(path, SQLite::OPEN_READWRITE, vfs);
+  // A read-only medium has no room for the files of a write-ahead log; without a log to read, none are needed.
+  return connect_to_read(immutable_uri(path), SQLite::OPEN_READONLY | SQLite::OPEN_URI, vfs);
 }
 
 SQLite::Database open_to_write(const std::string& path, const char* vfs) {
@@ -155,7 +162,7 @@ Error SqliteStore::Connection::error(const SQLite::Exception& exception, const s
     return Error{.code = code, .message = attempt + " " + path + ": " + what};
   };
   const int system = database ? sqlite3_system_errno(database->getHandle()) : 0;
-  switch (exception.getErrorCode()) {
+  switch (primary_code(exception)) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       return say(ErrorCode::kEnvironment, "another process holds it; wait for it or stop it");

@@ -1,0 +1,138 @@
+// archive_fault_test.cc - the disk fails at every single write, sync and truncation of an import, before and after it took
+// effect, once and for good; and the process dies at random moments of one.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <random>
+
+#include "archive/import.h"
+#include "archive/sqlite/sqlite_store.h"
+#include "archive/test_support.h"
+#include "tests/support/faulty_vfs.h"
+#include "tests/support/scratch_directory.h"
+
+namespace imakeep::archive::test {
+namespace {
+
+using imakeep::test::Fault;
+using imatest::must;
+
+class ArchiveFaultTest : public testing::Test {
+ protected:
+  // Imports the list in as many batches as it has groups of `batch` records.
+  Result<void> fill(const std::string& vfs, std::size_t batch) {
+    auto store = SqliteStore::open(path_, OpenMode::kCreate, vfs);
+    if (!store) return unexpected(store.error());
+    Archive archive(**store);
+    const auto chains = archive.chains();
+    if (!chains) return unexpected(chains.error());
+    if (chains->empty()) {
+      const auto begun = archive.begin_chain(imatest::banks("sha1"), ChainStart::kBoot);
+      if (!begun) return unexpected(begun.error());
+    }
+    const auto chain = archive.chain(1);
+    if (!chain) return unexpected(chain.error());
+    committed_ = chain->end;
+    for (std::size_t at = chain->end; at < log_.records.size(); at += batch) {
+      const std::size_t records = std::min(batch, log_.records.size() - at);
+      const SourceRow source{.source = 1, .chain = 1, .name = "log", .sha256 = Bytes(32), .records = 1, .done = at + records};
+      const auto appended =
+          archive.append(1, at, std::span(log_.records).subspan(at, records), log_.bank, 0, &source);
+      if (!appended) return unexpected(appended.error());
+      committed_ = at + records;
+    }
+    return {};
+  }
+
+  // The archive passes its check and holds a prefix of the list, at least what was committed.
+  void expect_a_prefix() {
+    auto store = SqliteStore::open(path_, OpenMode::kRead);
+    ASSERT_TRUE(store) << describe(store.error());
+    Archive archive(**store);
+    const auto findings = must(archive.check());
+    ASSERT_TRUE(findings.empty()) << findings.front().what;
+    const auto chains = must(archive.chains());
+    if (chains.empty()) {
+      ASSERT_EQ(committed_, 0u);
+      return;
+    }
+    const Bytes list = exported(archive, 1, log_.bank);
+    ASSERT_LE(list.size(), log_.list.size());
+    ASSERT_TRUE(equal(list, ByteView(log_.list).first(list.size())));
+    ASSERT_GE(chains[0].end, committed_) << "what append() returned for is lost";
+    const auto sources = must((*store)->sources());
+    ASSERT_EQ(sources.empty() ? 0 : sources[0].done, chains[0].end) << "records and progress are of one commit";
+  }
+
+  void start_anew() {
+    for (const char* suffix : {"", "-wal", "-shm", ".lock"}) ::unlink((path_ + suffix).c_str());
+    committed_ = 0;
+  }
+
+  imakeep::test::ScratchDirectory directory_{imakeep::test::ScratchDirectory::in_memory()};
+  const std::string path_ = directory_.file("archive");
+  const Incoming log_ = made("/usr/lib/fault/", 1000);
+  std::uint64_t committed_ = 0;
+};
+
+TEST_F(ArchiveFaultTest, LosesNothingCommittedWhateverTheDiskDoes) {
+  imakeep::test::FaultyVfs vfs;
+  constexpr std::size_t kBatch = 200;
+  must(fill(vfs.name(), kBatch));
+  const std::uint64_t operations = vfs.operations();
+  ASSERT_GT(operations, 50u);
+  std::uint64_t failures = 0;
+  for (const Fault fault : {Fault::kNoSpace, Fault::kIoBefore, Fault::kIoAfter, Fault::kShortWrite}) {
+    for (const bool lasting : {false, true}) {
+      for (std::uint64_t at = 0; at < operations; ++at) {
+        SCOPED_TRACE("fault " + std::to_string(static_cast<int>(fault)) + (lasting ? ", lasting," : ",") + " at operation " +
+                     std::to_string(at));
+        start_anew();
+        vfs.fail_at(at, fault, lasting);
+        const auto filled = fill(vfs.name(), kBatch);
+        vfs.fail_never();
+        if (!filled) {
+          ++failures;
+          ASSERT_TRUE(filled.error().code == ErrorCode::kEnvironment || filled.error().code == ErrorCode::kIo)
+              << describe(filled.error());
+          ASSERT_NE(filled.error().message.find(path_), std::string::npos) << filled.error().message;
+        }
+        ASSERT_NO_FATAL_FAILURE(expect_a_prefix());
+        // Once the disk is well again the same import goes on.
+        ASSERT_TRUE(fill({}, kBatch));
+        ASSERT_EQ(committed_, log_.records.size());
+        ASSERT_NO_FATAL_FAILURE(expect_a_prefix());
+      }
+    }
+  }
+  EXPECT_GT(failures, operations) << "faults that nobody noticed prove nothing";
+}
+
+TEST_F(ArchiveFaultTest, SurvivesAThousandKillsAtRandomMoments) {
+  // The seed is fixed: moments differ all the same, as the machine does.
+  std::mt19937 random(7);
+  constexpr int kKills = 1000;
+  int cut_short = 0;
+  for (int kill_number = 0; kill_number < kKills; ++kill_number) {
+    start_anew();
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      static_cast<void>(fill({}, 20));
+      ::_exit(0);
+    }
+    ::usleep(std::uniform_int_distribution<useconds_t>(0, 15'000)(random));
+    ::kill(child, SIGKILL);
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    cut_short += WIFSIGNALED(status) ? 1 : 0;
+    ASSERT_NO_FATAL_FAILURE(if (std::filesystem::exists(path_)) expect_a_prefix());
+  }
+  EXPECT_GT(cut_short, kKills / 2);
+  std::printf("%d of %d imports were cut short\n", cut_short, kKills);
+}
+
+}  // namespace
+}  // namespace imakeep::archive::test

@@ -1,0 +1,233 @@
+// archive_file_test.cc - archive files that are damaged, foreign, newer, locked, read-only, or read while written.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include <fstream>
+
+#include "archive/archive.h"
+#include "archive/sqlite/schema.h"
+#include "archive/sqlite/sqlite_store.h"
+#include "archive/test_support.h"
+#include "tests/support/scratch_directory.h"
+
+namespace imakeep::archive::test {
+namespace {
+
+using imatest::must;
+using testing::HasSubstr;
+
+class ArchiveFileTest : public testing::Test {
+ protected:
+  std::unique_ptr<SqliteStore> open(OpenMode mode = OpenMode::kCreate) { return must(SqliteStore::open(path_, mode)); }
+  Error refused(OpenMode mode = OpenMode::kWrite) {
+    auto opened = SqliteStore::open(path_, mode);
+    return opened ? Error{.message = "was opened"} : opened.error();
+  }
+  // One chain of `count` records in segments of many sizes.
+  void fill(std::size_t count) {
+    auto store = open();
+    Archive archive(*store);
+    must(archive.begin_chain(imatest::banks("sha1,sha256"), ChainStart::kBoot));
+    for (std::size_t at = 0; at < count; at += 1500) {
+      const std::size_t records = std::min<std::size_t>(1500, count - at);
+      must(archive.append(1, at, std::span(log_.records).subspan(at, records), log_.bank, 0));
+    }
+  }
+  void execute(const std::string& sql) {
+    sqlite3* database = nullptr;
+    ASSERT_EQ(sqlite3_open(path_.c_str(), &database), SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(database);
+    sqlite3_close(database);
+  }
+  void write(std::string_view content) { std::ofstream(path_, std::ios::binary) << content; }
+
+  imakeep::test::ScratchDirectory directory_;
+  const std::string path_ = directory_.file("archive");
+  const Incoming log_ = made("/usr/share/archive-file-test/", 6000);
+};
+
+TEST_F(ArchiveFileTest, IsMadeForItsOwnerOnlyAndTellsWhatItIs) {
+  fill(1);
+  struct stat status {};
+  ASSERT_EQ(::stat(path_.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777u, 0600u);
+  // Where SQLite keeps them: https://sqlite.org/fileformat2.html, sections 1.3.13 and 1.3.19.
+  const Bytes file = must(read_file(path_));
+  EXPECT_EQ(load<std::uint32_t>(file.data() + 60, ByteOrder::kBig), 1u);
+  EXPECT_EQ(as_text(ByteView(file).subspan(68, 4)), "imkp");
+}
+
+TEST_F(ArchiveFileTest, OfANewerVersionIsRefused) {
+  fill(1);
+  execute("PRAGMA user_version=2");
+  for (const OpenMode mode : {OpenMode::kRead, OpenMode::kWrite, OpenMode::kCreate}) {
+    const Error error = refused(mode);
+    EXPECT_EQ(error.code, ErrorCode::kUnsupported);
+    EXPECT_THAT(error.message, HasSubstr("version 2"));
+    EXPECT_THAT(error.message, HasSubstr(path_));
+  }
+}
+
+TEST_F(ArchiveFileTest, WhoseMakingWasInterruptedIsMadeAnewAndReadsAsEmpty) {
+  write("");
+  EXPECT_TRUE(must(open(OpenMode::kRead)->chains()).empty());
+  EXPECT_TRUE(open(OpenMode::kRead)->check_file().empty());
+  fill(3);
+  EXPECT_EQ(must(open(OpenMode::kRead)->chains()).size(), 1u);
+}
+
+TEST_F(ArchiveFileTest, OfAnotherProgramIsRefusedAndLeftAlone) {
+  execute("CREATE TABLE precious (a); PRAGMA user_version=7");
+  EXPECT_EQ(refused().code, ErrorCode::kMalformed);
+  EXPECT_THAT(refused(OpenMode::kCreate).message, HasSubstr("another program's"));
+  write("this is no database at all, but long enough to be taken for one by its first hundred bytes; "
+        "this is no database at all, but long enough to be taken for one by its first hundred bytes");
+  EXPECT_EQ(refused(OpenMode::kRead).code, ErrorCode::kMalformed);
+  EXPECT_THAT(refused().message, HasSubstr("no archive"));
+}
+
+TEST_F(ArchiveFileTest, MissingOrNoFileIsAnEnvironmentError) {
+  EXPECT_EQ(refused(OpenMode::kRead).code, ErrorCode::kEnvironment);
+  EXPECT_FALSE(std::filesystem::exists(path_));
+  std::filesystem::create_directory(path_);
+  EXPECT_THAT(refused(OpenMode::kCreate).message, HasSubstr("no regular file"));
+}
+
+TEST_F(ArchiveFileTest, HasOneWriterWhichIsNamed) {
+  const auto writer = open();
+  const Error error = refused();
+  EXPECT_EQ(error.code, ErrorCode::kEnvironment);
+  EXPECT_THAT(error.message, HasSubstr("process " + std::to_string(::getpid())));
+}
+
+TEST_F(ArchiveFileTest, IsReadWhileItIsWritten) {
+  fill(1500);
+  auto writer = open();
+  auto reader = open(OpenMode::kRead);
+  Archive writing(*writer);
+  Archive reading(*reader);
+  Transaction transaction(*writer);
+  must(transaction.begin());
+  must(writer->set_pending(PendingRow{.chain = 1, .method = "count", .first = 0, .records = 1}));
+  EXPECT_FALSE(must(reader->pending())) << "not committed yet";
+  EXPECT_EQ(exported(reading, 1, log_.bank).size(), exported(writing, 1, log_.bank).size());
+  must(transaction.commit());
+  EXPECT_TRUE(must(reader->pending()));
+  must(writing.append(1, 1500, std::span(log_.records).subspan(1500, 100), log_.bank, 0));
+  EXPECT_EQ(must(reading.chain(1)).end, 1600u);
+}
+
+TEST_F(ArchiveFileTest, ReaderChangesNothing) {
+  fill(10);
+  auto reader = open(OpenMode::kRead);
+  EXPECT_EQ(reader->begin().has_value() && reader->set_pending(PendingRow{.chain = 1, .method = "count"}).has_value(), false);
+}
+
+// What is left after some of the file was overwritten: every record is served as it was, or named as damaged.
+void expect_served_or_named(const std::string& path, const Incoming& log, bool& found_damage) {
+  const auto store = SqliteStore::open(path, OpenMode::kRead);
+  if (!store) {
+    found_damage = true;
+    EXPECT_EQ(store.error().code, ErrorCode::kMalformed) << describe(store.error());
+    return;
+  }
+  Archive archive(**store);
+  const auto findings = archive.check();
+  ASSERT_TRUE(findings) << describe(findings.error());
+  const auto chain = archive.chain(1);
+  if (!chain || findings->empty()) {
+    found_damage = !findings->empty();
+    EXPECT_TRUE(found_damage || equal(exported(archive, 1, log.bank), log.list));
+    return;
+  }
+  found_damage = true;
+  ArchiveReader reader(**store, *chain, 0, chain->end);
+  std::uint64_t at = 0;
+  for (;;) {
+    const auto step = reader.next();
+    if (!step || step->done()) break;
+    if (step->damage) {
+      ASSERT_EQ(step->damage->first, at);
+      at += step->damage->records;
+      continue;
+    }
+    ASSERT_EQ(step->record->number, at);
+    if (at < log.records.size()) {
+      const IncomingView& expected = log.records[at];
+      const bool same = equal(step->record->record.content.body, expected.content.body);
+      const bool named = std::any_of(findings->begin(), findings->end(), [&](const Finding& finding) {
+        return at >= finding.first && at < finding.first + finding.records;
+      });
+      ASSERT_TRUE(same || named) << "record " << at << " is wrong and check() does not say so";
+    }
+    ++at;
+  }
+}
+
+TEST_F(ArchiveFileTest, DamagedAnywhereServesTheRestAndNamesWhatIsGone) {
+  fill(6000);
+  Bytes whole = must(read_file(path_));
+  int damaged = 0;
+  // Sixteen bytes in every half page, and the whole of every page.
+  for (std::size_t at = 0; at < whole.size(); at += 2048) {
+    for (const std::size_t bytes : {std::size_t{16}, std::size_t{4096}}) {
+      if (bytes == 4096 && at % 4096 != 0) continue;
+      Bytes copy = whole;
+      for (std::size_t i = at; i < std::min(at + bytes, copy.size()); ++i) copy[i] ^= std::byte{0xa5};
+      write(as_text(copy));
+      bool found = false;
+      expect_served_or_named(path_, log_, found);
+      damaged += found ? 1 : 0;
+    }
+  }
+  EXPECT_GT(damaged, 100);
+}
+
+TEST_F(ArchiveFileTest, CutShortIsDamaged) {
+  fill(6000);
+  Bytes whole = must(read_file(path_));
+  for (const std::size_t keep : {whole.size() - 4096, whole.size() / 2, std::size_t{8192}, std::size_t{4096}, std::size_t{600}}) {
+    write(as_text(ByteView(whole).first(keep)));
+    bool found = false;
+    expect_served_or_named(path_, log_, found);
+    EXPECT_TRUE(found) << keep;
+  }
+}
+
+TEST_F(ArchiveFileTest, NamesADamagedSegmentAndItsRecords) {
+  fill(6000);
+  execute("UPDATE segment SET data = zeroblob(length(data)) WHERE first = (SELECT first FROM segment ORDER BY first LIMIT 1 OFFSET 1)");
+  auto store = open(OpenMode::kRead);
+  Archive archive(*store);
+  const auto findings = must(archive.check());
+  ASSERT_EQ(findings.size(), 1u);
+  const auto segments = store->segments(1).segments;
+  EXPECT_EQ(findings[0].first, segments[1].first);
+  EXPECT_EQ(findings[0].records, segments[1].records);
+}
+
+TEST_F(ArchiveFileTest, NamesASegmentThatWasReplacedByAnother) {
+  fill(6000);
+  execute("UPDATE segment SET data = (SELECT data FROM segment ORDER BY first LIMIT 1 OFFSET 2), "
+          "records = (SELECT records FROM segment ORDER BY first LIMIT 1 OFFSET 2) WHERE first = 0");
+  auto store = open(OpenMode::kRead);
+  const auto findings = must(Archive(*store).check());
+  ASSERT_FALSE(findings.empty());
+  EXPECT_EQ(findings[0].first, 0u);
+}
+
+TEST_F(ArchiveFileTest, NamesRecordsThatNoSegmentHolds) {
+  fill(6000);
+  execute("DELETE FROM segment WHERE first = (SELECT max(first) FROM segment)");
+  auto store = open(OpenMode::kRead);
+  const auto findings = must(Archive(*store).check());
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].first + findings[0].records, 6000u);
+  EXPECT_THAT(findings[0].what, HasSubstr("no segment"));
+}
+
+}  // namespace
+}  // namespace imakeep::archive::test
