@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "tpm/esys/tpm_error.h"
+#include "tpm/esys/wrapped_tcti.h"
 
 namespace imakeep::tpm {
 namespace {
@@ -21,6 +22,15 @@ TSS2_RC run_patiently(const Connection::Call& call, ESYS_CONTEXT* esys) {
     rc = call(esys);
   }
   return rc;
+}
+
+// TCG's SYS takes the answer's size from its header alone: of an answer cut short it would read on in what its buffer
+// held before, and call that a PCR value.
+TSS2_RC check_answer_size(const Bytes& answer) {
+  constexpr std::size_t kHeaderBytes = 10;  // tag:u16 size:u32 code:u32, big-endian
+  if (answer.size() < kHeaderBytes) return TSS2_TCTI_RC_MALFORMED_RESPONSE;
+  const auto size = load<std::uint32_t>(answer.data() + 2, ByteOrder::kBig);
+  return size == answer.size() ? TSS2_RC_SUCCESS : TSS2_TCTI_RC_MALFORMED_RESPONSE;
 }
 
 std::string seconds(milliseconds limit) {
@@ -63,7 +73,7 @@ Result<std::unique_ptr<Connection>> Connection::open(OpenTcti open_tcti, millise
       *opened = unexpected(std::move(tcti).error());
       return;
     }
-    session->tcti = std::move(*tcti);
+    session->tcti = wrap_tcti(std::move(*tcti), std::make_shared<TctiHooks>(TctiHooks{.on_answer = check_answer_size}));
     const TSS2_RC rc = Esys_Initialize(&session->esys, session->tcti.get(), nullptr);
     if (rc != TSS2_RC_SUCCESS) *opened = unexpected(tpm_error(rc, "opening the TPM"));
   };
