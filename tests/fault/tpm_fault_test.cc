@@ -40,7 +40,7 @@ class TpmFault : public testing::Test {
   }
 
   // The TPM through the meddling TCTI.
-  std::unique_ptr<tpm::EsysPcrBanks> open(tpm::EsysOptions options = {}) {
+  std::unique_ptr<tpm::EsysPcrBanks> open(const tpm::EsysOptions& options = {}) {
     auto pcrs =
         tpm::EsysPcrBanks::open(tpm::wrap_tcti(tpm::open_tcti(swtpm_->tcti()).value(), hooks_), "test", options);
     EXPECT_TRUE(pcrs) << message_of(pcrs);

@@ -63,12 +63,13 @@ std::optional<std::size_t> take_values(const PcrReadAnswer& answer, const std::v
 
 }  // namespace
 
-Result<std::unique_ptr<EsysPcrBanks>> EsysPcrBanks::open(const std::string& tcti, EsysOptions options) {
+Result<std::unique_ptr<EsysPcrBanks>> EsysPcrBanks::open(const std::string& tcti, const EsysOptions& options) {
   return start(
       tcti, [tcti] { return open_tcti(tcti); }, options);
 }
 
-Result<std::unique_ptr<EsysPcrBanks>> EsysPcrBanks::open(Tcti tcti, const std::string& name, EsysOptions options) {
+Result<std::unique_ptr<EsysPcrBanks>> EsysPcrBanks::open(Tcti tcti, const std::string& name,
+                                                         const EsysOptions& options) {
   return start(
       name, [tcti = std::move(tcti)]() -> Result<Tcti> { return tcti; }, options);
 }

@@ -23,9 +23,10 @@ class EsysPcrBanks : public PcrBanks {
  public:
   // Opens the TPM that a TCTI string names. Errors: open_tcti()'s; kEnvironment when the TPM lacks a bank of
   // options.banks (the message says which it has), has none that imakeep knows, or was not started; kIo when it fails.
-  static Result<std::unique_ptr<EsysPcrBanks>> open(const std::string& tcti, EsysOptions options = {});
+  static Result<std::unique_ptr<EsysPcrBanks>> open(const std::string& tcti, const EsysOptions& options = {});
   // Over a TCTI that was opened already. `name` is for messages.
-  static Result<std::unique_ptr<EsysPcrBanks>> open(Tcti tcti, const std::string& name, EsysOptions options = {});
+  static Result<std::unique_ptr<EsysPcrBanks>> open(Tcti tcti, const std::string& name,
+                                                    const EsysOptions& options = {});
 
   const std::vector<digest::Bank>& banks() const override { return banks_; }
   // One TPM2_PCR_Extend for all banks.
