@@ -11,12 +11,10 @@
 #include "control/socket_server.h"
 #include "fusefs/libfuse/mount.h"
 #include "fusefs/list_file.h"
-#include "imalog/pcr_file.h"
 #include "imalog/template.h"
+#include "list_pcrs.h"
 #include "mlist/kexec.h"
-#include "mlist/list_walk.h"
 #include "terminal.h"
-#include "tpm/soft/soft_pcr_banks.h"
 
 namespace imakeep::app {
 namespace {
@@ -24,15 +22,13 @@ namespace {
 struct ServeOptions {
   std::string mount;
   std::string control;
-  std::string banks = "sha1,sha256";
-  std::uint32_t pcr = 10;
+  ListPcrsOptions pcrs;
   std::string hash = "sha256";
   std::string template_name = "ima-ng";
   bool flush_hash_table = false;
   bool no_hash_table = false;
   bool no_critical_data = false;
   std::string restore;
-  std::string start_pcrs;
 };
 
 std::atomic<fusefs::Mount*> served = nullptr;
@@ -50,15 +46,13 @@ void stop_on(std::initializer_list<int> signals) {
   }
 }
 
-Result<mlist::ListOptions> list_options(const ServeOptions& options) {
+Result<mlist::ListOptions> list_options(const ServeOptions& options, const std::vector<digest::Bank>& banks) {
   mlist::ListOptions list;
-  const auto banks = digest::parse_banks(options.banks);
-  if (!banks) return unexpected(banks.error());
-  list.banks = *banks;
+  list.banks = banks;
   for (const digest::Bank& bank : list.banks) {
     if (!digest::available(bank.algorithm)) {
       return fail(ErrorCode::kEnvironment,
-                  "this machine's OpenSSL has no " + bank.name() + "; leave it out of --banks");
+                  "this machine's OpenSSL has no " + bank.name() + "; leave that bank out with --banks");
     }
   }
   const auto hash = digest::algorithm_from_name(options.hash);
@@ -74,23 +68,6 @@ Result<mlist::ListOptions> list_options(const ServeOptions& options) {
                                        "'; use a built-in one, such as ima-ng, or field ids joined with '|'");
   }
   return list;
-}
-
-Result<void> set_pcrs(digest::PcrState& state, const ServeOptions& options) {
-  const auto text = read_file(options.start_pcrs);
-  if (!text) return unexpected(text.error());
-  const auto values = imalog::parse_pcr_file(as_text(*text), options.pcr);
-  if (!values) {
-    Error error = values.error();
-    error.message = options.start_pcrs + ": " + error.message;
-    return unexpected(std::move(error));
-  }
-  for (const imalog::PcrValue& value : *values) {
-    for (std::size_t bank = 0; bank < state.banks().size(); ++bank) {
-      if (state.banks()[bank] == value.bank) state.set(bank, value.pcr, value.value);
-    }
-  }
-  return {};
 }
 
 // Starts the list with a kexec image, and says what Linux would have left out.
@@ -110,17 +87,13 @@ Result<void> restore(mlist::MeasurementList& list, const std::string& file) {
   return {};
 }
 
-std::uint32_t touched(const digest::PcrState& state) {
-  std::uint32_t bits = 0;
-  for (std::uint32_t pcr = 0; pcr < digest::kPcrCount; ++pcr) bits |= (state.touched(pcr) ? 1u : 0u) << pcr;
-  return bits;
-}
-
 Result<void> serve(const ServeOptions& options) {
-  auto made = list_options(options);
+  auto pcrs = ListPcrs::open(options.pcrs);
+  if (!pcrs) return unexpected(pcrs.error());
+  auto made = list_options(options, pcrs->banks());
   if (!made) return unexpected(made.error());
 
-  // The list extends banks that start where the restored records left them, so these come first.
+  // What the PCRs start with may depend on the restored records, so these come first.
   std::unique_ptr<control::PcrRecorder> recorder;
   made->extend = [&recorder](std::uint32_t pcr, std::span<const digest::Digest> digests) {
     return recorder->extend(pcr, digests);
@@ -128,24 +101,16 @@ Result<void> serve(const ServeOptions& options) {
   mlist::MeasurementList list(*made);
   if (!options.restore.empty()) IMAKEEP_CHECK(restore(list, options.restore));
 
-  digest::PcrState state(made->banks);
-  if (!options.start_pcrs.empty()) {
-    IMAKEEP_CHECK(set_pcrs(state, options));
-  } else {
-    // Without a TPM that lived through the kexec, the restored records are all that is known of it.
-    mlist::ListWalk restored(list, list.snapshot(mlist::ListKind::kCurrent));
-    while (const auto content = restored.next()) imalog::extend(state, *content);
-  }
-  const std::uint32_t extended = touched(state);
-  tpm::SoftPcrBanks banks(std::move(state));
-  recorder = std::make_unique<control::PcrRecorder>(banks, extended);
+  IMAKEEP_CHECK(pcrs->start(list));
+  recorder = std::make_unique<control::PcrRecorder>(pcrs->pcrs(), pcrs->extended());
 
   fusefs::ListFiles files(list);
   auto mount = fusefs::Mount::mount(files, options.mount);
   if (!mount) return unexpected(mount.error());
-  control::ListService service(
-      list, *recorder,
-      {.template_name = options.template_name, .pcr = options.pcr, .measure_critical_data = !options.no_critical_data});
+  control::ListService service(list, *recorder,
+                               {.template_name = options.template_name,
+                                .pcr = options.pcrs.ima_pcr,
+                                .measure_critical_data = !options.no_critical_data});
   served = mount->get();
   stop_on({SIGTERM, SIGINT, SIGHUP});
   const auto server = control::SocketServer::listen(
@@ -168,8 +133,13 @@ void add_list_serve(CLI::App& list, int& exit_code) {
   CLI::App* const command = list.add_subcommand("serve", "serve a list's files in a directory until told to stop");
   command->add_option("--mount", options->mount, "empty directory to show the files in")->required()->type_name("DIR");
   command->add_option("--control", options->control, "socket to take requests on")->required()->type_name("SOCK");
-  command->add_option("--banks", options->banks, "PCR banks, separated by commas")->capture_default_str();
-  command->add_option("--pcr", options->pcr, "IMA's PCR")->check(CLI::Range(0, 23))->capture_default_str();
+  auto* const tcti = command->add_option("--tcti", options->pcrs.tcti,
+                                         "extend this TPM, such as device:/dev/tpmrm0 (default: PCRs in memory)");
+  tcti->type_name("TCTI");
+  command->add_option("--banks", options->pcrs.banks,
+                      std::string("PCR banks, separated by commas (default: all that the TPM has; in memory ") +
+                          ListPcrs::kSoftBanks + ")");
+  command->add_option("--pcr", options->pcrs.ima_pcr, "IMA's PCR")->check(CLI::Range(0, 23))->capture_default_str();
   command->add_option("--hash", options->hash, "IMA's hash, for files and the table of digests")->capture_default_str();
   command->add_option("--template", options->template_name, "template of added files")->capture_default_str();
   auto* const flush = command->add_flag("--flush-hash-table", options->flush_hash_table,
@@ -179,7 +149,10 @@ void add_list_serve(CLI::App& list, int& exit_code) {
       ->excludes(flush);
   command->add_flag("--no-critical-data", options->no_critical_data, "add no records at kexec");
   command->add_option("--restore", options->restore, "start with the records of a kexec image")->type_name("FILE");
-  command->add_option("--start-pcrs", options->start_pcrs, "start with these PCR values, as kexec leaves them")
+  command
+      ->add_option("--start-pcrs", options->pcrs.start_pcrs,
+                   "start with these PCR values, as kexec leaves them (in memory only)")
+      ->excludes(tcti)
       ->type_name("FILE");
   command->callback([options, &exit_code] {
     const auto ended = serve(*options);

@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 
 #include "commands.h"
@@ -6,6 +7,9 @@
 
 int main(int argc, char** argv) {
   using namespace imakeep::app;
+  // tpm2-tss prints to standard error what imakeep says by itself. Whoever wants both sets the variable.
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread runs yet
+  ::setenv("TSS2_LOG", "all+none", 0);
   CLI::App root("Takes IMA's measurement list out of memory without losing a record.", "imakeep");
   root.require_subcommand(1);
   root.set_version_flag("--version", "imakeep " IMAKEEP_VERSION);

@@ -1,6 +1,7 @@
 #include "control/list_service.h"
 
 #include <cerrno>
+#include <map>
 
 #include "control/list_check.h"
 
@@ -100,17 +101,22 @@ Result<Message> ListService::append(const Message& request) {
 }
 
 Result<Message> ListService::pcrs() {
-  nlohmann::json values = nlohmann::json::array();
+  // Each PCR once, for all banks: more is added meanwhile, and banks that belong together must not lie apart.
+  std::map<std::uint32_t, std::vector<digest::Digest>> read;
+  for (std::uint32_t pcr = 0; pcr < digest::kPcrCount; ++pcr) {
+    if (!pcrs_.extended(pcr)) continue;
+    auto values = pcrs_.banks().read(pcr);
+    if (!values) return unexpected(values.error());
+    read.emplace(pcr, std::move(*values));
+  }
+  nlohmann::json answer = nlohmann::json::array();
   for (std::size_t bank = 0; bank < pcrs_.banks().banks().size(); ++bank) {
-    for (std::uint32_t pcr = 0; pcr < digest::kPcrCount; ++pcr) {
-      if (!pcrs_.extended(pcr)) continue;
-      const auto read = pcrs_.banks().read(pcr);
-      if (!read) return unexpected(read.error());
-      values.push_back(
-          {{"bank", pcrs_.banks().banks()[bank].name()}, {"pcr", pcr}, {"value", to_hex((*read)[bank].view())}});
+    for (const auto& [pcr, values] : read) {
+      answer.push_back(
+          {{"bank", pcrs_.banks().banks()[bank].name()}, {"pcr", pcr}, {"value", to_hex(values[bank].view())}});
     }
   }
-  return Message{.head = {{"pcrs", values}}};
+  return Message{.head = {{"pcrs", answer}}};
 }
 
 Result<Message> ListService::stats() {

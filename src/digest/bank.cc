@@ -18,6 +18,10 @@ std::string tpm_alg_name(Algorithm algorithm) {
   return name;
 }
 
+Bank bank_of(Algorithm algorithm) {
+  return {.algorithm = algorithm, .padded_sha1 = !known_to_linux(algorithm)};
+}
+
 }  // namespace
 
 std::string Bank::name() const {
@@ -26,16 +30,22 @@ std::string Bank::name() const {
 
 Result<Bank> parse_bank(std::string_view name) {
   if (const auto algorithm = algorithm_from_name(name); algorithm && known_to_linux(*algorithm)) {
-    return Bank{.algorithm = *algorithm};
+    return bank_of(*algorithm);
   }
   for (std::size_t i = 0; i < kAlgorithmCount; ++i) {
     const auto algorithm = static_cast<Algorithm>(i);
-    if (!known_to_linux(algorithm) && name == tpm_alg_name(algorithm)) {
-      return Bank{.algorithm = algorithm, .padded_sha1 = true};
-    }
+    if (!known_to_linux(algorithm) && name == tpm_alg_name(algorithm)) return bank_of(algorithm);
   }
   return fail(ErrorCode::kUsage, "no such bank: '" + std::string(name) +
                                      "'; use sha1, sha256, sha384, sha512, sm3, tpm_alg_27, tpm_alg_28 or tpm_alg_29");
+}
+
+std::optional<Bank> bank_from_tpm_alg(std::uint16_t tpm_alg) {
+  for (std::size_t i = 0; i < kAlgorithmCount; ++i) {
+    const auto algorithm = static_cast<Algorithm>(i);
+    if (info(algorithm).tpm_alg == tpm_alg) return bank_of(algorithm);
+  }
+  return std::nullopt;
 }
 
 Result<std::vector<Bank>> parse_banks(std::string_view names) {
@@ -51,6 +61,12 @@ Result<std::vector<Bank>> parse_banks(std::string_view names) {
     banks.push_back(*bank);
   }
   return banks;
+}
+
+std::string bank_names(const std::vector<Bank>& banks) {
+  std::string names;
+  for (const Bank& bank : banks) names += (names.empty() ? "" : ",") + bank.name();
+  return names;
 }
 
 }  // namespace imakeep::digest

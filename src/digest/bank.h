@@ -7,6 +7,7 @@
 #pragma once
 
 #include <compare>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,7 +30,14 @@ struct Bank {
 // The bank of that name. kUsage lists the names there are.
 Result<Bank> parse_bank(std::string_view name);
 
+// The bank of a TPM_ALG_ID, as Linux takes it: padded_sha1 where Linux lacks the hash. Empty for an algorithm that
+// imakeep does not know.
+std::optional<Bank> bank_from_tpm_alg(std::uint16_t tpm_alg);
+
 // A comma-separated list without repeats. kUsage for an empty list, a repeat or an unknown name.
 Result<std::vector<Bank>> parse_banks(std::string_view names);
+
+// What parse_banks() takes back: "sha1,sha256".
+std::string bank_names(const std::vector<Bank>& banks);
 
 }  // namespace imakeep::digest

@@ -58,5 +58,19 @@ TEST(Bank, NamesAreLinuxs) {
   EXPECT_EQ(parse_banks("").error().code, ErrorCode::kUsage);
 }
 
+TEST(Bank, OfATpmAlgorithmIsPaddedWhereLinuxLacksTheHash) {
+  for (const char* name : {"sha1", "sha256", "sha384", "sha512", "sm3", "tpm_alg_27", "tpm_alg_28", "tpm_alg_29"}) {
+    const Bank bank = *parse_bank(name);
+    EXPECT_EQ(bank_from_tpm_alg(info(bank.algorithm).tpm_alg), bank) << name;
+  }
+  EXPECT_EQ(bank_from_tpm_alg(0x0027), (Bank{.algorithm = Algorithm::kSha3_256, .padded_sha1 = true}));
+  EXPECT_EQ(bank_from_tpm_alg(0x0012), (Bank{.algorithm = Algorithm::kSm3_256}));
+  EXPECT_EQ(bank_from_tpm_alg(0x0010), std::nullopt);  // TPM_ALG_NULL
+}
+
+TEST(Bank, ListsAreReadAsTheyAreWritten) {
+  for (const char* names : {"sha1", "sha512,sha1,tpm_alg_28"}) EXPECT_EQ(bank_names(*parse_banks(names)), names);
+}
+
 }  // namespace
 }  // namespace imakeep::digest

@@ -13,9 +13,10 @@ begin() {
   sock=$work/sock
   mkdir "$mount"
   daemon=
+  swtpm=
   checks=0
   failures=0
-  trap 'end_list; rm -rf "$work"' EXIT
+  trap 'end_list; end_swtpm; rm -rf "$work"' EXIT
   trap 'exit 130' INT TERM
 }
 
@@ -40,6 +41,36 @@ end_list() {
   wait "$daemon"
   ended=$?
   daemon=
+}
+
+# start_swtpm [FLAGS]: a TPM 2.0 after a reset, that $tcti names. It keeps its state from one start to the next.
+# FLAGS replace swtpm's --flags.
+start_swtpm() {
+  local port
+  mkdir -p "$work/swtpm"
+  for _ in $(seq 20); do
+    port=$((RANDOM % 20000 + 10000))
+    rm -f "$work/swtpm/pid"
+    swtpm socket --tpm2 --tpmstate dir="$work/swtpm" --server type=tcp,port=$port --ctrl type=tcp,port=$((port + 1)) \
+      --flags "${1:-not-need-init,startup-clear}" --pid file="$work/swtpm/pid" >"$work/swtpm.out" 2>&1 &
+    swtpm=$!
+    # It writes its pid once both ports are its own, and ends when one is not to be had.
+    while kill -0 "$swtpm" 2>/dev/null; do
+      if [[ -s $work/swtpm/pid ]]; then
+        tcti=swtpm:host=127.0.0.1,port=$port
+        return
+      fi
+      sleep 0.02
+    done
+  done
+  echo "swtpm did not start: $(cat "$work/swtpm.out")"
+  exit 1
+}
+
+end_swtpm() {
+  [[ -n $swtpm ]] || return 0
+  { kill -KILL "$swtpm" && wait "$swtpm"; } 2>/dev/null
+  swtpm=
 }
 
 # check NAME COMMAND...: the command must succeed.

@@ -13,7 +13,6 @@ class SoftPcrBanks : public PcrBanks {
   explicit SoftPcrBanks(digest::PcrState state) : banks_(state.banks()), state_(std::move(state)) {}
 
   const std::vector<digest::Bank>& banks() const override { return banks_; }
-  // kUsage for a PCR that a TPM does not have, or digests that are not one of the right size a bank.
   Result<void> extend(std::uint32_t pcr, std::span<const digest::Digest> digests) override;
   Result<std::vector<digest::Digest>> read(std::uint32_t pcr) override;
 
