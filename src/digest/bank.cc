@@ -24,14 +24,18 @@ std::string Bank::name() const {
   return known_to_linux(algorithm) ? std::string(info(algorithm).name) : tpm_alg_name(algorithm);
 }
 
+Bank bank_of(Algorithm algorithm) {
+  return {.algorithm = algorithm, .padded_sha1 = !known_to_linux(algorithm)};
+}
+
 Result<Bank> parse_bank(std::string_view name) {
   if (const auto algorithm = algorithm_from_name(name); algorithm && known_to_linux(*algorithm)) {
-    return Bank{.algorithm = *algorithm};
+    return bank_of(*algorithm);
   }
   for (std::size_t i = 0; i < kAlgorithmCount; ++i) {
     const auto algorithm = static_cast<Algorithm>(i);
     if (!known_to_linux(algorithm) && name == tpm_alg_name(algorithm)) {
-      return Bank{.algorithm = algorithm, .padded_sha1 = true};
+      return bank_of(algorithm);
     }
   }
   return fail(ErrorCode::kUsage, "no such bank: '" + std::string(name) +
