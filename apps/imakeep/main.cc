@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 
 #include "commands.h"
@@ -6,6 +7,8 @@
 
 int main(int argc, char** argv) {
   using namespace imakeep::app;
+  // The TSS prints what it refuses; we say it in our own words. NOLINTNEXTLINE(concurrency-mt-unsafe): no thread yet.
+  ::setenv("TSS2_LOG", "all+none", 0);
   CLI::App root("Takes IMA's measurement list out of memory without losing a record.", "imakeep");
   root.require_subcommand(1);
   root.set_version_flag("--version", "imakeep " IMAKEEP_VERSION);
