@@ -12,8 +12,8 @@
 // each PCR by itself. `template_data` is what the digest is over: the record's data, and for the template "ima" the
 // file digest and the path padded to 256 bytes, for its body in the list has a length between them that was not hashed.
 //
-// Source: TCG Canonical Event Log Format 1.0 r0.41 and 1.1, sections 4.2 (fields) and 5 (encodings). What writers and
-// readers of it disagree on, and which we follow: docs/formats/cel.md.
+// Source: TCG Canonical Event Log Format 1.0 r0.41 and 1.1, sections 4.2 (fields) and 5 (encodings), as the writers and
+// readers compared in docs/formats/cel.md have them; where they disagree, that page says which we follow.
 // Threads: no shared state; a CelNumbering belongs to one thread at a time.
 #pragma once
 
