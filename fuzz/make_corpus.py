@@ -142,7 +142,50 @@ def pcr_file_seeds():
     text("bad-twice", f"sha1 {sha1}\nsha1 10 {sha1}\n")
 
 
+def quote_seeds():
+    def seed(name, content):
+        write("quote_fuzz", name, content)
+
+    def sized(content):
+        return struct.pack(">H", len(content)) + content
+
+    folder = CAPTURES / "templates" / "quote-mid"
+    quote, signature, key, pem = (
+        (folder / name).read_bytes() for name in ("quote.msg", "quote.sig", "ak.tpmt", "ak.pem")
+    )
+    rsa_head = bytes.fromhex("0001000b00050072000000100014000b080000000000")
+    certificate = (ROOT.parent / "testdata" / "keys" / "ec.crt.pem").read_bytes()
+    seed("quote", quote)
+    seed("signature-ecdsa", signature)
+    seed("signature-rsassa", bytes.fromhex("0014000b") + sized(b"\x77" * 256))
+    seed("signature-rsapss", bytes.fromhex("0016000c") + sized(b"\x77" * 256))
+    seed("key-ecc", key)
+    seed("key-ecc-sized", sized(key))
+    seed("key-rsa", rsa_head + sized(b"\xc1" * 255 + b"\x01"))
+    seed("key-pem", pem)
+    seed("key-certificate", certificate)
+    seed("bad-empty", b"")
+    seed("bad-quote-cut", quote[:100])
+    seed("bad-quote-trailing", quote + b"\0")
+    seed("bad-quote-magic", b"\xfe" + quote[1:])
+    seed("bad-quote-certify", quote[:4] + b"\x80\x17" + quote[6:])
+    seed("bad-quote-safe", quote[:76] + b"\2" + quote[77:])
+    seed("bad-quote-banks", quote[:85] + b"\0\0\0\x11" + quote[89:])
+    seed("bad-quote-pcr", quote[:91] + b"\4" + quote[92:95] + b"\1" + quote[95:])
+    seed("bad-quote-bank", quote[:89] + b"\0\x55" + quote[91:])
+    seed("bad-signature-cut", signature[:-1])
+    seed("bad-signature-scheme", b"\0\x1c" + signature[2:])
+    seed("bad-signature-hash", signature[:2] + b"\0\x0a" + signature[4:])
+    seed("bad-key-point", key[:-1] + bytes([key[-1] ^ 1]))
+    seed("bad-key-curve", key[:16] + b"\0\x10" + key[18:])
+    seed("bad-key-unrestricted", key[:5] + b"\4" + key[6:])
+    seed("bad-key-sized-cut", sized(key)[:-1])
+    seed("bad-key-rsa-template", rsa_head + sized(b""))
+    seed("bad-key-pem", pem[:100])
+
+
 if __name__ == "__main__":
     record_seeds()
     ascii_seeds()
     pcr_file_seeds()
+    quote_seeds()

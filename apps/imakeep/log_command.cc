@@ -53,7 +53,8 @@ int run_check(archive::Archive& archive, const LogOptions& options) {
   if (options.json) {
     nlohmann::ordered_json found = nlohmann::ordered_json::array();
     for (const archive::Finding& finding : *findings) {
-      found.push_back({{"chain", finding.chain}, {"first", finding.first}, {"records", finding.records}, {"what", finding.what}});
+      found.push_back(
+          {{"chain", finding.chain}, {"first", finding.first}, {"records", finding.records}, {"what", finding.what}});
     }
     print_json({{"records", records}, {"findings", found}});
   } else if (findings->empty()) {
@@ -96,11 +97,12 @@ int run_stats(archive::Archive& archive, const LogOptions& options) {
   for (const auto& chain : all) {
     const auto kept = chain["records"].get<std::uint64_t>() - chain["first_kept"].get<std::uint64_t>();
     records += kept;
-    std::printf("chain %llu  %llu records%s, %llu violations, %llu segments, %s uncompressed\n",
-                chain["chain"].get<Count>(), static_cast<Count>(kept),
-                chain["first_kept"] == 0 ? "" : (" from " + std::to_string(chain["first_kept"].get<Count>()) + " on").c_str(),
-                chain["violations"].get<Count>(), chain["segments"].get<Count>(),
-                human_bytes(chain["payload_bytes"].get<std::uint64_t>()).c_str());
+    std::printf(
+        "chain %llu  %llu records%s, %llu violations, %llu segments, %s uncompressed\n", chain["chain"].get<Count>(),
+        static_cast<Count>(kept),
+        chain["first_kept"] == 0 ? "" : (" from " + std::to_string(chain["first_kept"].get<Count>()) + " on").c_str(),
+        chain["violations"].get<Count>(), chain["segments"].get<Count>(),
+        human_bytes(chain["payload_bytes"].get<std::uint64_t>()).c_str());
   }
   std::printf("file     %s, %.1f bytes a record\n", human_bytes(file_bytes).c_str(),
               records == 0 ? 0.0 : static_cast<double>(file_bytes) / static_cast<double>(records));
@@ -131,7 +133,8 @@ struct Printed {
 };
 
 Result<Printed> print_records(archive::Store& store, const archive::Chain& chain, std::uint64_t from, std::uint64_t to,
-                              RecordWriter& writer, Output& output, const std::string& file) {
+                              RecordWriter& writer, Output& output, const std::string& file,
+                              std::uint64_t first_wanted) {
   Printed printed{.next = to};
   archive::ArchiveReader reader(store, chain, from, to);
   for (;;) {
@@ -145,6 +148,10 @@ Result<Printed> print_records(archive::Store& store, const archive::Chain& chain
                          std::to_string(step->damage->first + step->damage->records - 1) + ": " + step->damage->what},
              file);
       printed.whole = false;
+      continue;
+    }
+    if (step->record->number < first_wanted) {
+      writer.pass(*step->record);
       continue;
     }
     if (const auto shown = writer.append(output.text(), *step->record); !shown) {
@@ -189,6 +196,9 @@ Result<bool> run_records(archive::Archive& archive, const LogOptions& options) {
     return fail(ErrorCode::kUsage, "records before " + std::to_string(chain->first_kept) +
                                        " were retired; the archive holds those from there on");
   }
+  if (options.follow && !endless(options.format)) {
+    return fail(ErrorCode::kUsage, "--follow has no end, and " + options.format + " needs one; use cel-tlv or json");
+  }
   if (options.to && *options.to < from) return fail(ErrorCode::kUsage, "--to lies before --from");
   if (!options.follow && from > chain->end) {
     return fail(ErrorCode::kUsage, "the chain ends before record " + std::to_string(chain->end));
@@ -197,9 +207,9 @@ Result<bool> run_records(archive::Archive& archive, const LogOptions& options) {
   Output output;
   writer->begin(output.text());
   bool whole = true;
-  for (std::uint64_t next = from;;) {
+  for (std::uint64_t next = counts(options.format) ? chain->first_kept : from;;) {
     const std::uint64_t to = std::min(options.to.value_or(chain->end), chain->end);
-    const auto printed = print_records(archive.store(), *chain, next, to, *writer, output, options.archive);
+    const auto printed = print_records(archive.store(), *chain, next, to, *writer, output, options.archive, from);
     if (!printed) return unexpected(printed.error());
     whole = whole && printed->whole;
     next = std::max(next, to);
@@ -237,8 +247,11 @@ void add_log(CLI::App& root, int& exit_code) {
       ->check(CLI::IsMember(record_formats()))
       ->capture_default_str();
   command->add_option("--bank", options->bank, "bank of the digests shown")->type_name("ALG")->capture_default_str();
-  auto* const check = command->add_flag("--check", options->check, "replay everything; name what is damaged")->excludes(follow);
-  command->add_flag("--stats", options->stats, "print what is kept and what it takes")->excludes(follow)->excludes(check);
+  auto* const check =
+      command->add_flag("--check", options->check, "replay everything; name what is damaged")->excludes(follow);
+  command->add_flag("--stats", options->stats, "print what is kept and what it takes")
+      ->excludes(follow)
+      ->excludes(check);
   command->add_flag("--json", options->json, "print JSON (with --check and --stats; for records: --format json)");
   add_log_import(*command, exit_code);
   command->callback([options, command, &exit_code] {

@@ -156,12 +156,14 @@ int run_import(const ImportCommand& command) {
 
 void add_log_import(CLI::App& log, int& exit_code) {
   auto command = std::make_shared<ImportCommand>();
-  CLI::App* const app = log.add_subcommand("import", "add saved binary lists to an archive, in the order they were saved");
+  CLI::App* const app =
+      log.add_subcommand("import", "add saved binary lists to an archive, in the order they were saved");
   app->add_option("--archive", command->archive, "the archive; made if there is none")->required()->type_name("FILE");
   app->add_option("FILE", command->files, "binary measurement lists")->required();
   app->add_option("--bank", command->bank, "bank of the files' digests (default: found out)")->type_name("ALG");
   app->add_option("--banks", command->banks, "banks whose PCR states a new chain keeps")->capture_default_str();
-  app->add_option("--pcrs", command->pcrs, "PCR values read after the last list was saved: they decide where lists join")
+  app->add_option("--pcrs", command->pcrs,
+                  "PCR values read after the last list was saved: they decide where lists join")
       ->type_name("FILE");
   app->add_flag("--no-repeats", command->no_repeats,
                 "equal records are the same record: the kernel kept its hash table (no ima_flush_htable, no kexec)");

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "imalog/ascii.h"
+#include "imalog/cel.h"
 
 namespace imakeep::app {
 namespace {
@@ -13,7 +14,8 @@ class BinaryWriter : public RecordWriter {
 
   Result<void> append(std::string& out, const archive::NumberedRecord& numbered) override {
     encoded_.clear();
-    imalog::encode_record(encoded_, numbered.record.content, archive::shown_digest(bank_, numbered.record).view(), order_);
+    imalog::encode_record(encoded_, numbered.record.content, archive::shown_digest(bank_, numbered.record).view(),
+                          order_);
     out += as_text(encoded_);
     return {};
   }
@@ -29,7 +31,8 @@ class AsciiWriter : public RecordWriter {
   AsciiWriter(const digest::Bank& bank, ByteOrder order) : bank_(bank), order_(order) {}
 
   Result<void> append(std::string& out, const archive::NumberedRecord& numbered) override {
-    return imalog::append_ascii(out, numbered.record.content, archive::shown_digest(bank_, numbered.record).view(), order_);
+    return imalog::append_ascii(out, numbered.record.content, archive::shown_digest(bank_, numbered.record).view(),
+                                order_);
   }
 
  private:
@@ -79,16 +82,81 @@ class JsonWriter : public RecordWriter {
   const ByteOrder order_;
 };
 
+// What TCG's three encodings have in common: a number in each PCR, counted from the first record that is kept.
+class CelWriter : public RecordWriter {
+ public:
+  explicit CelWriter(const std::vector<digest::Bank>& banks) : banks_(banks) {}
+
+  void pass(const archive::NumberedRecord& numbered) override { numbering_.next(numbered.record.content.pcr); }
+
+  Result<void> append(std::string& out, const archive::NumberedRecord& numbered) override {
+    const imalog::RecordContentView& content = numbered.record.content;
+    encode(out, numbering_.next(content.pcr), content);
+    ++records_;
+    if (!numbered.record.own) return {};
+    return fail(ErrorCode::kMismatch,
+                "the record came with a digest that does not fit its data; this format has that of "
+                "its data, --format binary the one it came with");
+  }
+
+ protected:
+  virtual void encode(std::string& out, std::uint64_t recnum, const imalog::RecordContentView& content) = 0;
+
+  const std::vector<digest::Bank> banks_;
+  std::uint64_t records_ = 0;
+
+ private:
+  imalog::CelNumbering numbering_;
+};
+
+class CelTlvWriter : public CelWriter {
+  using CelWriter::CelWriter;
+  void encode(std::string& out, std::uint64_t recnum, const imalog::RecordContentView& content) override {
+    Bytes bytes;
+    imalog::append_cel_tlv(bytes, recnum, content, banks_);
+    out += as_text(bytes);
+  }
+};
+
+class CelJsonWriter : public CelWriter {
+  using CelWriter::CelWriter;
+  void begin(std::string& out) override { out += imalog::kCelJsonBegin; }
+  void encode(std::string& out, std::uint64_t recnum, const imalog::RecordContentView& content) override {
+    if (records_ > 0) out += imalog::kCelJsonBetween;
+    imalog::append_cel_json(out, recnum, content, banks_);
+  }
+  void end(std::string& out) override { out += imalog::kCelJsonEnd; }
+};
+
+// The array says how many records it has before the first, so they are held until the last is known.
+class CelCborWriter : public CelWriter {
+  using CelWriter::CelWriter;
+  void encode(std::string&, std::uint64_t recnum, const imalog::RecordContentView& content) override {
+    imalog::append_cel_cbor(held_, recnum, content, banks_);
+  }
+  void end(std::string& out) override {
+    Bytes head;
+    imalog::append_cel_cbor_begin(head, records_);
+    out += as_text(head);
+    out += as_text(held_);
+  }
+
+  Bytes held_;
+};
+
 }  // namespace
 
 const std::vector<std::string>& record_formats() {
-  static const std::vector<std::string> kFormats{"binary", "ascii", "json"};
+  static const std::vector<std::string> kFormats{"binary", "ascii", "json", "cel-json", "cel-cbor", "cel-tlv"};
   return kFormats;
 }
 
 std::unique_ptr<RecordWriter> make_record_writer(const std::string& format, const digest::Bank& bank,
-                                                 const std::vector<digest::Bank>& /*banks*/, ByteOrder order) {
+                                                 const std::vector<digest::Bank>& banks, ByteOrder order) {
   if (format == "binary") return std::make_unique<BinaryWriter>(bank, order);
+  if (format == "cel-tlv") return std::make_unique<CelTlvWriter>(banks);
+  if (format == "cel-json") return std::make_unique<CelJsonWriter>(banks);
+  if (format == "cel-cbor") return std::make_unique<CelCborWriter>(banks);
   if (format == "json") return std::make_unique<JsonWriter>(bank, order);
   return std::make_unique<AsciiWriter>(bank, order);
 }

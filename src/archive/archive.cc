@@ -10,12 +10,6 @@ namespace {
 // Small segments at the end are gathered once there are so many, or once they would fill a whole one.
 constexpr std::size_t kMaxSmallSegments = 32;
 
-std::string names_of(const std::vector<digest::Bank>& banks) {
-  std::string names;
-  for (const digest::Bank& bank : banks) names += (names.empty() ? "" : ",") + bank.name();
-  return names;
-}
-
 Result<Chain> chain_of(const ChainRow& row) {
   auto banks = digest::parse_banks(row.banks);
   auto end_pcrs = banks ? pcr_state(row.end_pcrs, *banks) : Result<digest::PcrState>(unexpected(banks.error()));
@@ -34,7 +28,7 @@ Result<Chain> chain_of(const ChainRow& row) {
 
 ChainRow row_of(const Chain& chain) {
   return {.chain = chain.chain,
-          .banks = names_of(chain.banks),
+          .banks = digest::bank_names(chain.banks),
           .byte_order = chain.order == ByteOrder::kBig ? "big" : "little",
           .start = chain.start == ChainStart::kBoot ? "boot" : "unknown",
           .first_kept = chain.first_kept,

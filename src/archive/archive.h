@@ -1,8 +1,8 @@
 // archive/archive.h - every record ever seen, once and in order: chains of records with absolute numbers, kept in
 // segments, with the PCR state before each.
 //
-// A chain is the life of a PCR, from one TPM reset to the next; its records are numbered from 0. append() is durable when
-// it returns. Small appends make small segments, which are gathered into whole ones later, within an append's own
+// A chain is the life of a PCR, from one TPM reset to the next; its records are numbered from 0. append() is durable
+// when it returns. Small appends make small segments, which are gathered into whole ones later, within an append's own
 // transaction; a reader notices nothing. The state before each segment lets replay start anywhere, and tells a damaged
 // segment from a good one. Threads: an object belongs to one thread at a time; readers use a Store of their own.
 #pragma once
@@ -22,13 +22,13 @@ enum class ChainStart : std::uint8_t {
 };
 
 struct Chain {
-  std::uint64_t chain = 0;            // 1, 2, ... in the order they were begun
-  std::vector<digest::Bank> banks;    // whose PCR states are kept; digests are there in every bank
-  ByteOrder order = kHostOrder;       // of the numbers within the records' data
+  std::uint64_t chain = 0;          // 1, 2, ... in the order they were begun
+  std::vector<digest::Bank> banks;  // whose PCR states are kept; digests are there in every bank
+  ByteOrder order = kHostOrder;     // of the numbers within the records' data
   ChainStart start = ChainStart::kUnknown;
-  std::uint64_t first_kept = 0;       // records before this one were retired
-  std::uint64_t end = 0;              // how many records there ever were
-  digest::PcrState end_pcrs;          // after the last; from zeros if the start is unknown
+  std::uint64_t first_kept = 0;  // records before this one were retired
+  std::uint64_t end = 0;         // how many records there ever were
+  digest::PcrState end_pcrs;     // after the last; from zeros if the start is unknown
 };
 
 // A record as it comes in, with the digest that the list showed for it.
@@ -76,8 +76,8 @@ class Archive {
   // A new chain. Within a transaction of the caller's, or its own.
   Result<Chain> begin_chain(const std::vector<digest::Bank>& banks, ChainStart start, ByteOrder order = kHostOrder);
 
-  // Adds records `first`, `first` + 1, ... of the chain, whose digests are those of `shown`. kMismatch if `first` is not
-  // what comes next: a record is neither left out nor kept twice. `also` is put into the same transaction.
+  // Adds records `first`, `first` + 1, ... of the chain, whose digests are those of `shown`. kMismatch if `first` is
+  // not what comes next: a record is neither left out nor kept twice. `also` is put into the same transaction.
   Result<Appended> append(std::uint64_t chain, std::uint64_t first, std::span<const IncomingView> records,
                           const digest::Bank& shown, std::int64_t now_unix_s, const SourceRow* also = nullptr);
 
@@ -104,7 +104,8 @@ class Archive {
   // Forgets whole segments that lie before record `before` and were added before `added_before_unix_s`, oldest first,
   // violations excepted. kRefused for what some verifier has not acknowledged, or if there is none, unless
   // `unacknowledged`. The last segment always stays.
-  Result<Retired> retire(std::uint64_t chain, std::uint64_t before, std::int64_t added_before_unix_s, bool unacknowledged);
+  Result<Retired> retire(std::uint64_t chain, std::uint64_t before, std::int64_t added_before_unix_s,
+                         bool unacknowledged);
 
  private:
   Result<void> write(const std::function<Result<void>()>& change);

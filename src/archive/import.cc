@@ -19,9 +19,9 @@ Result<Known> read_known(Archive& archive, const Chain& chain) {
     if (!step) return unexpected(step.error());
     if (step->done()) return known;
     if (step->damage) {
-      return fail(ErrorCode::kMalformed,
-                  "the archive is damaged from record " + std::to_string(step->damage->first) + " on (" +
-                      step->damage->what + "): nothing can be joined to it; import into a new one");
+      return fail(ErrorCode::kMalformed, "the archive is damaged from record " + std::to_string(step->damage->first) +
+                                             " on (" + step->damage->what +
+                                             "): nothing can be joined to it; import into a new one");
     }
     known.ids.push_back(record_id(step->record->record.content));
     known.violations.push_back(step->record->record.content.violation);
@@ -83,7 +83,8 @@ class Import {
     if (sources_.empty()) return false;
     const SourceRow& last = sources_.back();
     return last.chain == chain.chain && last.done < last.records &&
-           std::any_of(parts_.begin(), parts_.end(), [&](const DecodedPart& part) { return part.sha256 == last.sha256; });
+           std::any_of(parts_.begin(), parts_.end(),
+                       [&](const DecodedPart& part) { return part.sha256 == last.sha256; });
   }
 
   // The same file given twice was saved twice: the second is looked for behind the first.
@@ -93,7 +94,8 @@ class Import {
     for (std::size_t i = 0; i < parts_.size(); ++i) {
       for (std::size_t s = 0; s < sources_.size(); ++s) {
         if (taken[s] || sources_[s].chain != chain.chain || sources_[s].sha256 != parts_[i].sha256) continue;
-        if (sources_[s].first < chain.first_kept || sources_[s].first > chain.end || parts_[i].records.empty()) continue;
+        if (sources_[s].first < chain.first_kept || sources_[s].first > chain.end || parts_[i].records.empty())
+          continue;
         taken[s] = true;
         parts_[i].first = sources_[s].first;
         source_of_[i] = sources_[s];
@@ -118,10 +120,10 @@ class Import {
     const DecodedPart& part = parts_[i];
     PartReport report{.first = first, .records = part.records.size()};
     std::uint64_t done = std::min<std::uint64_t>(end - first, part.records.size());
-    report.join = first == end && first == 0                        ? Join::kFirst
-                  : done == part.records.size() && first != end     ? Join::kAlreadyThere
-                  : done > 0                                        ? Join::kOverlap
-                                                                    : Join::kBehind;
+    report.join = first == end && first == 0                    ? Join::kFirst
+                  : done == part.records.size() && first != end ? Join::kAlreadyThere
+                  : done > 0                                    ? Join::kOverlap
+                                                                : Join::kBehind;
     SourceRow source = source_row(chain, i, first);
     while (done < part.records.size()) {
       const auto batch = batch_from(part, done);

@@ -1,11 +1,12 @@
 // archive/import.h - makes an archive of saved lists: joins parts, and takes nothing twice.
 //
-// Parts come in the order in which they were saved. Each begins where it overlaps what is there already, or behind it. Where
-// records are equal they may be the same ones, or the same files measured again (violations repeat, and under
-// ima_flush_htable everything may): the PCR values decide. Without them a part that could overlap is refused rather than
-// guessed at, unless it begins with the boot_aggregate or the caller knows that nothing repeats. All parts are decoded and placed before the first record is
-// added; batches are durable one by one, with how far each file got, so an import that was interrupted goes on where it
-// stopped when it is run again with the same files. Threads: no shared state.
+// Parts come in the order in which they were saved. Each begins where it overlaps what is there already, or behind it.
+// Where records are equal they may be the same ones, or the same files measured again (violations repeat, and under
+// ima_flush_htable everything may): the PCR values decide. Without them a part that could overlap is refused rather
+// than guessed at, unless it begins with the boot_aggregate or the caller knows that nothing repeats. All parts are
+// decoded and placed before the first record is added; batches are durable one by one, with how far each file got, so
+// an import that was interrupted goes on where it stopped when it is run again with the same files. Threads: no shared
+// state.
 #pragma once
 
 #include "archive/archive.h"
@@ -21,10 +22,10 @@ struct ImportPart {
 };
 
 struct ImportOptions {
-  std::vector<digest::Bank> banks;    // of a new chain
+  std::vector<digest::Bank> banks;          // of a new chain
   std::vector<imalog::PcrValue> pcrs = {};  // read when or after the last part was saved
-  bool no_repeats = false;            // equal records are the same record: the kernel kept its hash table
-  bool new_chain = false;             // begin one even if the archive has one
+  bool no_repeats = false;                  // equal records are the same record: the kernel kept its hash table
+  bool new_chain = false;                   // begin one even if the archive has one
   std::int64_t now_unix_s = 0;
   std::function<void(std::uint64_t records)> on_added = {};
 };

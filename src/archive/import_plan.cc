@@ -30,8 +30,8 @@ bool none_fits(const DecodedPart& part) {
 
 Result<DecodedPart> decode_part(const ImportPart& from) {
   DecodedPart part{.name = from.name, .bank = from.bank};
-  imalog::ListReader reader(
-      from.list, {.digest_bytes = static_cast<std::uint8_t>(from.bank.digest_bytes()), .order = kHostOrder});
+  imalog::ListReader reader(from.list,
+                            {.digest_bytes = static_cast<std::uint8_t>(from.bank.digest_bytes()), .order = kHostOrder});
   for (;;) {
     const auto record = reader.next();
     if (!record) return unexpected(named(record.error(), from.name));
@@ -78,7 +78,8 @@ class Placement {
     if (!placed) return unexpected(placed.error());
     if (*placed) return firsts_;
     if (tries_ >= kMostTries) {
-      return fail(ErrorCode::kMismatch, "too many ways to join these lists; import fewer at a time, each with its PCRs");
+      return fail(ErrorCode::kMismatch,
+                  "too many ways to join these lists; import fewer at a time, each with its PCRs");
     }
     return fail(ErrorCode::kMismatch,
                 "no way of joining these lists leads to the PCRs: a part is missing, altered or in the wrong place; "
@@ -105,10 +106,10 @@ class Placement {
       have_.push_back(part.ids[i]);
       violations_.push_back(content.violation);
       if (!expected_ || content.pcr != expected_->pcr) continue;
-      const digest::Digest extended = content.violation
-                                          ? imalog::extended_digest(expected_->bank, content)
-                                          : part.bank == expected_->bank ? digest::Digest(part.records[i].shown)
-                                                                         : imalog::extended_digest(expected_->bank, content);
+      const digest::Digest extended = content.violation ? imalog::extended_digest(expected_->bank, content)
+                                      : part.bank == expected_->bank
+                                          ? digest::Digest(part.records[i].shown)
+                                          : imalog::extended_digest(expected_->bank, content);
       pcr_ = digest::extend(expected_->bank.algorithm, pcr_, extended);
       if (pcr_ == expected_->value) fits_since_ = have_.size();
     }
@@ -128,9 +129,7 @@ class Placement {
 
   // The one place that the records alone make certain.
   Result<std::size_t> certain_overlap(const DecodedPart& part, const std::vector<std::size_t>& lengths) const {
-    const auto refuse_with = [&](const std::string& why) {
-      return fail(ErrorCode::kMismatch, part.name + ": " + why);
-    };
+    const auto refuse_with = [&](const std::string& why) { return fail(ErrorCode::kMismatch, part.name + ": " + why); };
     if (lengths.empty()) {
       if (!part.records.empty() && is_boot_aggregate(part.records.front().content) && !have_.empty()) {
         return refuse_with(
@@ -143,8 +142,8 @@ class Placement {
     // The first record of a boot is there once: the list was saved again from its beginning.
     if (is_boot_aggregate(part.records.front().content) && lengths.size() == 1) return longest;
     const auto end = part.records.begin() + static_cast<std::ptrdiff_t>(longest);
-    const bool says_something = std::any_of(part.records.begin(), end,
-                                            [](const IncomingView& record) { return !record.content.violation; });
+    const bool says_something =
+        std::any_of(part.records.begin(), end, [](const IncomingView& record) { return !record.content.violation; });
     if (!no_repeats_ || lengths.size() > 1 || !says_something || repeats(part, longest)) {
       return refuse_with(
           "its first records equal the last ones there: the same records, or the same files measured again, as with "
@@ -206,9 +205,9 @@ class Placement {
   std::vector<RecordId> have_;
   std::vector<bool> violations_;
   std::optional<imalog::PcrValue> expected_;
-  digest::Digest pcr_;                      // of expected_, behind have_
-  std::optional<std::size_t> fits_since_;   // after how many of have_ the expected value was last there
-  std::size_t uncertain_ = 0;               // it must be there after at least so many
+  digest::Digest pcr_;                     // of expected_, behind have_
+  std::optional<std::size_t> fits_since_;  // after how many of have_ the expected value was last there
+  std::size_t uncertain_ = 0;              // it must be there after at least so many
   std::vector<std::uint64_t> firsts_;
   int tries_ = 0;
 };

@@ -24,10 +24,10 @@ bool is_boot_aggregate(const imalog::RecordContentView& content);
 
 // What the archive has of the chain.
 struct Known {
-  std::uint64_t base = 0;           // number of ids[0]
+  std::uint64_t base = 0;  // number of ids[0]
   std::vector<RecordId> ids;
-  std::vector<bool> violations;     // beside ids
-  digest::PcrState state;           // behind the last
+  std::vector<bool> violations;  // beside ids
+  digest::PcrState state;        // behind the last
 };
 
 // The number of each part's first record. Errors: import.h.

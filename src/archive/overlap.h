@@ -1,8 +1,8 @@
 // archive/overlap.h - where a list that was read overlaps records that are known already.
 //
-// Two records are the same if PCR, template, data and violation bit are. Equal PCR states behind equal records mean equal
-// logs, so a place where the list agrees with what is known is a candidate, and the PCR values decide between several:
-// violations repeat, and with ima_flush_htable everything may. Threads: no shared state.
+// Two records are the same if PCR, template, data and violation bit are. Equal PCR states behind equal records mean
+// equal logs, so a place where the list agrees with what is known is a candidate, and the PCR values decide between
+// several: violations repeat, and with ima_flush_htable everything may. Threads: no shared state.
 #pragma once
 
 #include <compare>

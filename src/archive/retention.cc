@@ -93,9 +93,8 @@ Result<Retired> Archive::retire(std::uint64_t number, std::uint64_t before, std:
       kept.first_kept = segment.end();
     }
     if (held_back && retired.records == 0) {
-      return refuse(EBUSY, "records from " + std::to_string(kept.first_kept) +
-                               " on are acknowledged by " + (*proven ? "not every" : "no") +
-                               " verifier; wait for them, or allow it expressly");
+      return refuse(EBUSY, "records from " + std::to_string(kept.first_kept) + " on are acknowledged by " +
+                               (*proven ? "not every" : "no") + " verifier; wait for them, or allow it expressly");
     }
     return store_.put_chain(kept);
   });

@@ -1,10 +1,10 @@
 #include "archive/segment.h"
 
+#include <zstd.h>
+
 #include <algorithm>
 #include <memory>
 #include <new>
-
-#include <zstd.h>
 
 namespace imakeep::archive {
 namespace {
@@ -84,8 +84,7 @@ ZSTD_CCtx* compressor() {
 
 void append_record(Bytes& payload, const RecordView& record) {
   const imalog::RecordContentView& content = record.content;
-  const auto flags =
-      static_cast<std::uint8_t>((content.violation ? kViolation : 0) | (record.own ? kOwnDigest : 0));
+  const auto flags = static_cast<std::uint8_t>((content.violation ? kViolation : 0) | (record.own ? kOwnDigest : 0));
   append_int(payload, flags);
   append_int(payload, static_cast<std::uint8_t>(content.pcr));
   append_int(payload, static_cast<std::uint8_t>(content.template_name.size()));
@@ -126,8 +125,7 @@ Result<std::optional<RecordView>> SegmentReader::next() {
 
 Bytes compress(ByteView payload) {
   Bytes frame(ZSTD_compressBound(payload.size()));
-  const std::size_t bytes =
-      ZSTD_compress2(compressor(), frame.data(), frame.size(), payload.data(), payload.size());
+  const std::size_t bytes = ZSTD_compress2(compressor(), frame.data(), frame.size(), payload.data(), payload.size());
   // Only memory can be lacking here: the bound is zstd's own.
   if (ZSTD_isError(bytes) != 0) throw std::bad_alloc();
   frame.resize(bytes);

@@ -20,9 +20,9 @@ namespace imakeep::archive {
 
 struct ChainRow {
   std::uint64_t chain = 0;
-  std::string banks;            // names as digest::parse_banks() takes them
-  std::string byte_order;       // "little" or "big": of the numbers within the records' data
-  std::string start;            // "boot": known to begin at a TPM reset; "unknown"
+  std::string banks;             // names as digest::parse_banks() takes them
+  std::string byte_order;        // "little" or "big": of the numbers within the records' data
+  std::string start;             // "boot": known to begin at a TPM reset; "unknown"
   std::uint64_t first_kept = 0;  // records before this one were retired
   std::uint64_t end = 0;         // the number that the next record gets
   Bytes end_pcrs;                // pcr_bytes() after the last record

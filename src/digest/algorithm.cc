@@ -28,4 +28,11 @@ std::optional<Algorithm> algorithm_from_name(std::string_view name) {
   return std::nullopt;
 }
 
+std::optional<Algorithm> algorithm_from_tpm_alg(std::uint16_t tpm_alg) {
+  for (std::size_t i = 0; i < kInfo.size(); ++i) {
+    if (kInfo[i].tpm_alg == tpm_alg) return static_cast<Algorithm>(i);
+  }
+  return std::nullopt;
+}
+
 }  // namespace imakeep::digest

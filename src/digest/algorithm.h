@@ -33,4 +33,7 @@ inline std::size_t digest_bytes(Algorithm algorithm) {
 // Takes Linux's name, and "sm3_256", TCG's name for sm3. Empty for anything else.
 std::optional<Algorithm> algorithm_from_name(std::string_view name);
 
+// Empty for a TPM_ALG_ID that is no hash of these.
+std::optional<Algorithm> algorithm_from_tpm_alg(std::uint16_t tpm_alg);
+
 }  // namespace imakeep::digest

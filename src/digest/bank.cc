@@ -18,14 +18,14 @@ std::string tpm_alg_name(Algorithm algorithm) {
   return name;
 }
 
-Bank bank_of(Algorithm algorithm) {
-  return {.algorithm = algorithm, .padded_sha1 = !known_to_linux(algorithm)};
-}
-
 }  // namespace
 
 std::string Bank::name() const {
   return known_to_linux(algorithm) ? std::string(info(algorithm).name) : tpm_alg_name(algorithm);
+}
+
+Bank bank_of(Algorithm algorithm) {
+  return {.algorithm = algorithm, .padded_sha1 = !known_to_linux(algorithm)};
 }
 
 Result<Bank> parse_bank(std::string_view name) {

@@ -27,6 +27,9 @@ struct Bank {
   friend bool operator==(const Bank&, const Bank&) = default;
 };
 
+// The bank that the TPM extends with that algorithm, as IMA fills it.
+Bank bank_of(Algorithm algorithm);
+
 // The bank of that name. kUsage lists the names there are.
 Result<Bank> parse_bank(std::string_view name);
 

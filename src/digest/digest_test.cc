@@ -48,6 +48,19 @@ TEST(Extend, HashesTheOldValueBeforeTheDigest) {
   EXPECT_EQ(extend(Algorithm::kSha1, pcr, ones), hash(Algorithm::kSha1, joined));
 }
 
+TEST(Algorithm, IsFoundByTheNumberThatTcgGaveIt) {
+  EXPECT_EQ(algorithm_from_tpm_alg(0x0004), Algorithm::kSha1);
+  EXPECT_EQ(algorithm_from_tpm_alg(0x000b), Algorithm::kSha256);
+  EXPECT_EQ(algorithm_from_tpm_alg(0x0029), Algorithm::kSha3_512);
+  EXPECT_EQ(algorithm_from_tpm_alg(0x0010), std::nullopt);  // TPM_ALG_NULL
+}
+
+TEST(Bank, OfAHashThatLinuxLacksIsFilledWithPaddedSha1) {
+  EXPECT_EQ(bank_of(Algorithm::kSha256), *parse_bank("sha256"));
+  EXPECT_EQ(bank_of(Algorithm::kSm3_256), *parse_bank("sm3"));
+  EXPECT_EQ(bank_of(Algorithm::kSha3_256), *parse_bank("tpm_alg_27"));
+}
+
 TEST(Bank, NamesAreLinuxs) {
   EXPECT_EQ(parse_bank("sm3_256")->name(), "sm3");
   EXPECT_EQ(parse_bank("tpm_alg_27")->name(), "tpm_alg_27");

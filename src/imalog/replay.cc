@@ -4,27 +4,85 @@
 
 namespace imakeep::imalog {
 
-Result<void> Replay::expect(const PcrValue& expected) {
-  const auto& banks = state_.banks();
-  const auto bank = std::find(banks.begin(), banks.end(), expected.bank);
-  if (bank == banks.end() || expected.pcr >= kPcrCount || expected.value.size() != expected.bank.digest_bytes()) {
-    return fail(ErrorCode::kUsage,
-                "no PCR " + std::to_string(expected.pcr) + " of bank " + expected.bank.name() + " is replayed");
+namespace {
+
+unexpected<Error> not_replayed(const digest::Bank& bank, std::uint32_t pcr) {
+  return fail(ErrorCode::kUsage, "no PCR " + std::to_string(pcr) + " of bank " + bank.name() + " is replayed");
+}
+
+constexpr std::uint32_t kAllPcrs = ~0u;
+
+}  // namespace
+
+std::optional<digest::Digest> digest_of(const PcrComposite& composite) {
+  Bytes joined;
+  for (const PcrComposite::Part& part : composite.parts) {
+    if (!part.given) return std::nullopt;
+    append_bytes(joined, part.given->view());
   }
-  wanted_.push_back(
-      {.bank = static_cast<std::size_t>(bank - banks.begin()), .expected = expected, .found_at = {}, .now = false});
-  all_found_at_.reset();
-  look(expected.pcr);
+  return digest::hash(composite.hash, joined);
+}
+
+std::optional<std::size_t> Replay::index_of(const digest::Bank& bank, std::uint32_t pcr) const {
+  const auto& banks = state_.banks();
+  const auto found = std::find(banks.begin(), banks.end(), bank);
+  if (found == banks.end() || pcr >= kPcrCount) return std::nullopt;
+  return static_cast<std::size_t>(found - banks.begin());
+}
+
+Result<void> Replay::expect(const PcrValue& expected) {
+  const auto bank = index_of(expected.bank, expected.pcr);
+  if (!bank || expected.value.size() != expected.bank.digest_bytes()) {
+    return not_replayed(expected.bank, expected.pcr);
+  }
+  want({.parts = {{.bank = *bank, .pcr = expected.pcr, .at = 0}}, .value = expected.value});
   return {};
 }
 
-void Replay::look(std::uint32_t pcr) {
+Result<void> Replay::expect(const PcrComposite& expected) {
+  Wanted wanted{.hash = expected.hash, .value = expected.value};
+  for (const PcrComposite::Part& part : expected.parts) {
+    const std::size_t at = wanted.joined.size();
+    const auto bank = index_of(part.bank, part.pcr);
+    if (part.given ? part.given->size() != part.bank.digest_bytes() : !bank) return not_replayed(part.bank, part.pcr);
+    wanted.joined.resize(at + part.bank.digest_bytes());
+    if (part.given) {
+      std::copy_n(part.given->view().begin(), part.given->size(),
+                  wanted.joined.begin() + static_cast<std::ptrdiff_t>(at));
+    } else {
+      wanted.parts.push_back({.bank = *bank, .pcr = part.pcr, .at = at});
+    }
+  }
+  if (wanted.parts.empty()) return fail(ErrorCode::kUsage, "no PCR that is replayed is part of what is looked for");
+  want(std::move(wanted));
+  return {};
+}
+
+void Replay::want(Wanted wanted) {
+  for (const Part& part : wanted.parts) wanted.pcrs |= 1u << part.pcr;
+  if (!wanted.hash) wanted.joined.resize(wanted.value.size());
+  wanted_.push_back(std::move(wanted));
+  all_found_at_.reset();
+  compare(wanted_.back(), kAllPcrs);
+  look(0);
+}
+
+void Replay::compare(Wanted& wanted, std::uint32_t changed_pcrs) {
+  for (const Part& part : wanted.parts) {
+    if ((changed_pcrs >> part.pcr & 1) == 0) continue;
+    const ByteView value = state_.value(part.bank, part.pcr).view();
+    std::memcpy(wanted.joined.data() + part.at, value.data(), value.size());
+  }
+  wanted.now = wanted.hash ? digest::hash(*wanted.hash, wanted.joined) == wanted.value
+                           : equal(wanted.joined, wanted.value.view());
+  if (wanted.now && !wanted.found_at) wanted.found_at = records_;
+  if (!wanted.now && wanted.found_at && !wanted.held_until) wanted.held_until = records_ - 1;
+}
+
+void Replay::look(std::uint32_t changed_pcrs) {
   bool all = !wanted_.empty();
   for (Wanted& wanted : wanted_) {
-    if (wanted.expected.pcr == pcr) {
-      wanted.now = state_.value(wanted.bank, pcr) == wanted.expected.value;
-      if (wanted.now && !wanted.found_at) wanted.found_at = records_;
-    }
+    if ((wanted.pcrs & changed_pcrs) != 0) compare(wanted, changed_pcrs);
     all = all && wanted.now;
   }
   if (all && !all_found_at_) all_found_at_ = records_;
@@ -33,7 +91,13 @@ void Replay::look(std::uint32_t pcr) {
 void Replay::add(const RecordContentView& content) {
   extend(state_, content);
   ++records_;
-  look(content.pcr);
+  look(1u << content.pcr);
+}
+
+void Replay::add_extended(std::uint32_t pcr, std::span<const digest::Digest> digests) {
+  for (std::size_t bank = 0; bank < digests.size(); ++bank) state_.extend(bank, pcr, digests[bank]);
+  ++records_;
+  look(1u << pcr);
 }
 
 Result<void> Replay::add_list(ByteView list, const digest::Bank& shown, ByteOrder order) {
@@ -55,12 +119,17 @@ Result<void> Replay::add_list(ByteView list, const digest::Bank& shown, ByteOrde
 }
 
 std::optional<std::uint64_t> Replay::proven() const {
-  std::optional<std::uint64_t> lowest;
+  if (wanted_.empty()) return std::nullopt;
+  std::uint64_t held_until = records_;
   for (const Wanted& wanted : wanted_) {
     if (!wanted.found_at) return std::nullopt;
-    lowest = std::min(lowest.value_or(*wanted.found_at), *wanted.found_at);
+    held_until = std::min(held_until, wanted.held_until.value_or(records_));
   }
-  return lowest;
+  std::uint64_t proven = 0;
+  for (const Wanted& wanted : wanted_) {
+    if (*wanted.found_at <= held_until) proven = std::max(proven, *wanted.found_at);
+  }
+  return proven;
 }
 
 }  // namespace imakeep::imalog

@@ -101,6 +101,35 @@ TEST(Replay, ValuesOfTwoPcrsMeetWhereTheLaterOneIsReached) {
   EXPECT_EQ(replay.found_at(0), 1u);
   EXPECT_EQ(replay.found_at(1), 4u);
   EXPECT_EQ(replay.all_found_at(), 4u);
+  EXPECT_EQ(replay.proven(), 4u);
+}
+
+TEST(Replay, APcrThatNoRecordIsInDoesNotHoldTheProofBack) {
+  const auto contents = five_records();
+  const auto states = states_of(contents, {kSha1, kSha256});
+  Replay replay{PcrState({kSha1, kSha256})};
+  ASSERT_TRUE(replay.expect(value_of(states[4], 0)));
+  ASSERT_TRUE(replay.expect(value_of(states[3], 1)));
+  ASSERT_TRUE(replay.expect({.bank = kSha1, .pcr = 11, .value = digest::Digest(20)}));
+  for (const Content& content : contents) replay.add(content.view());
+  EXPECT_EQ(replay.found_at(2), 0u);
+  EXPECT_EQ(replay.proven(), 3u);
+}
+
+TEST(Replay, ByWhatWasExtendedIsReplayByTheRecord) {
+  const std::vector<digest::Bank> banks{kSha1, kSha256};
+  std::vector<Content> contents = five_records();
+  contents[3].violation = true;
+  const auto states = states_of(contents, banks);
+  Replay replay{PcrState(banks)};
+  ASSERT_TRUE(replay.expect(value_of(states[4], 1)));
+  for (const Content& content : contents) {
+    const std::vector<digest::Digest> digests{extended_digest(kSha1, content.view()),
+                                              extended_digest(kSha256, content.view())};
+    replay.add_extended(content.pcr, digests);
+  }
+  EXPECT_EQ(replay.state(), states.back());
+  EXPECT_EQ(replay.proven(), 4u);
 }
 
 TEST(Replay, ARecordInAnotherPcrDoesNotMoveTheShortestPrefix) {
@@ -163,6 +192,104 @@ TEST(Replay, APcrThatNoTpmHasIsAUsageError) {
   Replay replay{PcrState({kSha256})};
   const PcrValue expected{.bank = kSha256, .pcr = kPcrCount, .value = digest::Digest(32)};
   EXPECT_EQ(replay.expect(expected).error().code, ErrorCode::kUsage);
+}
+
+// ---- composites -----------------------------------------------------------------------------------------------------
+
+// The digest that a quote over PCR 10 of sha1 and sha256 would have at that state.
+PcrComposite composite_of(const PcrState& state) {
+  return {.hash = digest::Algorithm::kSha384,
+          .parts = {{.bank = kSha1, .pcr = 10}, {.bank = kSha256, .pcr = 10}},
+          .value = digest::hash(digest::Algorithm::kSha384, {state.value(0, 10).view(), state.value(1, 10).view()})};
+}
+
+TEST(ReplayComposite, IsFoundAfterTheRecordThatMadeIt) {
+  const auto contents = five_records();
+  const auto states = states_of(contents, {kSha1, kSha256});
+  for (std::size_t length = 0; length < states.size(); ++length) {
+    Replay replay{PcrState({kSha1, kSha256})};
+    ASSERT_TRUE(replay.expect(composite_of(states[length])));
+    for (const Content& content : contents) replay.add(content.view());
+    EXPECT_EQ(replay.found_at(0), length);
+    EXPECT_EQ(replay.proven(), length);
+    EXPECT_EQ(replay.all_found_at(), length);
+  }
+}
+
+TEST(ReplayComposite, TakesItsPartsInTheirOrder) {
+  const auto contents = five_records();
+  const auto states = states_of(contents, {kSha1, kSha256});
+  PcrComposite composite = composite_of(states[3]);
+  std::swap(composite.parts[0], composite.parts[1]);
+  Replay replay{PcrState({kSha1, kSha256})};
+  ASSERT_TRUE(replay.expect(composite));
+  for (const Content& content : contents) replay.add(content.view());
+  EXPECT_EQ(replay.found_at(0), std::nullopt);
+}
+
+TEST(ReplayComposite, OfBanksThatWereReadAtDifferentMomentsIsNeverThere) {
+  const auto contents = five_records();
+  const auto states = states_of(contents, {kSha1, kSha256});
+  PcrState mixed = states[3];
+  mixed.set(0, 10, states[2].value(0, 10));
+  Replay replay{PcrState({kSha1, kSha256})};
+  ASSERT_TRUE(replay.expect(composite_of(mixed)));
+  for (const Content& content : contents) replay.add(content.view());
+  EXPECT_EQ(replay.found_at(0), std::nullopt);
+}
+
+TEST(ReplayComposite, TakesGivenValuesForPcrsThatAreNotReplayed) {
+  const auto contents = five_records();
+  const auto states = states_of(contents, {kSha256});
+  const auto pcr0 = digest::Digest::filled(20, std::byte{7});
+  const auto at = [&](std::size_t length) {
+    return digest::hash(digest::Algorithm::kSha256, {pcr0.view(), states[length].value(0, 10).view()});
+  };
+  Replay replay{PcrState({kSha256})};
+  ASSERT_TRUE(replay.expect(
+      PcrComposite{.parts = {{.bank = kSha1, .pcr = 0, .given = pcr0}, {.bank = kSha256}}, .value = at(2)}));
+  for (const Content& content : contents) replay.add(content.view());
+  EXPECT_EQ(replay.found_at(0), 2u);
+}
+
+TEST(ReplayComposite, FollowsSeveralPcrs) {
+  const std::vector<Content> contents{test::ima_ng("/0", 10), test::ima_ng("/1", 11), test::ima_ng("/2", 12),
+                                      test::ima_ng("/3", 11), test::ima_ng("/4", 10)};
+  const auto states = states_of(contents, {kSha256});
+  Replay replay{PcrState({kSha256})};
+  ASSERT_TRUE(replay.expect(PcrComposite{
+      .parts = {{.bank = kSha256, .pcr = 10}, {.bank = kSha256, .pcr = 11}},
+      .value =
+          digest::hash(digest::Algorithm::kSha256, {states[4].value(0, 10).view(), states[4].value(0, 11).view()})}));
+  for (const Content& content : contents) replay.add(content.view());
+  EXPECT_EQ(replay.found_at(0), 4u);
+}
+
+TEST(ReplayComposite, OfWhatIsNotReplayedIsAUsageError) {
+  Replay replay{PcrState({kSha256})};
+  const auto refused = [&](const PcrComposite::Part& part) {
+    const auto expected = replay.expect(PcrComposite{.parts = {{.bank = kSha256}, part}, .value = digest::Digest(32)});
+    return !expected && expected.error().code == ErrorCode::kUsage;
+  };
+  EXPECT_TRUE(refused({.bank = kSha1}));
+  EXPECT_TRUE(refused({.bank = kSha256, .pcr = kPcrCount}));
+  EXPECT_TRUE(refused({.bank = kSha256, .pcr = 0, .given = digest::Digest(20)}));
+  EXPECT_EQ(replay.proven(), std::nullopt);
+}
+
+TEST(ReplayComposite, OfGivenValuesAloneIsAUsageError) {
+  Replay replay{PcrState({kSha256})};
+  const auto expected = replay.expect(
+      PcrComposite{.parts = {{.bank = kSha256, .pcr = 0, .given = digest::Digest(32)}}, .value = digest::Digest(32)});
+  ASSERT_FALSE(expected);
+  EXPECT_EQ(expected.error().code, ErrorCode::kUsage);
+}
+
+TEST(ReplayComposite, IsHashedIfAllItsValuesAreGiven) {
+  PcrComposite composite{.parts = {{.bank = kSha1, .given = digest::Digest(20)}, {.bank = kSha256}}};
+  EXPECT_EQ(digest_of(composite), std::nullopt);
+  composite.parts[1].given = digest::Digest(32);
+  EXPECT_EQ(digest_of(composite), digest::hash(digest::Algorithm::kSha256, Bytes(52)));
 }
 
 // ---- whole lists ----------------------------------------------------------------------------------------------------

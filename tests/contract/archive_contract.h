@@ -211,7 +211,8 @@ TYPED_TEST_P(ArchiveContract, RollsBackWhatWasNotCommitted) {
 
 TYPED_TEST_P(ArchiveContract, ChangesNothingOutsideATransaction) {
   Store& store = this->fixture_.store();
-  EXPECT_FALSE(store.put_chain({.chain = 1, .banks = "sha1", .byte_order = "little", .start = "boot", .end_pcrs = Bytes(4)}));
+  EXPECT_FALSE(
+      store.put_chain({.chain = 1, .banks = "sha1", .byte_order = "little", .start = "boot", .end_pcrs = Bytes(4)}));
   EXPECT_FALSE(store.set_pending(std::nullopt));
   EXPECT_TRUE(must(store.chains()).empty());
 }

@@ -1,11 +1,12 @@
-// archive_fault_test.cc - the disk fails at every single write, sync and truncation of an import, before and after it took
-// effect, once and for good; and the process dies at random moments of one.
-#include <gtest/gtest.h>
+// archive_fault_test.cc - the disk fails at every single write, sync and truncation of an import, before and after it
+// took effect, once and for good; and the process dies at random moments of one.
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <random>
+
+#include <gtest/gtest.h>
 
 #include "archive/import.h"
 #include "archive/sqlite/sqlite_store.h"
@@ -37,9 +38,9 @@ class ArchiveFaultTest : public testing::Test {
     committed_ = chain->end;
     for (std::size_t at = chain->end; at < log_.records.size(); at += batch) {
       const std::size_t records = std::min(batch, log_.records.size() - at);
-      const SourceRow source{.source = 1, .chain = 1, .name = "log", .sha256 = Bytes(32), .records = 1, .done = at + records};
-      const auto appended =
-          archive.append(1, at, std::span(log_.records).subspan(at, records), log_.bank, 0, &source);
+      const SourceRow source{
+          .source = 1, .chain = 1, .name = "log", .sha256 = Bytes(32), .records = 1, .done = at + records};
+      const auto appended = archive.append(1, at, std::span(log_.records).subspan(at, records), log_.bank, 0, &source);
       if (!appended) return unexpected(appended.error());
       committed_ = at + records;
     }
@@ -87,8 +88,8 @@ TEST_F(ArchiveFaultTest, LosesNothingCommittedWhateverTheDiskDoes) {
   for (const Fault fault : {Fault::kNoSpace, Fault::kIoBefore, Fault::kIoAfter, Fault::kShortWrite}) {
     for (const bool lasting : {false, true}) {
       for (std::uint64_t at = 0; at < operations; ++at) {
-        SCOPED_TRACE("fault " + std::to_string(static_cast<int>(fault)) + (lasting ? ", lasting," : ",") + " at operation " +
-                     std::to_string(at));
+        SCOPED_TRACE("fault " + std::to_string(static_cast<int>(fault)) + (lasting ? ", lasting," : ",") +
+                     " at operation " + std::to_string(at));
         start_anew();
         vfs.fail_at(at, fault, lasting);
         const auto filled = fill(vfs.name(), kBatch);

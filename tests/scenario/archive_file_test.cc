@@ -1,11 +1,12 @@
 // archive_file_test.cc - archive files that are damaged, foreign, newer, locked, read-only, or read while written.
 #include <fcntl.h>
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 
 #include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "archive/archive.h"
 #include "archive/sqlite/schema.h"
@@ -83,8 +84,9 @@ TEST_F(ArchiveFileTest, OfAnotherProgramIsRefusedAndLeftAlone) {
   execute("CREATE TABLE precious (a); PRAGMA user_version=7");
   EXPECT_EQ(refused().code, ErrorCode::kMalformed);
   EXPECT_THAT(refused(OpenMode::kCreate).message, HasSubstr("another program's"));
-  write("this is no database at all, but long enough to be taken for one by its first hundred bytes; "
-        "this is no database at all, but long enough to be taken for one by its first hundred bytes");
+  write(
+      "this is no database at all, but long enough to be taken for one by its first hundred bytes; "
+      "this is no database at all, but long enough to be taken for one by its first hundred bytes");
   EXPECT_EQ(refused(OpenMode::kRead).code, ErrorCode::kMalformed);
   EXPECT_THAT(refused().message, HasSubstr("no archive"));
 }
@@ -123,7 +125,8 @@ TEST_F(ArchiveFileTest, IsReadWhileItIsWritten) {
 TEST_F(ArchiveFileTest, ReaderChangesNothing) {
   fill(10);
   auto reader = open(OpenMode::kRead);
-  EXPECT_EQ(reader->begin().has_value() && reader->set_pending(PendingRow{.chain = 1, .method = "count"}).has_value(), false);
+  EXPECT_EQ(reader->begin().has_value() && reader->set_pending(PendingRow{.chain = 1, .method = "count"}).has_value(),
+            false);
 }
 
 // What is left after some of the file was overwritten: every record is served as it was, or named as damaged.
@@ -189,7 +192,8 @@ TEST_F(ArchiveFileTest, DamagedAnywhereServesTheRestAndNamesWhatIsGone) {
 TEST_F(ArchiveFileTest, CutShortIsDamaged) {
   fill(6000);
   Bytes whole = must(read_file(path_));
-  for (const std::size_t keep : {whole.size() - 4096, whole.size() / 2, std::size_t{8192}, std::size_t{4096}, std::size_t{600}}) {
+  for (const std::size_t keep :
+       {whole.size() - 4096, whole.size() / 2, std::size_t{8192}, std::size_t{4096}, std::size_t{600}}) {
     write(as_text(ByteView(whole).first(keep)));
     bool found = false;
     expect_served_or_named(path_, log_, found);
@@ -199,7 +203,9 @@ TEST_F(ArchiveFileTest, CutShortIsDamaged) {
 
 TEST_F(ArchiveFileTest, NamesADamagedSegmentAndItsRecords) {
   fill(6000);
-  execute("UPDATE segment SET data = zeroblob(length(data)) WHERE first = (SELECT first FROM segment ORDER BY first LIMIT 1 OFFSET 1)");
+  execute(
+      "UPDATE segment SET data = zeroblob(length(data)) WHERE first = (SELECT first FROM segment ORDER BY first LIMIT "
+      "1 OFFSET 1)");
   auto store = open(OpenMode::kRead);
   Archive archive(*store);
   const auto findings = must(archive.check());
@@ -211,8 +217,9 @@ TEST_F(ArchiveFileTest, NamesADamagedSegmentAndItsRecords) {
 
 TEST_F(ArchiveFileTest, NamesASegmentThatWasReplacedByAnother) {
   fill(6000);
-  execute("UPDATE segment SET data = (SELECT data FROM segment ORDER BY first LIMIT 1 OFFSET 2), "
-          "records = (SELECT records FROM segment ORDER BY first LIMIT 1 OFFSET 2) WHERE first = 0");
+  execute(
+      "UPDATE segment SET data = (SELECT data FROM segment ORDER BY first LIMIT 1 OFFSET 2), "
+      "records = (SELECT records FROM segment ORDER BY first LIMIT 1 OFFSET 2) WHERE first = 0");
   auto store = open(OpenMode::kRead);
   const auto findings = must(Archive(*store).check());
   ASSERT_FALSE(findings.empty());

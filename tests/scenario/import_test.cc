@@ -1,7 +1,8 @@
 // import_test.cc - saved lists of a real kernel, and lists made to mislead, become an archive or are refused.
+#include "archive/import.h"
+
 #include <gtest/gtest.h>
 
-#include "archive/import.h"
 #include "archive/memory/memory_store.h"
 #include "archive/test_support.h"
 
@@ -53,9 +54,10 @@ TEST_F(ImportTest, TakesOneListAndItsOtherBanksAreThereAlready) {
 TEST_F(ImportTest, JoinsStagedPartsByThePcrs) {
   ImportOptions with = options();
   with.pcrs = imatest::captured_pcrs("staging/6-final");
-  const auto report = must(import({captured("staging/1-staged", "sha1"), captured("staging/3-current-after-delete", "sha256"),
-                                   captured("staging/5-staged", "sha384"), captured("staging/6-final", "sha512")},
-                                  with));
+  const auto report =
+      must(import({captured("staging/1-staged", "sha1"), captured("staging/3-current-after-delete", "sha256"),
+                   captured("staging/5-staged", "sha384"), captured("staging/6-final", "sha512")},
+                  with));
   EXPECT_EQ(report.parts[1].join, Join::kBehind);
   EXPECT_EQ(report.parts[2].join, Join::kAlreadyThere);
   EXPECT_EQ(report.parts[2].first, 58u);

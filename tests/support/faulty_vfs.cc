@@ -110,9 +110,24 @@ int unfetch(sqlite3_file* file, sqlite3_int64 offset, void* memory) {
   return real(file)->pMethods->xUnfetch(real(file), offset, memory);
 }
 
-constexpr sqlite3_io_methods kMethods = {3,         close,   read,     write,        truncate,    sync,
-                                         file_size, lock,    unlock,   check_reserved_lock, file_control, sector_size,
-                                         device_characteristics, shm_map, shm_lock, shm_barrier, shm_unmap, fetch,
+constexpr sqlite3_io_methods kMethods = {3,
+                                         close,
+                                         read,
+                                         write,
+                                         truncate,
+                                         sync,
+                                         file_size,
+                                         lock,
+                                         unlock,
+                                         check_reserved_lock,
+                                         file_control,
+                                         sector_size,
+                                         device_characteristics,
+                                         shm_map,
+                                         shm_lock,
+                                         shm_barrier,
+                                         shm_unmap,
+                                         fetch,
                                          unfetch};
 
 int open(sqlite3_vfs*, const char* name, sqlite3_file* made, int flags, int* out_flags) {

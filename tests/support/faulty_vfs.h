@@ -1,5 +1,5 @@
-// faulty_vfs.h - a SQLite VFS that fails at a chosen write, sync, truncation or creation of a file, and else does what SQLite's
-// own does.
+// faulty_vfs.h - a SQLite VFS that fails at a chosen write, sync, truncation or creation of a file, and else does what
+// SQLite's own does.
 //
 // Source: https://sqlite.org/vfs.html; the methods are those of sqlite3_io_methods version 3. Threads: one.
 #pragma once
@@ -10,10 +10,10 @@
 namespace imakeep::test {
 
 enum class Fault : std::uint8_t {
-  kNoSpace,        // ENOSPC before anything is written
-  kIoBefore,       // EIO before it took effect
-  kIoAfter,        // EIO after it took effect
-  kShortWrite,     // half of the bytes are written, then ENOSPC; EIO where nothing is written
+  kNoSpace,     // ENOSPC before anything is written
+  kIoBefore,    // EIO before it took effect
+  kIoAfter,     // EIO after it took effect
+  kShortWrite,  // half of the bytes are written, then ENOSPC; EIO where nothing is written
 };
 
 class FaultyVfs {

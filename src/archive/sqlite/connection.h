@@ -1,5 +1,5 @@
-// archive/sqlite/connection.h - one connection to an archive file: opening, the writer's lock, errors in imakeep's words.
-// Threads: an object belongs to one thread at a time.
+// archive/sqlite/connection.h - one connection to an archive file: opening, the writer's lock, errors in imakeep's
+// words. Threads: an object belongs to one thread at a time.
 #pragma once
 
 #include <SQLiteCpp/SQLiteCpp.h>

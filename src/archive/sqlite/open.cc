@@ -23,9 +23,9 @@ Result<UniqueFd> lock_for_writing(const std::string& path) {
   if (::flock(fd->get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return fail_errno(errno, "cannot lock " + name);
     const auto holder = read_all(fd->get(), name);
-    return fail(ErrorCode::kEnvironment,
-                path + " is being written by process " + (holder ? std::string(as_text(*holder)) : "?") +
-                    "; wait for it or stop it");
+    return fail(ErrorCode::kEnvironment, path + " is being written by process " +
+                                             (holder ? std::string(as_text(*holder)) : "?") +
+                                             "; wait for it or stop it");
   }
   const std::string pid = std::to_string(::getpid());
   if (::ftruncate(fd->get(), 0) != 0) return fail_errno(errno, "cannot write " + name);
@@ -109,7 +109,8 @@ Result<void> check_header(const Header& header, const std::string& path) {
                                              "; this imakeep knows up to " + std::to_string(kSchemaVersion) +
                                              ": use the newer one that made it");
   }
-  if (header.version < 0) return fail(ErrorCode::kMalformed, path + " says it is of version " + std::to_string(header.version));
+  if (header.version < 0)
+    return fail(ErrorCode::kMalformed, path + " says it is of version " + std::to_string(header.version));
   return {};
 }
 
@@ -177,14 +178,16 @@ Error SqliteStore::Connection::error(const SQLite::Exception& exception, const s
     case SQLITE_NOTADB:
       return say(ErrorCode::kMalformed, "no archive, or its first page is damaged");
     case SQLITE_CORRUPT:
-      return say(ErrorCode::kMalformed, std::string("damaged (") + exception.what() + "); `imakeep log --check` tells where");
+      return say(ErrorCode::kMalformed,
+                 std::string("damaged (") + exception.what() + "); `imakeep log --check` tells where");
     case SQLITE_IOERR:
       if (system == ENOSPC || system == EDQUOT) {
         return say(ErrorCode::kEnvironment, "the disk is full; what was committed is safe, free space and run again");
       }
-      return {.code = ErrorCode::kIo,
-              .message = attempt + " " + path + ": the disk failed (" + exception.what() + "); what was committed is safe",
-              .os_errno = system};
+      return {
+          .code = ErrorCode::kIo,
+          .message = attempt + " " + path + ": the disk failed (" + exception.what() + "); what was committed is safe",
+          .os_errno = system};
     default:
       return say(ErrorCode::kMalformed, exception.what());
   }
@@ -205,7 +208,8 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, 
   }
   const char* const vfs_name = vfs.empty() ? nullptr : vfs.c_str();
   try {
-    connection->database.emplace(mode == OpenMode::kRead ? open_to_read(path, vfs_name) : open_to_write(path, vfs_name));
+    connection->database.emplace(mode == OpenMode::kRead ? open_to_read(path, vfs_name)
+                                                         : open_to_write(path, vfs_name));
     SQLite::Database& database = *connection->database;
     const Header header = header_of(database);
     IMAKEEP_CHECK(check_header(header, path));

@@ -165,9 +165,10 @@ void SqliteStore::rollback() noexcept {
 
 Result<std::vector<ChainRow>> SqliteStore::chains() {
   return connection_->run(kReading, [](Database& database) {
-    return rows(prepared(database,
-                         "SELECT chain, banks, byte_order, start, first_kept, \"end\", end_pcrs FROM chain ORDER BY chain"),
-                chain_row);
+    return rows(
+        prepared(database,
+                 "SELECT chain, banks, byte_order, start, first_kept, \"end\", end_pcrs FROM chain ORDER BY chain"),
+        chain_row);
   });
 }
 
@@ -181,8 +182,9 @@ Result<void> SqliteStore::put_chain(const ChainRow& row) {
 Result<std::optional<SegmentRow>> SqliteStore::segment_from(std::uint64_t chain, std::uint64_t at) {
   return connection_->run(kReading, [&](Database& database) -> std::optional<SegmentRow> {
     const std::string columns = kSegmentColumns;
-    const auto before = rows(
-        prepared(database, columns + "WHERE chain = ? AND first <= ? ORDER BY first DESC LIMIT 1", chain, at), segment_row);
+    const auto before =
+        rows(prepared(database, columns + "WHERE chain = ? AND first <= ? ORDER BY first DESC LIMIT 1", chain, at),
+             segment_row);
     if (!before.empty() && before.front().end() > at) return before.front();
     const auto behind = rows(
         prepared(database, columns + "WHERE chain = ? AND first > ? ORDER BY first LIMIT 1", chain, at), segment_row);
@@ -271,8 +273,9 @@ Result<void> SqliteStore::set_pending(const std::optional<PendingRow>& row) {
 
 Result<std::vector<SourceRow>> SqliteStore::sources() {
   return connection_->run(kReading, [](Database& database) {
-    return rows(prepared(database, "SELECT source, chain, name, sha256, first, records, done FROM source ORDER BY source"),
-                source_row);
+    return rows(
+        prepared(database, "SELECT source, chain, name, sha256, first, records, done FROM source ORDER BY source"),
+        source_row);
   });
 }
 
@@ -285,7 +288,8 @@ Result<void> SqliteStore::put_source(const SourceRow& row) {
 
 Result<std::vector<VerifierRow>> SqliteStore::verifiers() {
   return connection_->run(kReading, [](Database& database) {
-    return rows(prepared(database, "SELECT name, chain, acknowledged FROM verifier ORDER BY name, chain"), verifier_row);
+    return rows(prepared(database, "SELECT name, chain, acknowledged FROM verifier ORDER BY name, chain"),
+                verifier_row);
   });
 }
 
@@ -297,8 +301,9 @@ Result<void> SqliteStore::put_verifier(const VerifierRow& row) {
 
 Result<std::vector<ViolationRow>> SqliteStore::violations(std::uint64_t chain) {
   return connection_->run(kReading, [&](Database& database) {
-    return rows(prepared(database, "SELECT chain, number, record FROM violation WHERE chain = ? ORDER BY number", chain),
-                violation_row);
+    return rows(
+        prepared(database, "SELECT chain, number, record FROM violation WHERE chain = ? ORDER BY number", chain),
+        violation_row);
   });
 }
 

@@ -1,8 +1,8 @@
 // archive/sqlite/sqlite_store.h - an archive in one SQLite file: write-ahead log, synchronous=FULL.
 //
-// A writer holds FILE.lock (flock) as long as it lives, so two never share one archive; readers need no lock and see the
-// last commit. While a writer lives there are FILE-wal and FILE-shm beside it, as SQLite makes them. Files are made with
-// mode 0600: the list says what ran. Source: https://sqlite.org/wal.html. Threads: as archive::Store.
+// A writer holds FILE.lock (flock) as long as it lives, so two never share one archive; readers need no lock and see
+// the last commit. While a writer lives there are FILE-wal and FILE-shm beside it, as SQLite makes them. Files are made
+// with mode 0600: the list says what ran. Source: https://sqlite.org/wal.html. Threads: as archive::Store.
 #pragma once
 
 #include <memory>

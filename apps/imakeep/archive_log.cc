@@ -1,0 +1,50 @@
+#include "archive_log.h"
+
+namespace imakeep::app {
+
+Result<std::unique_ptr<ArchiveLog>> ArchiveLog::open(const std::string& path, std::optional<std::uint64_t> number) {
+  auto store = archive::SqliteStore::open(path, archive::OpenMode::kRead);
+  if (!store) return unexpected(store.error());
+  archive::Archive archive(**store);
+  const auto chains = archive.chains();
+  if (!chains) return unexpected(chains.error());
+  if (!number && chains->empty()) return fail(ErrorCode::kUsage, path + " holds no chain yet");
+  auto chain = archive.chain(number.value_or(chains->empty() ? 0 : chains->back().chain));
+  if (!chain) return unexpected(chain.error());
+  std::optional<digest::PcrState> start;
+  if (chain->first_kept > 0) {
+    auto state = archive.state_at(*chain, chain->first_kept);
+    if (!state) return unexpected(state.error());
+    start = std::move(*state);
+  }
+  std::unique_ptr<ArchiveLog> log(new ArchiveLog(path, std::move(*store), std::move(*chain), std::move(start)));
+  IMAKEEP_CHECK(log->rewind());
+  return log;
+}
+
+ArchiveLog::ArchiveLog(std::string path, std::unique_ptr<archive::SqliteStore> store, archive::Chain chain,
+                       std::optional<digest::PcrState> start)
+    : path_(std::move(path)), store_(std::move(store)), chain_(std::move(chain)), start_(std::move(start)) {}
+
+Result<void> ArchiveLog::rewind() {
+  reader_.emplace(*store_, chain_, chain_.first_kept, chain_.end);
+  return {};
+}
+
+Result<std::optional<attest::LoggedRecord>> ArchiveLog::next() {
+  const auto step = reader_->next();
+  if (!step) return unexpected(step.error());
+  if (step->done()) return std::nullopt;
+  if (step->damage) {
+    return fail(ErrorCode::kMalformed, path_ + ": records " + std::to_string(step->damage->first) + " to " +
+                                           std::to_string(step->damage->first + step->damage->records - 1) +
+                                           " are damaged: " + step->damage->what);
+  }
+  last_ = step->record->number;
+  const archive::RecordView& record = step->record->record;
+  const digest::Bank bank = record.own ? record.own->bank : chain_.banks.front();
+  shown_ = archive::shown_digest(bank, record);
+  return attest::LoggedRecord{.content = record.content, .bank = bank, .shown = shown_.view(), .order = chain_.order};
+}
+
+}  // namespace imakeep::app

@@ -1,0 +1,149 @@
+// One bit of a quote, its signature, its nonce or the log that it covers is changed, for every bit of one capture: none
+// is accepted but those that no quote over PCR 10 covers.
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+#include "attest/test_support.h"
+
+namespace imakeep::attest {
+namespace {
+
+using test::must;
+
+constexpr std::size_t kCovered = 93;
+constexpr const char* kFolder = "templates/quote-mid";
+
+void flip(Bytes& bytes, std::size_t bit) {
+  bytes[bit / 8] ^= std::byte{1} << bit % 8;
+}
+
+// What a verifier does with the files it is given.
+bool accepted(const Bytes& message, const Bytes& signature_bytes, const Bytes& nonce) {
+  static const auto kKey = test::captured_quote(kFolder).key;
+  const auto quote = tpm::parse_quote(message);
+  const auto signature = tpm::parse_signature(signature_bytes);
+  return quote && signature && check_quote(*quote, *signature, kKey, nonce);
+}
+
+TEST(EveryBit, OfTheQuoteCounts) {
+  const Bytes signature = test::captured(kFolder, "quote.sig");
+  const Bytes nonce = test::captured_quote(kFolder).nonce;
+  Bytes message = test::captured(kFolder, "quote.msg");
+  ASSERT_TRUE(accepted(message, signature, nonce));
+  for (std::size_t bit = 0; bit < message.size() * 8; ++bit) {
+    flip(message, bit);
+    EXPECT_FALSE(accepted(message, signature, nonce)) << bit;
+    flip(message, bit);
+  }
+}
+
+TEST(EveryBit, OfTheSignatureCounts) {
+  const Bytes message = test::captured(kFolder, "quote.msg");
+  const Bytes nonce = test::captured_quote(kFolder).nonce;
+  Bytes signature = test::captured(kFolder, "quote.sig");
+  for (std::size_t bit = 0; bit < signature.size() * 8; ++bit) {
+    flip(signature, bit);
+    EXPECT_FALSE(accepted(message, signature, nonce)) << bit;
+    flip(signature, bit);
+  }
+}
+
+TEST(EveryBit, OfTheNonceCounts) {
+  const Bytes message = test::captured(kFolder, "quote.msg");
+  const Bytes signature = test::captured(kFolder, "quote.sig");
+  Bytes nonce = test::captured_quote(kFolder).nonce;
+  for (std::size_t bit = 0; bit < nonce.size() * 8; ++bit) {
+    flip(nonce, bit);
+    EXPECT_FALSE(accepted(message, signature, nonce)) << bit;
+    flip(nonce, bit);
+  }
+}
+
+// ---- the log --------------------------------------------------------------------------------------------------------
+
+// The fields of a record, by where they begin in it.
+enum class FieldOfRecord : std::uint8_t { kPcr, kDigest, kNameLength, kName, kDataLength, kData };
+
+FieldOfRecord field_at(const imalog::RecordView& record, std::size_t byte) {
+  const std::size_t name_length_at = 4 + record.digest.size();
+  const std::size_t name_at = name_length_at + 4;
+  const std::size_t body_at = name_at + record.template_name.size();
+  if (byte < 4) return FieldOfRecord::kPcr;
+  if (byte < name_length_at) return FieldOfRecord::kDigest;
+  if (byte < name_at) return FieldOfRecord::kNameLength;
+  if (byte < body_at) return FieldOfRecord::kName;
+  return byte < record.encoded_bytes - record.body.size() ? FieldOfRecord::kDataLength : FieldOfRecord::kData;
+}
+
+bool printable(std::byte c) {
+  return c > std::byte{' '} && c < std::byte{0x7f};
+}
+
+// Whether no PCR 10 tells a bit of that byte: those of a template's name, which no digest is over, of a violation's
+// data, for 0xff.. is extended instead of its digest, and of the number of another PCR, as long as another it stays.
+// `flipped` is the list from the record on, with its bit changed: what is no record any more does not go unnoticed.
+bool goes_unnoticed(const imalog::RecordView& record, std::size_t byte, ByteView flipped,
+                    const imalog::RecordFormat& format) {
+  switch (field_at(record, byte)) {
+    case FieldOfRecord::kName:
+      return record.template_name != imalog::kImaTemplate && printable(flipped[byte]);  // "ima" has a layout of its own
+    case FieldOfRecord::kData:
+      return record.content().violation;
+    case FieldOfRecord::kPcr: {
+      const auto other = imalog::decode_record(flipped, format);
+      return record.pcr != imalog::kImaPcr && other && other->pcr != imalog::kImaPcr;
+    }
+    default:
+      return false;
+  }
+}
+
+constexpr std::size_t kParts = 4;  // to be run side by side
+
+class EveryBitOfTheLog : public ::testing::TestWithParam<std::size_t> {};
+
+INSTANTIATE_TEST_SUITE_P(Parts, EveryBitOfTheLog, ::testing::Range<std::size_t>(0, kParts));
+
+TEST_P(EveryBitOfTheLog, ThatTheQuoteCoversCounts) {
+  const digest::Bank bank = imalog::test::bank("sha1");
+  const auto format = imalog::test::format_of(bank);
+  const Expected expected = test::captured_quote(kFolder).expected();
+  const Bytes covered = imalog::test::first_records(imalog::test::captured_binary("templates", bank), bank, kCovered);
+  const auto records = imalog::test::records_of(covered, format);
+
+  imalog::PcrState state(replayed_banks(expected));
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const imalog::RecordView& record = records[i];
+    // What comes before the record is as it was; its state is what a replay from the start has there.
+    Bytes rest(covered.begin() + static_cast<std::ptrdiff_t>(at), covered.end());
+    for (std::size_t bit = 0; i % kParts == GetParam() && bit < record.encoded_bytes * 8; ++bit) {
+      flip(rest, bit);
+      ListLog log(
+          {"list"}, [&](const std::string&) -> Result<Bytes> { return rest; }, bank, ByteOrder::kLittle);
+      const bool accepted = !must(check_log(log, expected, state)).problem;
+      ASSERT_EQ(accepted, goes_unnoticed(record, bit / 8, rest, format))
+          << "bit " << bit % 8 << " of byte " << bit / 8 << " of record " << i << ", a " << record.template_name
+          << (record.content().violation ? " violation" : "");
+      flip(rest, bit);
+    }
+    imalog::extend(state, record.content());
+    at += record.encoded_bytes;
+  }
+  EXPECT_EQ(at, covered.size());
+}
+
+// The exceptions above are not empty.
+TEST(EveryBit, ThatMayGoUnnoticedIsMetInTheCapture) {
+  const digest::Bank bank = imalog::test::bank("sha1");
+  const Bytes covered = imalog::test::first_records(imalog::test::captured_binary("templates", bank), bank, kCovered);
+  const auto records = imalog::test::records_of(covered, imalog::test::format_of(bank));
+  const auto any = [&](auto&& which) { return std::any_of(records.begin(), records.end(), which); };
+  EXPECT_TRUE(any([](const imalog::RecordView& record) { return record.content().violation; }));
+  EXPECT_TRUE(any([](const imalog::RecordView& record) { return record.pcr != imalog::kImaPcr; }));
+  EXPECT_TRUE(any([](const imalog::RecordView& record) { return record.template_name == imalog::kImaTemplate; }));
+}
+
+}  // namespace
+}  // namespace imakeep::attest

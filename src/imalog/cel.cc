@@ -1,0 +1,149 @@
+#include "imalog/cel.h"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "imalog/template_digest.h"
+
+namespace imakeep::imalog {
+namespace {
+
+// Of TPMS_CEL_EVENT, in TLV and CBOR alike; the content's type is the type of its TLV, and a field of its own in CBOR.
+enum Field : std::uint8_t { kRecnum = 0, kPcr = 1, kDigests = 3, kContentType = 9, kContent = 10 };
+constexpr std::uint8_t kImaTemplateContent = 7;
+enum ImaField : std::uint8_t { kTemplateName = 0, kTemplateData = 1 };
+enum HashField : std::uint8_t { kHashAlg = 0, kDigest = 1 };
+
+std::uint16_t tpm_alg(const digest::Bank& bank) {
+  return digest::info(bank.algorithm).tpm_alg;
+}
+
+Bytes template_data(const RecordContentView& content) {
+  Bytes data(content.body.begin(), content.body.end());
+  if (content.template_name != kImaTemplate) return data;
+  data.erase(data.begin() + kImaFileDigestBytes, data.begin() + kImaFileDigestBytes + 4);
+  data.resize(kImaFileDigestBytes + kMaxImaPathBytes + 1);
+  return data;
+}
+
+// ---- TLV ------------------------------------------------------------------------------------------------------------
+
+void append_tlv(Bytes& out, std::uint8_t type, ByteView value) {
+  out.push_back(std::byte{type});
+  append_int(out, static_cast<std::uint32_t>(value.size()), ByteOrder::kBig);
+  append_bytes(out, value);
+}
+
+// ---- CBOR -----------------------------------------------------------------------------------------------------------
+
+// nlohmann's writer has no maps with integers for keys, which is all that a record consists of; RFC 8949, section 3.
+enum class Major : std::uint8_t { kUnsigned = 0, kBytes = 2, kText = 3, kArray = 4, kMap = 5 };
+
+void append_head(Bytes& out, Major major, std::uint64_t argument) {
+  const auto first = [&](std::uint8_t low) {
+    out.push_back(static_cast<std::byte>(static_cast<std::uint8_t>(major) << 5 | low));
+  };
+  if (argument < 24) {
+    first(static_cast<std::uint8_t>(argument));
+  } else if (argument <= 0xff) {
+    first(24);
+    out.push_back(static_cast<std::byte>(argument));
+  } else if (argument <= 0xffff) {
+    first(25);
+    append_int(out, static_cast<std::uint16_t>(argument), ByteOrder::kBig);
+  } else if (argument <= 0xffffffff) {
+    first(26);
+    append_int(out, static_cast<std::uint32_t>(argument), ByteOrder::kBig);
+  } else {
+    first(27);
+    append_int(out, argument, ByteOrder::kBig);
+  }
+}
+
+void append_unsigned(Bytes& out, std::uint64_t value) {
+  append_head(out, Major::kUnsigned, value);
+}
+
+void append_string(Bytes& out, Major major, ByteView bytes) {
+  append_head(out, major, bytes.size());
+  append_bytes(out, bytes);
+}
+
+// ---- JSON -----------------------------------------------------------------------------------------------------------
+
+// TCG's names: Linux says sm3 and sha3-256.
+std::string hash_name(const digest::Bank& bank) {
+  if (bank.algorithm == digest::Algorithm::kSm3_256) return "sm3_256";
+  std::string name(digest::info(bank.algorithm).name);
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+}  // namespace
+
+void append_cel_tlv(Bytes& out, std::uint64_t recnum, const RecordContentView& content,
+                    std::span<const digest::Bank> banks) {
+  std::array<std::byte, 8> number{};
+  store(number.data(), recnum, ByteOrder::kBig);
+  append_tlv(out, kRecnum, number);
+  const auto pcr = static_cast<std::byte>(content.pcr);
+  append_tlv(out, kPcr, {&pcr, 1});
+
+  Bytes inner;
+  for (const digest::Bank& bank : banks) {
+    append_tlv(inner, static_cast<std::uint8_t>(tpm_alg(bank)), extended_digest(bank, content).view());
+  }
+  append_tlv(out, kDigests, inner);
+  inner.clear();
+  append_tlv(inner, kTemplateName, as_bytes(content.template_name));
+  append_tlv(inner, kTemplateData, template_data(content));
+  append_tlv(out, kImaTemplateContent, inner);
+}
+
+void append_cel_cbor(Bytes& out, std::uint64_t recnum, const RecordContentView& content,
+                     std::span<const digest::Bank> banks) {
+  append_head(out, Major::kMap, 5);
+  append_unsigned(out, kRecnum);
+  append_unsigned(out, recnum);
+  append_unsigned(out, kPcr);
+  append_unsigned(out, content.pcr);
+  append_unsigned(out, kDigests);
+  append_head(out, Major::kArray, banks.size());
+  for (const digest::Bank& bank : banks) {
+    append_head(out, Major::kMap, 2);
+    append_unsigned(out, kHashAlg);
+    append_unsigned(out, tpm_alg(bank));
+    append_unsigned(out, kDigest);
+    append_string(out, Major::kBytes, extended_digest(bank, content).view());
+  }
+  append_unsigned(out, kContentType);
+  append_unsigned(out, kImaTemplateContent);
+  append_unsigned(out, kContent);
+  append_head(out, Major::kMap, 2);
+  append_unsigned(out, kTemplateName);
+  append_string(out, Major::kText, as_bytes(content.template_name));
+  append_unsigned(out, kTemplateData);
+  append_string(out, Major::kBytes, template_data(content));
+}
+
+void append_cel_cbor_begin(Bytes& out, std::uint64_t records) {
+  append_head(out, Major::kArray, records);
+}
+
+void append_cel_json(std::string& out, std::uint64_t recnum, const RecordContentView& content,
+                     std::span<const digest::Bank> banks) {
+  nlohmann::ordered_json digests = nlohmann::ordered_json::array();
+  for (const digest::Bank& bank : banks) {
+    digests.push_back({{"hashAlg", hash_name(bank)}, {"digest", to_hex(extended_digest(bank, content).view())}});
+  }
+  const nlohmann::ordered_json record{
+      {"recnum", recnum},
+      {"pcr", content.pcr},
+      {"digests", std::move(digests)},
+      {"content_type", "ima_template"},
+      {"content", {{"template_name", content.template_name}, {"template_data", to_hex(template_data(content))}}}};
+  out += record.dump();
+}
+
+}  // namespace imakeep::imalog
