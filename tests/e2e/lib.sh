@@ -49,7 +49,7 @@ start_swtpm() {
   local port
   mkdir -p "$work/swtpm"
   for _ in $(seq 20); do
-    port=$((RANDOM % 20000 + 10000))
+    port=$((RANDOM % 22000 + 10000))
     rm -f "$work/swtpm/pid"
     swtpm socket --tpm2 --tpmstate dir="$work/swtpm" --server type=tcp,port=$port --ctrl type=tcp,port=$((port + 1)) \
       --flags "${1:-not-need-init,startup-clear}" --pid file="$work/swtpm/pid" >"$work/swtpm.out" 2>&1 &

@@ -36,7 +36,9 @@ class TpmFault : public testing::Test {
  protected:
   void SetUp() override {
     if (!Swtpm::installed()) GTEST_SKIP() << Swtpm::kNotInstalled;
-    swtpm_ = Swtpm::start().value();
+    auto started = Swtpm::start();
+    ASSERT_TRUE(started) << message_of(started);
+    swtpm_ = std::move(*started);
   }
 
   // The TPM through the meddling TCTI.

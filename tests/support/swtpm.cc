@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
+#include <random>
 #include <sstream>
 #include <thread>
 
@@ -32,23 +33,23 @@ sockaddr_in loopback(std::uint16_t port) {
   return address;
 }
 
-// Binds a socket there; port 0 takes any. The port it got, or nothing.
-std::optional<std::uint16_t> try_port(UniqueFd& socket, std::uint16_t port) {
-  socket = UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address = loopback(port);
-  socklen_t size = sizeof address;
-  if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), size) != 0) return std::nullopt;
-  if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) return std::nullopt;
-  return ntohs(address.sin_port);
+bool is_free(std::uint16_t port) {
+  const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  // As swtpm does: connections that were closed lately leave the port free.
+  const int reuse = 1;
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof reuse);
+  const sockaddr_in address = loopback(port);
+  return ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
 }
 
-// A port that is free together with the next one. They may be taken before swtpm has them.
+// A port that is free together with the next one. Both lie below net.ipv4.ip_local_port_range: tcti-swtpm makes a
+// connection a command, so tests use up the ports that Linux hands out. They may be taken before swtpm has them.
 std::optional<std::uint16_t> free_pair() {
+  static std::random_device random;
+  std::uniform_int_distribution<std::uint16_t> any(10'000, 32'000);
   for (int i = 0; i < kAttempts; ++i) {
-    UniqueFd first;
-    UniqueFd second;
-    const auto port = try_port(first, 0);
-    if (port && *port < 65535 && try_port(second, static_cast<std::uint16_t>(*port + 1))) return port;
+    const std::uint16_t port = any(random);
+    if (is_free(port) && is_free(static_cast<std::uint16_t>(port + 1))) return port;
   }
   return std::nullopt;
 }
