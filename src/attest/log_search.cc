@@ -21,6 +21,7 @@ struct Extended {
 std::vector<digest::Digest> plain_digests(const std::vector<digest::Bank>& banks,
                                           const imalog::RecordContentView& content) {
   std::vector<digest::Digest> digests;
+  digests.reserve(banks.size());
   for (const digest::Bank& bank : banks) {
     digests.push_back(imalog::template_digest(bank, content.template_name, content.body));
   }

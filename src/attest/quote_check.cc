@@ -5,6 +5,7 @@
 #include <openssl/bio.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
 #include <openssl/pem.h>
@@ -33,6 +34,14 @@ using ParamBuilder = Owned<OSSL_PARAM_BLD, OSSL_PARAM_BLD_free>;
 using Params = Owned<OSSL_PARAM, OSSL_PARAM_free>;
 using EcdsaSignature = Owned<ECDSA_SIG, ECDSA_SIG_free>;
 using Key = std::shared_ptr<EVP_PKEY>;
+
+// OpenSSL queues for its thread why it refused; whoever asks next is not to find that.
+struct ErrorQueueCleared {
+  ErrorQueueCleared() = default;
+  ErrorQueueCleared(const ErrorQueueCleared&) = delete;
+  ErrorQueueCleared& operator=(const ErrorQueueCleared&) = delete;
+  ~ErrorQueueCleared() { ERR_clear_error(); }
+};
 
 const unsigned char* data_of(ByteView bytes) {
   return reinterpret_cast<const unsigned char*>(bytes.data());
@@ -138,6 +147,7 @@ Result<Key> tpm_key(ByteView file) {
 }
 
 Result<Key> parse_key(ByteView file) {
+  const ErrorQueueCleared cleared;
   if (as_text(file).find("-----BEGIN ") == std::string_view::npos) return tpm_key(file);
   Key key = pem_key(file);
   if (!key) return fail(ErrorCode::kMalformed, "PEM, but neither a public key nor a certificate");
@@ -179,6 +189,7 @@ bool set_padding(EVP_PKEY_CTX* context, tpm::SignatureScheme scheme) {
 }
 
 bool verifies(EVP_PKEY* key, const tpm::Signature& signature, ByteView signed_bytes) {
+  const ErrorQueueCleared cleared;
   const Bytes given = signature.scheme == tpm::SignatureScheme::kEcdsa ? der_of(signature) : signature.rsa;
   const DigestContext context(EVP_MD_CTX_new());
   EVP_PKEY_CTX* key_context = nullptr;  // belongs to `context`

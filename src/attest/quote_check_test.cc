@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <openssl/ec.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
@@ -180,6 +181,15 @@ TEST(CheckSignature, OfEmptyNumbersIsRefused) {
   empty.r.clear();
   empty.s.clear();
   EXPECT_FALSE(check_signature(captured.quote, empty, captured.key));
+}
+
+TEST(CheckSignature, LeavesNoErrorForTheNextUserOfOpenssl) {
+  const auto captured = captured_quote("templates/quote-mid");
+  tpm::Signature altered = captured.signature;
+  altered.r.clear();
+  EXPECT_FALSE(check_signature(captured.quote, altered, captured.key));
+  EXPECT_FALSE(VerificationKey::parse(as_bytes("-----BEGIN PUBLIC KEY-----\n")));
+  EXPECT_EQ(ERR_peek_error(), 0u);
 }
 
 // ---- keys -----------------------------------------------------------------------------------------------------------
