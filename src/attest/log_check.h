@@ -68,7 +68,7 @@ struct LogCheck {
   std::optional<Error> problem = std::nullopt;
 };
 
-// Reads `log` from its first record to its last, up to three times. `start` is the state before the first record, with
+// Reads `log` from its first record to its last, up to four times. `start` is the state before the first record, with
 // at least replayed_banks(); left out, a TPM reset. What is wrong with the log is LogCheck::problem. Errors:
 //   kUsage        values of quoted PCRs are missing: the message names them
 //   kMismatch     the quote covers no PCR that the log leads to, or its digest has not the size of its hash
