@@ -164,7 +164,7 @@ class Placement {
       return join(i, *length);
     }
     for (const std::size_t length : lengths) {
-      if (const auto placed = join(i, length); !placed || *placed) return placed;
+      if (auto placed = join(i, length); !placed || *placed) return placed;
     }
     return join(i, 0);
   }
@@ -187,7 +187,7 @@ class Placement {
     // A value that was there before the part tells nothing about where the part belongs.
     if (!whole && !part.records.empty()) uncertain_ = have_.size() + (length < part.records.size() ? 1 : 0);
     add(part, length);
-    const auto placed = place(i + 1);
+    auto placed = place(i + 1);
     if (placed && !*placed) {
       have_.resize(std::get<0>(before));
       violations_.resize(std::get<0>(before));
