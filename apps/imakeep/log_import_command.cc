@@ -84,7 +84,7 @@ const char* join_name(archive::Join join) {
 }
 
 std::string how_joined(const archive::PartReport& part) {
-  const std::string added = std::to_string(part.added) + " of " + std::to_string(part.records) + " records added";
+  std::string added = std::to_string(part.added) + " of " + std::to_string(part.records) + " records added";
   switch (part.join) {
     case archive::Join::kFirst:
       return added;

@@ -19,8 +19,8 @@
 
 namespace imakeep::imalog {
 
-// Appends one field as the line shows it, without the space before it; nothing for an empty one. False if a digest field
-// lacks its "ALG:".
+// Appends one field as the line shows it, without the space before it; nothing for an empty one. False if a digest
+// field lacks its "ALG:".
 bool append_field(std::string& out, const FieldView& field, ByteOrder order = kHostOrder);
 
 // Appends one line. kMalformed, with nothing appended, if the body does not split into the template's fields or a
