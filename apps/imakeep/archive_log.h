@@ -18,6 +18,8 @@ class ArchiveLog : public attest::LogSource {
   // What the records that were retired led to; empty for a chain that is whole.
   const std::optional<digest::PcrState>& start() const { return start_; }
 
+  std::uint64_t first_kept() const { return chain_.first_kept; }
+
   // kMalformed, naming them, for records that are damaged.
   Result<std::optional<attest::LoggedRecord>> next() override;
   Result<void> rewind() override;

@@ -19,6 +19,7 @@ struct LogOptions {
   std::optional<std::uint64_t> from;
   std::optional<std::uint64_t> to;
   bool follow = false;
+  bool violations = false;
   std::string format = "ascii";
   std::string bank = "sha1";
   bool check = false;
@@ -127,16 +128,19 @@ class Output {
   std::string text_;
 };
 
-struct Printed {
-  std::uint64_t next = 0;  // where to go on
-  bool whole = true;
+// Which records of a chain to go through, and which of them to print.
+struct Range {
+  std::uint64_t from = 0;
+  std::uint64_t to = 0;
+  std::uint64_t first_printed = 0;  // those before it only count
+  bool violations_only = false;
 };
 
-Result<Printed> print_records(archive::Store& store, const archive::Chain& chain, std::uint64_t from, std::uint64_t to,
-                              RecordWriter& writer, Output& output, const std::string& file,
-                              std::uint64_t first_wanted) {
-  Printed printed{.next = to};
-  archive::ArchiveReader reader(store, chain, from, to);
+// False if something was left out.
+Result<bool> print_records(archive::Store& store, const archive::Chain& chain, const Range& range, RecordWriter& writer,
+                           Output& output, const std::string& file) {
+  bool whole = true;
+  archive::ArchiveReader reader(store, chain, range.from, range.to);
   for (;;) {
     const auto step = reader.next();
     if (!step) return unexpected(step.error());
@@ -147,10 +151,11 @@ Result<Printed> print_records(archive::Store& store, const archive::Chain& chain
               .message = "left out records " + std::to_string(step->damage->first) + " to " +
                          std::to_string(step->damage->first + step->damage->records - 1) + ": " + step->damage->what},
              file);
-      printed.whole = false;
+      whole = false;
       continue;
     }
-    if (step->record->number < first_wanted) {
+    if (step->record->number < range.first_printed ||
+        (range.violations_only && !step->record->record.content.violation)) {
       writer.pass(*step->record);
       continue;
     }
@@ -158,30 +163,73 @@ Result<Printed> print_records(archive::Store& store, const archive::Chain& chain
       Error error = shown.error();
       error.record = step->record->number;
       report(error, file);
-      printed.whole = false;
+      whole = false;
     }
     IMAKEEP_CHECK(output.flush_if_full());
   }
   IMAKEEP_CHECK(output.flush());
-  return printed;
+  return whole;
 }
 
 Result<archive::Chain> choose_chain(archive::Archive& archive, const LogOptions& options) {
   if (options.chain) return archive.chain(*options.chain);
   auto chains = archive.chains();
   if (!chains) return unexpected(chains.error());
+  if (chains->empty() && options.follow) {
+    return fail(ErrorCode::kEnvironment, options.archive + " holds no chain yet; follow it once it does");
+  }
   if (chains->empty()) return archive::Chain{};
   return std::move(chains->back());
 }
 
-// Waits for more; `chain` is then as it is now.
-Result<void> wait_for_more(archive::Archive& archive, archive::Chain& chain, std::uint64_t end) {
+// Waits until the chain goes on, or the archive goes on with another; `chain` is then that one as it is now. True if it
+// is another.
+Result<bool> wait_for_more(archive::Archive& archive, archive::Chain& chain, std::uint64_t end, bool others) {
   constexpr auto kPoll = std::chrono::milliseconds(200);
-  while (chain.end <= end) {
-    std::this_thread::sleep_for(kPoll);
+  for (;; std::this_thread::sleep_for(kPoll)) {
     auto now = archive.chain(chain.chain);
     if (!now) return unexpected(now.error());
-    chain = std::move(*now);
+    if (now->end > end) {
+      chain = std::move(*now);
+      return false;
+    }
+    if (!others) continue;
+    auto next = archive.chain(chain.chain + 1);
+    if (!next) {
+      if (next.error().code != ErrorCode::kUsage) return unexpected(next.error());
+      continue;
+    }
+    chain = std::move(*next);
+    return true;
+  }
+}
+
+// Those of records that were retired: they stay in the host's history.
+Result<void> print_retired_violations(archive::Store& store, const archive::Chain& chain, RecordWriter& writer,
+                                      Output& output) {
+  const auto rows = store.violations(chain.chain);
+  if (!rows) return unexpected(rows.error());
+  for (const archive::ViolationRow& row : *rows) {
+    archive::SegmentReader reader(row.record);
+    const auto record = reader.next();
+    if (!record) return unexpected(record.error());
+    if (!*record) continue;
+    IMAKEEP_CHECK(writer.append(output.text(), {.number = row.number, .record = **record}));
+  }
+  return output.flush();
+}
+
+Result<void> check_range(const LogOptions& options, const archive::Chain& chain, std::uint64_t from) {
+  if (from < chain.first_kept) {
+    return fail(ErrorCode::kUsage, "records before " + std::to_string(chain.first_kept) +
+                                       " were retired; the archive holds those from there on");
+  }
+  if (options.follow && !endless(options.format)) {
+    return fail(ErrorCode::kUsage, "--follow has no end, and " + options.format + " needs one; use cel-tlv or json");
+  }
+  if (options.to && *options.to < from) return fail(ErrorCode::kUsage, "--to lies before --from");
+  if (!options.follow && from > chain.end) {
+    return fail(ErrorCode::kUsage, "the chain ends before record " + std::to_string(chain.end));
   }
   return {};
 }
@@ -191,30 +239,26 @@ Result<bool> run_records(archive::Archive& archive, const LogOptions& options) {
   if (!bank) return unexpected(bank.error());
   auto chain = choose_chain(archive, options);
   if (!chain) return unexpected(chain.error());
-  const std::uint64_t from = options.from.value_or(chain->first_kept);
-  if (from < chain->first_kept) {
-    return fail(ErrorCode::kUsage, "records before " + std::to_string(chain->first_kept) +
-                                       " were retired; the archive holds those from there on");
-  }
-  if (options.follow && !endless(options.format)) {
-    return fail(ErrorCode::kUsage, "--follow has no end, and " + options.format + " needs one; use cel-tlv or json");
-  }
-  if (options.to && *options.to < from) return fail(ErrorCode::kUsage, "--to lies before --from");
-  if (!options.follow && from > chain->end) {
-    return fail(ErrorCode::kUsage, "the chain ends before record " + std::to_string(chain->end));
-  }
+  std::uint64_t from = options.from.value_or(chain->first_kept);
+  IMAKEEP_CHECK(check_range(options, *chain, from));
   const auto writer = make_record_writer(options.format, *bank, chain->banks, chain->order);
   Output output;
   writer->begin(output.text());
+  if (options.violations && !options.from) {
+    IMAKEEP_CHECK(print_retired_violations(archive.store(), *chain, *writer, output));
+  }
   bool whole = true;
   for (std::uint64_t next = counts(options.format) ? chain->first_kept : from;;) {
     const std::uint64_t to = std::min(options.to.value_or(chain->end), chain->end);
-    const auto printed = print_records(archive.store(), *chain, next, to, *writer, output, options.archive, from);
+    const Range range{.from = next, .to = to, .first_printed = from, .violations_only = options.violations};
+    const auto printed = print_records(archive.store(), *chain, range, *writer, output, options.archive);
     if (!printed) return unexpected(printed.error());
-    whole = whole && printed->whole;
+    whole = whole && *printed;
     next = std::max(next, to);
     if (!options.follow || (options.to && next >= *options.to)) break;
-    IMAKEEP_CHECK(wait_for_more(archive, *chain, next));
+    const auto another = wait_for_more(archive, *chain, next, !options.chain && !options.to);
+    if (!another) return unexpected(another.error());
+    if (*another) next = from = chain->first_kept;
   }
   writer->end(output.text());
   IMAKEEP_CHECK(output.flush());
@@ -243,6 +287,7 @@ void add_log(CLI::App& root, int& exit_code) {
   command->add_option("--from", options->from, "number of the first record (default: the first kept)")->type_name("I");
   command->add_option("--to", options->to, "number of the record to stop before (default: the end)")->type_name("J");
   auto* const follow = command->add_flag("--follow", options->follow, "go on with what is added");
+  command->add_flag("--violations", options->violations, "only violations, those of retired records too");
   command->add_option("--format", options->format, "how records are printed")
       ->check(CLI::IsMember(record_formats()))
       ->capture_default_str();
@@ -254,6 +299,7 @@ void add_log(CLI::App& root, int& exit_code) {
       ->excludes(check);
   command->add_flag("--json", options->json, "print JSON (with --check and --stats; for records: --format json)");
   add_log_import(*command, exit_code);
+  add_log_retire(*command, exit_code);
   command->callback([options, command, &exit_code] {
     if (command->get_subcommands().empty()) exit_code = run_log(*options);
   });

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 
 #include <nlohmann/json.hpp>
@@ -21,6 +22,7 @@ struct ImportCommand {
   std::string bank;
   std::string banks = "sha1,sha256,sha384,sha512";
   std::string pcrs;
+  std::optional<std::uint64_t> chain;
   bool no_repeats = false;
   bool new_chain = false;
   bool json = false;
@@ -42,6 +44,7 @@ Result<Lists> read_lists(const ImportCommand& command) {
   for (const std::string& file : command.files) {
     auto list = read_file(file);
     if (!list) return unexpected(list.error());
+    list->shrink_to_fit();
     lists.total_bytes += list->size();
     lists.bytes.push_back(std::move(*list));
   }
@@ -60,6 +63,7 @@ Result<archive::ImportOptions> import_options(const ImportCommand& command) {
   archive::ImportOptions options{.banks = *banks, .no_repeats = command.no_repeats, .new_chain = command.new_chain};
   options.now_unix_s =
       std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  options.chain = command.chain;
   if (command.pcrs.empty()) return options;
   const auto text = read_file(command.pcrs);
   if (!text) return unexpected(text.error());
@@ -83,7 +87,7 @@ const char* join_name(archive::Join join) {
   return "";
 }
 
-std::string how_joined(const archive::PartReport& part) {
+std::string how_joined(const archive::PartReport& part, bool proven) {
   std::string added = std::to_string(part.added) + " of " + std::to_string(part.records) + " records added";
   switch (part.join) {
     case archive::Join::kFirst:
@@ -91,7 +95,8 @@ std::string how_joined(const archive::PartReport& part) {
     case archive::Join::kOverlap:
       return added + "; the others were there";
     case archive::Join::kBehind:
-      return added + " behind record " + std::to_string(part.first);
+      return added + ", from number " + std::to_string(part.first) + " on" +
+             (proven ? "" : "; without PCRs nothing proves that none is missing before them");
     case archive::Join::kAlreadyThere:
       return "all " + std::to_string(part.records) + " records were there already";
   }
@@ -110,12 +115,17 @@ int print_report(const archive::ImportReport& imported, const ImportCommand& com
                      {"records", part.records},
                      {"added", part.added},
                      {"mismatched", part.mismatched}});
-    if (!command.json) std::printf("%s: %s\n", command.files[i].c_str(), how_joined(part).c_str());
+    if (!command.json && i == 0) std::printf("chain %llu\n", static_cast<unsigned long long>(imported.chain));
+    if (!command.json)
+      std::printf("%s: %s\n", command.files[i].c_str(), how_joined(part, !command.pcrs.empty()).c_str());
     for (const std::uint64_t number : part.mismatched) {
-      report({.code = ErrorCode::kMismatch,
-              .message = "record " + std::to_string(number - part.first) + " (number " + std::to_string(number) +
-                         " of the chain) has a digest that does not fit its data: altered; kept as it is"},
-             command.files[i]);
+      report(
+          {.code = ErrorCode::kMismatch,
+           .message =
+               "record " + std::to_string(number - part.first) + " (number " + std::to_string(number) + " of chain " +
+               std::to_string(imported.chain) + ") has a digest that does not fit its data: altered; " +
+               (number < part.first + part.records - part.added ? "what was there before stays" : "kept as it is")},
+          command.files[i]);
     }
   }
   if (command.json) {
@@ -131,6 +141,7 @@ int run_import(const ImportCommand& command) {
   if (!options) return report(options.error());
   const auto lists = read_lists(command);
   if (!lists) return report(lists.error());
+  const bool made = !std::filesystem::exists(command.archive);
   auto store = archive::SqliteStore::open(command.archive, archive::OpenMode::kCreate);
   if (!store) return report(store.error());
   archive::Archive archive(**store);
@@ -143,6 +154,12 @@ int run_import(const ImportCommand& command) {
   const auto imported = archive::import_lists(archive, lists->parts, *options);
   if (!imported) {
     const int code = report(imported.error());
+    // A list that was refused leaves nothing behind.
+    const auto chains = archive.chains();
+    if (made && chains && chains->empty()) {
+      store->reset();
+      for (const char* suffix : {"", "-wal", "-shm", ".lock"}) std::remove((command.archive + suffix).c_str());
+    }
     if (records > 0) {
       std::fprintf(stderr, "imakeep: %llu records are in the archive; run the same command again to go on\n",
                    static_cast<unsigned long long>(records));
@@ -165,6 +182,7 @@ void add_log_import(CLI::App& log, int& exit_code) {
   app->add_option("--pcrs", command->pcrs,
                   "PCR values read after the last list was saved: they decide where lists join")
       ->type_name("FILE");
+  app->add_option("--chain", command->chain, "chain to go on with (default: the last)")->type_name("C");
   app->add_flag("--no-repeats", command->no_repeats,
                 "equal records are the same record: the kernel kept its hash table (no ima_flush_htable, no kexec)");
   app->add_flag("--new-chain", command->new_chain, "these lists are of another boot than what is there");

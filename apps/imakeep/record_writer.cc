@@ -91,21 +91,23 @@ class CelWriter : public RecordWriter {
 
   Result<void> append(std::string& out, const archive::NumberedRecord& numbered) override {
     const imalog::RecordContentView& content = numbered.record.content;
+    digests_.clear();
+    for (const digest::Bank& bank : banks_) {
+      digests_.push_back({.bank = bank, .digest = archive::extended_digest(bank, numbered.record)});
+    }
     encode(out, numbering_.next(content.pcr), content);
     ++records_;
-    if (!numbered.record.own) return {};
-    return fail(ErrorCode::kMismatch,
-                "the record came with a digest that does not fit its data; this format has that of "
-                "its data, --format binary the one it came with");
+    return {};
   }
 
  protected:
   virtual void encode(std::string& out, std::uint64_t recnum, const imalog::RecordContentView& content) = 0;
 
-  const std::vector<digest::Bank> banks_;
+  std::vector<imalog::CelDigest> digests_;  // of the record that is encoded
   std::uint64_t records_ = 0;
 
  private:
+  const std::vector<digest::Bank> banks_;
   imalog::CelNumbering numbering_;
 };
 
@@ -113,7 +115,7 @@ class CelTlvWriter : public CelWriter {
   using CelWriter::CelWriter;
   void encode(std::string& out, std::uint64_t recnum, const imalog::RecordContentView& content) override {
     Bytes bytes;
-    imalog::append_cel_tlv(bytes, recnum, content, banks_);
+    imalog::append_cel_tlv(bytes, recnum, content, digests_);
     out += as_text(bytes);
   }
 };
@@ -123,7 +125,7 @@ class CelJsonWriter : public CelWriter {
   void begin(std::string& out) override { out += imalog::kCelJsonBegin; }
   void encode(std::string& out, std::uint64_t recnum, const imalog::RecordContentView& content) override {
     if (records_ > 0) out += imalog::kCelJsonBetween;
-    imalog::append_cel_json(out, recnum, content, banks_);
+    imalog::append_cel_json(out, recnum, content, digests_);
   }
   void end(std::string& out) override { out += imalog::kCelJsonEnd; }
 };
@@ -132,7 +134,7 @@ class CelJsonWriter : public CelWriter {
 class CelCborWriter : public CelWriter {
   using CelWriter::CelWriter;
   void encode(std::string&, std::uint64_t recnum, const imalog::RecordContentView& content) override {
-    imalog::append_cel_cbor(held_, recnum, content, banks_);
+    imalog::append_cel_cbor(held_, recnum, content, digests_);
   }
   void end(std::string& out) override {
     Bytes head;

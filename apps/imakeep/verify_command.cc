@@ -131,14 +131,20 @@ Result<Evidence> read_evidence(const VerifyOptions& options) {
 struct OpenLog {
   std::unique_ptr<attest::LogSource> log;
   std::optional<imalog::PcrState> start = std::nullopt;  // the state before its first record, if not a TPM reset
+  std::uint64_t first_kept = 0;                          // the number of its first record
 };
 
 Result<OpenLog> open_log(const VerifyOptions& options) {
   if (options.archive) {
+    if (options.bank) {
+      return fail(ErrorCode::kUsage,
+                  "--bank is of lists; an archive has every bank, and verify checks those of the PCRs");
+    }
     auto log = ArchiveLog::open(*options.archive, options.chain);
     if (!log) return unexpected(log.error());
     auto start = (*log)->start();
-    return OpenLog{.log = std::move(*log), .start = std::move(start)};
+    const std::uint64_t first_kept = (*log)->first_kept();
+    return OpenLog{.log = std::move(*log), .start = std::move(start), .first_kept = first_kept};
   }
   std::optional<digest::Bank> bank;
   if (options.bank) {
@@ -268,6 +274,17 @@ nlohmann::json json_of(const attest::LogCheck& check, const Evidence& evidence) 
   return json;
 }
 
+// Numbers are those of the chain: what was retired had led to the state that replay began with.
+void count_from(std::uint64_t first_kept, attest::LogCheck& check) {
+  check.records += first_kept;
+  if (check.proven) *check.proven += first_kept;
+  if (check.quote_found_at) *check.quote_found_at += first_kept;
+  for (attest::ValueFit& fit : check.values) {
+    if (fit.found_at) *fit.found_at += first_kept;
+  }
+  if (check.bad_record) check.bad_record->number += first_kept;
+}
+
 int run_verify(const VerifyOptions& options) {
   if (options.files.empty() == !options.archive) {
     return report({.code = ErrorCode::kUsage, .message = "name either lists or an archive, with --archive"});
@@ -276,8 +293,9 @@ int run_verify(const VerifyOptions& options) {
   if (!evidence) return report(evidence.error());
   const auto log = open_log(options);
   if (!log) return report(log.error());
-  const auto check = attest::check_log(*log->log, evidence->expected, log->start);
+  auto check = attest::check_log(*log->log, evidence->expected, log->start);
   if (!check) return report(check.error());
+  if (log->first_kept > 0) count_from(log->first_kept, *check);
   if (options.json) {
     std::printf("%s\n",
                 json_of(*check, *evidence).dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());

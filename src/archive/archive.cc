@@ -13,7 +13,9 @@ constexpr std::size_t kMaxSmallSegments = 32;
 Result<Chain> chain_of(const ChainRow& row) {
   auto banks = digest::parse_banks(row.banks);
   auto end_pcrs = banks ? pcr_state(row.end_pcrs, *banks) : Result<digest::PcrState>(unexpected(banks.error()));
-  if (!end_pcrs || row.first_kept > row.end) {
+  const bool known_words =
+      (row.byte_order == "little" || row.byte_order == "big") && (row.start == "boot" || row.start == "unknown");
+  if (!end_pcrs || row.first_kept > row.end || !known_words) {
     return fail(ErrorCode::kMalformed, "the row of chain " + std::to_string(row.chain) + " is damaged" +
                                            (end_pcrs ? "" : ": " + describe(end_pcrs.error())));
   }
@@ -176,14 +178,15 @@ Result<std::vector<Chain>> Archive::chains() {
 }
 
 Result<Chain> Archive::chain(std::uint64_t number) {
-  auto all = chains();
-  if (!all) return unexpected(all.error());
-  for (Chain& chain : *all) {
-    if (chain.chain == number) return std::move(chain);
+  // Its row alone: another one's damage is no reason not to read it.
+  const auto rows = store_.chains();
+  if (!rows) return unexpected(rows.error());
+  for (const ChainRow& row : *rows) {
+    if (row.chain == number) return chain_of(row);
   }
-  if (all->empty()) return fail(ErrorCode::kUsage, "the archive holds no chain yet");
+  if (rows->empty()) return fail(ErrorCode::kUsage, "the archive holds no chain yet");
   return fail(ErrorCode::kUsage, "no chain " + std::to_string(number) + " in the archive; it holds 1 to " +
-                                     std::to_string(all->back().chain));
+                                     std::to_string(rows->back().chain));
 }
 
 Result<Chain> Archive::begin_chain(const std::vector<digest::Bank>& banks, ChainStart start, ByteOrder order) {
@@ -253,6 +256,7 @@ Result<Stats> Archive::stats(std::uint64_t chain) {
     stats.payload_bytes += row.payload_bytes;
     stats.oldest_unix_s = std::min(stats.oldest_unix_s.value_or(row.added_unix_s), row.added_unix_s);
   }
+  if (!listing.damage.empty()) return unexpected(listing.damage.front());
   return stats;
 }
 

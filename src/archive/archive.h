@@ -57,6 +57,14 @@ struct Stats {
   std::optional<std::int64_t> oldest_unix_s;
 };
 
+// What may be forgotten: all that every limit allows.
+struct Retention {
+  std::uint64_t before = std::numeric_limits<std::uint64_t>::max();             // records before this one
+  std::int64_t added_before_unix_s = std::numeric_limits<std::int64_t>::max();  // that came in before this moment
+  std::uint64_t keep_bytes = 0;  // the newest segments that take at most so much together stay
+  bool unacknowledged = false;   // also what verifiers have not acknowledged
+};
+
 struct Retired {
   std::uint64_t records = 0;
   std::uint64_t violations_kept = 0;
@@ -70,7 +78,7 @@ class Archive {
   Store& store() { return store_; }
 
   Result<std::vector<Chain>> chains();
-  // kUsage, naming those there are, if there is no such chain.
+  // kUsage, naming those there are, if there is no such chain; kMalformed if its row is damaged.
   Result<Chain> chain(std::uint64_t chain);
 
   // A new chain. Within a transaction of the caller's, or its own.
@@ -101,11 +109,9 @@ class Archive {
   // What every verifier that ever acknowledged something in any chain has acknowledged here; nothing if there is none.
   Result<std::optional<std::uint64_t>> acknowledged(std::uint64_t chain);
 
-  // Forgets whole segments that lie before record `before` and were added before `added_before_unix_s`, oldest first,
-  // violations excepted. kRefused for what some verifier has not acknowledged, or if there is none, unless
-  // `unacknowledged`. The last segment always stays.
-  Result<Retired> retire(std::uint64_t chain, std::uint64_t before, std::int64_t added_before_unix_s,
-                         bool unacknowledged);
+  // Forgets whole segments, oldest first, as `retention` says, violations excepted. kRefused for what some verifier has
+  // not acknowledged, or if there is none, unless that is allowed. The last segment always stays.
+  Result<Retired> retire(std::uint64_t chain, const Retention& retention);
 
  private:
   Result<void> write(const std::function<Result<void>()>& change);

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "archive/archive.h"
 #include "archive/pcr_bytes.h"
 
@@ -78,16 +80,60 @@ class ChainCheck {
 
 }  // namespace
 
+namespace {
+
+// The rows that no chain's segments lead to.
+void check_other_rows(Store& store, const std::vector<ChainRow>& chains, std::vector<Finding>& findings) {
+  const auto known = [&](std::uint64_t chain) {
+    return std::any_of(chains.begin(), chains.end(), [&](const ChainRow& row) { return row.chain == chain; });
+  };
+  const auto found = [&](std::string what) { findings.push_back({.what = std::move(what)}); };
+  if (const auto numbers = store.chains_of_segments()) {
+    for (const std::uint64_t chain : *numbers) {
+      if (!known(chain)) found("there are segments of chain " + std::to_string(chain) + ", which has no row");
+    }
+  }
+  if (const auto rows = store.sources(); !rows) found(describe(rows.error()));
+  if (const auto rows = store.verifiers(); !rows) found(describe(rows.error()));
+  if (const auto row = store.pending(); !row) found(describe(row.error()));
+  for (const ChainRow& chain : chains) {
+    const auto violations = store.violations(chain.chain);
+    if (!violations) {
+      found(describe(violations.error()));
+      continue;
+    }
+    for (const ViolationRow& row : *violations) {
+      SegmentReader reader(row.record);
+      const auto record = reader.next();
+      if (record && *record && (*record)->content.violation && reader.offset() == row.record.size()) continue;
+      findings.push_back(
+          {.chain = row.chain, .first = row.number, .records = 1, .what = "the violation kept of it is damaged"});
+    }
+  }
+}
+
+}  // namespace
+
 Result<std::vector<Finding>> Archive::check() {
+  Transaction reading(store_);
+  IMAKEEP_CHECK(reading.begin_reading());
   std::vector<Finding> findings;
   for (std::string& what : store_.check_file()) findings.push_back({.what = std::move(what)});
-  const auto all = chains();
-  if (!all) {
-    if (all.error().code != ErrorCode::kMalformed) return unexpected(all.error());
-    findings.push_back({.what = describe(all.error())});
+  const auto rows = store_.chains();
+  if (!rows) {
+    if (rows.error().code != ErrorCode::kMalformed) return unexpected(rows.error());
+    findings.push_back({.what = describe(rows.error())});
     return findings;
   }
-  for (const Chain& chain : *all) ChainCheck(store_, chain, findings).run();
+  for (const ChainRow& row : *rows) {
+    const auto of = chain(row.chain);
+    if (of) {
+      ChainCheck(store_, *of, findings).run();
+    } else {
+      findings.push_back({.what = describe(of.error())});
+    }
+  }
+  check_other_rows(store_, *rows, findings);
   return findings;
 }
 

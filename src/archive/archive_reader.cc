@@ -29,13 +29,19 @@ Result<std::optional<SegmentRow>> ArchiveReader::find_segment(std::string& why) 
 // Makes reader_ stand at next_, or tells what is damaged there.
 Result<std::optional<Damage>> ArchiveReader::load() {
   std::string why = "no segment holds them";
-  const auto segment = find_segment(why);
-  if (!segment) return unexpected(segment.error());
-  if (!*segment) return skip_to(end_, why);
+  Result<std::optional<SegmentRow>> segment = std::nullopt;
+  Result<Bytes> data = Bytes();
+  // A writer may gather the segment into another between our reading its row and its data: it is looked up again.
+  constexpr int kTries = 5;
+  for (int tried = 0; tried < kTries; ++tried) {
+    segment = find_segment(why);
+    if (!segment) return unexpected(segment.error());
+    if (!*segment) return skip_to(end_, why);
+    if ((*segment)->first > next_) return skip_to((*segment)->first, why);
+    data = store_.segment_data(chain_, (*segment)->first);
+    if (data || data.error().code != ErrorCode::kUsage) break;
+  }
   const SegmentRow& row = **segment;
-  if (row.first > next_) return skip_to(row.first, why);
-
-  auto data = store_.segment_data(chain_, row.first);
   if (!data && data.error().code != ErrorCode::kMalformed) return unexpected(data.error());
   auto payload = data ? decompress(*data) : Result<Bytes>(unexpected(data.error()));
   if (!payload) return skip_to(row.end(), describe(payload.error()));

@@ -4,15 +4,41 @@
 
 #include "archive/archive_reader.h"
 #include "archive/import_plan.h"
+#include "imalog/template.h"
 
 namespace imakeep::archive {
 namespace {
 
-constexpr std::size_t kBatchRecords = 1u << 14;
 constexpr std::size_t kBatchBytes = 8u << 20;
 
-Result<Known> read_known(Archive& archive, const Chain& chain) {
-  Known known{.base = chain.first_kept, .state = chain.end_pcrs};
+// Follows `values` from the state before the first record that is kept.
+Result<std::vector<PcrTrace>> begin_traces(Archive& archive, const Chain& chain,
+                                           const std::vector<imalog::PcrValue>& values) {
+  std::vector<PcrTrace> traces;
+  if (values.empty()) return traces;
+  const auto start = archive.state_at(chain, chain.first_kept);
+  if (!start && chain.first_kept > 0) return unexpected(start.error());
+  for (const imalog::PcrValue& value : values) {
+    const auto bank = std::find(chain.banks.begin(), chain.banks.end(), value.bank);
+    digest::Digest before(value.bank.digest_bytes());
+    if (chain.first_kept > 0) {
+      // Without the records that were retired, only the states that were kept tell.
+      if (bank == chain.banks.end()) continue;
+      before = start->value(static_cast<std::size_t>(bank - chain.banks.begin()), value.pcr);
+    }
+    traces.emplace_back(value, before);
+  }
+  if (traces.empty()) {
+    return fail(ErrorCode::kUsage, "the chain's first records were retired, and it keeps PCR states of " +
+                                       digest::bank_names(chain.banks) + " only; give the PCRs of one of these banks");
+  }
+  return traces;
+}
+
+Result<Known> read_known(Archive& archive, const Chain& chain, const std::vector<imalog::PcrValue>& values) {
+  auto traces = begin_traces(archive, chain, values);
+  if (!traces) return unexpected(traces.error());
+  Known known{.base = chain.first_kept, .traces = std::move(*traces)};
   ArchiveReader reader(archive.store(), chain, chain.first_kept, chain.end);
   for (;;) {
     const auto step = reader.next();
@@ -23,8 +49,10 @@ Result<Known> read_known(Archive& archive, const Chain& chain) {
                                              " on (" + step->damage->what +
                                              "): nothing can be joined to it; import into a new one");
     }
-    known.ids.push_back(record_id(step->record->record.content));
-    known.violations.push_back(step->record->record.content.violation);
+    const imalog::RecordContentView& content = step->record->record.content;
+    known.ids.push_back(record_id(content));
+    known.violations.push_back(content.violation);
+    for (PcrTrace& trace : known.traces) trace.follow(content, known.ids.size());
   }
 }
 
@@ -41,10 +69,12 @@ class Import {
     IMAKEEP_CHECK(read_sources());
     auto chain = choose_chain();
     if (!chain) return unexpected(chain.error());
-    const auto known = read_known(archive_, *chain);
+    IMAKEEP_CHECK(find_earlier(*chain));
+    const auto values = values_of_records();
+    if (!values) return unexpected(values.error());
+    auto known = read_known(archive_, *chain, *values);
     if (!known) return unexpected(known.error());
-    find_earlier(*chain);
-    const auto firsts = place_parts(*known, parts_, options_.pcrs, options_.no_repeats);
+    const auto firsts = place_parts(std::move(*known), parts_, options_.no_repeats);
     if (!firsts) return unexpected(firsts.error());
     if (chain->chain == 0) IMAKEEP_CHECK(begin(*chain));
 
@@ -66,51 +96,91 @@ class Import {
     return {};
   }
 
+  // A bank that a list shows as padded is of that kind in this kernel, whatever its name would tell.
+  std::vector<digest::Bank> banks_as_given() const {
+    std::vector<digest::Bank> banks = options_.banks;
+    for (digest::Bank& bank : banks) {
+      for (const DecodedPart& part : parts_) {
+        if (part.bank.algorithm == bank.algorithm) bank = part.bank;
+      }
+    }
+    return banks;
+  }
+
+  // Those that some record was extended into; the others are of the firmware and such.
+  Result<std::vector<imalog::PcrValue>> values_of_records() const {
+    std::vector<imalog::PcrValue> values;
+    for (const imalog::PcrValue& value : options_.pcrs) {
+      const bool of_records = std::any_of(parts_.begin(), parts_.end(), [&](const DecodedPart& part) {
+        return std::any_of(part.records.begin(), part.records.end(),
+                           [&](const IncomingView& record) { return record.content.pcr == value.pcr; });
+      });
+      if (of_records) values.push_back(value);
+    }
+    if (values.empty() && !options_.pcrs.empty()) {
+      return fail(ErrorCode::kUsage,
+                  "no record of the lists is in a PCR whose value was given; give that of IMA's PCR");
+    }
+    return values;
+  }
+
   // The chain to go on with; number 0 for one that is to be begun.
   Result<Chain> choose_chain() {
+    if (options_.chain) return archive_.chain(*options_.chain);
     auto chains = archive_.chains();
     if (!chains) return unexpected(chains.error());
-    Chain fresh{.banks = options_.banks, .end_pcrs = digest::PcrState(options_.banks)};
+    const std::vector<digest::Bank> banks = banks_as_given();
+    Chain fresh{.banks = banks, .end_pcrs = digest::PcrState(banks)};
     if (chains->empty()) return fresh;
     Chain& last = chains->back();
-    const bool empty = last.end == 0 && last.banks == options_.banks;
-    if (!options_.new_chain || empty || interrupted_in(last)) return std::move(last);
+    const bool empty = last.end == 0 && last.banks == banks;
+    if (!options_.new_chain || empty || begun_with_these(last)) return std::move(last);
     return fresh;
   }
 
-  // Whether the last import into the chain stopped within one of these files: then --new-chain was heeded already.
-  bool interrupted_in(const Chain& chain) const {
-    if (sources_.empty()) return false;
-    const SourceRow& last = sources_.back();
-    return last.chain == chain.chain && last.done < last.records &&
-           std::any_of(parts_.begin(), parts_.end(),
-                       [&](const DecodedPart& part) { return part.sha256 == last.sha256; });
+  // Whether the chain holds the first of these files and nothing else: then --new-chain was heeded by an earlier run.
+  bool begun_with_these(const Chain& chain) const {
+    auto part = parts_.begin();
+    for (const SourceRow& source : sources_) {
+      if (source.chain != chain.chain) continue;
+      while (part != parts_.end() && part->records.empty()) ++part;
+      if (part == parts_.end() || part->sha256 != source.sha256) return false;
+      ++part;
+    }
+    return part != parts_.begin();
   }
 
-  // The same file given twice was saved twice: the second is looked for behind the first.
-  void find_earlier(const Chain& chain) {
+  // A file whose import was cut short goes on where it stopped, and before anything else does. One that is in whole is
+  // known by its bytes; with PCRs these may also be a second list that happens to be equal, so they decide.
+  Result<void> find_earlier(const Chain& chain) {
     source_of_.resize(parts_.size());
-    std::vector<bool> taken(sources_.size(), false);
-    for (std::size_t i = 0; i < parts_.size(); ++i) {
-      for (std::size_t s = 0; s < sources_.size(); ++s) {
-        if (taken[s] || sources_[s].chain != chain.chain || sources_[s].sha256 != parts_[i].sha256) continue;
-        if (sources_[s].first < chain.first_kept || sources_[s].first > chain.end || parts_[i].records.empty())
-          continue;
-        taken[s] = true;
-        parts_[i].first = sources_[s].first;
-        source_of_[i] = sources_[s];
-        break;
+    for (const SourceRow& source : sources_) {
+      if (source.chain != chain.chain) continue;
+      const auto part = std::find_if(parts_.begin(), parts_.end(), [&](const DecodedPart& p) {
+        return p.sha256 == source.sha256 && !p.first && !p.earlier && !p.records.empty();
+      });
+      if (source.done == source.records) {
+        if (part != parts_.end()) part->earlier = source.first;
+        continue;
       }
+      if (part == parts_.end() || source.first + source.done != chain.end) {
+        return fail(ErrorCode::kMismatch, "the import of " + source.name + " was cut short after " +
+                                              std::to_string(source.done) + " of its " +
+                                              std::to_string(source.records) + " records; run that import again first");
+      }
+      part->first = source.first;
+      source_of_[static_cast<std::size_t>(part - parts_.begin())] = source;
     }
+    return {};
   }
 
   Result<void> begin(Chain& chain) {
     const auto with_records =
         std::find_if(parts_.begin(), parts_.end(), [](const DecodedPart& part) { return !part.records.empty(); });
-    const bool boot = with_records != parts_.end() && is_boot_aggregate(with_records->records.front().content);
+    const bool boot = with_records != parts_.end() && imalog::is_boot_aggregate(with_records->records.front().content);
     // PCR values that replay from zeros leads to prove it as well.
     const bool proven = !options_.pcrs.empty();
-    auto begun = archive_.begin_chain(options_.banks, boot || proven ? ChainStart::kBoot : ChainStart::kUnknown);
+    auto begun = archive_.begin_chain(chain.banks, boot || proven ? ChainStart::kBoot : ChainStart::kUnknown);
     if (!begun) return unexpected(begun.error());
     chain = std::move(*begun);
     return {};
@@ -119,11 +189,15 @@ class Import {
   Result<PartReport> add(std::uint64_t chain, std::size_t i, std::uint64_t first, std::uint64_t& end) {
     const DecodedPart& part = parts_[i];
     PartReport report{.first = first, .records = part.records.size()};
-    std::uint64_t done = std::min<std::uint64_t>(end - first, part.records.size());
-    report.join = first == end && first == 0                    ? Join::kFirst
-                  : done == part.records.size() && first != end ? Join::kAlreadyThere
-                  : done > 0                                    ? Join::kOverlap
-                                                                : Join::kBehind;
+    std::uint64_t done = std::min<std::uint64_t>(end - std::min(first, end), part.records.size());
+    report.join = join_of(part, first, done, end);
+    for (std::uint64_t skipped = 0; skipped < done; ++skipped) {
+      const IncomingView& record = part.records[skipped];
+      if (!equal(imalog::shown_digest(part.bank, record.content).view(), record.shown)) {
+        report.mismatched.push_back(first + skipped);
+      }
+    }
+    if (done == part.records.size()) return report;
     SourceRow source = source_row(chain, i, first);
     while (done < part.records.size()) {
       const auto batch = batch_from(part, done);
@@ -139,6 +213,12 @@ class Import {
     return report;
   }
 
+  static Join join_of(const DecodedPart& part, std::uint64_t first, std::uint64_t done, std::uint64_t end) {
+    if (!part.records.empty() && done == part.records.size()) return Join::kAlreadyThere;
+    if (end == 0) return Join::kFirst;
+    return done > 0 ? Join::kOverlap : first == end ? Join::kBehind : Join::kAlreadyThere;
+  }
+
   SourceRow source_row(std::uint64_t chain, std::size_t i, std::uint64_t first) {
     if (source_of_[i]) return *source_of_[i];
     const DecodedPart& part = parts_[i];
@@ -152,11 +232,11 @@ class Import {
     return sources_.back();
   }
 
-  static std::span<const IncomingView> batch_from(const DecodedPart& part, std::uint64_t from) {
+  std::span<const IncomingView> batch_from(const DecodedPart& part, std::uint64_t from) const {
     const auto rest = std::span(part.records).subspan(from);
     std::size_t records = 0;
     std::size_t bytes = 0;
-    while (records < rest.size() && records < kBatchRecords && bytes < kBatchBytes) {
+    while (records < rest.size() && records < options_.batch_records && bytes < kBatchBytes) {
       bytes += rest[records++].content.body.size();
     }
     return rest.first(records);
@@ -166,7 +246,7 @@ class Import {
   const ImportOptions& options_;
   std::vector<DecodedPart> parts_;
   std::vector<SourceRow> sources_;
-  std::vector<std::optional<SourceRow>> source_of_;  // of each part, if an earlier import began it
+  std::vector<std::optional<SourceRow>> source_of_;  // of each part whose import was cut short
 };
 
 }  // namespace

@@ -2,11 +2,16 @@
 //
 // Parts come in the order in which they were saved. Each begins where it overlaps what is there already, or behind it.
 // Where records are equal they may be the same ones, or the same files measured again (violations repeat, and under
-// ima_flush_htable everything may): the PCR values decide. Without them a part that could overlap is refused rather
-// than guessed at, unless it begins with the boot_aggregate or the caller knows that nothing repeats. All parts are
-// decoded and placed before the first record is added; batches are durable one by one, with how far each file got, so
-// an import that was interrupted goes on where it stopped when it is run again with the same files. Threads: no shared
-// state.
+// ima_flush_htable everything may): the PCR values decide. They have to be read after the last part was saved; read
+// earlier they prove only what lies before, and a choice that does not show there is refused. Without PCRs a part that
+// has records which are there is refused rather than guessed at, unless it begins with the boot_aggregate (the list was
+// saved again from its boot on), goes on from what is there and the caller knows that nothing repeats, or is a file
+// that was imported before, which is known by its SHA-256. Two boots whose lists begin alike, or equal files of two
+// boots, are told apart by PCRs only.
+//
+// All parts are decoded and placed before the first record is added; batches are durable one by one, with how far each
+// file got, so an import that was interrupted goes on where it stopped when it is run again with the same files.
+// Threads: no shared state.
 #pragma once
 
 #include "archive/archive.h"
@@ -26,7 +31,9 @@ struct ImportOptions {
   std::vector<imalog::PcrValue> pcrs = {};  // read when or after the last part was saved
   bool no_repeats = false;                  // equal records are the same record: the kernel kept its hash table
   bool new_chain = false;                   // begin one even if the archive has one
+  std::optional<std::uint64_t> chain = std::nullopt;  // go on with this one, not the last
   std::int64_t now_unix_s = 0;
+  std::size_t batch_records = 1u << 14;  // made durable together
   std::function<void(std::uint64_t records)> on_added = {};
 };
 
@@ -42,7 +49,8 @@ struct PartReport {
   std::uint64_t first = 0;    // number of its first record in the chain
   std::uint64_t records = 0;  // in the part
   std::uint64_t added = 0;
-  std::vector<std::uint64_t> mismatched;  // numbers of records kept with digests that do not fit their data
+  // Numbers of records whose digests in this part do not fit their data: kept, or there already with another.
+  std::vector<std::uint64_t> mismatched;
 };
 
 struct ImportReport {

@@ -2,17 +2,11 @@
 
 #include <algorithm>
 #include <set>
-#include <tuple>
 
 #include "imalog/template.h"
 
 namespace imakeep::archive {
 namespace {
-
-Error named(Error error, const std::string& part) {
-  error.message = part + ": " + error.message;
-  return error;
-}
 
 // An altered record is kept; a whole list of another bank is a mistake.
 bool none_fits(const DecodedPart& part) {
@@ -33,53 +27,63 @@ Result<DecodedPart> decode_part(const ImportPart& from) {
   imalog::ListReader reader(from.list,
                             {.digest_bytes = static_cast<std::uint8_t>(from.bank.digest_bytes()), .order = kHostOrder});
   for (;;) {
-    const auto record = reader.next();
-    if (!record) return unexpected(named(record.error(), from.name));
+    auto record = reader.next();
+    if (!record) {
+      Error error = std::move(record).error();
+      error.message = from.name + ": " + error.message + "; save the list again";
+      return unexpected(std::move(error));
+    }
     if (!*record) break;
     part.records.push_back({.content = (*record)->content(), .shown = (*record)->digest});
     part.ids.push_back(record_id(part.records.back().content));
   }
   if (none_fits(part)) {
-    return fail(ErrorCode::kMismatch, from.name + ": no digest fits its record in bank " + from.bank.name() +
-                                          "; is it the list of another bank?");
+    return fail(ErrorCode::kMismatch, from.name + ": no digest fits its record in bank " + from.bank.spec() +
+                                          "; name the list's own bank with --bank");
   }
   const digest::Digest sha256 = digest::hash(digest::Algorithm::kSha256, from.list);
   part.sha256.assign(sha256.view().begin(), sha256.view().end());
   return part;
 }
 
-bool is_boot_aggregate(const imalog::RecordContentView& content) {
-  const auto fields = imalog::Template::find(content.template_name);
-  if (!fields) return false;
-  imalog::FieldReader reader(*fields, content.template_name, content.body, kHostOrder);
-  for (;;) {
-    const auto field = reader.next();
-    if (!field || !*field) return false;
-    if ((*field)->id != imalog::FieldId::kN && (*field)->id != imalog::FieldId::kNNg) continue;
-    const std::string_view name = as_text((*field)->bytes);
-    return name.substr(0, name.find('\0')) == "boot_aggregate" ||
-           name.substr(0, name.find('\0')) == "boot_aggregate_late";
-  }
+void PcrTrace::follow(const imalog::RecordContentView& content, std::uint64_t records) {
+  if (content.pcr != wanted_.pcr) return;
+  followed_any_ = true;
+  now_ = digest::extend(wanted_.bank.algorithm, now_, imalog::extended_digest(wanted_.bank, content));
+  if (fits_now()) fits_after_ = records;
 }
 
 namespace {
 
-// Tries the ways of joining, depth first, and takes the first that is certain.
+// Tries the ways of joining, depth first.
+//
+// A PCR value stands for one log only: when it holds at the end of what a way leads to, that way is the one. When it
+// holds earlier (the PCRs were read before the last list), the way is certain up to there, so every choice must show
+// before.
 class Placement {
  public:
-  Placement(const Known& known, std::span<const DecodedPart> parts, std::span<const imalog::PcrValue> pcrs,
-            bool no_repeats)
-      : base_(known.base), parts_(parts), no_repeats_(no_repeats), have_(known.ids), violations_(known.violations) {
-    if (!pcrs.empty()) expect(pcrs.front(), known);
-  }
+  Placement(Known known, std::span<const DecodedPart> parts, bool no_repeats)
+      : base_(known.base),
+        parts_(parts),
+        no_repeats_(no_repeats),
+        have_(std::move(known.ids)),
+        violations_(std::move(known.violations)),
+        traces_(std::move(known.traces)) {}
 
   Result<std::vector<std::uint64_t>> run() {
-    auto placed = place(0);
-    if (!placed) return unexpected(placed.error());
-    if (*placed) return firsts_;
-    if (tries_ >= kMostTries) {
+    if (traces_.empty()) return run_without_pcrs();
+    for (const Strictness strictness : {Strictness::kAtTheEnd, Strictness::kBeforeTheEnd}) {
+      if (search(strictness)) return firsts_;
+    }
+    if (work_ > most_work_) {
       return fail(ErrorCode::kMismatch,
                   "too many ways to join these lists; import fewer at a time, each with its PCRs");
+    }
+    if (fitted_uncertainly_) {
+      return fail(
+          ErrorCode::kMismatch,
+          "the PCRs fit more than one way of joining these lists: they were read too early; read them after the "
+          "last list was saved");
     }
     return fail(ErrorCode::kMismatch,
                 "no way of joining these lists leads to the PCRs: a part is missing, altered or in the wrong place; "
@@ -87,116 +91,187 @@ class Placement {
   }
 
  private:
-  // Joins are nearly always certain; this bounds what a list made on purpose can ask for.
-  static constexpr int kMostTries = 10'000;
+  enum class Strictness : std::uint8_t { kAtTheEnd, kBeforeTheEnd };
 
-  void expect(const imalog::PcrValue& value, const Known& known) {
-    expected_ = value;
-    const auto& banks = known.state.banks();
-    const auto bank = std::find(banks.begin(), banks.end(), value.bank);
-    pcr_ = bank == banks.end() ? digest::Digest(value.bank.digest_bytes())
-                               : known.state.value(static_cast<std::size_t>(bank - banks.begin()), value.pcr);
-    fits_since_ = pcr_ == value.value ? std::optional(have_.size()) : std::nullopt;
+  // Records followed. Far more than any honest list needs, and a bound for those made on purpose.
+  static constexpr std::uint64_t kMostWork = 2'000'000;
+  std::uint64_t most_work() const {
+    std::uint64_t records = 0;
+    for (const DecodedPart& part : parts_) records += part.records.size();
+    return kMostWork + 4 * records;
   }
 
-  // Adds what of the part lies behind its first `skip` records.
+  // What a choice changes, to take it back.
+  struct Frame {
+    std::vector<std::size_t> lengths;  // how much of the part is there already: the choices, zero last
+    std::size_t next = 0;              // the choice to try
+    std::size_t have = 0;
+    std::size_t uncertain = 0;
+    std::vector<PcrTrace> traces;
+  };
+
   void add(const DecodedPart& part, std::size_t skip) {
     for (std::size_t i = skip; i < part.records.size(); ++i) {
       const imalog::RecordContentView& content = part.records[i].content;
       have_.push_back(part.ids[i]);
       violations_.push_back(content.violation);
-      if (!expected_ || content.pcr != expected_->pcr) continue;
-      const digest::Digest extended = content.violation ? imalog::extended_digest(expected_->bank, content)
-                                      : part.bank == expected_->bank
-                                          ? digest::Digest(part.records[i].shown)
-                                          : imalog::extended_digest(expected_->bank, content);
-      pcr_ = digest::extend(expected_->bank.algorithm, pcr_, extended);
-      if (pcr_ == expected_->value) fits_since_ = have_.size();
+      for (PcrTrace& trace : traces_) trace.follow(content, have_.size());
     }
+    work_ += part.records.size() - std::min(skip, part.records.size());
   }
 
-  // Whether some record but a violation is there twice, with the part's records behind its first `skip`.
+  Error refusal(const DecodedPart& part, const std::string& why) const {
+    return {.code = ErrorCode::kMismatch, .message = part.name + ": " + why};
+  }
+
+  // Where an earlier import put it: what of its records is not there yet follows.
+  void place_known(const DecodedPart& part, std::uint64_t first) {
+    firsts_.push_back(first);
+    const std::uint64_t end = base_ + have_.size();
+    const std::uint64_t there = std::min<std::uint64_t>(end - std::min(first, end), part.records.size());
+    add(part, static_cast<std::size_t>(there));
+  }
+
+  void place_at(const DecodedPart& part, std::size_t length) {
+    const bool whole = length == part.records.size() && length > 0;
+    firsts_.push_back(base_ + (whole ? *position_of(have_, part.ids) : have_.size() - length));
+    add(part, length);
+  }
+
+  // ---- without PCRs: only what is certain
+
+  Result<std::vector<std::uint64_t>> run_without_pcrs() {
+    for (const DecodedPart& part : parts_) {
+      if (const auto first = part.first ? part.first : part.earlier) {
+        place_known(part, *first);
+        continue;
+      }
+      const auto length = certain_overlap(part);
+      if (!length) return unexpected(length.error());
+      place_at(part, *length);
+    }
+    return firsts_;
+  }
+
+  // Whether some record but a violation would be there twice, with the part's records behind its first `skip`.
   bool repeats(const DecodedPart& part, std::size_t skip) const {
     std::set<RecordId> seen;
     for (std::size_t i = 0; i < have_.size(); ++i) {
-      if (!violations_[i] && !seen.insert(have_[i]).second) return true;
+      if (!violations_[i]) seen.insert(have_[i]);
     }
     for (std::size_t i = skip; i < part.records.size(); ++i) {
-      if (!part.records[i].content.violation && !seen.insert(part.ids[i]).second) return true;
+      if (!part.records[i].content.violation && seen.contains(part.ids[i])) return true;
     }
     return false;
   }
 
-  // The one place that the records alone make certain.
-  Result<std::size_t> certain_overlap(const DecodedPart& part, const std::vector<std::size_t>& lengths) const {
-    const auto refuse_with = [&](const std::string& why) { return fail(ErrorCode::kMismatch, part.name + ": " + why); };
+  Result<std::size_t> certain_overlap(const DecodedPart& part) const {
+    constexpr const char* kAmbiguous =
+        "it has records that are there: the same ones, or the same files measured again, as with ima_flush_htable; "
+        "give "
+        "the PCRs with --pcrs, or --no-repeats if the kernel kept its hash table";
+    if (have_.empty() || part.records.empty()) return std::size_t{0};
+    const std::vector<std::size_t> lengths = overlaps(have_, part.ids);
+    const bool from_boot = imalog::is_boot_aggregate(part.records.front().content);
     if (lengths.empty()) {
-      if (!part.records.empty() && is_boot_aggregate(part.records.front().content) && !have_.empty()) {
-        return refuse_with(
-            "begins with a boot_aggregate: of another boot (import it with --new-chain), or behind a kexec (give "
-            "the PCRs with --pcrs to prove it)");
+      if (from_boot) {
+        return unexpected(refusal(part,
+                                  "it begins with a boot_aggregate: of another boot (import it with --new-chain), or "
+                                  "behind a kexec (give the PCRs with --pcrs to prove it)"));
       }
-      return std::size_t{0};
+      if (!repeats(part, 0)) return std::size_t{0};
+      return unexpected(refusal(part, no_repeats_
+                                          ? "it has records that are there, but does not go on from what is there; "
+                                            "import the lists in the order they were saved, into a new archive"
+                                          : kAmbiguous));
     }
-    const std::size_t longest = lengths.front();
-    // The first record of a boot is there once: the list was saved again from its beginning.
-    if (is_boot_aggregate(part.records.front().content) && lengths.size() == 1) return longest;
-    const auto end = part.records.begin() + static_cast<std::ptrdiff_t>(longest);
+    // A list that was saved again from its boot on.
+    if (from_boot && lengths.size() == 1) return lengths.front();
+    const auto end = part.records.begin() + static_cast<std::ptrdiff_t>(lengths.front());
     const bool says_something =
         std::any_of(part.records.begin(), end, [](const IncomingView& record) { return !record.content.violation; });
-    if (!no_repeats_ || lengths.size() > 1 || !says_something || repeats(part, longest)) {
-      return refuse_with(
-          "its first records equal the last ones there: the same records, or the same files measured again, as with "
-          "ima_flush_htable; give the PCRs with --pcrs, or --no-repeats if the kernel kept its hash table");
+    if (!no_repeats_ || lengths.size() > 1 || !says_something || repeats(part, lengths.front())) {
+      return unexpected(refusal(part, kAmbiguous));
     }
-    return longest;
+    return lengths.front();
   }
 
-  // Places part `i` and those behind it. False if the PCRs fit no way.
-  Result<bool> place(std::size_t i) {
-    if (i == parts_.size()) return !expected_ || (fits_since_ && *fits_since_ >= uncertain_);
+  // ---- with PCRs: what they decide
+
+  // The choice of `length` shows once another one would have led elsewhere: after so many records.
+  std::size_t shows_after(const DecodedPart& part, const std::vector<std::size_t>& lengths, std::size_t length) const {
+    std::size_t after = 0;
+    for (const std::size_t other : lengths) {
+      if (other == length) continue;
+      const auto ours = std::span(part.ids).subspan(length);
+      const auto theirs = std::span(part.ids).subspan(other);
+      const auto [differ, unused] = std::mismatch(ours.begin(), ours.end(), theirs.begin(), theirs.end());
+      after = std::max(after, have_.size() + static_cast<std::size_t>(differ - ours.begin()) + 1);
+    }
+    return after;
+  }
+
+  bool fits(Strictness strictness) {
+    const bool certain = std::all_of(traces_.begin(), traces_.end(), [&](const PcrTrace& trace) {
+      if (strictness == Strictness::kAtTheEnd) return trace.fits_now();
+      // What a reset leaves proves no record.
+      return trace.fits_after().value_or(0) >= std::max<std::size_t>(uncertain_, 1);
+    });
+    fitted_uncertainly_ = fitted_uncertainly_ || std::all_of(traces_.begin(), traces_.end(), [](const PcrTrace& trace) {
+                            return trace.fits_after().value_or(0) > 0;
+                          });
+    return certain;
+  }
+
+  // Values that hold at the end tell a second list of the same bytes; earlier ones cannot, so there the bytes count.
+  static std::optional<std::uint64_t> known_place(const DecodedPart& part, Strictness strictness) {
+    return part.first || strictness == Strictness::kAtTheEnd ? part.first : part.earlier;
+  }
+
+  Frame frame_for(std::size_t i, Strictness strictness) const {
+    Frame frame{.have = have_.size(), .uncertain = uncertain_, .traces = traces_};
+    if (!known_place(parts_[i], strictness)) frame.lengths = overlaps(have_, parts_[i].ids);
+    frame.lengths.push_back(0);
+    return frame;
+  }
+
+  void take_back(const Frame& frame) {
+    have_.resize(frame.have);
+    violations_.resize(frame.have);
+    uncertain_ = frame.uncertain;
+    traces_ = frame.traces;
+  }
+
+  // True with firsts_ filled if some way fits.
+  bool search(Strictness strictness) {
+    std::vector<Frame> frames;
+    firsts_.clear();
+    for (;;) {
+      if (frames.size() == parts_.size()) {
+        if (fits(strictness)) return true;
+      } else {
+        frames.push_back(frame_for(frames.size(), strictness));
+      }
+      // The deepest part with a choice left.
+      while (!frames.empty() && (frames.back().next == frames.back().lengths.size() || work_ > most_work_)) {
+        take_back(frames.back());
+        frames.pop_back();
+      }
+      if (frames.empty()) return parts_.empty() && fits(strictness);
+      choose(frames.back(), frames.size() - 1, strictness);
+    }
+  }
+
+  // The next choice for part `i`, whose frame it is.
+  void choose(Frame& frame, std::size_t i, Strictness strictness) {
     const DecodedPart& part = parts_[i];
-    if (part.first) return place_at(i, *part.first);
-    const std::vector<std::size_t> lengths = overlaps(have_, part.ids);
-    if (!expected_) {
-      const auto length = certain_overlap(part, lengths);
-      if (!length) return unexpected(length.error());
-      return join(i, *length);
-    }
-    for (const std::size_t length : lengths) {
-      if (auto placed = join(i, length); !placed || *placed) return placed;
-    }
-    return join(i, 0);
-  }
-
-  // Where an earlier import put it: a part of its records, from the front, may be there.
-  Result<bool> place_at(std::size_t i, std::uint64_t first) {
-    firsts_.push_back(first);
-    const std::size_t there = have_.size() - static_cast<std::size_t>(first - base_);
-    add(parts_[i], std::min(there, parts_[i].records.size()));
-    return place(i + 1);
-  }
-
-  Result<bool> join(std::size_t i, std::size_t length) {
-    if (++tries_ > kMostTries) return false;
-    const DecodedPart& part = parts_[i];
-    const auto before = std::tuple(have_.size(), pcr_, fits_since_, uncertain_, firsts_.size());
-    const bool whole = length == part.records.size() && length > 0;
-    const std::size_t at = whole ? *position_of(have_, part.ids) : have_.size() - length;
-    firsts_.push_back(base_ + at);
-    // A value that was there before the part tells nothing about where the part belongs.
-    if (!whole && !part.records.empty()) uncertain_ = have_.size() + (length < part.records.size() ? 1 : 0);
-    add(part, length);
-    auto placed = place(i + 1);
-    if (placed && !*placed) {
-      have_.resize(std::get<0>(before));
-      violations_.resize(std::get<0>(before));
-      pcr_ = std::get<1>(before);
-      fits_since_ = std::get<2>(before);
-      uncertain_ = std::get<3>(before);
-      firsts_.resize(std::get<4>(before));
-    }
-    return placed;
+    take_back(frame);
+    firsts_.resize(i);
+    const std::size_t length = frame.lengths[frame.next++];
+    if (const auto first = known_place(part, strictness)) return place_known(part, *first);
+    if (frame.lengths.size() > 1) uncertain_ = std::max(uncertain_, shows_after(part, frame.lengths, length));
+    ++work_;
+    place_at(part, length);
   }
 
   const std::uint64_t base_;
@@ -204,19 +279,18 @@ class Placement {
   const bool no_repeats_;
   std::vector<RecordId> have_;
   std::vector<bool> violations_;
-  std::optional<imalog::PcrValue> expected_;
-  digest::Digest pcr_;                     // of expected_, behind have_
-  std::optional<std::size_t> fits_since_;  // after how many of have_ the expected value was last there
-  std::size_t uncertain_ = 0;              // it must be there after at least so many
+  std::vector<PcrTrace> traces_;
+  std::size_t uncertain_ = 0;  // the values must hold after at least so many records
+  bool fitted_uncertainly_ = false;
   std::vector<std::uint64_t> firsts_;
-  int tries_ = 0;
+  std::uint64_t work_ = 0;
+  const std::uint64_t most_work_ = most_work();
 };
 
 }  // namespace
 
-Result<std::vector<std::uint64_t>> place_parts(const Known& known, std::span<const DecodedPart> parts,
-                                               std::span<const imalog::PcrValue> pcrs, bool no_repeats) {
-  return Placement(known, parts, pcrs, no_repeats).run();
+Result<std::vector<std::uint64_t>> place_parts(Known known, std::span<const DecodedPart> parts, bool no_repeats) {
+  return Placement(std::move(known), parts, no_repeats).run();
 }
 
 }  // namespace imakeep::archive

@@ -12,26 +12,47 @@ struct DecodedPart {
   digest::Bank bank;
   std::vector<IncomingView> records;
   std::vector<RecordId> ids;
-  Bytes sha256;                        // of the list's bytes
-  std::optional<std::uint64_t> first;  // number of its first record, if an earlier import placed it
+  Bytes sha256;                          // of the list's bytes
+  std::optional<std::uint64_t> first;    // number of its first record, if an earlier import placed it for certain
+  std::optional<std::uint64_t> earlier;  // that of a file of the same bytes, which may be another list
 };
 
 // kMismatch, and whatever ListReader says, with the part's name before it.
 Result<DecodedPart> decode_part(const ImportPart& part);
 
-// Whether the record is the first that Linux makes after a boot.
-bool is_boot_aggregate(const imalog::RecordContentView& content);
+// One PCR value that the log has to lead to, followed along the records. Records are extended as their data say.
+class PcrTrace {
+ public:
+  // `start` is the PCR before the first record that is followed.
+  PcrTrace(const imalog::PcrValue& wanted, const digest::Digest& start) : wanted_(wanted), now_(start) {
+    if (now_ == wanted_.value) fits_after_ = 0;
+  }
+
+  // `records` counts those followed, this one included.
+  void follow(const imalog::RecordContentView& content, std::uint64_t records);
+
+  const imalog::PcrValue& wanted() const { return wanted_; }
+  bool fits_now() const { return now_ == wanted_.value; }
+  // After how many records the value was last there.
+  std::optional<std::uint64_t> fits_after() const { return fits_after_; }
+  bool followed_any() const { return followed_any_; }
+
+ private:
+  imalog::PcrValue wanted_;
+  digest::Digest now_;
+  std::optional<std::uint64_t> fits_after_;
+  bool followed_any_ = false;
+};
 
 // What the archive has of the chain.
 struct Known {
   std::uint64_t base = 0;  // number of ids[0]
   std::vector<RecordId> ids;
   std::vector<bool> violations;  // beside ids
-  digest::PcrState state;        // behind the last
+  std::vector<PcrTrace> traces;  // behind the last
 };
 
 // The number of each part's first record. Errors: import.h.
-Result<std::vector<std::uint64_t>> place_parts(const Known& known, std::span<const DecodedPart> parts,
-                                               std::span<const imalog::PcrValue> pcrs, bool no_repeats);
+Result<std::vector<std::uint64_t>> place_parts(Known known, std::span<const DecodedPart> parts, bool no_repeats);
 
 }  // namespace imakeep::archive

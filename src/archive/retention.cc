@@ -63,10 +63,19 @@ Result<std::uint64_t> keep_violations(Store& store, const SegmentRow& row) {
   }
 }
 
+// The number of the oldest record that stays for the newest segments to take at most that much.
+std::uint64_t oldest_within(const std::vector<SegmentRow>& segments, std::uint64_t bytes) {
+  std::uint64_t taken = 0;
+  for (auto it = segments.rbegin(); it != segments.rend(); ++it) {
+    taken += it->stored_bytes;
+    if (taken > bytes) return it->end();
+  }
+  return 0;
+}
+
 }  // namespace
 
-Result<Retired> Archive::retire(std::uint64_t number, std::uint64_t before, std::int64_t added_before_unix_s,
-                                bool unacknowledged) {
+Result<Retired> Archive::retire(std::uint64_t number, const Retention& retention) {
   Retired retired;
   auto written = write([&]() -> Result<void> {
     const auto rows = store_.chains();
@@ -76,13 +85,16 @@ Result<Retired> Archive::retire(std::uint64_t number, std::uint64_t before, std:
     ChainRow kept = *row;
     const auto proven = acknowledged(number);
     if (!proven) return unexpected(proven.error());
-    const std::uint64_t allowed = unacknowledged ? kept.end : proven->value_or(0);
+    const std::uint64_t allowed = retention.unacknowledged ? kept.end : proven->value_or(0);
     const SegmentListing listing = store_.segments(number);
     if (!listing.damage.empty()) return unexpected(listing.damage.front());
+    const std::uint64_t before = std::min(retention.before, oldest_within(listing.segments, retention.keep_bytes));
     bool held_back = false;
     for (std::size_t i = 0; i + 1 < listing.segments.size(); ++i) {
       const SegmentRow& segment = listing.segments[i];
-      if (segment.end() > before || segment.added_unix_s >= added_before_unix_s) break;
+      // A segment may hold records much newer than its first; none is newer than what follows.
+      const std::int64_t newest_unix_s = listing.segments[i + 1].added_unix_s;
+      if (segment.end() > before || newest_unix_s >= retention.added_before_unix_s) break;
       held_back = segment.end() > allowed;
       if (held_back) break;
       const auto violations = keep_violations(store_, segment);

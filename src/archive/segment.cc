@@ -48,7 +48,8 @@ std::optional<OwnDigestView> own_digest(Parts& parts) {
   const ByteView digest = parts.take(digest_bytes);
   for (std::size_t i = 0; i < digest::kAlgorithmCount; ++i) {
     const auto algorithm = static_cast<digest::Algorithm>(i);
-    if (digest::info(algorithm).tpm_alg != alg || digest::digest_bytes(algorithm) != digest_bytes) continue;
+    if (digest::info(algorithm).tpm_alg != alg || digest::digest_bytes(algorithm) != digest_bytes || padded > 1)
+      continue;
     return OwnDigestView{.bank = {.algorithm = algorithm, .padded_sha1 = padded == 1}, .digest = digest};
   }
   return std::nullopt;

@@ -35,6 +35,7 @@ struct SegmentRow {
   std::uint64_t violations = 0;
   std::uint64_t payload_bytes = 0;  // uncompressed
   std::int64_t added_unix_s = 0;    // when its first record came in
+  std::uint64_t stored_bytes = 0;   // of its data; told by the store
   Bytes start_pcrs;                 // pcr_bytes() before its first record
 
   std::uint64_t end() const { return first + records; }
@@ -84,6 +85,8 @@ class Store {
 
   // One transaction at a time. Everything put or removed outside one is kUsage.
   virtual Result<void> begin() = 0;
+  // One that only reads: all of it sees the archive as it is now. Ended like any other.
+  virtual Result<void> begin_reading() = 0;
   virtual Result<void> commit() = 0;
   virtual void rollback() noexcept = 0;
 
@@ -96,6 +99,7 @@ class Store {
   virtual Result<std::vector<SegmentRow>> tail(std::uint64_t chain, std::size_t most) = 0;
   // All of them, from both ends as far as they can be read.
   virtual SegmentListing segments(std::uint64_t chain) = 0;
+  virtual Result<std::vector<std::uint64_t>> chains_of_segments() = 0;
   virtual Result<Bytes> segment_data(std::uint64_t chain, std::uint64_t first) = 0;
   virtual Result<void> add_segment(const SegmentRow& row, ByteView data) = 0;
   virtual Result<void> remove_segment(std::uint64_t chain, std::uint64_t first) = 0;
@@ -128,11 +132,8 @@ class Transaction {
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
 
-  Result<void> begin() {
-    auto begun = store_.begin();
-    open_ = begun.has_value();
-    return begun;
-  }
+  Result<void> begin() { return opened(store_.begin()); }
+  Result<void> begin_reading() { return opened(store_.begin_reading()); }
   Result<void> commit() {
     auto committed = store_.commit();
     if (committed) open_ = false;
@@ -140,6 +141,11 @@ class Transaction {
   }
 
  private:
+  Result<void> opened(Result<void> begun) {
+    open_ = begun.has_value();
+    return begun;
+  }
+
   Store& store_;
   bool open_ = false;
 };

@@ -93,19 +93,6 @@ Result<void> check_composite(const PcrComposite& composite, PcrSet of_log) {
 
 // ---- the pass over the log ------------------------------------------------------------------------------------------
 
-bool is_boot_aggregate(const LoggedRecord& record) {
-  const auto fields = imalog::Template::find(record.content.template_name);
-  if (!fields) return false;
-  imalog::FieldReader reader(*fields, record.content.template_name, record.content.body, record.order);
-  for (;;) {
-    const auto field = reader.next();
-    if (!field || !*field) return false;
-    if ((*field)->id != imalog::FieldId::kN && (*field)->id != imalog::FieldId::kNNg) continue;
-    // Or boot_aggregate_late, where the TPM was found late.
-    return as_text((*field)->bytes).starts_with("boot_aggregate");
-  }
-}
-
 bool lies_in_the_log(const Error& error) {
   return error.code == ErrorCode::kTruncated || error.code == ErrorCode::kMalformed ||
          error.code == ErrorCode::kUnsupported || error.code == ErrorCode::kMismatch;
@@ -153,7 +140,7 @@ class Pass {
 
  private:
   void add(const LoggedRecord& record) {
-    if (check_.records == 0) headless_ = from_reset_ && !is_boot_aggregate(record);
+    if (check_.records == 0) headless_ = from_reset_ && !imalog::is_boot_aggregate(record.content, record.order);
     const auto& banks = replay_.state().banks();
     for (std::size_t i = 0; i < banks.size(); ++i) digests_[i] = imalog::extended_digest(banks[i], record.content);
     if (!check_.bad_record && !digest_fits(record)) {

@@ -8,6 +8,8 @@
 namespace imakeep::digest {
 namespace {
 
+constexpr std::string_view kPadded = ":padded";
+
 bool known_to_linux(Algorithm algorithm) {
   return algorithm <= Algorithm::kSm3_256;
 }
@@ -28,7 +30,18 @@ Bank bank_of(Algorithm algorithm) {
   return {.algorithm = algorithm, .padded_sha1 = !known_to_linux(algorithm)};
 }
 
+std::string Bank::spec() const {
+  return *this == bank_of(algorithm) ? name() : name() + std::string(kPadded);
+}
+
 Result<Bank> parse_bank(std::string_view name) {
+  if (name.size() > kPadded.size() && name.substr(name.size() - kPadded.size()) == kPadded) {
+    const auto algorithm = algorithm_from_name(name.substr(0, name.size() - kPadded.size()));
+    // sha1 is what the others are padded from.
+    if (algorithm && known_to_linux(*algorithm) && *algorithm != Algorithm::kSha1) {
+      return Bank{.algorithm = *algorithm, .padded_sha1 = true};
+    }
+  }
   if (const auto algorithm = algorithm_from_name(name); algorithm && known_to_linux(*algorithm)) {
     return bank_of(*algorithm);
   }
@@ -65,7 +78,7 @@ Result<std::vector<Bank>> parse_banks(std::string_view names) {
 
 std::string bank_names(const std::vector<Bank>& banks) {
   std::string names;
-  for (const Bank& bank : banks) names += (names.empty() ? "" : ",") + bank.name();
+  for (const Bank& bank : banks) names += (names.empty() ? "" : ",") + bank.spec();
   return names;
 }
 

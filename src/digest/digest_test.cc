@@ -81,8 +81,18 @@ TEST(Bank, OfATpmAlgorithmIsPaddedWhereLinuxLacksTheHash) {
   EXPECT_EQ(bank_from_tpm_alg(0x0010), std::nullopt);  // TPM_ALG_NULL
 }
 
+TEST(Bank, OfAHashThatTheKernelWasBuiltWithoutIsPaddedToo) {
+  const Bank padded = *parse_bank("sha384:padded");
+  EXPECT_EQ(padded, (Bank{.algorithm = Algorithm::kSha384, .padded_sha1 = true}));
+  EXPECT_EQ(padded.name(), "sha384");
+  EXPECT_EQ(padded.spec(), "sha384:padded");
+  for (const char* none : {"sha1:padded", ":padded", "md4:padded", "tpm_alg_27:padded"}) {
+    EXPECT_FALSE(parse_bank(none)) << none;
+  }
+}
+
 TEST(Bank, ListsAreReadAsTheyAreWritten) {
-  for (const char* names : {"sha1", "sha512,sha1,tpm_alg_28"}) EXPECT_EQ(bank_names(*parse_banks(names)), names);
+  for (const char* names : {"sha1", "sha512,sha1,tpm_alg_28", "sha1,sha384:padded,sha384"}) EXPECT_EQ(bank_names(*parse_banks(names)), names);
 }
 
 }  // namespace

@@ -82,8 +82,15 @@ std::string hash_name(const digest::Bank& bank) {
 
 }  // namespace
 
+std::vector<CelDigest> cel_digests(const RecordContentView& content, std::span<const digest::Bank> banks) {
+  std::vector<CelDigest> digests;
+  digests.reserve(banks.size());
+  for (const digest::Bank& bank : banks) digests.push_back({.bank = bank, .digest = extended_digest(bank, content)});
+  return digests;
+}
+
 void append_cel_tlv(Bytes& out, std::uint64_t recnum, const RecordContentView& content,
-                    std::span<const digest::Bank> banks) {
+                    std::span<const CelDigest> digests) {
   std::array<std::byte, 8> number{};
   store(number.data(), recnum, ByteOrder::kBig);
   append_tlv(out, kRecnum, number);
@@ -91,8 +98,8 @@ void append_cel_tlv(Bytes& out, std::uint64_t recnum, const RecordContentView& c
   append_tlv(out, kPcr, {&pcr, 1});
 
   Bytes inner;
-  for (const digest::Bank& bank : banks) {
-    append_tlv(inner, static_cast<std::uint8_t>(tpm_alg(bank)), extended_digest(bank, content).view());
+  for (const CelDigest& extended : digests) {
+    append_tlv(inner, static_cast<std::uint8_t>(tpm_alg(extended.bank)), extended.digest.view());
   }
   append_tlv(out, kDigests, inner);
   inner.clear();
@@ -102,20 +109,20 @@ void append_cel_tlv(Bytes& out, std::uint64_t recnum, const RecordContentView& c
 }
 
 void append_cel_cbor(Bytes& out, std::uint64_t recnum, const RecordContentView& content,
-                     std::span<const digest::Bank> banks) {
+                     std::span<const CelDigest> digests) {
   append_head(out, Major::kMap, 5);
   append_unsigned(out, kRecnum);
   append_unsigned(out, recnum);
   append_unsigned(out, kPcr);
   append_unsigned(out, content.pcr);
   append_unsigned(out, kDigests);
-  append_head(out, Major::kArray, banks.size());
-  for (const digest::Bank& bank : banks) {
+  append_head(out, Major::kArray, digests.size());
+  for (const CelDigest& extended : digests) {
     append_head(out, Major::kMap, 2);
     append_unsigned(out, kHashAlg);
-    append_unsigned(out, tpm_alg(bank));
+    append_unsigned(out, tpm_alg(extended.bank));
     append_unsigned(out, kDigest);
-    append_string(out, Major::kBytes, extended_digest(bank, content).view());
+    append_string(out, Major::kBytes, extended.digest.view());
   }
   append_unsigned(out, kContentType);
   append_unsigned(out, kImaTemplateContent);
@@ -132,15 +139,15 @@ void append_cel_cbor_begin(Bytes& out, std::uint64_t records) {
 }
 
 void append_cel_json(std::string& out, std::uint64_t recnum, const RecordContentView& content,
-                     std::span<const digest::Bank> banks) {
-  nlohmann::ordered_json digests = nlohmann::ordered_json::array();
-  for (const digest::Bank& bank : banks) {
-    digests.push_back({{"hashAlg", hash_name(bank)}, {"digest", to_hex(extended_digest(bank, content).view())}});
+                     std::span<const CelDigest> digests) {
+  nlohmann::ordered_json named = nlohmann::ordered_json::array();
+  for (const CelDigest& extended : digests) {
+    named.push_back({{"hashAlg", hash_name(extended.bank)}, {"digest", to_hex(extended.digest.view())}});
   }
   const nlohmann::ordered_json record{
       {"recnum", recnum},
       {"pcr", content.pcr},
-      {"digests", std::move(digests)},
+      {"digests", std::move(named)},
       {"content_type", "ima_template"},
       {"content", {{"template_name", content.template_name}, {"template_data", to_hex(template_data(content))}}}};
   out += record.dump();

@@ -20,7 +20,9 @@
 #include <array>
 #include <span>
 #include <string>
+#include <vector>
 
+#include "digest/digest.h"
 #include "imalog/record.h"
 
 namespace imakeep::imalog {
@@ -34,14 +36,23 @@ class CelNumbering {
   std::array<std::uint64_t, kPcrCount> next_{};
 };
 
-// Each appends one record, with a digest for each of `banks`, which is not empty. Nothing of the record is checked;
+// What was extended into a bank.
+struct CelDigest {
+  digest::Bank bank;
+  digest::Digest digest;
+};
+
+// What the record's data says was extended into each bank.
+std::vector<CelDigest> cel_digests(const RecordContentView& content, std::span<const digest::Bank> banks);
+
+// Each appends one record with these digests, at least one. Nothing of the record is checked;
 // `content` is as decode_record() accepts it.
 void append_cel_tlv(Bytes& out, std::uint64_t recnum, const RecordContentView& content,
-                    std::span<const digest::Bank> banks);
+                    std::span<const CelDigest> digests);
 void append_cel_cbor(Bytes& out, std::uint64_t recnum, const RecordContentView& content,
-                     std::span<const digest::Bank> banks);
+                     std::span<const CelDigest> digests);
 void append_cel_json(std::string& out, std::uint64_t recnum, const RecordContentView& content,
-                     std::span<const digest::Bank> banks);
+                     std::span<const CelDigest> digests);
 
 // What makes records a log. TLV needs nothing. CBOR begins with how many records follow.
 void append_cel_cbor_begin(Bytes& out, std::uint64_t records);

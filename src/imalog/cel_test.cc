@@ -186,10 +186,10 @@ Log write(const std::vector<RecordContentView>& contents, const std::vector<dige
   CelNumbering numbering;
   for (std::size_t i = 0; i < contents.size(); ++i) {
     const std::uint64_t recnum = numbering.next(contents[i].pcr);
-    append_cel_tlv(log.tlv, recnum, contents[i], banks);
-    append_cel_cbor(log.cbor, recnum, contents[i], banks);
+    append_cel_tlv(log.tlv, recnum, contents[i], cel_digests(contents[i], banks));
+    append_cel_cbor(log.cbor, recnum, contents[i], cel_digests(contents[i], banks));
     if (i > 0) log.json += kCelJsonBetween;
-    append_cel_json(log.json, recnum, contents[i], banks);
+    append_cel_json(log.json, recnum, contents[i], cel_digests(contents[i], banks));
   }
   log.json += kCelJsonEnd;
   return log;
@@ -271,7 +271,7 @@ TEST(CelLog, WritesTheseBytes) {
   const RecordContentView content{.pcr = 10, .template_name = "x-ng", .body = body};
   const std::string sha1 = "a9993e364706816aba3e25717850c26c9cd0d89d";  // FIPS 180-4's example
   Bytes tlv;
-  append_cel_tlv(tlv, 258, content, std::span(&kBanks[0], 1));
+  append_cel_tlv(tlv, 258, content, cel_digests(content, std::span(&kBanks[0], 1)));
   EXPECT_EQ(to_hex(tlv),
             "00000000080000000000000102"
             "01000000010a"
@@ -281,7 +281,7 @@ TEST(CelLog, WritesTheseBytes) {
                 "0000000004782d6e67"
                 "0100000003616263");
   Bytes cbor;
-  append_cel_cbor(cbor, 258, content, std::span(&kBanks[0], 1));
+  append_cel_cbor(cbor, 258, content, cel_digests(content, std::span(&kBanks[0], 1)));
   EXPECT_EQ(to_hex(cbor),
             "a5"
             "00190102"
@@ -291,7 +291,7 @@ TEST(CelLog, WritesTheseBytes) {
                 "0907"
                 "0aa20064782d6e670143616263");
   std::string json;
-  append_cel_json(json, 258, content, std::span(&kBanks[0], 1));
+  append_cel_json(json, 258, content, cel_digests(content, std::span(&kBanks[0], 1)));
   EXPECT_EQ(json,
             R"({"recnum":258,"pcr":10,"digests":[{"hashAlg":"sha1","digest":")" + sha1 +
                 R"("}],"content_type":"ima_template","content":{"template_name":"x-ng","template_data":"616263"}})");
@@ -315,7 +315,8 @@ TEST(CelLog, NamesHashesAsTheTcgDoes) {
   const Bytes body = test::bytes_of("abc");
   std::string json;
   const auto banks = test::banks("sm3,tpm_alg_27,tpm_alg_28,tpm_alg_29");
-  append_cel_json(json, 0, {.pcr = 10, .template_name = "x", .body = body}, banks);
+  const RecordContentView content{.pcr = 10, .template_name = "x", .body = body};
+  append_cel_json(json, 0, content, cel_digests(content, banks));
   std::vector<std::string> names;
   const auto record = nlohmann::json::parse(json);
   for (const auto& digest : record["digests"]) names.push_back(digest["hashAlg"]);

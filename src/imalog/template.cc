@@ -102,4 +102,18 @@ Result<std::optional<FieldView>> FieldReader::next() {
   return field;
 }
 
+bool is_boot_aggregate(const RecordContentView& content, ByteOrder order) {
+  const auto fields = Template::find(content.template_name);
+  if (!fields) return false;
+  FieldReader reader(*fields, content.template_name, content.body, order);
+  for (;;) {
+    const auto field = reader.next();
+    if (!field || !*field) return false;
+    if ((*field)->id != FieldId::kN && (*field)->id != FieldId::kNNg) continue;
+    const std::string_view text = as_text((*field)->bytes);
+    const std::string_view name = text.substr(0, text.find('\0'));
+    return name == "boot_aggregate" || name == "boot_aggregate_late";
+  }
+}
+
 }  // namespace imakeep::imalog

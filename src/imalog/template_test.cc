@@ -144,5 +144,15 @@ TEST(FieldReader, BytesBehindTheLastFieldAreMalformedWhereTheyStart) {
   EXPECT_EQ(error.message, "3 bytes behind the last field");
 }
 
+TEST(BootAggregate, IsToldByItsName) {
+  EXPECT_TRUE(is_boot_aggregate(test::ima_ng("boot_aggregate").view()));
+  EXPECT_TRUE(is_boot_aggregate(test::ima_ng("boot_aggregate_late").view()));
+  EXPECT_FALSE(is_boot_aggregate(test::ima_ng("boot_aggregates").view()));
+  EXPECT_FALSE(is_boot_aggregate(test::ima_ng("/boot_aggregate").view()));
+  const test::Content old{.template_name = "ima", .body = test::ima_body(digest::Digest(20).view(), "boot_aggregate")};
+  EXPECT_TRUE(is_boot_aggregate(old.view()));
+  EXPECT_FALSE(is_boot_aggregate({.template_name = "acme", .body = as_bytes("boot_aggregate")}));
+}
+
 }  // namespace
 }  // namespace imakeep::imalog

@@ -163,14 +163,13 @@ TYPED_TEST_P(ArchiveContract, RetiresOnlyWhatEveryVerifierAcknowledged) {
   this->begin();
   const Incoming log = made("/retire/", 4000);
   for (std::size_t at = 0; at < 4000; at += 1000) must(this->append(log, at, at, 1000, static_cast<std::int64_t>(at)));
-  constexpr std::int64_t kAnyTime = std::int64_t{1} << 40;
-  EXPECT_EQ(this->archive().retire(1, 4000, kAnyTime, false).error().code, ErrorCode::kRefused);
+  EXPECT_EQ(this->archive().retire(1, {}).error().code, ErrorCode::kRefused);
   must(this->archive().acknowledge("fleet", 1, 4000));
   must(this->archive().acknowledge("audit", 1, 2500));
   EXPECT_EQ(this->archive().acknowledge("audit", 1, 2400).error().code, ErrorCode::kUsage);
   EXPECT_EQ(this->archive().acknowledge("audit", 1, 4001).error().code, ErrorCode::kUsage);
   EXPECT_EQ(must(this->archive().acknowledged(1)), 2500u);
-  const Retired retired = must(this->archive().retire(1, 4000, kAnyTime, false));
+  const Retired retired = must(this->archive().retire(1, {}));
   const Chain chain = must(this->archive().chain(1));
   EXPECT_GT(retired.records, 0u);
   EXPECT_EQ(chain.first_kept, retired.records);
@@ -180,7 +179,7 @@ TYPED_TEST_P(ArchiveContract, RetiresOnlyWhatEveryVerifierAcknowledged) {
   const Bytes rest = this->exported("sha1");
   EXPECT_TRUE(equal(rest, ByteView(log.list).last(rest.size())));
   EXPECT_TRUE(must(this->archive().check()).empty());
-  must(this->archive().retire(1, 4000, kAnyTime, true));
+  must(this->archive().retire(1, {.unacknowledged = true}));
   EXPECT_LT(must(this->archive().chain(1)).first_kept, 4000u) << "the last segment stays";
 }
 
@@ -188,10 +187,24 @@ TYPED_TEST_P(ArchiveContract, RetiresByAge) {
   this->begin();
   const Incoming log = made("/age/", 4000);
   for (std::size_t at = 0; at < 4000; at += 2000) must(this->append(log, at, at, 2000, static_cast<std::int64_t>(at)));
-  EXPECT_EQ(must(this->archive().retire(1, 4000, 0, true)).records, 0u);
-  const std::uint64_t old = must(this->archive().retire(1, 4000, 2000, true)).records;
+  EXPECT_EQ(must(this->archive().retire(1, {.added_before_unix_s = 0, .unacknowledged = true})).records, 0u);
+  const std::uint64_t old = must(this->archive().retire(1, {.added_before_unix_s = 2000, .unacknowledged = true})).records;
   EXPECT_GT(old, 0u);
   EXPECT_LE(old, 2000u);
+}
+
+TYPED_TEST_P(ArchiveContract, RetiresByNumberAndBySize) {
+  this->begin();
+  const Incoming log = made("/size/", 8000);
+  must(this->append(log, 0));
+  const auto segments = this->fixture_.store().segments(1).segments;
+  ASSERT_GE(segments.size(), 4u);
+  EXPECT_EQ(must(this->archive().retire(1, {.before = segments[1].first, .unacknowledged = true})).records,
+            segments[0].records);
+  const std::uint64_t two = segments[segments.size() - 1].stored_bytes + segments[segments.size() - 2].stored_bytes;
+  must(this->archive().retire(1, {.keep_bytes = two, .unacknowledged = true}));
+  EXPECT_EQ(must(this->archive().chain(1)).first_kept, segments[segments.size() - 2].first);
+  EXPECT_EQ(must(this->archive().retire(1, {.keep_bytes = two, .unacknowledged = true})).records, 0u);
 }
 
 TYPED_TEST_P(ArchiveContract, RollsBackWhatWasNotCommitted) {
@@ -222,7 +235,7 @@ REGISTER_TYPED_TEST_SUITE_P(ArchiveContract, GivesBackEveryRecordInEveryBankAfte
                             GathersSmallAppendsAndReadsFromAnyRecord, KnowsThePcrStateAtEveryRecord,
                             KeepsARecordWhoseDigestDoesNotFitAndSaysSo, KeepsADigestOfABankThatTheChainDoesNotReplay,
                             KeepsAnUnknownTemplateByteForByte, HoldsChainsApart, RemembersThePendingMark,
-                            RetiresOnlyWhatEveryVerifierAcknowledged, RetiresByAge, RollsBackWhatWasNotCommitted,
+                            RetiresOnlyWhatEveryVerifierAcknowledged, RetiresByAge, RetiresByNumberAndBySize, RollsBackWhatWasNotCommitted,
                             ChangesNothingOutsideATransaction);
 
 }  // namespace imakeep::archive::test

@@ -70,13 +70,35 @@ kill "$follower"
 wait "$follower" 2>/dev/null
 check "--follow prints what is added" cmp "$work/follow.out" <(log --archive "$work/kexec" --format binary)
 
+# ---- retention
+
+cp "$work/kexec" "$work/retired"
+check_refused "retire wants to know what" 2 "--before" log retire --archive "$work/retired"
+check_refused "nothing goes that no verifier acknowledged" 3 "acknowledged" log retire --archive "$work/retired" --keep-bytes 0
+check_equal "all but the last segment goes where that is allowed" "134 records retired" \
+  "$(log retire --archive "$work/retired" --keep-bytes 0 --unacknowledged | cut -d, -f1)"
+check "what is kept is the end of the log" bash -c 'cmp <("$1" log --archive "$2" --format binary) <("$1" log --archive "$3" --format binary --from 134)' _ \
+  "$imakeep" "$work/retired" "$work/kexec"
+import "$work/violating" "$captures/templates/${binary}_sha1" >/dev/null
+check_equal "--violations prints the four of templates" 4 "$(log --archive "$work/violating" --violations | grep -c ' 0\{40\} ')"
+log --archive "$work/violating" --violations >"$work/violations"
+cut_records "$work/violating" sha1 134 >"$work/first-hundred"
+check "retired violations stay" bash -c '"$1" log import --archive "$2" --no-repeats "$3" "$4" >/dev/null && "$1" log retire --archive "$2" --keep-bytes 0 --unacknowledged && cmp <("$1" log --archive "$2" --violations) "$5"' _ \
+  "$imakeep" "$work/violating-twice" "$work/first-hundred" "$captures/templates/${binary}_sha1" "$work/violations"
+check_refused "what was retired is not there" 2 "retired" log --archive "$work/retired" --from 5
+check "--check of what is kept" log --archive "$work/retired" --check
+check_equal "what is kept is proven, by its numbers in the chain" "202 of 202 records proven, 0 behind" \
+  "$("$imakeep" verify --archive "$work/retired" --pcrs "$captures/kexec/second/pcr10.txt" | tail -n 1)"
+check "the list that was retired is known" import "$work/retired" "$captures/kexec/first-deleted-1/${binary}_sha1_staged"
+
 # ---- bad input
 
 check_refused "an archive that is missing" 3 "$work/none" log --archive "$work/none"
 check_refused "no archive named" 2 "archive" log
 check_refused "a text file for an archive" 1 "no archive" log --archive "$captures/templates/pcr10.txt"
 check_refused "an archive for a list" 1 "$work/kexec: " import "$work/new" "$work/kexec"
-check "a list that was refused makes no archive" test ! -e "$work/new"
+nothing_left() { check "  leaves nothing behind" bash -c '! ls "$1"* 2>/dev/null' _ "$work/new"; }
+nothing_left
 check_refused "an archive in no directory" 3 "$work/none/new" import "$work/none/new" "$captures/templates/${binary}_sha1"
 check_refused "a chain that there is not" 2 "chain 2" log --archive "$work/kexec" --chain 2
 check_refused "records behind the end" 2 "record 202" log --archive "$work/kexec" --from 500
@@ -86,8 +108,28 @@ check_refused "an unknown bank" 2 "md4" log --archive "$work/kexec" --bank md4
 check_refused "lists of two boots" 1 "another boot" import "$work/templates" "$captures/staging/1-staged/${binary}_sha1_staged"
 check_refused "a list of another bank than told" 1 "${binary}_sha1: .*bank" import "$work/new" --bank sha256 "$captures/templates/${binary}_sha1"
 check_refused "lists that could join in two ways" 1 "pcrs" import "$work/new" "$captures"/flush/[12]-staged/${binary}_sha1_staged
+nothing_left
 check_refused "PCRs that no way of joining leads to" 1 "leads to the PCRs" import "$work/new2" \
   --pcrs "$captures/templates/pcr10.txt" "$captures/staging/1-staged/${binary}_sha1_staged"
+ln -s "$work/kexec" "$work/link"
+check "an archive is read through a link" same "$work/link" binary sha1 "$work/follow.out"
+(flock 9; sleep 20) 9>"$work/kexec.lock" &
+holder=$!
+sleep 0.2
+check_refused "and is locked through it" 3 "is being written" import "$work/link" "$captures/templates/${binary}_sha1"
+kill "$holder"
+sqlite3 "$work/seven-binary-sha1" "CREATE TRIGGER t BEFORE INSERT ON segment BEGIN DELETE FROM segment; END"
+check "a trigger in an archive does nothing" import "$work/seven-binary-sha1" --pcrs "$captures/staging/6-final/pcr10.txt" --new-chain \
+  "$captures/staging/1-staged/${binary}_sha1_staged" "$captures/staging/3-current-after-delete/${binary}_sha1" "$captures/staging/5-staged/${binary}_sha1_staged"
+check "all of the first chain is there" log --archive "$work/seven-binary-sha1" --chain 1 --check
+cp "$work/kexec" "$work/one-bad"
+import "$work/one-bad" --new-chain "$captures/templates/${binary}_sha1" >/dev/null
+sqlite3 "$work/one-bad" "UPDATE chain SET end_pcrs = x'00' WHERE chain = 1"
+check_refused "a damaged chain is named" 1 "chain 1" log --archive "$work/one-bad" --check
+check "and another is read all the same" bash -c 'cmp <("$1" log --archive "$2" --chain 2 --format binary) "$3"' _ \
+  "$imakeep" "$work/one-bad" "$captures/templates/${binary}_sha1"
+sqlite3 "$work/one-bad" "UPDATE chain SET chain = 9 WHERE chain = 1"
+check_refused "segments without a chain are named" 1 "chain 1, which has no row" log --archive "$work/one-bad" --check
 cp "$captures/templates/${binary}_sha1" "$work/bad-altered"
 printf '\x7e' | dd of="$work/bad-altered" bs=1 seek=60 conv=notrunc status=none
 check_refused "an altered record is kept and named" 1 "$work/bad-altered: record 0 .*kept" import "$work/altered" "$work/bad-altered"

@@ -61,6 +61,32 @@ check_equal "a violation is extended" 0 "$(add --violation "$work/file-100" >/de
 pcrs >"$work/pcrs"
 proven 301 "${all[@]}"
 
+# ---- verify --tpm, while records are added and while none are
+
+for ((i = 1000; i < 3000; i++)); do echo "$i" >"$work/file-$i"; done
+seq -f "$work/file-%.0f" 1000 2999 >"$work/paths"
+(while read -r path; do echo "$path" | add --stdin; done <"$work/paths") >"$work/added" 2>&1 &
+adder=$!
+for round in 1 2 3 4 5 6; do
+  for bank in sha1 sha256; do
+    check "verify --tpm while records are added, round $round, $bank list" \
+      "$imakeep" verify --bank $bank "$mount/binary_runtime_measurements_$bank" --tpm "$tcti"
+  done
+done
+growing=$(kill -0 "$adder" 2>/dev/null && echo yes)
+kill "$adder" 2>/dev/null
+wait "$adder" 2>/dev/null
+check_equal "records were added all the while" yes "$growing"
+check "a saved list against the TPM" "$imakeep" verify "$mount/binary_runtime_measurements" --tpm "$tcti"
+pcrs >"$work/pcrs"
+check "an archive of it against the TPM" bash -c '"$1" log import --archive "$2" --pcrs "$3" "$4" && "$1" verify --archive "$2" --tpm "$5"' _ \
+  "$imakeep" "$work/archive" "$work/pcrs" "$mount/binary_runtime_measurements" "$tcti"
+cp "$mount/binary_runtime_measurements" "$work/short"
+truncate -s -1000 "$work/short"
+check_refused "a list cut short" 1 "short" "$imakeep" verify "$work/short" --tpm "$tcti"
+check_refused "a list given for a TPM" 2 "before --tpm" "$imakeep" verify "$work/short" --tpm "$work/short"
+check_refused "lists and an archive" 2 "either" "$imakeep" verify --archive "$work/archive" "$work/short"
+
 # ---- the same TPM under a list that does and does not know what it was extended with
 
 check "save" "$imakeep" list save --control "$sock" "$work/image"

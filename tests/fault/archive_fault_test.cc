@@ -48,7 +48,7 @@ class ArchiveFaultTest : public testing::Test {
   }
 
   // The archive passes its check and holds a prefix of the list, at least what was committed.
-  void expect_a_prefix() {
+  void expect_a_prefix(bool one_source = true) {
     auto store = SqliteStore::open(path_, OpenMode::kRead);
     ASSERT_TRUE(store) << describe(store.error());
     Archive archive(**store);
@@ -63,6 +63,7 @@ class ArchiveFaultTest : public testing::Test {
     ASSERT_LE(list.size(), log_.list.size());
     ASSERT_TRUE(equal(list, ByteView(log_.list).first(list.size())));
     ASSERT_GE(chains[0].end, committed_) << "what append() returned for is lost";
+    if (!one_source) return;
     const auto sources = must((*store)->sources());
     ASSERT_EQ(sources.empty() ? 0 : sources[0].done, chains[0].end) << "records and progress are of one commit";
   }
@@ -111,27 +112,78 @@ TEST_F(ArchiveFaultTest, LosesNothingCommittedWhateverTheDiskDoes) {
   EXPECT_GT(failures, operations) << "faults that nobody noticed prove nothing";
 }
 
-TEST_F(ArchiveFaultTest, SurvivesAThousandKillsAtRandomMoments) {
-  // The seed is fixed: moments differ all the same, as the machine does.
+TEST_F(ArchiveFaultTest, SyncsEveryCommitBeforeItReturns) {
+  imakeep::test::FaultyVfs vfs;
+  const auto store = must(SqliteStore::open(path_, OpenMode::kCreate, vfs.name()));
+  Archive archive(*store);
+  must(archive.begin_chain(imatest::banks("sha1"), ChainStart::kBoot));
+  for (std::size_t at = 0; at < 100; at += 10) {
+    const std::uint64_t before = vfs.syncs();
+    must(archive.append(1, at, std::span(log_.records).subspan(at, 10), log_.bank, 0));
+    EXPECT_GT(vfs.syncs(), before) << at;
+  }
+}
+
+// What `imakeep log import` does with three saved lists, the second and third of which begin within what was there.
+class KilledImport : public ArchiveFaultTest {
+ protected:
+  Result<ImportReport> import() {
+    auto store = SqliteStore::open(path_, OpenMode::kCreate);
+    if (!store) return unexpected(store.error());
+    Archive archive(**store);
+    const digest::Bank bank = log_.bank;
+    const std::vector<ImportPart> parts{{.name = "first", .list = first_, .bank = bank},
+                                        {.name = "grown", .list = grown_, .bank = bank},
+                                        {.name = "rest", .list = rest_, .bank = bank}};
+    ImportOptions options{.banks = {bank}, .no_repeats = true, .new_chain = true, .batch_records = 20};
+    return import_lists(archive, parts, options);
+  }
+  // Records [from, to) of the log.
+  Bytes piece(std::size_t from, std::size_t to) const {
+    Bytes list;
+    for (std::size_t i = from; i < to; ++i) {
+      imalog::encode_record(list, log_.records[i].content, log_.records[i].shown);
+    }
+    return list;
+  }
+
+  const Bytes first_ = piece(0, 400);
+  const Bytes grown_ = piece(350, 800);
+  const Bytes rest_ = piece(700, 1000);
+};
+
+TEST_F(KilledImport, KeepsAPrefixAtAThousandMomentsAndGoesOnFromThere) {
+  // The seed is fixed; the moments differ all the same, as the machine does.
   std::mt19937 random(7);
   constexpr int kKills = 1000;
   int cut_short = 0;
+  int goes_on = 0;
   for (int kill_number = 0; kill_number < kKills; ++kill_number) {
     start_anew();
     const pid_t child = ::fork();
     ASSERT_GE(child, 0);
     if (child == 0) {
-      static_cast<void>(fill({}, 20));
+      static_cast<void>(import());
       ::_exit(0);
     }
-    ::usleep(std::uniform_int_distribution<useconds_t>(0, 15'000)(random));
+    ::usleep(std::uniform_int_distribution<useconds_t>(0, 25'000)(random));
     ::kill(child, SIGKILL);
     int status = 0;
     ASSERT_EQ(::waitpid(child, &status, 0), child);
     cut_short += WIFSIGNALED(status) ? 1 : 0;
-    ASSERT_NO_FATAL_FAILURE(if (std::filesystem::exists(path_)) expect_a_prefix());
+    if (!std::filesystem::exists(path_)) continue;
+    ASSERT_NO_FATAL_FAILURE(expect_a_prefix(false));
+    if (kill_number % 10 != 0) continue;
+    // The same command again ends what was begun, in the chain that was begun.
+    ++goes_on;
+    must(import());
+    auto store = must(SqliteStore::open(path_, OpenMode::kRead));
+    Archive archive(*store);
+    ASSERT_TRUE(equal(exported(archive, 1, log_.bank), log_.list));
+    ASSERT_EQ(must(archive.chains()).size(), 1u);
   }
-  EXPECT_GT(cut_short, kKills / 2);
+  EXPECT_GT(cut_short, kKills / 4);
+  EXPECT_GT(goes_on, 50);
   std::printf("%d of %d imports were cut short\n", cut_short, kKills);
 }
 

@@ -153,6 +153,20 @@ TEST_F(ImportTest, KeepsAnAlteredRecordAndNamesIt) {
   EXPECT_TRUE(equal(exported(archive_, 1, altered.bank), altered.bytes));
 }
 
+TEST_F(ImportTest, KeepsTheKindOfABankWhoseHashTheKernelLacked) {
+  const std::vector<imatest::Content> contents{imatest::ima_ng("/padded/1"), imatest::ima_ng("/padded/2")};
+  const digest::Bank padded = imatest::bank("sha384:padded");
+  const List list{"padded", imatest::list_of(contents, padded), padded};
+  const auto report = must(import({list}, options()));
+  EXPECT_TRUE(report.parts[0].mismatched.empty());
+  const Chain chain = must(archive_.chain(1));
+  EXPECT_EQ(digest::bank_names(chain.banks), "sha1,sha256,sha384:padded,sha512");
+  digest::PcrState state(chain.banks);
+  for (const imatest::Content& content : contents) imalog::extend(state, content.view());
+  EXPECT_EQ(chain.end_pcrs, state);
+  EXPECT_TRUE(equal(exported(archive_, 1, padded), list.bytes));
+}
+
 TEST_F(ImportTest, GoesOnWhereAnInterruptedOneStopped) {
   // Records that repeat throughout: only what the archive noted of the file tells where to go on.
   std::vector<imatest::Content> contents;
@@ -170,6 +184,188 @@ TEST_F(ImportTest, GoesOnWhereAnInterruptedOneStopped) {
   EXPECT_EQ(report.parts[0].added, 40'000 - stopped_at);
   EXPECT_TRUE(equal(exported(archive_, 1, bank), list.bytes));
   EXPECT_EQ(must(import({list}, with)).parts[0].join, Join::kAlreadyThere);
+}
+
+// Lists made to mislead. Records are named by numbers, or "V" for a violation, or "B" for the boot_aggregate.
+class MisleadingLists : public ImportTest {
+ protected:
+  static imatest::Content record(int name) {
+    imatest::Content content = imatest::ima_ng(name == kBoot ? "boot_aggregate" : "/" + std::to_string(name));
+    content.violation = name == kViolation;
+    return content;
+  }
+  static List list(const std::string& name, const std::vector<int>& records) {
+    std::vector<imatest::Content> contents;
+    for (const int r : records) contents.push_back(record(r));
+    const digest::Bank bank = imatest::bank("sha1");
+    return {name, imatest::list_of(contents, bank), bank};
+  }
+  static std::vector<int> sequence(int from, int to) {
+    std::vector<int> all;
+    for (int i = from; i < to; ++i) all.push_back(i);
+    return all;
+  }
+  static std::vector<int> joined(std::vector<int> a, const std::vector<int>& b) {
+    a.insert(a.end(), b.begin(), b.end());
+    return a;
+  }
+  // The PCRs after these records, in the banks named.
+  static std::vector<imalog::PcrValue> pcrs(const std::vector<int>& records, const char* names = "sha1,sha256") {
+    digest::PcrState state(imatest::banks(names));
+    for (const int r : records) imalog::extend(state, record(r).view());
+    std::vector<imalog::PcrValue> values;
+    for (std::size_t i = 0; i < state.banks().size(); ++i) {
+      values.push_back({.bank = state.banks()[i], .pcr = 10, .value = state.value(i, 10)});
+    }
+    return values;
+  }
+  ImportOptions with(std::vector<imalog::PcrValue> values) const {
+    ImportOptions options = this->options();
+    options.pcrs = std::move(values);
+    return options;
+  }
+  void expect_records(const std::vector<int>& records, std::uint64_t chain = 1) {
+    const List expected = list("expected", records);
+    EXPECT_TRUE(equal(exported(archive_, chain, expected.bank), expected.bytes));
+  }
+  // Stops an import of a long list after its first batch.
+  void interrupt(const List& list) {
+    ImportOptions options = this->options();
+    options.on_added = [](std::uint64_t) { throw std::runtime_error("interrupted"); };
+    EXPECT_THROW(static_cast<void>(import({list}, options)), std::runtime_error);
+  }
+
+  static constexpr int kBoot = -1;
+  static constexpr int kViolation = -2;
+  // More than one batch.
+  const std::vector<int> long_ = joined({kBoot}, sequence(0, 20'000));
+};
+
+TEST_F(MisleadingLists, NothingGoesBetweenTheHalvesOfAnInterruptedFile) {
+  interrupt(list("long", long_));
+  const auto other = import({list("other", sequence(50'000, 50'010))}, options());
+  ASSERT_FALSE(other);
+  EXPECT_NE(other.error().message.find("the import of long was cut short"), std::string::npos) << other.error().message;
+  must(import({list("long", long_), list("other", sequence(50'000, 50'010))}, options()));
+  expect_records(joined(long_, sequence(50'000, 50'010)));
+}
+
+TEST_F(MisleadingLists, EqualFilesOfAFlushedListAreTwoWhenThePcrsSaySo) {
+  const std::vector<int> boot = joined({kBoot}, sequence(0, 20));
+  const std::vector<int> again = sequence(0, 20);
+  must(import({list("1", boot)}, with(pcrs(boot))));
+  must(import({list("2", again)}, with(pcrs(joined(boot, again)))));
+  const std::vector<int> all = joined(joined(boot, again), again);
+  EXPECT_EQ(must(import({list("3", again)}, with(pcrs(all)))).parts[0].added, 20u);
+  expect_records(all);
+  EXPECT_EQ(must(import({list("3", again)}, options())).parts[0].join, Join::kAlreadyThere) << "known by its bytes";
+  EXPECT_EQ(must(import({list("3", again)}, with(pcrs(all)))).parts[0].added, 0u);
+}
+
+TEST_F(MisleadingLists, APartAroundWhatIsThereIsRefused) {
+  for (const bool no_repeats : {false, true}) {
+    ImportOptions options = this->options();
+    options.no_repeats = no_repeats;
+    options.new_chain = no_repeats;
+    must(import({list("inner", sequence(40 + no_repeats, 50))}, options));
+    options.new_chain = false;
+    EXPECT_EQ(import({list("outer", sequence(30, 60))}, options).error().code, ErrorCode::kMismatch);
+    expect_records(sequence(40 + no_repeats, 50), no_repeats ? 2 : 1);
+  }
+}
+
+TEST_F(MisleadingLists, WithoutRepeatsOnlyWhatGoesOnIsTaken) {
+  ImportOptions options = this->options();
+  options.no_repeats = true;
+  must(import({list("a", sequence(0, 10)), list("b", sequence(5, 15)), list("c", sequence(7, 12))}, options));
+  expect_records(sequence(0, 15));
+  const auto repeating = import({list("d", joined(sequence(12, 15), sequence(3, 5)))}, options);
+  EXPECT_FALSE(repeating) << "its end was there before";
+}
+
+TEST_F(MisleadingLists, PcrsReadBeforeTheListEndedDecideWhatTheyCover) {
+  const std::vector<int> all = joined({kBoot}, sequence(0, 100));
+  const ImportOptions early = with(pcrs(joined({kBoot}, sequence(0, 90))));
+  must(import({list("all", all)}, early));
+  EXPECT_EQ(must(import({list("all", all)}, early)).parts[0].added, 0u) << "the same command again";
+  expect_records(all);
+}
+
+TEST_F(MisleadingLists, PcrsThatFitTwoWaysAreReadTooEarly) {
+  const std::vector<int> head = joined(joined({kBoot}, sequence(0, 5)), {kViolation});
+  const std::vector<int> tail{kViolation, kViolation, 7, 8};
+  const auto early = import({list("head", head), list("tail", tail)}, with(pcrs(joined(head, {kViolation}))));
+  ASSERT_FALSE(early);
+  EXPECT_NE(early.error().message.find("too early"), std::string::npos) << early.error().message;
+  const std::vector<int> three = joined(head, tail);
+  must(import({list("head", head), list("tail", tail)}, with(pcrs(three))));
+  expect_records(three);
+}
+
+TEST_F(MisleadingLists, EveryPcrValueHasToFit) {
+  const std::vector<int> all = joined({kBoot}, sequence(0, 9));
+  auto values = pcrs(all);
+  values[1].value = digest::Digest(32);
+  const auto wrong = import({list("all", all)}, with(values));
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().code, ErrorCode::kMismatch) << describe(wrong.error());
+  values = pcrs(all);
+  values.insert(values.begin(),
+                {.bank = imatest::bank("sha256"), .pcr = 0, .value = digest::Digest::filled(32, std::byte{7})});
+  must(import({list("all", all)}, with(values)));
+  EXPECT_EQ(import({list("all", all)}, with({values[0]})).error().code, ErrorCode::kUsage) << "of no record's PCR";
+}
+
+TEST_F(MisleadingLists, PcrsOfABankThatTheChainDoesNotKeepServeToo) {
+  const std::vector<int> head = joined({kBoot}, sequence(0, 9));
+  ImportOptions options = with(pcrs(head));
+  options.banks = imatest::banks("sha256");
+  must(import({list("head", head)}, options));
+  options.pcrs = pcrs(joined(head, {77}), "sha512");
+  must(import({list("tail", {77})}, options));
+  expect_records(joined(head, {77}));
+}
+
+TEST_F(MisleadingLists, ANewChainIsBegunOnce) {
+  ImportOptions fresh = options();
+  fresh.new_chain = true;
+  must(import({list("1", {kBoot, 1, 2})}, fresh));
+  EXPECT_EQ(must(import({list("1", {kBoot, 1, 2}), list("2", {3, 4})}, fresh)).chain, 1u);
+  EXPECT_EQ(must(import({list("1", {kBoot, 1, 2}), list("2", {3, 4})}, fresh)).chain, 1u);
+  expect_records({kBoot, 1, 2, 3, 4});
+  EXPECT_EQ(must(import({list("other", {kBoot, 9})}, fresh)).chain, 2u);
+  ImportOptions first = options();
+  first.chain = 1;
+  must(import({list("3", {5, 6})}, first));
+  expect_records({kBoot, 1, 2, 3, 4, 5, 6});
+}
+
+TEST_F(MisleadingLists, AnAlteredDigestOfARecordThatIsThereIsReported) {
+  const std::vector<int> all = joined({kBoot}, sequence(0, 9));
+  must(import({list("good", all)}, options()));
+  List altered = list("altered", all);
+  altered.bytes[8] ^= std::byte{1};
+  const auto report = must(import({altered}, options()));
+  EXPECT_EQ(report.parts[0].join, Join::kAlreadyThere);
+  EXPECT_EQ(report.parts[0].mismatched, std::vector<std::uint64_t>{0});
+}
+
+TEST_F(MisleadingLists, ManyPartsAreJoinedAndManyWaysAreBounded) {
+  std::vector<List> parts;
+  std::vector<int> all{kBoot};
+  parts.push_back(list("boot", {kBoot}));
+  for (int i = 0; i < 3000; ++i) {
+    parts.push_back(list(std::to_string(i), {i}));
+    all.push_back(i);
+  }
+  must(import(parts, with(pcrs(all))));
+  expect_records(all);
+  std::vector<List> violations;
+  for (int i = 1; i < 40; ++i)
+    violations.push_back(list("v", std::vector<int>(static_cast<std::size_t>(i), kViolation)));
+  const auto hopeless = import(violations, with(pcrs({kBoot})));
+  ASSERT_FALSE(hopeless);
+  EXPECT_EQ(hopeless.error().code, ErrorCode::kMismatch);
 }
 
 }  // namespace

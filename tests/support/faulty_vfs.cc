@@ -12,6 +12,7 @@ constexpr const char* kName = "imakeep-faulty";
 
 struct State {
   std::uint64_t operations = 0;
+  std::uint64_t syncs = 0;
   std::uint64_t fail_at = std::numeric_limits<std::uint64_t>::max();
   Fault fault = Fault::kNoSpace;
   bool lasting = false;
@@ -57,6 +58,7 @@ int truncate(sqlite3_file* file, sqlite3_int64 size) {
 }
 
 int sync(sqlite3_file* file, int flags) {
+  ++state.syncs;
   sqlite3_file* const under = real(file);
   if (!fails_now()) return under->pMethods->xSync(under, flags);
   if (state.fault == Fault::kIoAfter) under->pMethods->xSync(under, flags);
@@ -176,6 +178,10 @@ void FaultyVfs::fail_never() {
 
 std::uint64_t FaultyVfs::operations() const {
   return state.operations;
+}
+
+std::uint64_t FaultyVfs::syncs() const {
+  return state.syncs;
 }
 
 }  // namespace imakeep::test

@@ -28,8 +28,9 @@ class FaultyVfs {
   // The `operation`th effect from now on (from 0) fails; if `lasting`, so does every one behind it.
   void fail_at(std::uint64_t operation, Fault fault, bool lasting);
   void fail_never();
-  // Effects since then.
+  // Effects since then, and those of them that were a sync.
   std::uint64_t operations() const;
+  std::uint64_t syncs() const;
 };
 
 }  // namespace imakeep::test

@@ -1,5 +1,7 @@
 #include "archive/memory/memory_store.h"
 
+#include <utility>
+
 namespace imakeep::archive {
 namespace {
 
@@ -19,18 +21,26 @@ Result<void> MemoryStore::require_transaction() const {
 }
 
 Result<void> MemoryStore::begin() {
-  if (before_) return fail(ErrorCode::kUsage, "a transaction is under way already");
+  if (before_ || reading_) return fail(ErrorCode::kUsage, "a transaction is under way already");
   before_ = rows_;
   return {};
 }
 
+Result<void> MemoryStore::begin_reading() {
+  if (before_ || reading_) return fail(ErrorCode::kUsage, "a transaction is under way already");
+  reading_ = true;
+  return {};
+}
+
 Result<void> MemoryStore::commit() {
+  if (std::exchange(reading_, false)) return {};
   IMAKEEP_CHECK(require_transaction());
   before_.reset();
   return {};
 }
 
 void MemoryStore::rollback() noexcept {
+  reading_ = false;
   if (!before_) return;
   rows_ = std::move(*before_);
   before_.reset();
@@ -69,6 +79,14 @@ SegmentListing MemoryStore::segments(std::uint64_t chain) {
   return listing;
 }
 
+Result<std::vector<std::uint64_t>> MemoryStore::chains_of_segments() {
+  std::vector<std::uint64_t> chains;
+  for (const auto& [key, segment] : rows_.segments) {
+    if (chains.empty() || chains.back() != key.first) chains.push_back(key.first);
+  }
+  return chains;
+}
+
 Result<Bytes> MemoryStore::segment_data(std::uint64_t chain, std::uint64_t first) {
   const auto found = rows_.segments.find({chain, first});
   if (found == rows_.segments.end()) return fail(ErrorCode::kUsage, "no segment begins there");
@@ -77,8 +95,9 @@ Result<Bytes> MemoryStore::segment_data(std::uint64_t chain, std::uint64_t first
 
 Result<void> MemoryStore::add_segment(const SegmentRow& row, ByteView data) {
   IMAKEEP_CHECK(require_transaction());
-  const bool added =
-      rows_.segments.try_emplace({row.chain, row.first}, Segment{row, Bytes(data.begin(), data.end())}).second;
+  Segment segment{row, Bytes(data.begin(), data.end())};
+  segment.row.stored_bytes = data.size();
+  const bool added = rows_.segments.try_emplace({row.chain, row.first}, std::move(segment)).second;
   if (!added) return fail(ErrorCode::kUsage, "a segment begins there already");
   return {};
 }

@@ -11,6 +11,7 @@ namespace imakeep::archive {
 class MemoryStore : public Store {
  public:
   Result<void> begin() override;
+  Result<void> begin_reading() override;
   Result<void> commit() override;
   void rollback() noexcept override;
 
@@ -19,6 +20,7 @@ class MemoryStore : public Store {
   Result<std::optional<SegmentRow>> segment_from(std::uint64_t chain, std::uint64_t number) override;
   Result<std::vector<SegmentRow>> tail(std::uint64_t chain, std::size_t most) override;
   SegmentListing segments(std::uint64_t chain) override;
+  Result<std::vector<std::uint64_t>> chains_of_segments() override;
   Result<Bytes> segment_data(std::uint64_t chain, std::uint64_t first) override;
   Result<void> add_segment(const SegmentRow& row, ByteView data) override;
   Result<void> remove_segment(std::uint64_t chain, std::uint64_t first) override;
@@ -51,6 +53,7 @@ class MemoryStore : public Store {
 
   Rows rows_;
   std::optional<Rows> before_;  // what rollback() brings back
+  bool reading_ = false;        // within begin_reading()
 };
 
 }  // namespace imakeep::archive

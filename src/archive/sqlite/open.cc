@@ -2,6 +2,7 @@
 #include <sqlite3.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -18,7 +19,7 @@ constexpr int kBusyTimeoutMs = 5000;
 // The lock file is never removed: whoever removed it could lock a file that nobody else sees.
 Result<UniqueFd> lock_for_writing(const std::string& path) {
   const std::string name = path + ".lock";
-  auto fd = open_file(name, O_RDWR | O_CREAT, 0600);
+  auto fd = open_file(name, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
   if (!fd) return fd;
   if (::flock(fd->get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return fail_errno(errno, "cannot lock " + name);
@@ -69,6 +70,8 @@ void set_up(SQLite::Database& database) {
   sqlite3_extended_result_codes(database.getHandle(), 1);
   // An archive may come from elsewhere: nothing in its schema may do more than hold rows.
   sqlite3_db_config(database.getHandle(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  sqlite3_db_config(database.getHandle(), SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
+  sqlite3_db_config(database.getHandle(), SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);
   database.exec("PRAGMA trusted_schema=OFF");
   database.exec("PRAGMA cell_size_check=ON");
 }
@@ -124,6 +127,11 @@ bool left_over(const std::string& path, const char* suffix) {
   return !missing && bytes > 0;
 }
 
+bool on_read_only_medium(const std::string& path) {
+  struct statvfs status {};
+  return ::statvfs(path.c_str(), &status) == 0 && (status.f_flag & ST_RDONLY) != 0;
+}
+
 SQLite::Database connect_to_read(const std::string& name, int flags, const char* vfs) {
   SQLite::Database database(name.c_str(), flags, kBusyTimeoutMs, vfs);
   set_up(database);
@@ -138,10 +146,12 @@ SQLite::Database open_to_read(const std::string& path, const char* vfs) {
   } catch (const SQLite::Exception& exception) {
     if (primary_code(exception) != SQLITE_CANTOPEN && primary_code(exception) != SQLITE_READONLY) throw;
   }
-  // A writer that died left its log or journal, which has to be gone through first.
-  if (left_over(path, "-wal") || left_over(path, "-journal")) return connect_to_read(path, SQLite::OPEN_READWRITE, vfs);
   // A read-only medium has no room for the files of a write-ahead log; without a log to read, none are needed.
-  return connect_to_read(immutable_uri(path), SQLite::OPEN_READONLY | SQLite::OPEN_URI, vfs);
+  // Elsewhere somebody may be writing, and what a writer that died left has to be gone through first.
+  if (on_read_only_medium(path) && !left_over(path, "-wal") && !left_over(path, "-journal")) {
+    return connect_to_read(immutable_uri(path), SQLite::OPEN_READONLY | SQLite::OPEN_URI, vfs);
+  }
+  return connect_to_read(path, SQLite::OPEN_READWRITE, vfs);
 }
 
 SQLite::Database open_to_write(const std::string& path, const char* vfs) {
@@ -172,9 +182,12 @@ Error SqliteStore::Connection::error(const SQLite::Exception& exception, const s
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_AUTH:
-      return say(ErrorCode::kEnvironment, "it or its directory is read-only");
+      return say(ErrorCode::kEnvironment,
+                 "it or its directory is read-only; run as its owner, or copy the file and its -wal elsewhere");
     case SQLITE_CANTOPEN:
-      return say(ErrorCode::kEnvironment, "it or the files beside it cannot be opened; check the permissions");
+      return say(ErrorCode::kEnvironment,
+                 "it or the files beside it cannot be opened; reading needs write access to its directory "
+                 "too, or a copy of the file and its -wal elsewhere");
     case SQLITE_NOTADB:
       return say(ErrorCode::kMalformed, "no archive, or its first page is damaged");
     case SQLITE_CORRUPT:
@@ -196,11 +209,15 @@ Error SqliteStore::Connection::error(const SQLite::Exception& exception, const s
 SqliteStore::SqliteStore(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
 SqliteStore::~SqliteStore() = default;
 
-Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, OpenMode mode, const std::string& vfs) {
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& name, OpenMode mode, const std::string& vfs) {
   auto connection = std::make_unique<Connection>();
-  connection->path = path;
-  if (mode == OpenMode::kCreate && !std::filesystem::exists(path)) IMAKEEP_CHECK(make_file(path));
-  IMAKEEP_CHECK(require_regular_file(path));
+  if (mode == OpenMode::kCreate && !std::filesystem::exists(name)) IMAKEEP_CHECK(make_file(name));
+  IMAKEEP_CHECK(require_regular_file(name));
+  // The log and the lock lie beside the file itself, not beside a link to it.
+  std::error_code missing;
+  const std::filesystem::path real = std::filesystem::canonical(name, missing);
+  if (missing) return fail_errno(missing.value(), "cannot open " + name);
+  const std::string& path = connection->path = real.string();
   if (mode != OpenMode::kRead) {
     auto lock = lock_for_writing(path);
     if (!lock) return unexpected(lock.error());

@@ -17,7 +17,7 @@ using SQLite::Statement;
 constexpr const char* kReading = "cannot read";
 constexpr const char* kWriting = "cannot write";
 constexpr const char* kSegmentColumns =
-    "SELECT chain, first, records, violations, payload_bytes, added_unix_s, start_pcrs FROM segment ";
+    "SELECT chain, first, records, violations, payload_bytes, added_unix_s, start_pcrs, length(data) FROM segment ";
 
 // SQLite's own code for it: a row that says what no row of ours says is damage like any other.
 [[noreturn]] void damaged_row() {
@@ -106,6 +106,7 @@ SegmentRow segment_row(const Statement& row) {
           .violations = number(row, 3),
           .payload_bytes = number(row, 4),
           .added_unix_s = row.getColumn(5).getInt64(),
+          .stored_bytes = number(row, 7),
           .start_pcrs = bytes(row, 6)};
 }
 
@@ -152,6 +153,14 @@ void change(const Database& database, const std::string& sql, const Values&... v
 
 Result<void> SqliteStore::begin() {
   return connection_->run(kWriting, [](Database& database) { database.exec("BEGIN IMMEDIATE"); });
+}
+
+Result<void> SqliteStore::begin_reading() {
+  return connection_->run(kReading, [](Database& database) {
+    database.exec("BEGIN");
+    // The first read fixes what all of them see.
+    database.execAndGet("SELECT count(*) FROM sqlite_master");
+  });
 }
 
 Result<void> SqliteStore::commit() {
@@ -228,6 +237,15 @@ SegmentListing SqliteStore::segments(std::uint64_t chain) {
   walk("DESC", append_behind);
   std::reverse(listing.segments.begin() + static_cast<std::ptrdiff_t>(from_front), listing.segments.end());
   return listing;
+}
+
+Result<std::vector<std::uint64_t>> SqliteStore::chains_of_segments() {
+  return connection_->run(kReading, [](Database& database) {
+    std::vector<std::uint64_t> chains;
+    Statement statement(database, "SELECT DISTINCT chain FROM segment ORDER BY chain");
+    while (statement.executeStep()) chains.push_back(number(statement, 0));
+    return chains;
+  });
 }
 
 Result<Bytes> SqliteStore::segment_data(std::uint64_t chain, std::uint64_t first) {

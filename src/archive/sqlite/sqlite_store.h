@@ -12,7 +12,7 @@
 namespace imakeep::archive {
 
 enum class OpenMode : std::uint8_t {
-  kRead,    // changes nothing; works on a read-only medium too
+  kRead,    // changes no record; works on a read-only medium too
   kWrite,   // an existing archive; an older schema is upgraded
   kCreate,  // like kWrite, but makes the archive if there is none
 };
@@ -23,10 +23,11 @@ class SqliteStore : public Store {
   //   kEnvironment  no such file or directory, no permission, another writer (named by its pid)
   //   kMalformed    no SQLite file, or one of another application
   //   kUnsupported  made by a newer imakeep
-  static Result<std::unique_ptr<SqliteStore>> open(const std::string& path, OpenMode mode, const std::string& vfs = {});
+  static Result<std::unique_ptr<SqliteStore>> open(const std::string& name, OpenMode mode, const std::string& vfs = {});
   ~SqliteStore() override;
 
   Result<void> begin() override;
+  Result<void> begin_reading() override;
   Result<void> commit() override;
   void rollback() noexcept override;
 
@@ -35,6 +36,7 @@ class SqliteStore : public Store {
   Result<std::optional<SegmentRow>> segment_from(std::uint64_t chain, std::uint64_t number) override;
   Result<std::vector<SegmentRow>> tail(std::uint64_t chain, std::size_t most) override;
   SegmentListing segments(std::uint64_t chain) override;
+  Result<std::vector<std::uint64_t>> chains_of_segments() override;
   Result<Bytes> segment_data(std::uint64_t chain, std::uint64_t first) override;
   Result<void> add_segment(const SegmentRow& row, ByteView data) override;
   Result<void> remove_segment(std::uint64_t chain, std::uint64_t first) override;
