@@ -184,8 +184,57 @@ def quote_seeds():
     seed("bad-key-pem", pem[:100])
 
 
+def payload_record(name, body, pcr=10, flags=0, own=b""):
+    return bytes([flags, pcr, len(name)]) + name.encode() + u32(len(body)) + body + own
+
+
+def segment_seeds():
+    own = struct.pack("<HBB", 4, 0, 20) + b"\xab" * 20
+    ng = records("sha1")[0][3]
+    listed = b"".join(
+        payload_record(name, body, pcr, 0 if any(digest) else 1)
+        for pcr, digest, name, body, _ in records("sha1")[:12]
+    )
+    write("segment_fuzz", "list", listed)
+    write("segment_fuzz", "own-digest", payload_record("ima-ng", ng, flags=2, own=own))
+    write("segment_fuzz", "ima", payload_record("ima", ima_body(b"/bin")))
+    write("segment_fuzz", "bad-flags", payload_record("ima-ng", ng, flags=4))
+    write("segment_fuzz", "bad-violation-with-digest", payload_record("ima-ng", ng, flags=3, own=own))
+    write("segment_fuzz", "bad-own-algorithm", payload_record("ima-ng", ng, flags=2, own=b"\xff\xff" + own[2:]))
+    write("segment_fuzz", "bad-own-padded", payload_record("ima-ng", ng, flags=2, own=own[:2] + b"\x02" + own[3:]))
+    write("segment_fuzz", "bad-pcr", payload_record("ima-ng", ng, pcr=24))
+    write("segment_fuzz", "bad-cut", payload_record("ima-ng", ng)[:-1])
+    write("segment_fuzz", "bad-ima-short", payload_record("ima", b"\xcd" * 10))
+    # One frame without compression, RFC 8878: magic, header with the content's size in one byte, a raw last block.
+    raw = payload_record("x", b"")
+    frame = b"\x28\xb5\x2f\xfd\x20" + bytes([len(raw)]) + struct.pack("<I", len(raw) << 3 | 1)[:3] + raw
+    write("segment_fuzz", "frame", frame)
+    write("segment_fuzz", "bad-frame-trailing", frame + b"more")
+    write("segment_fuzz", "bad-frame-cut", frame[:-1])
+
+
+def import_seeds():
+    encoded = [r[4] for r in records("sha1")[:8]]
+
+    def lists(options, *parts):
+        return bytes([options]) + b"".join(struct.pack("<H", len(p)) + p for p in parts)
+
+    whole, head, tail = b"".join(encoded), b"".join(encoded[:6]), b"".join(encoded[4:])
+    write("import_fuzz", "one", lists(0, whole))
+    write("import_fuzz", "grown", lists(0, head, whole))
+    write("import_fuzz", "overlap", lists(1, head, tail))
+    write("import_fuzz", "behind", lists(0, b"".join(encoded[1:3]), b"".join(encoded[3:5])))
+    write("import_fuzz", "pcrs", lists(2, head, tail))
+    write("import_fuzz", "empty", lists(0, b"", whole, b""))
+    write("import_fuzz", "bad-ambiguous", lists(0, head, tail))
+    write("import_fuzz", "bad-another-boot", lists(0, tail, whole))
+    write("import_fuzz", "bad-cut", lists(0, whole[:-1]))
+
+
 if __name__ == "__main__":
     record_seeds()
     ascii_seeds()
     pcr_file_seeds()
     quote_seeds()
+    segment_seeds()
+    import_seeds()

@@ -1,0 +1,34 @@
+#!/bin/bash
+# Makes the seed corpus of archive_fuzz: small archives, made by imakeep of captures, on pages of 512 bytes so that they stay
+# small. Only the times of import differ from one run to the next.
+#
+#   fuzz/make_archive_corpus.sh IMAKEEP       needs sqlite3
+set -euo pipefail
+imakeep=$(realpath "$1")
+cd "$(dirname "$0")"
+
+captures=../testdata/linux-7.3.4
+mkdir -p corpus/archive_fuzz
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# seed NAME: the archive $work/archive, shrunk.
+seed() {
+  sqlite3 "$work/archive" "PRAGMA journal_mode=DELETE; PRAGMA page_size=512; VACUUM" >/dev/null
+  mv "$work/archive" "corpus/archive_fuzz/$1"
+}
+
+"$imakeep" log import --archive "$work/archive" --banks sha1,sha256 $captures/kexec/first-current/binary_runtime_measurements_sha1 >/dev/null
+seed one-chain
+"$imakeep" log import --archive "$work/archive" --banks sha1 $captures/staging/0-before/binary_runtime_measurements_sha256 >/dev/null
+"$imakeep" log import --archive "$work/archive" --banks sha512 --new-chain $captures/templates/binary_runtime_measurements_sha512 >/dev/null
+sqlite3 "$work/archive" "INSERT INTO pending VALUES (1, 1, 'stage', 0, 5, 9); INSERT INTO verifier VALUES ('fleet', 1, 40)"
+seed two-chains
+cp corpus/archive_fuzz/one-chain "$work/archive"
+sqlite3 "$work/archive" "UPDATE segment SET records = 72057594037927936; UPDATE chain SET \"end\" = 72057594037927936"
+seed bad-numbers
+cp corpus/archive_fuzz/one-chain "$work/archive"
+sqlite3 "$work/archive" "UPDATE chain SET end_pcrs = x'00', banks = 'sha1,md4'"
+seed bad-chain
+sqlite3 "$work/archive" "CREATE TABLE other (a)"
+seed bad-other-program
