@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Makes the table of docs/performance.md from the JSON results of list_bench and lock_bench.
+"""Makes the table of docs/performance.md from the JSON results of list_bench, lock_bench and archive_bench.
 
-    table.py LIST_JSON LOCK_JSON [--print]
+    table.py LIST_JSON LOCK_JSON ARCHIVE_JSON [--print]
 
 Replaces what stands between the two marks in docs/performance.md, or prints it.
 """
@@ -90,12 +90,35 @@ def read_rows(runs):
             yield f"read {place}, {what}, by records", text, f"≥ {goal / 1e6:.0f} MB/s, linear", verdict(min(rates) >= goal)
 
 
+def archive_rows(runs):
+    sizes = runs["archive/sizes"]
+    yield (f"archive, {sizes['records']:,.0f} records of /usr ({sizes['list_bytes']:.0f} bytes each in a sha1 list)",
+           f"{sizes['file_bytes']:.1f} B a record", "≤ 60 B", verdict(sizes["file_bytes"] <= 60))
+    hashing = ns(runs["archive/hashing_alone"]) / sizes["records"]
+    for banks in (1, 2, 4):
+        run = runs[f"archive/ingest/{banks}"]
+        took = ns(run) / run["records"]
+        beside = f"; the hashing alone {pretty(hashing)}: {took / hashing:.2f} ×" if banks == 2 else ""
+        yield (f"archive, taking in, {banks} bank{'s' if banks > 1 else ''}, durable every 16,384 records",
+               f"{1e9 / took:,.0f} records/s, {pretty(took)} a record{beside}", "≥ 500,000/s", verdict(1e9 / took >= 5e5))
+    for bank in ("sha1", "sha256"):
+        run = runs[f"archive/export/{bank}"]
+        rate = run["bytes"] / (ns(run, "cpu_time") / 1e9)
+        yield f"archive, export, binary_{bank}", f"{rate / 1e6:.0f} MB/s", "≥ 300 MB/s", verdict(rate >= 3e8)
+    first = ns(runs["archive/first_record"])
+    yield "archive, first record from anywhere", pretty(first), "≤ 5 ms", verdict(first <= 5e6)
+    check = ns(runs["archive/check"]) / sizes["records"]
+    yield "archive, check, two banks", f"{1e9 / check:,.0f} records/s", "", ""
+
+
 def main():
     runs = load(sys.argv[1])
     locks = next(iter(load(sys.argv[2]).values()))
+    archive = load(sys.argv[3])
     lines = [f"Measured on {cpu_name()}, {platform.system()} {platform.release()}, g++ -O3.", "",
              "| what | measured | target | |", "|---|---|---|---|"]
-    for rows in (append_rows(runs), request_rows(runs, locks), memory_rows(runs), read_rows(runs)):
+    for rows in (append_rows(runs), request_rows(runs, locks), memory_rows(runs), read_rows(runs),
+                 archive_rows(archive)):
         lines += [f"| {what} | {measured} | {target} | {met} |" for what, measured, target, met in rows]
     table = "\n".join(lines)
     if "--print" in sys.argv:
