@@ -1,5 +1,6 @@
-// Archive: how fast records go in and come out, how large they are, and how soon any record is there. The records are those of
-// a real list of files, which bench/run makes of /usr: IMAKEEP_BENCH_LIST names it. Run by bench/run, which makes the table.
+// Archive: how fast records go in and come out, how large they are, and how soon any record is there. The records are
+// those of a real list of files, which bench/run makes of /usr: IMAKEEP_BENCH_LIST names it. Run by bench/run, which
+// makes the table.
 #include <chrono>
 #include <cstdlib>
 
@@ -78,7 +79,10 @@ void ingest(benchmark::State& state, const char* banks) {
 }
 BENCHMARK_CAPTURE(ingest, one_bank, "sha256")->Name("archive/ingest/1")->Iterations(3)->UseManualTime();
 BENCHMARK_CAPTURE(ingest, two_banks, "sha1,sha256")->Name("archive/ingest/2")->Iterations(3)->UseManualTime();
-BENCHMARK_CAPTURE(ingest, four_banks, "sha1,sha256,sha384,sha512")->Name("archive/ingest/4")->Iterations(3)->UseManualTime();
+BENCHMARK_CAPTURE(ingest, four_banks, "sha1,sha256,sha384,sha512")
+    ->Name("archive/ingest/4")
+    ->Iterations(3)
+    ->UseManualTime();
 
 // The hashing that taking a record in cannot do without: a template digest and an extend a bank.
 void hashing(benchmark::State& state) {
@@ -93,7 +97,9 @@ BENCHMARK(hashing)->Name("archive/hashing_alone")->Iterations(1);
 
 class Filled {
  public:
-  Filled() : opened_(directory_.file("archive")) { fill(opened_.archive, *digest::parse_banks("sha1,sha256"), kBatchRecords); }
+  Filled() : opened_(directory_.file("archive")) {
+    fill(opened_.archive, *digest::parse_banks("sha1,sha256"), kBatchRecords);
+  }
   archive::Archive& archive() { return opened_.archive; }
   archive::Store& store() { return *opened_.store; }
 

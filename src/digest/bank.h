@@ -1,8 +1,8 @@
 // digest/bank.h - a bank: the PCRs of one hash algorithm, and what IMA extends into it.
 //
 // Linux knows sha1, sha256, sha384, sha512 and sm3 as banks. For a TPM algorithm it does not know, IMA names its files
-// "tpm_alg_HEX" and extends the record's sha1 template digest padded with zeros to the bank's size. It does the same in a
-// bank that it can name, if the kernel was built without that hash: such a bank is written "sha384:padded" here.
+// "tpm_alg_HEX" and extends the record's sha1 template digest padded with zeros to the bank's size. It does the same in
+// a bank that it can name, if the kernel was built without that hash: such a bank is written "sha384:padded" here.
 // Source: ima_init_crypto(), ima_calc_field_array_hash() and create_securityfs_measurement_lists() in Linux 7.3.
 // Threads: values.
 #pragma once

@@ -92,7 +92,8 @@ TEST(Bank, OfAHashThatTheKernelWasBuiltWithoutIsPaddedToo) {
 }
 
 TEST(Bank, ListsAreReadAsTheyAreWritten) {
-  for (const char* names : {"sha1", "sha512,sha1,tpm_alg_28", "sha1,sha384:padded,sha384"}) EXPECT_EQ(bank_names(*parse_banks(names)), names);
+  for (const char* names : {"sha1", "sha512,sha1,tpm_alg_28", "sha1,sha384:padded,sha384"})
+    EXPECT_EQ(bank_names(*parse_banks(names)), names);
 }
 
 }  // namespace

@@ -80,8 +80,8 @@ class FieldReader {
   std::size_t offset_ = 0;
 };
 
-// Whether the record is the first that Linux makes after a boot: boot_aggregate, or boot_aggregate_late where the TPM was
-// found late. Source: ima_add_boot_aggregate() in ima_init.c.
+// Whether the record is the first that Linux makes after a boot: boot_aggregate, or boot_aggregate_late where the TPM
+// was found late. Source: ima_add_boot_aggregate() in ima_init.c.
 bool is_boot_aggregate(const RecordContentView& content, ByteOrder order = kHostOrder);
 
 }  // namespace imakeep::imalog

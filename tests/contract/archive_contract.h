@@ -188,7 +188,8 @@ TYPED_TEST_P(ArchiveContract, RetiresByAge) {
   const Incoming log = made("/age/", 4000);
   for (std::size_t at = 0; at < 4000; at += 2000) must(this->append(log, at, at, 2000, static_cast<std::int64_t>(at)));
   EXPECT_EQ(must(this->archive().retire(1, {.added_before_unix_s = 0, .unacknowledged = true})).records, 0u);
-  const std::uint64_t old = must(this->archive().retire(1, {.added_before_unix_s = 2000, .unacknowledged = true})).records;
+  const std::uint64_t old =
+      must(this->archive().retire(1, {.added_before_unix_s = 2000, .unacknowledged = true})).records;
   EXPECT_GT(old, 0u);
   EXPECT_LE(old, 2000u);
 }
@@ -235,7 +236,7 @@ REGISTER_TYPED_TEST_SUITE_P(ArchiveContract, GivesBackEveryRecordInEveryBankAfte
                             GathersSmallAppendsAndReadsFromAnyRecord, KnowsThePcrStateAtEveryRecord,
                             KeepsARecordWhoseDigestDoesNotFitAndSaysSo, KeepsADigestOfABankThatTheChainDoesNotReplay,
                             KeepsAnUnknownTemplateByteForByte, HoldsChainsApart, RemembersThePendingMark,
-                            RetiresOnlyWhatEveryVerifierAcknowledged, RetiresByAge, RetiresByNumberAndBySize, RollsBackWhatWasNotCommitted,
-                            ChangesNothingOutsideATransaction);
+                            RetiresOnlyWhatEveryVerifierAcknowledged, RetiresByAge, RetiresByNumberAndBySize,
+                            RollsBackWhatWasNotCommitted, ChangesNothingOutsideATransaction);
 
 }  // namespace imakeep::archive::test
