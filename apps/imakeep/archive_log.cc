@@ -6,18 +6,17 @@ Result<std::unique_ptr<ArchiveLog>> ArchiveLog::open(const std::string& path, st
   auto store = archive::SqliteStore::open(path, archive::OpenMode::kRead);
   if (!store) return unexpected(store.error());
   archive::Archive archive(**store);
-  const auto chains = archive.chains();
-  if (!chains) return unexpected(chains.error());
-  if (!number && chains->empty()) return fail(ErrorCode::kUsage, path + " holds no chain yet");
-  auto chain = archive.chain(number.value_or(chains->empty() ? 0 : chains->back().chain));
-  if (!chain) return unexpected(chain.error());
+  auto chosen = archive.chain_or_last(number);
+  if (!chosen) return unexpected(chosen.error());
+  if (!*chosen) return fail(ErrorCode::kUsage, path + " holds no chain yet");
+  archive::Chain& chain = **chosen;
   std::optional<digest::PcrState> start;
-  if (chain->first_kept > 0) {
-    auto state = archive.state_at(*chain, chain->first_kept);
+  if (chain.first_kept > 0) {
+    auto state = archive.state_at(chain, chain.first_kept);
     if (!state) return unexpected(state.error());
     start = std::move(*state);
   }
-  std::unique_ptr<ArchiveLog> log(new ArchiveLog(path, std::move(*store), std::move(*chain), std::move(start)));
+  std::unique_ptr<ArchiveLog> log(new ArchiveLog(path, std::move(*store), std::move(chain), std::move(start)));
   IMAKEEP_CHECK(log->rewind());
   return log;
 }

@@ -20,10 +20,6 @@ namespace {
 // Records go over in pieces of this size, so that neither side holds more at once.
 constexpr std::size_t kPieceBytes = 1u << 20;
 
-void print_json(const nlohmann::json& json) {
-  std::printf("%s\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
-}
-
 // ---- list add
 
 struct AddOptions {
@@ -80,10 +76,10 @@ Result<AddReport> add_all(control::Client& client, const std::vector<std::string
 int print_added(const AddReport& total, bool json) {
   const control::AppendReport& appended = total.appended;
   if (json) {
-    print_json({{"added", appended.added},
-                {"already_measured", appended.repeated},
-                {"failed", total.failed},
-                {"extends_failed", appended.extends_failed}});
+    print_json(nlohmann::json{{"added", appended.added},
+                              {"already_measured", appended.repeated},
+                              {"failed", total.failed},
+                              {"extends_failed", appended.extends_failed}});
   } else {
     std::printf("%llu added, %llu already measured, %llu failed\n", static_cast<unsigned long long>(appended.added),
                 static_cast<unsigned long long>(appended.repeated), static_cast<unsigned long long>(total.failed));
@@ -252,7 +248,7 @@ int run_save(const SaveOptions& options) {
   const auto records = answer->head.value("records", 0ull);
   const auto dropped = answer->head.value("dropped", 0ull);
   if (options.json) {
-    print_json({{"records", records}, {"dropped", dropped}, {"bytes", answer->payload.size()}});
+    print_json(nlohmann::json{{"records", records}, {"dropped", dropped}, {"bytes", answer->payload.size()}});
   } else {
     std::printf("%llu records saved, %zu bytes; %llu dropped\n", records, answer->payload.size(), dropped);
   }

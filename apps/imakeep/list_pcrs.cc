@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "base/file.h"
 #include "imalog/pcr_file.h"
 #include "mlist/list_walk.h"
 #include "tpm/esys/esys_pcr_banks.h"
@@ -13,26 +12,12 @@ namespace imakeep::app {
 namespace {
 
 Result<void> set_pcrs(digest::PcrState& state, const std::string& file, std::uint32_t ima_pcr) {
-  const auto text = read_file(file);
-  if (!text) return unexpected(text.error());
-  const auto values = imalog::parse_pcr_file(as_text(*text), ima_pcr);
-  if (!values) {
-    Error error = values.error();
-    error.message = file + ": " + error.message;
-    return unexpected(std::move(error));
-  }
+  const auto values = imalog::read_pcr_file(file, ima_pcr);
+  if (!values) return unexpected(values.error());
   for (const imalog::PcrValue& value : *values) {
-    for (std::size_t bank = 0; bank < state.banks().size(); ++bank) {
-      if (state.banks()[bank] == value.bank) state.set(bank, value.pcr, value.value);
-    }
+    if (const auto bank = state.index_of(value.bank)) state.set(*bank, value.pcr, value.value);
   }
   return {};
-}
-
-std::uint32_t touched(const digest::PcrState& state) {
-  std::uint32_t bits = 0;
-  for (std::uint32_t pcr = 0; pcr < digest::kPcrCount; ++pcr) bits |= (state.touched(pcr) ? 1u : 0u) << pcr;
-  return bits;
 }
 
 }  // namespace
@@ -66,7 +51,7 @@ Result<void> ListPcrs::start(const mlist::MeasurementList& list) {
 }
 
 Result<void> ListPcrs::start_tpm(const digest::PcrState& restored, bool any_restored) {
-  extended_ = touched(restored);
+  extended_ = restored.touched_pcrs();
   const auto values = pcrs_->read(options_.ima_pcr);
   if (!values) return unexpected(values.error());
   const bool zero = std::all_of(values->begin(), values->end(),
@@ -90,7 +75,7 @@ Result<void> ListPcrs::start_soft(digest::PcrState restored) {
     state = digest::PcrState(banks_);
     IMAKEEP_CHECK(set_pcrs(state, options_.start_pcrs, options_.ima_pcr));
   }
-  extended_ = touched(state);
+  extended_ = state.touched_pcrs();
   pcrs_ = std::make_unique<tpm::SoftPcrBanks>(std::move(state));
   return {};
 }

@@ -75,11 +75,7 @@ Result<void> restore(mlist::MeasurementList& list, const std::string& file) {
   const auto image = read_file(file);
   if (!image) return unexpected(image.error());
   const auto restored = mlist::restore_kexec_image(list, *image);
-  if (!restored) {
-    Error error = restored.error();
-    error.message = file + ": " + error.message;
-    return unexpected(std::move(error));
-  }
+  if (!restored) return unexpected(named(restored.error(), file));
   if (restored->stopped) {
     std::fprintf(stderr, "imakeep: %s: restored %llu records and stopped, as Linux would: %s\n", file.c_str(),
                  static_cast<unsigned long long>(restored->records), describe(*restored->stopped).c_str());

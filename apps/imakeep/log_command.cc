@@ -27,10 +27,6 @@ struct LogOptions {
   bool json = false;
 };
 
-void print_json(const nlohmann::ordered_json& json) {
-  std::printf("%s\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
-}
-
 using Count = unsigned long long;
 
 // ---- --check
@@ -57,7 +53,7 @@ int run_check(archive::Archive& archive, const LogOptions& options) {
       found.push_back(
           {{"chain", finding.chain}, {"first", finding.first}, {"records", finding.records}, {"what", finding.what}});
     }
-    print_json({{"records", records}, {"findings", found}});
+    print_json(nlohmann::ordered_json{{"records", records}, {"findings", found}});
   } else if (findings->empty()) {
     std::printf("%s: %llu records, no damage\n", options.archive.c_str(), static_cast<Count>(records));
   }
@@ -71,39 +67,60 @@ int run_check(archive::Archive& archive, const LogOptions& options) {
 
 // ---- --stats
 
-int run_stats(archive::Archive& archive, const LogOptions& options) {
-  const auto chains = archive.chains();
-  if (!chains) return report(chains.error());
-  nlohmann::ordered_json all = nlohmann::ordered_json::array();
-  for (const archive::Chain& chain : *chains) {
+struct ChainStats {
+  archive::Chain chain;
+  archive::Stats stats;
+
+  std::uint64_t kept() const { return chain.end - chain.first_kept; }
+};
+
+Result<std::vector<ChainStats>> read_stats(archive::Archive& archive) {
+  auto chains = archive.chains();
+  if (!chains) return unexpected(chains.error());
+  std::vector<ChainStats> all;
+  for (archive::Chain& chain : *chains) {
     const auto stats = archive.stats(chain.chain);
-    if (!stats) return report(stats.error());
-    nlohmann::ordered_json banks = nlohmann::ordered_json::array();
-    for (const digest::Bank& bank : chain.banks) banks.push_back(bank.name());
-    all.push_back({{"chain", chain.chain},
-                   {"records", chain.end},
-                   {"first_kept", chain.first_kept},
-                   {"start", chain.start == archive::ChainStart::kBoot ? "boot" : "unknown"},
-                   {"banks", banks},
-                   {"violations", stats->violations},
-                   {"segments", stats->segments},
-                   {"payload_bytes", stats->payload_bytes}});
+    if (!stats) return unexpected(stats.error());
+    all.push_back({.chain = std::move(chain), .stats = *stats});
   }
+  return all;
+}
+
+nlohmann::ordered_json json_of(const ChainStats& of) {
+  nlohmann::ordered_json banks = nlohmann::ordered_json::array();
+  for (const digest::Bank& bank : of.chain.banks) banks.push_back(bank.name());
+  return {{"chain", of.chain.chain},
+          {"records", of.chain.end},
+          {"first_kept", of.chain.first_kept},
+          {"start", of.chain.start == archive::ChainStart::kBoot ? "boot" : "unknown"},
+          {"banks", banks},
+          {"violations", of.stats.violations},
+          {"segments", of.stats.segments},
+          {"payload_bytes", of.stats.payload_bytes}};
+}
+
+void print_chain(const ChainStats& of) {
+  const std::string from = of.chain.first_kept == 0 ? "" : " from " + std::to_string(of.chain.first_kept) + " on";
+  std::printf("chain %llu  %llu records%s, %llu violations, %llu segments, %s uncompressed\n",
+              static_cast<Count>(of.chain.chain), static_cast<Count>(of.kept()), from.c_str(),
+              static_cast<Count>(of.stats.violations), static_cast<Count>(of.stats.segments),
+              human_bytes(of.stats.payload_bytes).c_str());
+}
+
+int run_stats(archive::Archive& archive, const LogOptions& options) {
+  const auto all = read_stats(archive);
+  if (!all) return report(all.error());
   const std::uint64_t file_bytes = archive.store().file_bytes();
   if (options.json) {
-    print_json({{"file_bytes", file_bytes}, {"chains", all}});
+    nlohmann::ordered_json chains = nlohmann::ordered_json::array();
+    for (const ChainStats& of : *all) chains.push_back(json_of(of));
+    print_json(nlohmann::ordered_json{{"file_bytes", file_bytes}, {"chains", chains}});
     return kDone;
   }
   std::uint64_t records = 0;
-  for (const auto& chain : all) {
-    const auto kept = chain["records"].get<std::uint64_t>() - chain["first_kept"].get<std::uint64_t>();
-    records += kept;
-    std::printf(
-        "chain %llu  %llu records%s, %llu violations, %llu segments, %s uncompressed\n", chain["chain"].get<Count>(),
-        static_cast<Count>(kept),
-        chain["first_kept"] == 0 ? "" : (" from " + std::to_string(chain["first_kept"].get<Count>()) + " on").c_str(),
-        chain["violations"].get<Count>(), chain["segments"].get<Count>(),
-        human_bytes(chain["payload_bytes"].get<std::uint64_t>()).c_str());
+  for (const ChainStats& of : *all) {
+    records += of.kept();
+    print_chain(of);
   }
   std::printf("file     %s, %.1f bytes a record\n", human_bytes(file_bytes).c_str(),
               records == 0 ? 0.0 : static_cast<double>(file_bytes) / static_cast<double>(records));
@@ -171,15 +188,13 @@ Result<bool> print_records(archive::Store& store, const archive::Chain& chain, c
   return whole;
 }
 
+// An archive that holds no chain yet reads as one without records.
 Result<archive::Chain> choose_chain(archive::Archive& archive, const LogOptions& options) {
-  if (options.chain) return archive.chain(*options.chain);
-  auto chains = archive.chains();
-  if (!chains) return unexpected(chains.error());
-  if (chains->empty() && options.follow) {
-    return fail(ErrorCode::kEnvironment, options.archive + " holds no chain yet; follow it once it does");
-  }
-  if (chains->empty()) return archive::Chain{};
-  return std::move(chains->back());
+  auto chain = archive.chain_or_last(options.chain);
+  if (!chain) return unexpected(chain.error());
+  if (*chain) return std::move(**chain);
+  if (!options.follow) return archive::Chain{};
+  return fail(ErrorCode::kEnvironment, options.archive + " holds no chain yet; follow it once it does");
 }
 
 // Waits until the chain goes on, or the archive goes on with another; `chain` is then that one as it is now. True if it
@@ -219,12 +234,13 @@ Result<void> print_retired_violations(archive::Store& store, const archive::Chai
   return output.flush();
 }
 
-Result<void> check_range(const LogOptions& options, const archive::Chain& chain, std::uint64_t from) {
+Result<void> check_range(const LogOptions& options, const archive::Chain& chain, const RecordWriter& writer,
+                         std::uint64_t from) {
   if (from < chain.first_kept) {
     return fail(ErrorCode::kUsage, "records before " + std::to_string(chain.first_kept) +
                                        " were retired; the archive holds those from there on");
   }
-  if (options.follow && !endless(options.format)) {
+  if (options.follow && writer.has_end()) {
     return fail(ErrorCode::kUsage, "--follow has no end, and " + options.format + " needs one; use cel-tlv or json");
   }
   if (options.to && *options.to < from) return fail(ErrorCode::kUsage, "--to lies before --from");
@@ -240,15 +256,15 @@ Result<bool> run_records(archive::Archive& archive, const LogOptions& options) {
   auto chain = choose_chain(archive, options);
   if (!chain) return unexpected(chain.error());
   std::uint64_t from = options.from.value_or(chain->first_kept);
-  IMAKEEP_CHECK(check_range(options, *chain, from));
   const auto writer = make_record_writer(options.format, *bank, chain->banks, chain->order);
+  IMAKEEP_CHECK(check_range(options, *chain, *writer, from));
   Output output;
   writer->begin(output.text());
   if (options.violations && !options.from) {
     IMAKEEP_CHECK(print_retired_violations(archive.store(), *chain, *writer, output));
   }
   bool whole = true;
-  for (std::uint64_t next = counts(options.format) ? chain->first_kept : from;;) {
+  for (std::uint64_t next = writer->counts_from_first() ? chain->first_kept : from;;) {
     const std::uint64_t to = std::min(options.to.value_or(chain->end), chain->end);
     const Range range{.from = next, .to = to, .first_printed = from, .violations_only = options.violations};
     const auto printed = print_records(archive.store(), *chain, range, *writer, output, options.archive);

@@ -28,11 +28,6 @@ struct ImportCommand {
   bool json = false;
 };
 
-Error named(Error error, const std::string& file) {
-  error.message = file + ": " + error.message;
-  return error;
-}
-
 struct Lists {
   std::vector<Bytes> bytes;
   std::vector<archive::ImportPart> parts;  // point into `bytes`
@@ -65,10 +60,8 @@ Result<archive::ImportOptions> import_options(const ImportCommand& command) {
       std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
   options.chain = command.chain;
   if (command.pcrs.empty()) return options;
-  const auto text = read_file(command.pcrs);
-  if (!text) return unexpected(text.error());
-  auto values = imalog::parse_pcr_file(as_text(*text));
-  if (!values) return unexpected(named(values.error(), command.pcrs));
+  auto values = imalog::read_pcr_file(command.pcrs);
+  if (!values) return unexpected(values.error());
   options.pcrs = std::move(*values);
   return options;
 }
@@ -129,8 +122,7 @@ int print_report(const archive::ImportReport& imported, const ImportCommand& com
     }
   }
   if (command.json) {
-    const nlohmann::ordered_json json{{"chain", imported.chain}, {"parts", parts}};
-    std::printf("%s\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+    print_json(nlohmann::ordered_json{{"chain", imported.chain}, {"parts", parts}});
   }
   return fits ? kDone : kNotAsItShouldBe;
 }

@@ -44,18 +44,17 @@ Result<archive::Retired> retire(const RetireOptions& options) {
   auto store = archive::SqliteStore::open(options.archive, archive::OpenMode::kWrite);
   if (!store) return unexpected(store.error());
   archive::Archive archive(**store);
-  const auto chains = archive.chains();
-  if (!chains) return unexpected(chains.error());
-  if (!options.chain && chains->empty()) return fail(ErrorCode::kUsage, options.archive + " holds no chain yet");
-  return archive.retire(options.chain ? *options.chain : chains->back().chain, retention(options));
+  const auto chain = archive.chain_or_last(options.chain);
+  if (!chain) return unexpected(chain.error());
+  if (!*chain) return fail(ErrorCode::kUsage, options.archive + " holds no chain yet");
+  return archive.retire((*chain)->chain, retention(options));
 }
 
 int run_retire(const RetireOptions& options) {
   const auto retired = retire(options);
   if (!retired) return report(retired.error());
   if (options.json) {
-    const nlohmann::ordered_json json{{"records", retired->records}, {"violations_kept", retired->violations_kept}};
-    std::printf("%s\n", json.dump(2).c_str());
+    print_json(nlohmann::ordered_json{{"records", retired->records}, {"violations_kept", retired->violations_kept}});
   } else {
     std::printf("%llu records retired, %llu violations among them kept\n",
                 static_cast<unsigned long long>(retired->records),

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "support/pcr_values.h"
+#include "support/scratch_directory.h"
 #include "support/swtpm.h"
 
 namespace imakeep::app {
@@ -16,18 +17,13 @@ using testing::HasSubstr;
 
 class PcrSource : public testing::Test {
  protected:
-  PcrSource() {
-    std::string name = testing::TempDir() + "imakeep-pcrs-XXXXXX";
-    folder_ = ::mkdtemp(name.data());
-  }
-  ~PcrSource() override { std::filesystem::remove_all(folder_); }
-
   void show_sha1_pcr() const {
     std::filesystem::create_directory(folder_ + "/pcr-sha1");
     std::ofstream(folder_ + "/pcr-sha1/10") << std::string(40, 'F') << '\n';
   }
 
-  std::string folder_;
+  const imakeep::test::ScratchDirectory directory_;
+  const std::string folder_ = directory_.path();
 };
 
 TEST_F(PcrSource, NothingNamedIsTheKernelsFilesWhereThereAreAny) {

@@ -87,6 +87,7 @@ class CelWriter : public RecordWriter {
  public:
   explicit CelWriter(const std::vector<digest::Bank>& banks) : banks_(banks) {}
 
+  bool counts_from_first() const override { return true; }
   void pass(const archive::NumberedRecord& numbered) override { numbering_.next(numbered.record.content.pcr); }
 
   Result<void> append(std::string& out, const archive::NumberedRecord& numbered) override {
@@ -122,6 +123,7 @@ class CelTlvWriter : public CelWriter {
 
 class CelJsonWriter : public CelWriter {
   using CelWriter::CelWriter;
+  bool has_end() const override { return true; }
   void begin(std::string& out) override { out += imalog::kCelJsonBegin; }
   void encode(std::string& out, std::uint64_t recnum, const imalog::RecordContentView& content) override {
     if (records_ > 0) out += imalog::kCelJsonBetween;
@@ -133,6 +135,7 @@ class CelJsonWriter : public CelWriter {
 // The array says how many records it has before the first, so they are held until the last is known.
 class CelCborWriter : public CelWriter {
   using CelWriter::CelWriter;
+  bool has_end() const override { return true; }
   void encode(std::string&, std::uint64_t recnum, const imalog::RecordContentView& content) override {
     imalog::append_cel_cbor(held_, recnum, content, digests_);
   }

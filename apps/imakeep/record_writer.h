@@ -14,21 +14,15 @@ class RecordWriter {
  public:
   virtual ~RecordWriter() = default;
   virtual void begin(std::string&) {}
-  // A record before the first that is wanted; only formats that count records need them.
+  // Whether the format closes what it began, so that it cannot be followed.
+  virtual bool has_end() const { return false; }
+  // Whether it counts records from the chain's first, and wants those before the first that is printed to pass().
+  virtual bool counts_from_first() const { return false; }
   virtual void pass(const archive::NumberedRecord&) {}
   // What could not be shown as the format asks is an error; the record is then there in another form.
   virtual Result<void> append(std::string& out, const archive::NumberedRecord& record) = 0;
   virtual void end(std::string&) {}
 };
-
-// Whether a format can be followed, that is, has no end of its own.
-inline bool endless(const std::string& format) {
-  return format != "cel-json" && format != "cel-cbor";
-}
-// Whether a format counts records from the chain's first.
-inline bool counts(const std::string& format) {
-  return format.rfind("cel-", 0) == 0;
-}
 
 // The names that make_record_writer() takes.
 const std::vector<std::string>& record_formats();

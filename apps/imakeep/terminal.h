@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdio>
 #include <string>
 
 #include "base/result.h"
@@ -18,6 +19,12 @@ int exit_code(const Error& error);
 
 // Prints "imakeep: WHERE: MESSAGE" to standard error and returns the exit code.
 int report(const Error& error, const std::string& where = {});
+
+// Prints it, indented, to standard output. Bytes that are no UTF-8, as paths may have, are replaced.
+template <class Json>
+void print_json(const Json& json) {
+  std::printf("%s\n", json.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
+}
 
 // A line on standard error that shows how far long work is: on a terminal only, and at most ten times a second.
 class Progress {

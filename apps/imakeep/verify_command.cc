@@ -49,11 +49,6 @@ struct Evidence {
 
 // ---- reading --------------------------------------------------------------------------------------------------------
 
-Error named(Error error, const std::string& file) {
-  error.message = file + ": " + error.message;
-  return error;
-}
-
 // The file's content as `parse` takes it; errors name the file.
 template <class Parse>
 auto read_as(const std::string& file, Parse parse) -> decltype(parse(ByteView())) {
@@ -110,7 +105,7 @@ Result<std::vector<imalog::PcrValue>> read_tpm(const std::string& spec) {
 Result<Evidence> read_evidence(const VerifyOptions& options) {
   Evidence evidence;
   if (options.pcrs) {
-    auto values = read_as(*options.pcrs, [](ByteView text) { return imalog::parse_pcr_file(as_text(text)); });
+    auto values = imalog::read_pcr_file(*options.pcrs);
     if (!values) return unexpected(values.error());
     evidence.expected.values = std::move(*values);
   }
@@ -297,8 +292,7 @@ int run_verify(const VerifyOptions& options) {
   if (!check) return report(check.error());
   if (log->first_kept > 0) count_from(log->first_kept, *check);
   if (options.json) {
-    std::printf("%s\n",
-                json_of(*check, *evidence).dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+    print_json(json_of(*check, *evidence));
   } else {
     print_text(*check, *evidence);
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "archive/payload.h"
 #include "archive/pcr_bytes.h"
 
 namespace imakeep::archive {
@@ -55,8 +56,7 @@ class SegmentWriter {
     std::uint64_t end = chain_.end;
     for (const SegmentRow& row : *tail) {
       if (row.payload_bytes >= kSegmentPayloadBytes || row.end() != end) break;
-      const auto data = store_.segment_data(chain_.chain, row.first);
-      auto payload = data ? decompress(*data) : Result<Bytes>(unexpected(data.error()));
+      auto payload = read_payload(store_, row);
       if (!payload || payload->size() != row.payload_bytes) break;  // What is damaged is left as it is.
       end = row.first;
       bytes += payload->size();
@@ -145,7 +145,7 @@ class Intake {
       }
       chain_.end_pcrs.extend(i, incoming.content.pcr, extended);
     }
-    if (!known && !equal(imalog::shown_digest(shown_, incoming.content).view(), incoming.shown)) {
+    if (!known && !imalog::digest_fits(shown_, incoming.content, incoming.shown)) {
       record.own = OwnDigestView{.bank = shown_, .digest = incoming.shown};
     }
     return record;
@@ -187,6 +187,14 @@ Result<Chain> Archive::chain(std::uint64_t number) {
   if (rows->empty()) return fail(ErrorCode::kUsage, "the archive holds no chain yet");
   return fail(ErrorCode::kUsage, "no chain " + std::to_string(number) + " in the archive; it holds 1 to " +
                                      std::to_string(rows->back().chain));
+}
+
+Result<std::optional<Chain>> Archive::chain_or_last(std::optional<std::uint64_t> number) {
+  if (number) return chain(*number);
+  auto all = chains();
+  if (!all) return unexpected(all.error());
+  if (all->empty()) return std::nullopt;
+  return std::move(all->back());
 }
 
 Result<Chain> Archive::begin_chain(const std::vector<digest::Bank>& banks, ChainStart start, ByteOrder order) {
@@ -232,9 +240,7 @@ Result<digest::PcrState> Archive::state_at(const Chain& chain, std::uint64_t num
   if (!*segment || (*segment)->first > number) return fail(ErrorCode::kMalformed, "no segment holds the record");
   auto state = pcr_state((*segment)->start_pcrs, chain.banks);
   if (!state) return state;
-  const auto data = store_.segment_data(chain.chain, (*segment)->first);
-  if (!data) return unexpected(data.error());
-  const auto payload = decompress(*data);
+  const auto payload = read_payload(store_, **segment);
   if (!payload) return unexpected(payload.error());
   SegmentReader reader(*payload);
   for (std::uint64_t at = (*segment)->first; at < number; ++at) {
@@ -254,7 +260,6 @@ Result<Stats> Archive::stats(std::uint64_t chain) {
   for (const SegmentRow& row : listing.segments) {
     stats.violations += row.violations;
     stats.payload_bytes += row.payload_bytes;
-    stats.oldest_unix_s = std::min(stats.oldest_unix_s.value_or(row.added_unix_s), row.added_unix_s);
   }
   if (!listing.damage.empty()) return unexpected(listing.damage.front());
   return stats;

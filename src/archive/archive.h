@@ -54,7 +54,6 @@ struct Stats {
   std::uint64_t segments = 0;
   std::uint64_t violations = 0;  // in what is kept; and of retired segments, which stay
   std::uint64_t payload_bytes = 0;
-  std::optional<std::int64_t> oldest_unix_s;
 };
 
 // What may be forgotten: all that every limit allows.
@@ -80,6 +79,9 @@ class Archive {
   Result<std::vector<Chain>> chains();
   // kUsage, naming those there are, if there is no such chain; kMalformed if its row is damaged.
   Result<Chain> chain(std::uint64_t chain);
+
+  // The chain of that number, or the last if none is named; empty if the archive holds none to choose.
+  Result<std::optional<Chain>> chain_or_last(std::optional<std::uint64_t> chain);
 
   // A new chain. Within a transaction of the caller's, or its own.
   Result<Chain> begin_chain(const std::vector<digest::Bank>& banks, ChainStart start, ByteOrder order = kHostOrder);

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "archive/archive.h"
+#include "archive/payload.h"
 #include "archive/pcr_bytes.h"
 
 // Archive::check(): every segment decompresses, holds what its row says, and leads to the state before the next.
@@ -10,9 +11,7 @@ namespace {
 
 // The state behind the segment's records; kMalformed if they are not what the row says.
 Result<digest::PcrState> replay_segment(Store& store, const Chain& chain, const SegmentRow& row) {
-  const auto data = store.segment_data(row.chain, row.first);
-  if (!data) return unexpected(data.error());
-  const auto payload = decompress(*data);
+  const auto payload = read_payload(store, row);
   if (!payload) return unexpected(payload.error());
   auto state = pcr_state(row.start_pcrs, chain.banks);
   if (!state) return state;
@@ -77,10 +76,6 @@ class ChainCheck {
   const Bytes end_pcrs_ = pcr_bytes(chain_.end_pcrs);
   std::uint64_t next_ = 0;
 };
-
-}  // namespace
-
-namespace {
 
 // The rows that no chain's segments lead to.
 void check_other_rows(Store& store, const std::vector<ChainRow>& chains, std::vector<Finding>& findings) {

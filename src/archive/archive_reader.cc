@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "archive/payload.h"
+
 namespace imakeep::archive {
 
 Damage ArchiveReader::skip_to(std::uint64_t number, std::string what) {
@@ -15,10 +17,8 @@ Damage ArchiveReader::skip_to(std::uint64_t number, std::string what) {
 // The segment that holds next_, or the first behind it. Where the direct way is damaged, the whole listing is.
 Result<std::optional<SegmentRow>> ArchiveReader::find_segment(std::string& why) {
   auto found = store_.segment_from(chain_, next_);
-  if (found && (!*found || (*found)->first <= next_)) return found;
-  if (!found && found.error().code != ErrorCode::kMalformed) return found;
-  why = found ? "no segment holds them" : describe(found.error());
-  if (found) return found;
+  if (found || found.error().code != ErrorCode::kMalformed) return found;
+  why = describe(found.error());
   const SegmentListing listing = store_.segments(chain_);
   for (const SegmentRow& row : listing.segments) {
     if (row.end() > next_) return row;
@@ -28,22 +28,22 @@ Result<std::optional<SegmentRow>> ArchiveReader::find_segment(std::string& why) 
 
 // Makes reader_ stand at next_, or tells what is damaged there.
 Result<std::optional<Damage>> ArchiveReader::load() {
-  std::string why = "no segment holds them";
-  Result<std::optional<SegmentRow>> segment = std::nullopt;
-  Result<Bytes> data = Bytes();
+  std::optional<SegmentRow> segment;
+  Result<Bytes> payload = Bytes();
   // A writer may gather the segment into another between our reading its row and its data: it is looked up again.
   constexpr int kTries = 5;
   for (int tried = 0; tried < kTries; ++tried) {
-    segment = find_segment(why);
-    if (!segment) return unexpected(segment.error());
-    if (!*segment) return skip_to(end_, why);
-    if ((*segment)->first > next_) return skip_to((*segment)->first, why);
-    data = store_.segment_data(chain_, (*segment)->first);
-    if (data || data.error().code != ErrorCode::kUsage) break;
+    std::string why = "no segment holds them";
+    auto found = find_segment(why);
+    if (!found) return unexpected(found.error());
+    segment = std::move(*found);
+    if (!segment) return skip_to(end_, std::move(why));
+    if (segment->first > next_) return skip_to(segment->first, std::move(why));
+    payload = read_payload(store_, *segment);
+    if (payload || payload.error().code != ErrorCode::kUsage) break;
   }
-  const SegmentRow& row = **segment;
-  if (!data && data.error().code != ErrorCode::kMalformed) return unexpected(data.error());
-  auto payload = data ? decompress(*data) : Result<Bytes>(unexpected(data.error()));
+  const SegmentRow& row = *segment;
+  if (!payload && payload.error().code != ErrorCode::kMalformed) return unexpected(payload.error());
   if (!payload) return skip_to(row.end(), describe(payload.error()));
   payload_ = std::move(*payload);
   reader_.emplace(payload_);

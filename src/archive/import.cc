@@ -16,17 +16,15 @@ Result<std::vector<PcrTrace>> begin_traces(Archive& archive, const Chain& chain,
                                            const std::vector<imalog::PcrValue>& values) {
   std::vector<PcrTrace> traces;
   if (values.empty()) return traces;
+  if (chain.first_kept == 0) {
+    for (const imalog::PcrValue& value : values) traces.emplace_back(value, digest::Digest(value.bank.digest_bytes()));
+    return traces;
+  }
+  // Without the records that were retired, only the states that were kept tell.
   const auto start = archive.state_at(chain, chain.first_kept);
-  if (!start && chain.first_kept > 0) return unexpected(start.error());
+  if (!start) return unexpected(start.error());
   for (const imalog::PcrValue& value : values) {
-    const auto bank = std::find(chain.banks.begin(), chain.banks.end(), value.bank);
-    digest::Digest before(value.bank.digest_bytes());
-    if (chain.first_kept > 0) {
-      // Without the records that were retired, only the states that were kept tell.
-      if (bank == chain.banks.end()) continue;
-      before = start->value(static_cast<std::size_t>(bank - chain.banks.begin()), value.pcr);
-    }
-    traces.emplace_back(value, before);
+    if (const auto bank = start->index_of(value.bank)) traces.emplace_back(value, start->value(*bank, value.pcr));
   }
   if (traces.empty()) {
     return fail(ErrorCode::kUsage, "the chain's first records were retired, and it keeps PCR states of " +
@@ -193,7 +191,7 @@ class Import {
     report.join = join_of(part, first, done, end);
     for (std::uint64_t skipped = 0; skipped < done; ++skipped) {
       const IncomingView& record = part.records[skipped];
-      if (!equal(imalog::shown_digest(part.bank, record.content).view(), record.shown)) {
+      if (!imalog::digest_fits(part.bank, record.content, record.shown)) {
         report.mismatched.push_back(first + skipped);
       }
     }

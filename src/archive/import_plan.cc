@@ -14,7 +14,7 @@ bool none_fits(const DecodedPart& part) {
   int tried = 0;
   for (const IncomingView& record : part.records) {
     if (record.content.violation) continue;
-    if (equal(imalog::shown_digest(part.bank, record.content).view(), record.shown)) return false;
+    if (imalog::digest_fits(part.bank, record.content, record.shown)) return false;
     if (++tried == kTries) break;
   }
   return tried > 0;
@@ -29,8 +29,8 @@ Result<DecodedPart> decode_part(const ImportPart& from) {
   for (;;) {
     auto record = reader.next();
     if (!record) {
-      Error error = std::move(record).error();
-      error.message = from.name + ": " + error.message + "; save the list again";
+      Error error = named(std::move(record).error(), from.name);
+      error.message += "; save the list again";
       return unexpected(std::move(error));
     }
     if (!*record) break;
@@ -48,7 +48,6 @@ Result<DecodedPart> decode_part(const ImportPart& from) {
 
 void PcrTrace::follow(const imalog::RecordContentView& content, std::uint64_t records) {
   if (content.pcr != wanted_.pcr) return;
-  followed_any_ = true;
   now_ = digest::extend(wanted_.bank.algorithm, now_, imalog::extended_digest(wanted_.bank, content));
   if (fits_now()) fits_after_ = records;
 }
@@ -103,8 +102,8 @@ class Placement {
 
   // What a choice changes, to take it back.
   struct Frame {
-    std::vector<std::size_t> lengths;  // how much of the part is there already: the choices, zero last
-    std::size_t next = 0;              // the choice to try
+    Overlaps overlaps;     // how much of the part is there already: lengths are the choices, zero last
+    std::size_t next = 0;  // the choice to try
     std::size_t have = 0;
     std::size_t uncertain = 0;
     std::vector<PcrTrace> traces;
@@ -132,9 +131,9 @@ class Placement {
     add(part, static_cast<std::size_t>(there));
   }
 
-  void place_at(const DecodedPart& part, std::size_t length) {
+  void place_at(const DecodedPart& part, const Overlaps& found, std::size_t length) {
     const bool whole = length == part.records.size() && length > 0;
-    firsts_.push_back(base_ + (whole ? *position_of(have_, part.ids) : have_.size() - length));
+    firsts_.push_back(base_ + (whole ? *found.whole_at : have_.size() - length));
     add(part, length);
   }
 
@@ -146,32 +145,30 @@ class Placement {
         place_known(part, *first);
         continue;
       }
-      const auto length = certain_overlap(part);
+      const Overlaps found = overlaps(have_, part.ids);
+      const auto length = certain_overlap(part, found.lengths);
       if (!length) return unexpected(length.error());
-      place_at(part, *length);
+      place_at(part, found, *length);
     }
     return firsts_;
   }
 
   // Whether some record but a violation would be there twice, with the part's records behind its first `skip`.
-  bool repeats(const DecodedPart& part, std::size_t skip) const {
-    std::set<RecordId> seen;
-    for (std::size_t i = 0; i < have_.size(); ++i) {
-      if (!violations_[i]) seen.insert(have_[i]);
+  bool repeats(const DecodedPart& part, std::size_t skip) {
+    for (; seen_to_ < have_.size(); ++seen_to_) {
+      if (!violations_[seen_to_]) seen_.insert(have_[seen_to_]);
     }
     for (std::size_t i = skip; i < part.records.size(); ++i) {
-      if (!part.records[i].content.violation && seen.contains(part.ids[i])) return true;
+      if (!part.records[i].content.violation && seen_.contains(part.ids[i])) return true;
     }
     return false;
   }
 
-  Result<std::size_t> certain_overlap(const DecodedPart& part) const {
+  Result<std::size_t> certain_overlap(const DecodedPart& part, const std::vector<std::size_t>& lengths) {
     constexpr const char* kAmbiguous =
         "it has records that are there: the same ones, or the same files measured again, as with ima_flush_htable; "
-        "give "
-        "the PCRs with --pcrs, or --no-repeats if the kernel kept its hash table";
+        "give the PCRs with --pcrs, or --no-repeats if the kernel kept its hash table";
     if (have_.empty() || part.records.empty()) return std::size_t{0};
-    const std::vector<std::size_t> lengths = overlaps(have_, part.ids);
     const bool from_boot = imalog::is_boot_aggregate(part.records.front().content);
     if (lengths.empty()) {
       if (from_boot) {
@@ -230,8 +227,8 @@ class Placement {
 
   Frame frame_for(std::size_t i, Strictness strictness) const {
     Frame frame{.have = have_.size(), .uncertain = uncertain_, .traces = traces_};
-    if (!known_place(parts_[i], strictness)) frame.lengths = overlaps(have_, parts_[i].ids);
-    frame.lengths.push_back(0);
+    if (!known_place(parts_[i], strictness)) frame.overlaps = overlaps(have_, parts_[i].ids);
+    frame.overlaps.lengths.push_back(0);
     return frame;
   }
 
@@ -253,7 +250,7 @@ class Placement {
         frames.push_back(frame_for(frames.size(), strictness));
       }
       // The deepest part with a choice left.
-      while (!frames.empty() && (frames.back().next == frames.back().lengths.size() || work_ > most_work_)) {
+      while (!frames.empty() && (frames.back().next == frames.back().overlaps.lengths.size() || work_ > most_work_)) {
         take_back(frames.back());
         frames.pop_back();
       }
@@ -267,11 +264,12 @@ class Placement {
     const DecodedPart& part = parts_[i];
     take_back(frame);
     firsts_.resize(i);
-    const std::size_t length = frame.lengths[frame.next++];
+    const std::vector<std::size_t>& lengths = frame.overlaps.lengths;
+    const std::size_t length = lengths[frame.next++];
     if (const auto first = known_place(part, strictness)) return place_known(part, *first);
-    if (frame.lengths.size() > 1) uncertain_ = std::max(uncertain_, shows_after(part, frame.lengths, length));
+    if (lengths.size() > 1) uncertain_ = std::max(uncertain_, shows_after(part, lengths, length));
     ++work_;
-    place_at(part, length);
+    place_at(part, frame.overlaps, length);
   }
 
   const std::uint64_t base_;
@@ -279,6 +277,8 @@ class Placement {
   const bool no_repeats_;
   std::vector<RecordId> have_;
   std::vector<bool> violations_;
+  std::set<RecordId> seen_;  // of have_, without PCRs: its first seen_to_, but for violations
+  std::size_t seen_to_ = 0;
   std::vector<PcrTrace> traces_;
   std::size_t uncertain_ = 0;  // the values must hold after at least so many records
   bool fitted_uncertainly_ = false;

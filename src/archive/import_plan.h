@@ -35,13 +35,11 @@ class PcrTrace {
   bool fits_now() const { return now_ == wanted_.value; }
   // After how many records the value was last there.
   std::optional<std::uint64_t> fits_after() const { return fits_after_; }
-  bool followed_any() const { return followed_any_; }
 
  private:
   imalog::PcrValue wanted_;
   digest::Digest now_;
   std::optional<std::uint64_t> fits_after_;
-  bool followed_any_ = false;
 };
 
 // What the archive has of the chain.

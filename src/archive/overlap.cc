@@ -45,21 +45,16 @@ RecordId record_id(const imalog::RecordContentView& content) {
   return {.high = load<std::uint64_t>(digest.view().data()), .low = load<std::uint64_t>(digest.view().data() + 8)};
 }
 
-std::vector<std::size_t> overlaps(std::span<const RecordId> have, std::span<const RecordId> part) {
+Overlaps overlaps(std::span<const RecordId> have, std::span<const RecordId> part) {
   if (part.empty() || have.empty()) return {};
   const auto border = borders(part);
   const Match found = match(have, part, border);
-  std::vector<std::size_t> lengths;
-  if (found.whole_at) lengths.push_back(part.size());
+  Overlaps overlaps{.lengths = {}, .whole_at = found.whole_at};
+  if (found.whole_at) overlaps.lengths.push_back(part.size());
   for (std::size_t length = found.at_end; length > 0; length = border[length - 1]) {
-    if (length < part.size()) lengths.push_back(length);
+    if (length < part.size()) overlaps.lengths.push_back(length);
   }
-  return lengths;
-}
-
-std::optional<std::size_t> position_of(std::span<const RecordId> have, std::span<const RecordId> part) {
-  if (part.empty()) return 0;
-  return match(have, part, borders(part)).whole_at;
+  return overlaps;
 }
 
 }  // namespace imakeep::archive

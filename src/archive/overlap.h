@@ -21,11 +21,14 @@ struct RecordId {
 
 RecordId record_id(const imalog::RecordContentView& content);
 
-// How many of `part`'s first records are the last of `have`, longest first, without zero; part.size() first if the
-// whole of it lies anywhere in `have`. Time and memory are linear in both.
-std::vector<std::size_t> overlaps(std::span<const RecordId> have, std::span<const RecordId> part);
+struct Overlaps {
+  // How many of the part's first records are the last of what is known, longest first, without zero; all of them first
+  // if the whole part lies anywhere in it.
+  std::vector<std::size_t> lengths;
+  std::optional<std::size_t> whole_at;  // where the whole part first lies
+};
 
-// Where in `have` the whole of `part` first lies; empty if nowhere.
-std::optional<std::size_t> position_of(std::span<const RecordId> have, std::span<const RecordId> part);
+// Time and memory are linear in both.
+Overlaps overlaps(std::span<const RecordId> have, std::span<const RecordId> part);
 
 }  // namespace imakeep::archive

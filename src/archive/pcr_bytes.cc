@@ -5,10 +5,8 @@
 namespace imakeep::archive {
 
 Bytes pcr_bytes(const digest::PcrState& state) {
-  std::uint32_t touched = 0;
-  for (std::uint32_t pcr = 0; pcr < digest::kPcrCount; ++pcr) touched |= (state.touched(pcr) ? 1u : 0u) << pcr;
   Bytes bytes;
-  append_int(bytes, touched, ByteOrder::kLittle);
+  append_int(bytes, state.touched_pcrs(), ByteOrder::kLittle);
   for (std::size_t bank = 0; bank < state.banks().size(); ++bank) {
     for (std::uint32_t pcr = 0; pcr < digest::kPcrCount; ++pcr) {
       if (state.touched(pcr)) append_bytes(bytes, state.value(bank, pcr).view());

@@ -2,6 +2,7 @@
 #include <cerrno>
 
 #include "archive/archive.h"
+#include "archive/payload.h"
 
 // What verifiers have acknowledged, and what may be forgotten for it.
 
@@ -45,9 +46,7 @@ namespace {
 // A violation, once seen, stays in the host's history.
 Result<std::uint64_t> keep_violations(Store& store, const SegmentRow& row) {
   if (row.violations == 0) return std::uint64_t{0};
-  const auto data = store.segment_data(row.chain, row.first);
-  if (!data) return unexpected(data.error());
-  const auto payload = decompress(*data);
+  const auto payload = read_payload(store, row);
   if (!payload) return unexpected(payload.error());
   SegmentReader reader(*payload);
   std::uint64_t kept = 0;

@@ -46,13 +46,9 @@ std::optional<OwnDigestView> own_digest(Parts& parts) {
   const auto padded = parts.number<std::uint8_t>();
   const auto digest_bytes = parts.number<std::uint8_t>();
   const ByteView digest = parts.take(digest_bytes);
-  for (std::size_t i = 0; i < digest::kAlgorithmCount; ++i) {
-    const auto algorithm = static_cast<digest::Algorithm>(i);
-    if (digest::info(algorithm).tpm_alg != alg || digest::digest_bytes(algorithm) != digest_bytes || padded > 1)
-      continue;
-    return OwnDigestView{.bank = {.algorithm = algorithm, .padded_sha1 = padded == 1}, .digest = digest};
-  }
-  return std::nullopt;
+  const auto algorithm = digest::algorithm_from_tpm_alg(alg);
+  if (!algorithm || digest::digest_bytes(*algorithm) != digest_bytes || padded > 1) return std::nullopt;
+  return OwnDigestView{.bank = {.algorithm = *algorithm, .padded_sha1 = padded == 1}, .digest = digest};
 }
 
 bool acceptable(const RecordView& record) {

@@ -1,15 +1,6 @@
 #include "attest/list_log.h"
 
 namespace imakeep::attest {
-namespace {
-
-unexpected<Error> named(Error error, const std::string& name) {
-  error.message = name + ": " + error.message;
-  return unexpected<Error>(std::move(error));
-}
-
-}  // namespace
-
 ListLog::ListLog(std::vector<std::string> names, Load load, std::optional<digest::Bank> bank, ByteOrder order)
     : names_(std::move(names)), load_(std::move(load)), told_bank_(bank), order_(order) {}
 
@@ -21,7 +12,7 @@ Result<bool> ListLog::open_next() {
   if (!list) return unexpected(list.error());
   list_ = std::move(*list);
   const auto bank = told_bank_ ? Result<digest::Bank>(*told_bank_) : imalog::detect_bank(list_, order_);
-  if (!bank) return named(bank.error(), name);
+  if (!bank) return unexpected(named(bank.error(), name));
   bank_ = *bank;
   reader_.emplace(ByteView(list_), imalog::RecordFormat{.digest_bytes = static_cast<std::uint8_t>(bank_.digest_bytes()),
                                                         .order = order_});
@@ -33,7 +24,7 @@ Result<std::optional<LoggedRecord>> ListLog::next() {
     if (reader_) {
       offset_ = reader_->offset();
       const auto record = reader_->next();
-      if (!record) return named(record.error(), names_[opened_ - 1]);
+      if (!record) return unexpected(named(record.error(), names_[opened_ - 1]));
       if (*record) {
         return LoggedRecord{
             .content = (*record)->content(), .bank = bank_, .shown = (*record)->digest, .order = order_};

@@ -29,9 +29,7 @@ void add_bank(std::vector<digest::Bank>& banks, const digest::Bank& bank) {
 // Those that some record is in, and IMA's own.
 Result<PcrSet> pcrs_of_log(LogSource& log, const std::optional<PcrState>& start) {
   PcrSet pcrs = 1u << imalog::kImaPcr;
-  for (std::uint32_t pcr = 0; start && pcr < imalog::kPcrCount; ++pcr) {
-    if (start->touched(pcr)) pcrs |= 1u << pcr;
-  }
+  if (start) pcrs |= start->touched_pcrs();
   IMAKEEP_CHECK(log.rewind());
   for (;;) {
     const auto record = log.next();
@@ -155,21 +153,17 @@ class Pass {
 
   bool digest_fits(const LoggedRecord& record) const {
     if (record.content.violation) return true;  // shows zeros, and is a violation because it does
-    const auto& banks = replay_.state().banks();
-    const auto bank = std::find(banks.begin(), banks.end(), record.bank);
-    if (bank != banks.end())
-      return equal(digests_[static_cast<std::size_t>(bank - banks.begin())].view(), record.shown);
-    return equal(imalog::shown_digest(record.bank, record.content).view(), record.shown);
+    if (const auto bank = replay_.state().index_of(record.bank)) return equal(digests_[*bank].view(), record.shown);
+    return imalog::digest_fits(record.bank, record.content, record.shown);
   }
 
   // From the first bad record on, the bank of the digests shown is also replayed by them instead of by the data.
   void fork_as_shown(const digest::Bank& bank) {
     const PcrState& state = replay_.state();
-    const auto at = std::find(state.banks().begin(), state.banks().end(), bank);
-    if (at == state.banks().end()) return;
-    const auto index = static_cast<std::size_t>(at - state.banks().begin());
+    const auto index = state.index_of(bank);
+    if (!index) return;
     PcrState alone({bank});
-    for (std::uint32_t pcr = 0; pcr < imalog::kPcrCount; ++pcr) alone.set(0, pcr, state.value(index, pcr));
+    for (std::uint32_t pcr = 0; pcr < imalog::kPcrCount; ++pcr) alone.set(0, pcr, state.value(*index, pcr));
     as_shown_.emplace(std::move(alone));
     // What needs other banks cannot be followed, which is no usage error here.
     bool any = composite_ && as_shown_->expect(*composite_);

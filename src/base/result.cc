@@ -10,6 +10,11 @@ tl::unexpected<Error> fail_errno(int os_errno, const std::string& what) {
                                      .os_errno = os_errno});
 }
 
+Error named(Error error, const std::string& where) {
+  error.message = where + ": " + error.message;
+  return error;
+}
+
 std::string describe(const Error& error) {
   std::string text = error.message;
   if (error.record && error.offset) {

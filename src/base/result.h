@@ -49,6 +49,9 @@ inline tl::unexpected<Error> refuse(int os_errno, std::string message) {
 // An error of a system call: `what` names the file and the attempt; strerror text is appended.
 tl::unexpected<Error> fail_errno(int os_errno, const std::string& what);
 
+// The error with "WHERE: " before its message: the file it was found in.
+Error named(Error error, const std::string& where);
+
 // "MESSAGE (record R, byte offset O)": the one line that a person sees.
 std::string describe(const Error& error);
 

@@ -136,7 +136,7 @@ Result<std::string> digest_difference(ByteView binary, const digest::Bank& bank)
   if (!records) return unexpected(records.error());
   for (std::size_t i = 0; i < records->size(); ++i) {
     const imalog::RecordView& record = (*records)[i];
-    if (!equal(imalog::shown_digest(bank, record.content()).view(), record.digest)) {
+    if (!imalog::digest_fits(bank, record.content(), record.digest)) {
       return record_name(i) + " shows " + to_hex(record.digest);
     }
   }

@@ -54,11 +54,8 @@ Result<Bank> parse_bank(std::string_view name) {
 }
 
 std::optional<Bank> bank_from_tpm_alg(std::uint16_t tpm_alg) {
-  for (std::size_t i = 0; i < kAlgorithmCount; ++i) {
-    const auto algorithm = static_cast<Algorithm>(i);
-    if (info(algorithm).tpm_alg == tpm_alg) return bank_of(algorithm);
-  }
-  return std::nullopt;
+  const auto algorithm = algorithm_from_tpm_alg(tpm_alg);
+  return algorithm ? std::optional(bank_of(*algorithm)) : std::nullopt;
 }
 
 Result<std::vector<Bank>> parse_banks(std::string_view names) {

@@ -4,6 +4,7 @@
 // Threads: values; const use is safe from any thread.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "digest/bank.h"
@@ -21,6 +22,9 @@ class PcrState {
 
   const std::vector<Bank>& banks() const { return banks_; }
 
+  // Where in banks() the bank is; empty if it is not.
+  std::optional<std::size_t> index_of(const Bank& bank) const;
+
   // `bank` is an index into banks(), `pcr` less than kPcrCount.
   const Digest& value(std::size_t bank, std::uint32_t pcr) const { return values_[bank * kPcrCount + pcr]; }
   // `value` has the bank's digest size. Marks the PCR as touched.
@@ -30,6 +34,8 @@ class PcrState {
 
   // Whether the PCR was extended or set since the start.
   bool touched(std::uint32_t pcr) const { return (touched_ >> pcr & 1) != 0; }
+  // All that were, a bit each.
+  std::uint32_t touched_pcrs() const { return touched_; }
 
   friend bool operator==(const PcrState&, const PcrState&) = default;
 

@@ -7,6 +7,8 @@
 #include <boost/algorithm/string/split.hpp>
 #include <boost/algorithm/string/trim.hpp>
 
+#include "base/file.h"
+
 namespace imakeep::imalog {
 namespace {
 
@@ -65,6 +67,14 @@ Result<std::vector<PcrValue>> parse_pcr_file(std::string_view text, std::uint32_
   }
   if (values.empty())
     return fail(ErrorCode::kMalformed, "no PCR values in it; expected lines of ALG HEX or ALG INDEX HEX");
+  return values;
+}
+
+Result<std::vector<PcrValue>> read_pcr_file(const std::string& path, std::uint32_t ima_pcr) {
+  const auto text = read_file(path);
+  if (!text) return unexpected(text.error());
+  auto values = parse_pcr_file(as_text(*text), ima_pcr);
+  if (!values) return unexpected(named(std::move(values).error(), path));
   return values;
 }
 

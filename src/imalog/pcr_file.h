@@ -20,6 +20,9 @@ inline constexpr std::uint32_t kImaPcr = 10;  // CONFIG_IMA_MEASURE_PCR_IDX
 // The message names the line. An empty text is kMalformed.
 Result<std::vector<PcrValue>> parse_pcr_file(std::string_view text, std::uint32_t ima_pcr = kImaPcr);
 
+// The same of a file. Errors name it; beside parse_pcr_file()'s, those of read_file().
+Result<std::vector<PcrValue>> read_pcr_file(const std::string& path, std::uint32_t ima_pcr = kImaPcr);
+
 // "ALG INDEX HEX" a line, for every PCR that was touched.
 std::string format_pcrs(const PcrState& state);
 

@@ -24,10 +24,7 @@ std::optional<digest::Digest> digest_of(const PcrComposite& composite) {
 }
 
 std::optional<std::size_t> Replay::index_of(const digest::Bank& bank, std::uint32_t pcr) const {
-  const auto& banks = state_.banks();
-  const auto found = std::find(banks.begin(), banks.end(), bank);
-  if (found == banks.end() || pcr >= kPcrCount) return std::nullopt;
-  return static_cast<std::size_t>(found - banks.begin());
+  return pcr < kPcrCount ? state_.index_of(bank) : std::nullopt;
 }
 
 Result<void> Replay::expect(const PcrValue& expected) {
@@ -108,7 +105,7 @@ Result<void> Replay::add_list(ByteView list, const digest::Bank& shown, ByteOrde
     if (!record) return unexpected(record.error());
     if (!*record) return {};
     const RecordContentView content = (*record)->content();
-    if (!equal(shown_digest(shown, content).view(), (*record)->digest)) {
+    if (!digest_fits(shown, content, (*record)->digest)) {
       return unexpected(Error{.code = ErrorCode::kMismatch,
                               .message = "the " + shown.name() + " template digest does not fit the record's data",
                               .offset = offset,

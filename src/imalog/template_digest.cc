@@ -31,6 +31,10 @@ digest::Digest shown_digest(const digest::Bank& bank, const RecordContentView& c
   return template_digest(bank, content.template_name, content.body);
 }
 
+bool digest_fits(const digest::Bank& bank, const RecordContentView& content, ByteView shown) {
+  return equal(shown_digest(bank, content).view(), shown);
+}
+
 digest::Digest extended_digest(const digest::Bank& bank, const RecordContentView& content) {
   // A violation extends 0xff.., not the zeros that the list shows, so that the PCR cannot be explained by the list.
   if (content.violation) return digest::Digest::filled(bank.digest_bytes(), std::byte{0xff});
@@ -51,7 +55,7 @@ Fit digests_fit(ByteView list, ByteOrder order, const digest::Bank& bank) {
     if (!*record) return tried == 0 ? Fit::kViolationsOnly : Fit::kNo;
     const RecordContentView content = (*record)->content();
     if (content.violation) continue;
-    if (equal(shown_digest(bank, content).view(), (*record)->digest)) return Fit::kYes;
+    if (digest_fits(bank, content, (*record)->digest)) return Fit::kYes;
     ++tried;
   }
   return Fit::kNo;

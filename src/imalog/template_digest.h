@@ -20,6 +20,9 @@ digest::Digest template_digest(const digest::Bank& bank, std::string_view templa
 // What the list shows for the record in that bank: zeros for a violation.
 digest::Digest shown_digest(const digest::Bank& bank, const RecordContentView& content);
 
+// Whether that is what the list should show.
+bool digest_fits(const digest::Bank& bank, const RecordContentView& content, ByteView shown);
+
 // What was extended into that bank for the record.
 digest::Digest extended_digest(const digest::Bank& bank, const RecordContentView& content);
 

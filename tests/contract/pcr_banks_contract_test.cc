@@ -7,6 +7,7 @@
 #include <boost/algorithm/string/case_conv.hpp>
 #include <gtest/gtest.h>
 
+#include "support/scratch_directory.h"
 #include "support/swtpm.h"
 #include "tpm/esys/esys_pcr_banks.h"
 #include "tpm/faulty/faulty_pcr_banks.h"
@@ -41,14 +42,9 @@ struct FaultySubject {
 struct SysfsSubject {
   static const char* missing() { return nullptr; }
   SysfsSubject() {
-    std::string name = testing::TempDir() + "imakeep-sysfs-XXXXXX";
-    folder = ::mkdtemp(name.data());
     for (std::uint32_t pcr = 0; pcr < digest::kPcrCount; ++pcr) write(pcr);
     sysfs = std::move(*tpm::SysfsPcrBanks::open(folder));
   }
-  ~SysfsSubject() { std::filesystem::remove_all(folder); }
-  SysfsSubject(const SysfsSubject&) = delete;
-  SysfsSubject& operator=(const SysfsSubject&) = delete;
 
   tpm::PcrBanks& pcrs() { return *sysfs; }
   Result<void> extend(std::uint32_t pcr, std::span<const digest::Digest> digests) {
@@ -66,7 +62,8 @@ struct SysfsSubject {
   }
 
   tpm::SoftPcrBanks tpm{digest::PcrState(kBanks)};
-  std::string folder;
+  const test::ScratchDirectory directory;
+  const std::string folder = directory.path();
   std::unique_ptr<tpm::SysfsPcrBanks> sysfs;
 };
 

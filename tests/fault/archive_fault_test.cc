@@ -11,8 +11,8 @@
 #include "archive/import.h"
 #include "archive/sqlite/sqlite_store.h"
 #include "archive/test_support.h"
-#include "tests/support/faulty_vfs.h"
-#include "tests/support/scratch_directory.h"
+#include "support/faulty_vfs.h"
+#include "support/scratch_directory.h"
 
 namespace imakeep::archive::test {
 namespace {

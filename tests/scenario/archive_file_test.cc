@@ -14,7 +14,7 @@
 #include "archive/sqlite/schema.h"
 #include "archive/sqlite/sqlite_store.h"
 #include "archive/test_support.h"
-#include "tests/support/scratch_directory.h"
+#include "support/scratch_directory.h"
 
 namespace imakeep::archive::test {
 namespace {

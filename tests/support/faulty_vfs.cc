@@ -1,4 +1,4 @@
-#include "tests/support/faulty_vfs.h"
+#include "support/faulty_vfs.h"
 
 #include <sqlite3.h>
 

@@ -1,8 +1,9 @@
-// archive_test.cc - the archive's contract, on the store in memory and on SQLite's.
+// archive_contract_test.cc - the archive's contract, on the store in memory and on SQLite's.
+#include "contract/archive_contract.h"
+
 #include "archive/memory/memory_store.h"
 #include "archive/sqlite/sqlite_store.h"
-#include "tests/contract/archive_contract.h"
-#include "tests/support/scratch_directory.h"
+#include "support/scratch_directory.h"
 
 namespace imakeep::archive::test {
 

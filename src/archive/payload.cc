@@ -1,0 +1,11 @@
+#include "archive/payload.h"
+
+namespace imakeep::archive {
+
+Result<Bytes> read_payload(Store& store, const SegmentRow& row) {
+  const auto data = store.segment_data(row.chain, row.first);
+  if (!data) return unexpected(data.error());
+  return decompress(*data);
+}
+
+}  // namespace imakeep::archive
