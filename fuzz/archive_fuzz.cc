@@ -27,6 +27,14 @@ void read_chain(archive::Archive& archive, const archive::Chain& chain) {
   require(next <= chain.end, "nothing comes from behind the end");
   static_cast<void>(archive.state_at(chain, chain.first_kept + (chain.end - chain.first_kept) / 2));
   static_cast<void>(archive.stats(chain.chain));
+  static_cast<void>(archive.list(chain.chain));
+  const auto anchors = archive.anchors(chain);
+  const auto start = archive.replay_start(chain);
+  if (!anchors) return;
+  for (const archive::Anchor& anchor : *anchors) {
+    require(anchor.broken_at <= anchor.number && anchor.number <= chain.end, "an anchor lies within its chain");
+  }
+  if (start) require(start->number >= chain.first_kept && start->number <= chain.end, "replay starts at what is kept");
 }
 
 void read_archive(const std::string& path) {
@@ -35,6 +43,7 @@ void read_archive(const std::string& path) {
   archive::Archive archive(**store);
   static_cast<void>(archive.check());
   static_cast<void>(archive.pending());
+  static_cast<void>(archive.incidents());
   static_cast<void>((*store)->sources());
   static_cast<void>(archive.acknowledged(1));
   const auto chains = archive.chains();

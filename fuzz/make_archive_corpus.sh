@@ -24,6 +24,18 @@ seed one-chain
 "$imakeep" log import --archive "$work/archive" --banks sha512 --new-chain $captures/templates/binary_runtime_measurements_sha512 >/dev/null
 sqlite3 "$work/archive" "INSERT INTO pending VALUES (1, 1, 'stage', 0, 5, 9); INSERT INTO verifier VALUES ('fleet', 1, 40)"
 seed two-chains
+cp corpus/archive_fuzz/two-chains "$work/archive"
+sqlite3 "$work/archive" "DROP TABLE anchor; DROP TABLE list; DROP TABLE incident; PRAGMA user_version=1"
+seed version-1
+cp corpus/archive_fuzz/two-chains "$work/archive"
+sqlite3 "$work/archive" "INSERT INTO anchor SELECT chain, \"end\", 30, 'gap', 9, end_pcrs, end_pcrs FROM chain WHERE chain = 1;
+  INSERT INTO list VALUES (1, 20, '22-25', 40, 9, 20, 1, 9, 3, 1, 'b');
+  INSERT INTO incident VALUES (NULL, 1, 30, NULL, 'gap', 'Records are missing.', 9)"
+seed keeper
+cp corpus/archive_fuzz/keeper "$work/archive"
+sqlite3 "$work/archive" "UPDATE anchor SET number = 20, pcrs = x'00'; UPDATE list SET head = 72057594037927937;
+  UPDATE incident SET records = -1"
+seed bad-keeper
 cp corpus/archive_fuzz/one-chain "$work/archive"
 sqlite3 "$work/archive" "UPDATE segment SET records = 72057594037927936; UPDATE chain SET \"end\" = 72057594037927936"
 seed bad-numbers

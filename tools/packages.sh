@@ -3,12 +3,14 @@
 
 # To build and to run what `imakeep` is.
 packages_to_build=(g++ cmake ninja-build pkg-config ccache libssl-dev libfuse3-dev fuse3 libsystemd-dev libboost-dev
-  libexpected-dev libcli11-dev nlohmann-json3-dev libsqlite3-dev libsqlitecpp-dev libzstd-dev libtss2-dev)
+  libexpected-dev libcli11-dev nlohmann-json3-dev libtomlplusplus-dev libsqlite3-dev libsqlitecpp-dev libzstd-dev
+  libtss2-dev)
 # What quickstart needs besides: somebody else's program that checks our list.
 packages_to_show=(ima-evm-utils)
 # To test, fuzz, measure and lint.
 packages_to_check=(clang-14 libclang-rt-14-dev lld libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev
-  ima-evm-utils swtpm swtpm-tools tpm2-tools openssl sqlite3 python3 clang-format-16 clang-tidy-16 shellcheck)
+  ima-evm-utils swtpm swtpm-tools tpm2-tools openssl sqlite3 spin python3 clang-format-16 clang-tidy-16
+  shellcheck)
 
 install_packages() {
   local missing=() package

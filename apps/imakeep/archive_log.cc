@@ -10,23 +10,19 @@ Result<std::unique_ptr<ArchiveLog>> ArchiveLog::open(const std::string& path, st
   if (!chosen) return unexpected(chosen.error());
   if (!*chosen) return fail(ErrorCode::kUsage, path + " holds no chain yet");
   archive::Chain& chain = **chosen;
-  std::optional<digest::PcrState> start;
-  if (chain.first_kept > 0) {
-    auto state = archive.state_at(chain, chain.first_kept);
-    if (!state) return unexpected(state.error());
-    start = std::move(*state);
-  }
-  std::unique_ptr<ArchiveLog> log(new ArchiveLog(path, std::move(*store), std::move(chain), std::move(start)));
+  auto start = archive.replay_start(chain);
+  if (!start) return unexpected(start.error());
+  std::unique_ptr<ArchiveLog> log(new ArchiveLog(path, std::move(*store), std::move(chain), std::move(*start)));
   IMAKEEP_CHECK(log->rewind());
   return log;
 }
 
 ArchiveLog::ArchiveLog(std::string path, std::unique_ptr<archive::SqliteStore> store, archive::Chain chain,
-                       std::optional<digest::PcrState> start)
+                       archive::ReplayStart start)
     : path_(std::move(path)), store_(std::move(store)), chain_(std::move(chain)), start_(std::move(start)) {}
 
 Result<void> ArchiveLog::rewind() {
-  reader_.emplace(*store_, chain_, chain_.first_kept, chain_.end);
+  reader_.emplace(*store_, chain_, start_.number, chain_.end);
   return {};
 }
 

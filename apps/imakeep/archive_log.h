@@ -1,4 +1,4 @@
-// archive_log.h - a chain of an archive as a log to verify.
+// archive_log.h - a chain of an archive as a log to verify, from where on it can be replayed.
 // Threads: an object belongs to one thread at a time.
 #pragma once
 
@@ -12,13 +12,16 @@ namespace imakeep::app {
 
 class ArchiveLog : public attest::LogSource {
  public:
-  // The chain, or the last if none is named. Errors: SqliteStore's and Archive::chain()'s.
+  // The chain, or the last if none is named. Errors: SqliteStore's, Archive::chain()'s and
+  // replay_start()'s.
   static Result<std::unique_ptr<ArchiveLog>> open(const std::string& path, std::optional<std::uint64_t> chain);
 
-  // What the records that were retired led to; empty for a chain that is whole.
-  const std::optional<digest::PcrState>& start() const { return start_; }
+  // The state before its first record: what the records that were retired led to, or the chain's last anchor. Empty for
+  // a chain that can be replayed from a TPM reset on.
+  const std::optional<digest::PcrState>& start() const { return start_.pcrs; }
 
-  std::uint64_t first_kept() const { return chain_.first_kept; }
+  // The number of its first record in the chain.
+  std::uint64_t first() const { return start_.number; }
 
   // kMalformed, naming them, for records that are damaged.
   Result<std::optional<attest::LoggedRecord>> next() override;
@@ -27,12 +30,12 @@ class ArchiveLog : public attest::LogSource {
 
  private:
   ArchiveLog(std::string path, std::unique_ptr<archive::SqliteStore> store, archive::Chain chain,
-             std::optional<digest::PcrState> start);
+             archive::ReplayStart start);
 
   const std::string path_;
   const std::unique_ptr<archive::SqliteStore> store_;
   const archive::Chain chain_;
-  const std::optional<digest::PcrState> start_;
+  const archive::ReplayStart start_;
   std::optional<archive::ArchiveReader> reader_;
   std::uint64_t last_ = 0;
   digest::Digest shown_;

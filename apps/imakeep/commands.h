@@ -9,6 +9,9 @@ namespace imakeep::app {
 
 void add_list_serve(CLI::App& list, int& exit_code);
 void add_list_clients(CLI::App& list, int& exit_code);
+void add_keep(CLI::App& root, int& exit_code);
+void add_status(CLI::App& root, int& exit_code);
+void add_doctor(CLI::App& root, int& exit_code);
 void add_verify(CLI::App& root, int& exit_code);
 void add_log(CLI::App& root, int& exit_code);
 void add_log_import(CLI::App& log, int& exit_code);

@@ -70,6 +70,7 @@ int run_check(archive::Archive& archive, const LogOptions& options) {
 struct ChainStats {
   archive::Chain chain;
   archive::Stats stats;
+  std::vector<archive::Anchor> anchors;
 
   std::uint64_t kept() const { return chain.end - chain.first_kept; }
 };
@@ -81,7 +82,9 @@ Result<std::vector<ChainStats>> read_stats(archive::Archive& archive) {
   for (archive::Chain& chain : *chains) {
     const auto stats = archive.stats(chain.chain);
     if (!stats) return unexpected(stats.error());
-    all.push_back({.chain = std::move(chain), .stats = *stats});
+    auto anchors = archive.anchors(chain);
+    if (!anchors) return unexpected(anchors.error());
+    all.push_back({.chain = std::move(chain), .stats = *stats, .anchors = std::move(*anchors)});
   }
   return all;
 }
@@ -89,6 +92,13 @@ Result<std::vector<ChainStats>> read_stats(archive::Archive& archive) {
 nlohmann::ordered_json json_of(const ChainStats& of) {
   nlohmann::ordered_json banks = nlohmann::ordered_json::array();
   for (const digest::Bank& bank : of.chain.banks) banks.push_back(bank.name());
+  nlohmann::ordered_json anchors = nlohmann::ordered_json::array();
+  for (const archive::Anchor& anchor : of.anchors) {
+    anchors.push_back({{"record", anchor.number},
+                       {"broken_at", anchor.broken_at},
+                       {"why", anchor.why},
+                       {"since_unix_s", anchor.since_unix_s}});
+  }
   return {{"chain", of.chain.chain},
           {"records", of.chain.end},
           {"first_kept", of.chain.first_kept},
@@ -96,7 +106,8 @@ nlohmann::ordered_json json_of(const ChainStats& of) {
           {"banks", banks},
           {"violations", of.stats.violations},
           {"segments", of.stats.segments},
-          {"payload_bytes", of.stats.payload_bytes}};
+          {"payload_bytes", of.stats.payload_bytes},
+          {"anchors", anchors}};
 }
 
 void print_chain(const ChainStats& of) {
@@ -105,6 +116,10 @@ void print_chain(const ChainStats& of) {
               static_cast<Count>(of.chain.chain), static_cast<Count>(of.kept()), from.c_str(),
               static_cast<Count>(of.stats.violations), static_cast<Count>(of.stats.segments),
               human_bytes(of.stats.payload_bytes).c_str());
+  for (const archive::Anchor& anchor : of.anchors) {
+    std::printf("         PCRs known again from record %llu on, not proven from %llu on: %s\n",
+                static_cast<Count>(anchor.number), static_cast<Count>(anchor.broken_at), anchor.why.c_str());
+  }
 }
 
 int run_stats(archive::Archive& archive, const LogOptions& options) {

@@ -18,6 +18,9 @@ int main(int argc, char** argv) {
   list->require_subcommand(1);
   add_list_serve(*list, code);
   add_list_clients(*list, code);
+  add_keep(root, code);
+  add_status(root, code);
+  add_doctor(root, code);
   add_verify(root, code);
   add_log(root, code);
   add_conformance(root, code);

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdio>
@@ -48,8 +49,8 @@ Progress::~Progress() {
   if (shown_) std::fprintf(stderr, "\r\033[K");
 }
 
-void Progress::advance(std::uint64_t steps) {
-  done_ += steps;
+void Progress::at(std::uint64_t done) {
+  done_ = done;
   constexpr std::int64_t kIntervalMs = 100;
   if (!shown_ || now_ms() - drawn_at_ms_ < kIntervalMs) return;
   drawn_at_ms_ = now_ms();
@@ -58,7 +59,7 @@ void Progress::advance(std::uint64_t steps) {
 
 void Progress::draw() const {
   constexpr std::uint64_t kWidth = 40;
-  const auto filled = static_cast<std::size_t>(done_ * kWidth / total_);
+  const auto filled = static_cast<std::size_t>(std::min(done_, total_) * kWidth / total_);
   const std::string bar = std::string(filled, '#') + std::string(kWidth - filled, '.');
   std::fprintf(stderr, "\r%s [%s] %llu/%llu", what_.c_str(), bar.c_str(), static_cast<unsigned long long>(done_),
                static_cast<unsigned long long>(total_));

@@ -32,7 +32,8 @@ class Progress {
   Progress(std::string what, std::uint64_t total);
   ~Progress();
 
-  void advance(std::uint64_t steps = 1);
+  void advance(std::uint64_t steps = 1) { at(done_ + steps); }
+  void at(std::uint64_t done);  // of the total; what is beyond it counts as all of it
 
  private:
   void draw() const;

@@ -126,7 +126,7 @@ Result<Evidence> read_evidence(const VerifyOptions& options) {
 struct OpenLog {
   std::unique_ptr<attest::LogSource> log;
   std::optional<imalog::PcrState> start = std::nullopt;  // the state before its first record, if not a TPM reset
-  std::uint64_t first_kept = 0;                          // the number of its first record
+  std::uint64_t first = 0;                               // the number of its first record
 };
 
 Result<OpenLog> open_log(const VerifyOptions& options) {
@@ -138,8 +138,8 @@ Result<OpenLog> open_log(const VerifyOptions& options) {
     auto log = ArchiveLog::open(*options.archive, options.chain);
     if (!log) return unexpected(log.error());
     auto start = (*log)->start();
-    const std::uint64_t first_kept = (*log)->first_kept();
-    return OpenLog{.log = std::move(*log), .start = std::move(start), .first_kept = first_kept};
+    const std::uint64_t first = (*log)->first();
+    return OpenLog{.log = std::move(*log), .start = std::move(start), .first = first};
   }
   std::optional<digest::Bank> bank;
   if (options.bank) {
@@ -269,15 +269,15 @@ nlohmann::json json_of(const attest::LogCheck& check, const Evidence& evidence) 
   return json;
 }
 
-// Numbers are those of the chain: what was retired had led to the state that replay began with.
-void count_from(std::uint64_t first_kept, attest::LogCheck& check) {
-  check.records += first_kept;
-  if (check.proven) *check.proven += first_kept;
-  if (check.quote_found_at) *check.quote_found_at += first_kept;
+// Numbers are those of the chain: what lies before had led to the state that replay began with.
+void count_from(std::uint64_t first, attest::LogCheck& check) {
+  check.records += first;
+  if (check.proven) *check.proven += first;
+  if (check.quote_found_at) *check.quote_found_at += first;
   for (attest::ValueFit& fit : check.values) {
-    if (fit.found_at) *fit.found_at += first_kept;
+    if (fit.found_at) *fit.found_at += first;
   }
-  if (check.bad_record) check.bad_record->number += first_kept;
+  if (check.bad_record) check.bad_record->number += first;
 }
 
 int run_verify(const VerifyOptions& options) {
@@ -290,7 +290,7 @@ int run_verify(const VerifyOptions& options) {
   if (!log) return report(log.error());
   auto check = attest::check_log(*log->log, evidence->expected, log->start);
   if (!check) return report(check.error());
-  if (log->first_kept > 0) count_from(log->first_kept, *check);
+  if (log->first > 0) count_from(log->first, *check);
   if (options.json) {
     print_json(json_of(*check, *evidence));
   } else {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "archive/beside.h"
 #include "archive/payload.h"
 #include "archive/pcr_bytes.h"
 
@@ -51,11 +52,13 @@ class SegmentWriter {
   Result<void> gather(std::size_t coming_bytes) {
     const auto tail = store_.tail(chain_.chain, kMaxSmallSegments + 1);
     if (!tail) return unexpected(tail.error());
+    const auto from = first_to_gather(*tail);
+    if (!from) return unexpected(from.error());
     std::vector<std::pair<SegmentRow, Bytes>> small;  // newest first
     std::size_t bytes = coming_bytes;
     std::uint64_t end = chain_.end;
     for (const SegmentRow& row : *tail) {
-      if (row.payload_bytes >= kSegmentPayloadBytes || row.end() != end) break;
+      if (row.payload_bytes >= kSegmentPayloadBytes || row.end() != end || row.first < *from) break;
       auto payload = read_payload(store_, row);
       if (!payload || payload->size() != row.payload_bytes) break;  // What is damaged is left as it is.
       end = row.first;
@@ -91,6 +94,16 @@ class SegmentWriter {
   }
 
  private:
+  // What lies before the last anchor stays apart: a segment has one state, before its first record.
+  Result<std::uint64_t> first_to_gather(const std::vector<SegmentRow>& tail) {
+    if (tail.empty()) return chain_.end;
+    const auto anchors = store_.anchors_from(chain_.chain, tail.back().first);
+    if (anchors) return anchors->empty() ? 0 : anchors->back().number;
+    // Where the anchors lie cannot be known: what is small stays so.
+    if (anchors.error().code == ErrorCode::kMalformed) return chain_.end;
+    return unexpected(anchors.error());
+  }
+
   void begin_segment() {
     payload_.clear();
     row_ = {.chain = chain_.chain,
@@ -210,7 +223,7 @@ Result<Chain> Archive::begin_chain(const std::vector<digest::Bank>& banks, Chain
 }
 
 Result<Appended> Archive::append(std::uint64_t number, std::uint64_t first, std::span<const IncomingView> records,
-                                 const digest::Bank& shown, std::int64_t now_unix_s, const SourceRow* also) {
+                                 const digest::Bank& shown, std::int64_t now_unix_s, const Beside& beside) {
   Appended appended;
   auto written = write([&]() -> Result<void> {
     auto chain_now = chain(number);
@@ -219,10 +232,12 @@ Result<Appended> Archive::append(std::uint64_t number, std::uint64_t first, std:
       return fail(ErrorCode::kMismatch, "chain " + std::to_string(number) + " goes on with record " +
                                             std::to_string(chain_now->end) + ", not " + std::to_string(first));
     }
-    auto taken = Intake(store_, *chain_now, shown, now_unix_s).take(records);
-    if (!taken) return unexpected(taken.error());
-    appended = std::move(*taken);
-    if (also != nullptr) IMAKEEP_CHECK(store_.put_source(*also));
+    if (!records.empty()) {
+      auto taken = Intake(store_, *chain_now, shown, now_unix_s).take(records);
+      if (!taken) return unexpected(taken.error());
+      appended = std::move(*taken);
+    }
+    IMAKEEP_CHECK(put_beside(store_, *chain_now, beside));
     return store_.put_chain(row_of(*chain_now));
   });
   if (!written) return unexpected(written.error());
@@ -250,6 +265,38 @@ Result<digest::PcrState> Archive::state_at(const Chain& chain, std::uint64_t num
     extend(*state, **record);
   }
   return state;
+}
+
+Result<std::vector<Anchor>> Archive::anchors(const Chain& chain) {
+  auto rows = store_.anchors(chain.chain);
+  if (!rows) return unexpected(rows.error());
+  std::vector<Anchor> anchors;
+  for (AnchorRow& row : *rows) {
+    if (row.number > chain.end) break;
+    auto pcrs = pcr_state(row.pcrs, chain.banks);
+    if (!pcrs || row.broken_at > row.number) {
+      return fail(ErrorCode::kMalformed, "the anchor at record " + std::to_string(row.number) + " of chain " +
+                                             std::to_string(chain.chain) + " is damaged");
+    }
+    anchors.push_back({.number = row.number,
+                       .broken_at = row.broken_at,
+                       .why = std::move(row.why),
+                       .since_unix_s = row.since_unix_s,
+                       .pcrs = std::move(*pcrs)});
+  }
+  return anchors;
+}
+
+Result<ReplayStart> Archive::replay_start(const Chain& chain) {
+  auto known = anchors(chain);
+  if (!known) return unexpected(known.error());
+  if (!known->empty() && known->back().number >= chain.first_kept) {
+    return ReplayStart{.number = known->back().number, .pcrs = std::move(known->back().pcrs)};
+  }
+  if (chain.first_kept == 0) return ReplayStart{};
+  auto state = state_at(chain, chain.first_kept);
+  if (!state) return unexpected(state.error());
+  return ReplayStart{.number = chain.first_kept, .pcrs = std::move(*state)};
 }
 
 Result<Stats> Archive::stats(std::uint64_t chain) {

@@ -4,7 +4,9 @@
 // A chain is the life of a PCR, from one TPM reset to the next; its records are numbered from 0. append() is durable
 // when it returns. Small appends make small segments, which are gathered into whole ones later, within an append's own
 // transaction; a reader notices nothing. The state before each segment lets replay start anywhere, and tells a damaged
-// segment from a good one. Threads: an object belongs to one thread at a time; readers use a Store of their own.
+// segment from a good one. Where records and PCRs parted (records are missing, an extend has no record) an anchor says
+// from where on the state is known again; no segment reaches across one. Threads: an object belongs to one thread at a
+// time; readers use a Store of their own.
 #pragma once
 
 #include <functional>
@@ -35,6 +37,32 @@ struct Chain {
 struct IncomingView {
   imalog::RecordContentView content;
   ByteView shown;
+};
+
+// An AnchorRow, understood.
+struct Anchor {
+  std::uint64_t number = 0;
+  std::uint64_t broken_at = 0;
+  std::string why;
+  std::int64_t since_unix_s = 0;
+  digest::PcrState pcrs;  // after `number` records
+};
+
+// The last anchor, or the first record that is kept.
+struct ReplayStart {
+  std::uint64_t number = 0;
+  std::optional<digest::PcrState> pcrs = std::nullopt;  // before that record; empty: as a TPM reset leaves them
+};
+
+// What is put into the same transaction as records.
+struct Beside {
+  const SourceRow* source = nullptr;
+  const ListRow* list = nullptr;        // of the chain; its numbers lie within what is archived then
+  const PendingRow* pending = nullptr;  // sets the mark
+  bool clear_pending = false;
+  const AnchorRow* anchor = nullptr;               // of the chain, at its new end
+  std::span<const IncidentRow> incidents = {};     // incident numbers are given out here
+  std::optional<ChainStart> start = std::nullopt;  // what is now known of the chain's start
 };
 
 struct Appended {
@@ -86,14 +114,28 @@ class Archive {
   // A new chain. Within a transaction of the caller's, or its own.
   Result<Chain> begin_chain(const std::vector<digest::Bank>& banks, ChainStart start, ByteOrder order = kHostOrder);
 
-  // Adds records `first`, `first` + 1, ... of the chain, whose digests are those of `shown`. kMismatch if `first` is
-  // not what comes next: a record is neither left out nor kept twice. `also` is put into the same transaction.
+  // Adds records `first`, `first` + 1, ... of the chain, whose digests are those of `shown`, and `beside`; either may
+  // be empty. With an anchor the chain goes on from the anchor's state; one that is put where one is already replaces
+  // it, but for the records that it marked as broken. Errors, and nothing is put:
+  //   kMismatch  `first` is not what comes next: a record is neither left out nor kept twice
+  //   kUsage     no such chain, or something beside that is not of it: an anchor or a list of another chain, an anchor
+  //              that is not at the new end or has other banks, numbers beyond the end, a mark both set and cleared
   Result<Appended> append(std::uint64_t chain, std::uint64_t first, std::span<const IncomingView> records,
-                          const digest::Bank& shown, std::int64_t now_unix_s, const SourceRow* also = nullptr);
+                          const digest::Bank& shown, std::int64_t now_unix_s, const Beside& beside = {});
 
-  // The state after `number` records, replayed from the segment that holds it. kUsage beyond the end or before what is
-  // kept; kMalformed if that segment is damaged.
+  // The state after `number` records, replayed from the segment that holds it; an anchor's at its number. kUsage beyond
+  // the end or before what is kept; kMalformed if that segment is damaged.
   Result<digest::PcrState> state_at(const Chain& chain, std::uint64_t number);
+
+  // Those up to the chain's end, by number, and those before what is kept too. kMalformed if one's row is damaged.
+  Result<std::vector<Anchor>> anchors(const Chain& chain);
+
+  // From where on the chain's records, one after the other, lead to its end. Errors: state_at()'s and anchors()'s.
+  Result<ReplayStart> replay_start(const Chain& chain);
+
+  // What the keeper knows of the list that the chain's records come from; empty for a chain that no keeper followed.
+  Result<std::optional<ListRow>> list(std::uint64_t chain) { return store_.list(chain); }
+  Result<std::vector<IncidentRow>> incidents() { return store_.incidents(); }
 
   // Replays everything. Each damaged segment is one finding; those around it are checked all the same.
   Result<std::vector<Finding>> check();
@@ -111,8 +153,9 @@ class Archive {
   // What every verifier that ever acknowledged something in any chain has acknowledged here; nothing if there is none.
   Result<std::optional<std::uint64_t>> acknowledged(std::uint64_t chain);
 
-  // Forgets whole segments, oldest first, as `retention` says, violations excepted. kRefused for what some verifier has
-  // not acknowledged, or if there is none, unless that is allowed. The last segment always stays.
+  // Forgets whole segments, oldest first, as `retention` says, violations excepted. kRefused for what the list may
+  // still hold, and for what some verifier has not acknowledged, or if there is none, unless that is allowed. The last
+  // segment always stays, and so do anchors.
   Result<Retired> retire(std::uint64_t chain, const Retention& retention);
 
  private:

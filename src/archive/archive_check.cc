@@ -4,7 +4,8 @@
 #include "archive/payload.h"
 #include "archive/pcr_bytes.h"
 
-// Archive::check(): every segment decompresses, holds what its row says, and leads to the state before the next.
+// Archive::check(): every segment decompresses, holds what its row says, and leads to the state before the next, or to
+// the one before an anchor; what follows an anchor begins with the anchor's.
 
 namespace imakeep::archive {
 namespace {
@@ -39,17 +40,17 @@ class ChainCheck {
   void run() {
     const SegmentListing listing = store_.segments(chain_.chain);
     for (const Error& error : listing.damage) found(next_, 0, describe(error));
+    read_anchors();
     next_ = chain_.first_kept;
     for (std::size_t i = 0; i < listing.segments.size(); ++i) {
       const SegmentRow& row = listing.segments[i];
       if (row.first != next_) between(row);
-      const bool last = i + 1 == listing.segments.size();
-      const bool adjacent = last ? row.end() == chain_.end : listing.segments[i + 1].first == row.end();
-      check(row, !adjacent ? nullptr : last ? &end_pcrs_ : &listing.segments[i + 1].start_pcrs);
+      check(row, leads_to(listing.segments, i));
       next_ = std::max(next_, row.end());
     }
     if (next_ < chain_.end) found(next_, chain_.end - next_, "no segment holds them");
     if (next_ > chain_.end) found(chain_.end, next_ - chain_.end, "segments go beyond the end of the chain");
+    for (const AnchorRow& row : anchors_) check(row, listing.segments);
   }
 
  private:
@@ -62,7 +63,21 @@ class ChainCheck {
     found(row.first, next_ - row.first, "two segments hold them");
   }
 
-  // `leads_to` is the state before what follows; null if that is not known.
+  void read_anchors() {
+    auto rows = store_.anchors(chain_.chain);
+    if (!rows) return found(0, 0, describe(rows.error()));
+    anchors_ = std::move(*rows);
+  }
+
+  // The state before what follows the segment; null if that is not known.
+  const Bytes* leads_to(const std::vector<SegmentRow>& segments, std::size_t i) const {
+    const std::uint64_t end = segments[i].end();
+    const auto anchor = std::ranges::lower_bound(anchors_, end, {}, &AnchorRow::number);
+    if (anchor != anchors_.end() && anchor->number == end) return &anchor->before_pcrs;
+    if (i + 1 == segments.size()) return end == chain_.end ? &end_pcrs_ : nullptr;
+    return segments[i + 1].first == end ? &segments[i + 1].start_pcrs : nullptr;
+  }
+
   void check(const SegmentRow& row, const Bytes* leads_to) {
     const auto state = replay_segment(store_, chain_, row);
     if (!state) return found(row.first, row.records, describe(state.error()));
@@ -70,9 +85,27 @@ class ChainCheck {
     found(row.first, row.records, "the records do not lead to the PCR state that was kept behind them");
   }
 
+  void check(const AnchorRow& row, const std::vector<SegmentRow>& segments) {
+    const auto damaged = [&](const std::string& what) {
+      found(row.number, 0, "the anchor at record " + std::to_string(row.number) + " " + what);
+    };
+    if (row.number > chain_.end || row.broken_at > row.number || !pcr_state(row.pcrs, chain_.banks) ||
+        !pcr_state(row.before_pcrs, chain_.banks)) {
+      return damaged("is damaged");
+    }
+    const auto behind = std::ranges::upper_bound(segments, row.number, {}, &SegmentRow::end);
+    if (behind != segments.end() && behind->first < row.number) return damaged("lies within a segment");
+    const Bytes* follows = nullptr;
+    if (row.number == chain_.end) follows = &end_pcrs_;
+    if (behind != segments.end() && behind->first == row.number) follows = &behind->start_pcrs;
+    if (follows == nullptr || equal(row.pcrs, *follows)) return;
+    damaged("has not the PCR state that what follows begins with");
+  }
+
   Store& store_;
   const Chain& chain_;
   std::vector<Finding>& findings_;
+  std::vector<AnchorRow> anchors_;
   const Bytes end_pcrs_ = pcr_bytes(chain_.end_pcrs);
   std::uint64_t next_ = 0;
 };
@@ -91,7 +124,13 @@ void check_other_rows(Store& store, const std::vector<ChainRow>& chains, std::ve
   if (const auto rows = store.sources(); !rows) found(describe(rows.error()));
   if (const auto rows = store.verifiers(); !rows) found(describe(rows.error()));
   if (const auto row = store.pending(); !row) found(describe(row.error()));
+  if (const auto rows = store.incidents(); !rows) found(describe(rows.error()));
   for (const ChainRow& chain : chains) {
+    const auto list = store.list(chain.chain);
+    if (!list) found(describe(list.error()));
+    if (list && *list && ((*list)->head > chain.end || (*list)->proven > chain.end)) {
+      findings.push_back({.chain = chain.chain, .what = "what is known of its list goes beyond the end of the chain"});
+    }
     const auto violations = store.violations(chain.chain);
     if (!violations) {
       found(describe(violations.error()));

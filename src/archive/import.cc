@@ -11,30 +11,30 @@ namespace {
 
 constexpr std::size_t kBatchBytes = 8u << 20;
 
-// Follows `values` from the state before the first record that is kept.
-Result<std::vector<PcrTrace>> begin_traces(Archive& archive, const Chain& chain,
+// Follows `values` from where the chain can be replayed to its end.
+Result<std::vector<PcrTrace>> begin_traces(const Chain& chain, const ReplayStart& start,
                                            const std::vector<imalog::PcrValue>& values) {
   std::vector<PcrTrace> traces;
-  if (values.empty()) return traces;
-  if (chain.first_kept == 0) {
-    for (const imalog::PcrValue& value : values) traces.emplace_back(value, digest::Digest(value.bank.digest_bytes()));
-    return traces;
-  }
-  // Without the records that were retired, only the states that were kept tell.
-  const auto start = archive.state_at(chain, chain.first_kept);
-  if (!start) return unexpected(start.error());
   for (const imalog::PcrValue& value : values) {
-    if (const auto bank = start->index_of(value.bank)) traces.emplace_back(value, start->value(*bank, value.pcr));
+    if (!start.pcrs) {
+      traces.emplace_back(value, digest::Digest(value.bank.digest_bytes()), 0);
+    } else if (const auto bank = start.pcrs->index_of(value.bank)) {
+      // Without the records before, only the states that were kept tell.
+      traces.emplace_back(value, start.pcrs->value(*bank, value.pcr), start.number - chain.first_kept);
+    }
   }
-  if (traces.empty()) {
-    return fail(ErrorCode::kUsage, "the chain's first records were retired, and it keeps PCR states of " +
-                                       digest::bank_names(chain.banks) + " only; give the PCRs of one of these banks");
+  if (traces.empty() && !values.empty()) {
+    return fail(ErrorCode::kUsage, "the chain can be replayed from record " + std::to_string(start.number) +
+                                       " on only, and it keeps PCR states of " + digest::bank_names(chain.banks) +
+                                       " there; give the PCRs of one of these banks");
   }
   return traces;
 }
 
 Result<Known> read_known(Archive& archive, const Chain& chain, const std::vector<imalog::PcrValue>& values) {
-  auto traces = begin_traces(archive, chain, values);
+  const auto start = values.empty() ? ReplayStart{} : archive.replay_start(chain);
+  if (!start) return unexpected(start.error());
+  auto traces = begin_traces(chain, *start, values);
   if (!traces) return unexpected(traces.error());
   Known known{.base = chain.first_kept, .traces = std::move(*traces)};
   ArchiveReader reader(archive.store(), chain, chain.first_kept, chain.end);
@@ -50,6 +50,7 @@ Result<Known> read_known(Archive& archive, const Chain& chain, const std::vector
     const imalog::RecordContentView& content = step->record->record.content;
     known.ids.push_back(record_id(content));
     known.violations.push_back(content.violation);
+    if (step->record->number < start->number) continue;
     for (PcrTrace& trace : known.traces) trace.follow(content, known.ids.size());
   }
 }
@@ -200,7 +201,8 @@ class Import {
     while (done < part.records.size()) {
       const auto batch = batch_from(part, done);
       source.done = done + batch.size();
-      const auto appended = archive_.append(chain, first + done, batch, part.bank, options_.now_unix_s, &source);
+      const auto appended =
+          archive_.append(chain, first + done, batch, part.bank, options_.now_unix_s, {.source = &source});
       if (!appended) return unexpected(appended.error());
       report.mismatched.insert(report.mismatched.end(), appended->mismatched.begin(), appended->mismatched.end());
       report.added += batch.size();

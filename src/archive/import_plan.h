@@ -23,12 +23,13 @@ Result<DecodedPart> decode_part(const ImportPart& part);
 // One PCR value that the log has to lead to, followed along the records. Records are extended as their data say.
 class PcrTrace {
  public:
-  // `start` is the PCR before the first record that is followed.
-  PcrTrace(const imalog::PcrValue& wanted, const digest::Digest& start) : wanted_(wanted), now_(start) {
-    if (now_ == wanted_.value) fits_after_ = 0;
+  // `start` is the PCR before the first record that is followed, and after `records` that are not.
+  PcrTrace(const imalog::PcrValue& wanted, const digest::Digest& start, std::uint64_t records)
+      : wanted_(wanted), now_(start) {
+    if (now_ == wanted_.value) fits_after_ = records;
   }
 
-  // `records` counts those followed, this one included.
+  // `records` counts those from Known::base on, this one included.
   void follow(const imalog::RecordContentView& content, std::uint64_t records);
 
   const imalog::PcrValue& wanted() const { return wanted_; }

@@ -19,6 +19,8 @@ std::vector<std::size_t> borders(std::span<const RecordId> part) {
 struct Match {
   std::optional<std::size_t> whole_at;  // the first place where all of `part` lies
   std::size_t at_end = 0;               // how much of `part` lies at the end of `have`
+  std::size_t most = 0;                 // how much of its start lies anywhere, and behind which record
+  std::size_t most_end = 0;
 };
 
 Match match(std::span<const RecordId> have, std::span<const RecordId> part, const std::vector<std::size_t>& border) {
@@ -28,6 +30,10 @@ Match match(std::span<const RecordId> have, std::span<const RecordId> part, cons
     while (length > 0 && (length == part.size() || have[i] != part[length])) length = border[length - 1];
     if (have[i] == part[length]) ++length;
     if (length == part.size() && !found.whole_at) found.whole_at = i + 1 - length;
+    if (length > found.most) {
+      found.most = length;
+      found.most_end = i + 1;
+    }
   }
   found.at_end = length;
   return found;
@@ -49,7 +55,10 @@ Overlaps overlaps(std::span<const RecordId> have, std::span<const RecordId> part
   if (part.empty() || have.empty()) return {};
   const auto border = borders(part);
   const Match found = match(have, part, border);
-  Overlaps overlaps{.lengths = {}, .whole_at = found.whole_at};
+  Overlaps overlaps{.lengths = {},
+                    .whole_at = found.whole_at,
+                    .start_length = found.most,
+                    .start_at = found.most_end - found.most};
   if (found.whole_at) overlaps.lengths.push_back(part.size());
   for (std::size_t length = found.at_end; length > 0; length = border[length - 1]) {
     if (length < part.size()) overlaps.lengths.push_back(length);

@@ -26,6 +26,9 @@ struct Overlaps {
   // if the whole part lies anywhere in it.
   std::vector<std::size_t> lengths;
   std::optional<std::size_t> whole_at;  // where the whole part first lies
+  // How many of its first records lie together anywhere, and where they first do.
+  std::size_t start_length = 0;
+  std::size_t start_at = 0;
 };
 
 // Time and memory are linear in both.

@@ -72,6 +72,23 @@ std::uint64_t oldest_within(const std::vector<SegmentRow>& segments, std::uint64
   return 0;
 }
 
+// Records before `before` may be forgotten; those behind may not, for they `why`.
+struct Limit {
+  std::uint64_t before = 0;
+  std::string why;
+};
+
+Limit limit_of_verifiers(const std::optional<std::uint64_t>& acknowledged) {
+  return {.before = acknowledged.value_or(0),
+          .why = std::string("are acknowledged by ") + (acknowledged ? "not every" : "no") +
+                 " verifier; wait for them, or allow it expressly"};
+}
+
+// Where the list begins is told by the records in it that are archived.
+Limit limit_of_list(const ListRow& list) {
+  return {.before = list.head, .why = "may still be in the measurement list; retire them once they are trimmed"};
+}
+
 }  // namespace
 
 Result<Retired> Archive::retire(std::uint64_t number, const Retention& retention) {
@@ -84,7 +101,10 @@ Result<Retired> Archive::retire(std::uint64_t number, const Retention& retention
     ChainRow kept = *row;
     const auto proven = acknowledged(number);
     if (!proven) return unexpected(proven.error());
-    const std::uint64_t allowed = retention.unacknowledged ? kept.end : proven->value_or(0);
+    const auto list = store_.list(number);
+    if (!list) return unexpected(list.error());
+    Limit limit = retention.unacknowledged ? Limit{.before = kept.end, .why = {}} : limit_of_verifiers(*proven);
+    if (*list && (*list)->head < limit.before) limit = limit_of_list(**list);
     const SegmentListing listing = store_.segments(number);
     if (!listing.damage.empty()) return unexpected(listing.damage.front());
     const std::uint64_t before = std::min(retention.before, oldest_within(listing.segments, retention.keep_bytes));
@@ -94,7 +114,7 @@ Result<Retired> Archive::retire(std::uint64_t number, const Retention& retention
       // A segment may hold records much newer than its first; none is newer than what follows.
       const std::int64_t newest_unix_s = listing.segments[i + 1].added_unix_s;
       if (segment.end() > before || newest_unix_s >= retention.added_before_unix_s) break;
-      held_back = segment.end() > allowed;
+      held_back = segment.end() > limit.before;
       if (held_back) break;
       const auto violations = keep_violations(store_, segment);
       if (!violations) return unexpected(violations.error());
@@ -104,8 +124,7 @@ Result<Retired> Archive::retire(std::uint64_t number, const Retention& retention
       kept.first_kept = segment.end();
     }
     if (held_back && retired.records == 0) {
-      return refuse(EBUSY, "records from " + std::to_string(kept.first_kept) + " on are acknowledged by " +
-                               (*proven ? "not every" : "no") + " verifier; wait for them, or allow it expressly");
+      return refuse(EBUSY, "records from " + std::to_string(kept.first_kept) + " on " + limit.why);
     }
     return store_.put_chain(kept);
   });

@@ -74,6 +74,46 @@ struct ViolationRow {
   Bytes record;
 };
 
+// From where on the PCRs are known again after the records and the PCRs had parted.
+struct AnchorRow {
+  std::uint64_t chain = 0;
+  std::uint64_t number = 0;     // the state after so many records is `pcrs`, whatever the records before lead to
+  std::uint64_t broken_at = 0;  // records from this one to `number` are proven by nothing
+  std::string why;              // a word: "headless", "gap", "extend", ...
+  std::int64_t since_unix_s = 0;
+  Bytes pcrs;              // pcr_bytes()
+  Bytes before_pcrs = {};  // pcr_bytes() that the records before lead to; Archive::append() fills it in
+};
+
+// What the keeper knows of the list that a chain's records come from.
+struct ListRow {
+  std::uint64_t chain = 0;
+  // The first record that the list holds, as far as is known; never more than the truth. The chain's end if the list
+  // holds none of them, as when its kernel is gone.
+  std::uint64_t head = 0;
+  // Records behind the head that are archived and not in the list any more: "5-7,9-12" (first-end), or empty.
+  std::string holes;
+  std::uint64_t proven = 0;        // records before this one are proven by PCRs (but for anchors' broken ranges)
+  std::int64_t proven_unix_s = 0;  // when that was last found out
+  std::uint64_t trimmed = 0;       // records that imakeep deleted
+  std::uint64_t trims = 0;
+  std::int64_t trimmed_unix_s = 0;      // the last time
+  std::uint64_t trimmed_by_others = 0;  // archived records that somebody else deleted
+  std::uint64_t trims_by_others = 0;    // how often that was seen
+  std::string boot_id;                  // of the kernel that was last seen with it; a hint
+};
+
+// Something that was not as it should be.
+struct IncidentRow {
+  std::uint64_t incident = 0;  // 1, 2, ... in the order they came
+  std::uint64_t chain = 0;
+  std::uint64_t first = 0;                              // the record from which on
+  std::optional<std::uint64_t> records = std::nullopt;  // how many, if that is known
+  std::string kind;                                     // a word: "gap", "altered", ...
+  std::string what;                                     // a sentence
+  std::int64_t since_unix_s = 0;
+};
+
 struct SegmentListing {
   std::vector<SegmentRow> segments;  // by number; those that could be read
   std::vector<Error> damage;         // why there may be more
@@ -115,6 +155,20 @@ class Store {
 
   virtual Result<std::vector<ViolationRow>> violations(std::uint64_t chain) = 0;
   virtual Result<void> put_violation(const ViolationRow& row) = 0;
+
+  // By number.
+  Result<std::vector<AnchorRow>> anchors(std::uint64_t chain) { return anchors_from(chain, 0); }
+  // Those at record `number` and behind it.
+  virtual Result<std::vector<AnchorRow>> anchors_from(std::uint64_t chain, std::uint64_t number) = 0;
+  virtual Result<void> put_anchor(const AnchorRow& row) = 0;
+
+  virtual Result<std::optional<ListRow>> list(std::uint64_t chain) = 0;
+  virtual Result<void> put_list(const ListRow& row) = 0;
+
+  // In the order they came.
+  virtual Result<std::vector<IncidentRow>> incidents() = 0;
+  // One whose number is 0 gets the next.
+  virtual Result<void> put_incident(const IncidentRow& row) = 0;
 
   // What the store itself finds wrong with its file, a line each; empty if nothing.
   virtual std::vector<std::string> check_file() = 0;

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "conformance/conformance.h"
-#include "conformance/ima_directory.h"
+#include "imalog/ima_directory.h"
 #include "conformance/snapshot.h"
 
 namespace imakeep::conformance {

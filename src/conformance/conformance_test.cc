@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "base/file.h"
-#include "conformance/ima_directory.h"
+#include "imalog/ima_directory.h"
 
 namespace imakeep::conformance {
 namespace {
@@ -111,9 +111,9 @@ TEST(Conformance, ADirectoryThatIsNoneIsAnEnvironmentError) {
 }
 
 TEST(ParseCounter, TakesANumberAndItsNewlineOnly) {
-  EXPECT_EQ(parse_counter("17\n", "f").value(), 17u);
+  EXPECT_EQ(imalog::parse_counter("17\n", "f").value(), 17u);
   for (const char* bad : {"", "\n", "17", "17\n\n", "-1\n", " 1\n", "1x\n"}) {
-    EXPECT_EQ(parse_counter(bad, "f").error().code, ErrorCode::kMalformed) << bad;
+    EXPECT_EQ(imalog::parse_counter(bad, "f").error().code, ErrorCode::kMalformed) << bad;
   }
 }
 

@@ -9,10 +9,15 @@
 #include <string>
 #include <vector>
 
-#include "conformance/ima_directory.h"
+#include "imalog/ima_directory.h"
 #include "imalog/list_reader.h"
 
 namespace imakeep::conformance {
+
+using imalog::Form;
+using imalog::ImaDirectory;
+using imalog::kForms;
+using imalog::Part;
 
 struct BankSnapshot {
   digest::Bank bank;

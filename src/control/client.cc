@@ -16,17 +16,17 @@ Result<Client> Client::connect(const std::string& path) {
   try {
     auto stream = std::make_unique<Stream>(boost::asio::local::stream_protocol::endpoint(path));
     if (stream->good()) return Client(std::move(stream));
-    return fail_errno(stream->error().value(), "no list answers on control socket " + path);
+    return fail_errno(stream->error().value(), "nobody answers on control socket " + path);
   } catch (const boost::system::system_error& error) {
     return fail_errno(error.code().value(), "cannot use control socket " + path);
   }
 }
 
 Result<Message> Client::ask(const Message& request) {
-  if (!send(*stream_, request)) return fail(ErrorCode::kIo, "the list went away while it was asked");
+  if (!send(*stream_, request)) return fail(ErrorCode::kIo, "whom the request was sent to went away");
   auto answer = receive(*stream_, kAnyPayloadBytes);
   if (!answer) return unexpected(answer.error());
-  if (!*answer) return fail(ErrorCode::kIo, "the list went away before it answered");
+  if (!*answer) return fail(ErrorCode::kIo, "whom the request was sent to went away before the answer");
   if (!(*answer)->head.value("ok", false)) return unexpected(error_from_json((*answer)->head["error"]));
   return std::move(**answer);
 }

@@ -1,4 +1,4 @@
-// control/client.h - asks a served list through its control socket.
+// control/client.h - asks a served list, or a keeper, through its control socket.
 // Threads: an object belongs to one thread at a time.
 #pragma once
 

@@ -1,9 +1,9 @@
-// control/message.h - what goes over the control socket of a served list.
+// control/message.h - what goes over the control socket of a served list or a keeper.
 //
 //   message := one line of JSON, "\n", then as many bytes as its member "payload_bytes" says (none if it is missing)
 //   request := {"op": NAME, ...}       answer := {"ok": true, ...} | {"ok": false, "error": {...}}
-// The operations are in docs/formats/control-socket.md. One connection carries requests and answers in turn.
-// Threads: values.
+// The operations are in docs/formats/control-socket.md and keeper-socket.md. One connection carries requests and
+// answers in turn. Threads: values.
 #pragma once
 
 #include <nlohmann/json.hpp>

@@ -35,7 +35,7 @@ Result<void> claim(const std::string& path) {
   probe.connect(Protocol::endpoint(path), error);
   if (!error) {
     return fail(ErrorCode::kEnvironment,
-                "control socket " + path + " is in use; stop the list that serves it, or choose another name");
+                "control socket " + path + " is in use; stop the program that serves it, or choose another name");
   }
   if (error != boost::asio::error::connection_refused) {
     return fail_errno(error.value(), "cannot use control socket " + path);

@@ -73,6 +73,10 @@ Result<void> skip_data(Cursor& cursor) {
 
 }  // namespace
 
+bool operator==(const RecordContentView& a, const RecordContentView& b) {
+  return a.pcr == b.pcr && a.violation == b.violation && a.template_name == b.template_name && equal(a.body, b.body);
+}
+
 RecordContentView RecordView::content() const {
   return {.pcr = pcr, .template_name = template_name, .body = body, .violation = all_zero(digest)};
 }

@@ -41,6 +41,8 @@ struct RecordContentView {
   bool violation = false;          // shown with an all-zero digest, extended as 0xff..
 };
 
+bool operator==(const RecordContentView& a, const RecordContentView& b);
+
 // Borrowed like RecordContentView.
 struct RecordView {
   std::uint32_t pcr = 0;

@@ -115,16 +115,22 @@ Result<void> Replay::add_list(ByteView list, const digest::Bank& shown, ByteOrde
   }
 }
 
+std::optional<std::uint64_t> Replay::held_until(std::size_t i) const {
+  if (!wanted_[i].found_at) return std::nullopt;
+  return wanted_[i].held_until.value_or(records_);
+}
+
 std::optional<std::uint64_t> Replay::proven() const {
   if (wanted_.empty()) return std::nullopt;
-  std::uint64_t held_until = records_;
-  for (const Wanted& wanted : wanted_) {
-    if (!wanted.found_at) return std::nullopt;
-    held_until = std::min(held_until, wanted.held_until.value_or(records_));
+  std::uint64_t held = records_;
+  for (std::size_t i = 0; i < wanted_.size(); ++i) {
+    const auto until = held_until(i);
+    if (!until) return std::nullopt;
+    held = std::min(held, *until);
   }
   std::uint64_t proven = 0;
   for (const Wanted& wanted : wanted_) {
-    if (*wanted.found_at <= held_until) proven = std::max(proven, *wanted.found_at);
+    if (*wanted.found_at <= held) proven = std::max(proven, *wanted.found_at);
   }
   return proven;
 }

@@ -67,6 +67,8 @@ class Replay {
 
   // After how many records the i-th that was expected was first there; empty while it was not.
   std::optional<std::uint64_t> found_at(std::size_t i) const { return wanted_[i].found_at; }
+  // After how many records it was last there, from found_at() on without a break.
+  std::optional<std::uint64_t> held_until(std::size_t i) const;
   // The shortest prefix after which all expected values were there at once.
   std::optional<std::uint64_t> all_found_at() const { return all_found_at_; }
   // The records that all that was expected covers. A value covers the record that made it and what follows up to the

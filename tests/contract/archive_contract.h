@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "archive/archive.h"
+#include "archive/pcr_bytes.h"
 #include "archive/test_support.h"
 
 namespace imakeep::archive::test {
@@ -26,6 +27,42 @@ class ArchiveContract : public testing::Test {
   Result<Appended> append(const Incoming& from, std::uint64_t first) {
     return append(from, first, 0, from.records.size());
   }
+  // A state that no records lead to.
+  static digest::PcrState known_again(const Chain& chain, std::uint8_t fill) {
+    digest::PcrState state(chain.banks);
+    for (std::size_t bank = 0; bank < chain.banks.size(); ++bank) {
+      const Bytes value(chain.banks[bank].digest_bytes(), std::byte{fill});
+      state.set(bank, imalog::kImaPcr, digest::Digest(value));
+    }
+    return state;
+  }
+  static AnchorRow anchor(const Chain& chain, std::uint64_t number, std::uint8_t fill) {
+    return {.chain = chain.chain,
+            .number = number,
+            .broken_at = number / 2,
+            .why = "gap",
+            .since_unix_s = 9,
+            .pcrs = pcr_bytes(known_again(chain, fill))};
+  }
+  // Records [first, first + count) of `from`, and an anchor behind them.
+  void append_and_anchor(const Chain& chain, const Incoming& from, std::uint64_t first, std::size_t count,
+                         std::uint8_t fill) {
+    const AnchorRow row = anchor(chain, first + count, fill);
+    must(archive().append(chain.chain, first, std::span(from.records).subspan(first, count), from.bank, 0,
+                          {.anchor = &row}));
+  }
+  void change(const std::function<Result<void>(Store&)>& put) {
+    Transaction transaction(fixture_.store());
+    must(transaction.begin());
+    must(put(fixture_.store()));
+    must(transaction.commit());
+  }
+  std::vector<std::string> findings() {
+    std::vector<std::string> what;
+    for (Finding& finding : must(archive().check())) what.push_back(std::move(finding.what));
+    return what;
+  }
+
   Bytes exported(std::string_view bank, std::uint64_t from = 0) {
     Archive of(fixture_.store());
     return test::exported(of, 1, imatest::bank(bank), from);
@@ -208,6 +245,351 @@ TYPED_TEST_P(ArchiveContract, RetiresByNumberAndBySize) {
   EXPECT_EQ(must(this->archive().retire(1, {.keep_bytes = two, .unacknowledged = true})).records, 0u);
 }
 
+TYPED_TEST_P(ArchiveContract, RemembersWhatIsKnownOfTheList) {
+  this->begin();
+  EXPECT_FALSE(must(this->archive().list(1)));
+  const Incoming log = made("/list/", 9);
+  ListRow row{.chain = 1,
+              .head = 3,
+              .holes = "5-7",
+              .proven = 8,
+              .proven_unix_s = -4,
+              .trimmed = 5,
+              .trims = 6,
+              .trimmed_unix_s = 7,
+              .trimmed_by_others = 10,
+              .trims_by_others = 9,
+              .boot_id = "b00t"};
+  must(this->archive().append(1, 0, log.records, log.bank, 0, {.list = &row}));
+  this->fixture_.reopen();
+  auto list = must(this->archive().list(1));
+  ASSERT_TRUE(list);
+  EXPECT_EQ(std::tie(list->chain, list->head, list->holes, list->proven, list->proven_unix_s, list->boot_id),
+            std::tie(row.chain, row.head, row.holes, row.proven, row.proven_unix_s, row.boot_id));
+  EXPECT_EQ(std::tie(list->trimmed, list->trims, list->trimmed_unix_s, list->trimmed_by_others, list->trims_by_others),
+            std::tie(row.trimmed, row.trims, row.trimmed_unix_s, row.trimmed_by_others, row.trims_by_others));
+  row.head = 9;
+  must(this->archive().append(1, 9, {}, log.bank, 0, {.list = &row}));
+  EXPECT_EQ(must(this->archive().list(1))->head, 9u);
+  EXPECT_FALSE(must(this->archive().list(2)));
+  EXPECT_TRUE(this->findings().empty());
+}
+
+TYPED_TEST_P(ArchiveContract, NumbersIncidentsInTheOrderTheyCome) {
+  this->begin();
+  EXPECT_TRUE(must(this->archive().incidents()).empty());
+  const digest::Bank bank = imatest::bank("sha1");
+  const std::vector<IncidentRow> two{
+      {.incident = 7, .chain = 1, .first = 4, .records = 0, .kind = "altered", .what = "A.", .since_unix_s = 5},
+      {.chain = 2, .first = 6, .kind = "gap", .what = "B.", .since_unix_s = -1}};
+  must(this->archive().append(1, 0, {}, bank, 0, {.incidents = two}));
+  must(this->archive().append(1, 0, {}, bank, 0, {.incidents = std::span(two).first(1)}));
+  this->fixture_.reopen();
+  const auto incidents = must(this->archive().incidents());
+  ASSERT_EQ(incidents.size(), 3u);
+  for (std::size_t i = 0; i < 3; ++i) {
+    const IncidentRow& put = two[i % 2];
+    EXPECT_EQ(incidents[i].incident, i + 1);
+    EXPECT_EQ(incidents[i].records, put.records);
+    EXPECT_EQ(std::tie(incidents[i].chain, incidents[i].first, incidents[i].kind, incidents[i].what),
+              std::tie(put.chain, put.first, put.kind, put.what));
+    EXPECT_EQ(incidents[i].since_unix_s, put.since_unix_s);
+  }
+}
+
+TYPED_TEST_P(ArchiveContract, RemembersAnchorsByNumber) {
+  Store& store = this->fixture_.store();
+  this->change([](Store& in) -> Result<void> {
+    for (const std::uint64_t number : {30u, 5u, 12u}) {
+      IMAKEEP_CHECK(in.put_anchor({.chain = 1,
+                                   .number = number,
+                                   .broken_at = number - 1,
+                                   .why = "w" + std::to_string(number),
+                                   .since_unix_s = -3,
+                                   .pcrs = Bytes(4, std::byte{1}),
+                                   .before_pcrs = Bytes(5, std::byte{2})}));
+    }
+    IMAKEEP_CHECK(in.put_anchor({.chain = 2, .number = 13, .why = "other", .pcrs = {}}));
+    return in.put_anchor({.chain = 1, .number = 30, .broken_at = 20, .why = "again", .pcrs = {}});
+  });
+  const auto anchors = must(store.anchors(1));
+  ASSERT_EQ(anchors.size(), 3u);
+  EXPECT_EQ(anchors[0].number, 5u);
+  EXPECT_EQ(anchors[0].chain, 1u);
+  EXPECT_EQ(anchors[0].broken_at, 4u);
+  EXPECT_EQ(anchors[0].why, "w5");
+  EXPECT_EQ(anchors[0].since_unix_s, -3);
+  EXPECT_EQ(anchors[0].pcrs, Bytes(4, std::byte{1}));
+  EXPECT_EQ(anchors[0].before_pcrs, Bytes(5, std::byte{2}));
+  EXPECT_EQ(anchors[2].why, "again") << "one that is put where one is replaces it";
+  EXPECT_EQ(must(store.anchors_from(1, 12)).size(), 2u);
+  EXPECT_EQ(must(store.anchors_from(1, 13)).front().number, 30u);
+  EXPECT_TRUE(must(store.anchors_from(1, 31)).empty());
+}
+
+TYPED_TEST_P(ArchiveContract, GoesOnFromAnAnchor) {
+  const Chain chain = this->begin();
+  const Incoming log = made("/anchor/", 30);
+  digest::PcrState before(chain.banks);
+  for (std::size_t i = 0; i < 10; ++i) imalog::extend(before, log.records[i].content);
+  this->append_and_anchor(chain, log, 0, 10, 0xaa);
+  EXPECT_EQ(must(this->archive().chain(1)).end_pcrs, this->known_again(chain, 0xaa));
+  EXPECT_EQ(must(this->fixture_.store().anchors(1)).at(0).before_pcrs, pcr_bytes(before));
+  EXPECT_TRUE(this->findings().empty()) << "an anchor at the end";
+  must(this->append(log, 10, 10, 20));
+  this->fixture_.reopen();
+  digest::PcrState state = this->known_again(chain, 0xaa);
+  const Chain now = must(this->archive().chain(1));
+  EXPECT_EQ(must(this->archive().state_at(now, 10)), state);
+  for (std::size_t i = 10; i < 25; ++i) imalog::extend(state, log.records[i].content);
+  EXPECT_EQ(must(this->archive().state_at(now, 25)), state);
+  EXPECT_TRUE(equal(this->exported("sha1"), log.list));
+  EXPECT_TRUE(this->findings().empty());
+  const auto anchors = must(this->archive().anchors(now));
+  ASSERT_EQ(anchors.size(), 1u);
+  EXPECT_EQ(anchors[0].number, 10u);
+  EXPECT_EQ(anchors[0].broken_at, 5u);
+  EXPECT_EQ(anchors[0].why, "gap");
+  EXPECT_EQ(anchors[0].pcrs, this->known_again(chain, 0xaa));
+  EXPECT_TRUE(must(this->archive().anchors(chain)).empty()) << "the chain as it was had none";
+  const ReplayStart start = must(this->archive().replay_start(now));
+  EXPECT_EQ(start.number, 10u);
+  EXPECT_EQ(start.pcrs, this->known_again(chain, 0xaa));
+}
+
+TYPED_TEST_P(ArchiveContract, MayBeginWithAnAnchor) {
+  const Chain chain = this->begin();
+  EXPECT_FALSE(must(this->archive().replay_start(chain)).pcrs);
+  const Incoming log = made("/headless/", 3);
+  this->append_and_anchor(chain, log, 0, 0, 0xbb);
+  EXPECT_TRUE(this->findings().empty());
+  must(this->append(log, 0));
+  EXPECT_TRUE(this->findings().empty());
+  const Chain now = must(this->archive().chain(1));
+  EXPECT_EQ(must(this->archive().state_at(now, 0)), this->known_again(chain, 0xbb));
+  EXPECT_EQ(must(this->archive().replay_start(now)).pcrs, this->known_again(chain, 0xbb));
+}
+
+TYPED_TEST_P(ArchiveContract, GathersNothingAcrossAnAnchor) {
+  const Chain chain = this->begin();
+  const Incoming log = made("/apart/", 300);
+  for (std::size_t at = 0; at < 300; at += 2) {
+    if (at == 40 || at == 150) {
+      this->append_and_anchor(chain, log, at, 2, static_cast<std::uint8_t>(at));
+    } else {
+      must(this->append(log, at, at, 2));
+    }
+  }
+  const Chain now = must(this->archive().chain(1));
+  EXPECT_LT(must(this->archive().stats(1)).segments, 3 * 33u) << "on both sides they are";
+  for (const std::uint64_t number : {42u, 152u}) {
+    EXPECT_EQ(must(this->fixture_.store().segment_from(1, number))->first, number);
+    EXPECT_EQ(must(this->archive().state_at(now, number)),
+              this->known_again(chain, static_cast<std::uint8_t>(number - 2)));
+  }
+  EXPECT_TRUE(equal(this->exported("sha1"), log.list));
+  EXPECT_TRUE(this->findings().empty());
+}
+
+TYPED_TEST_P(ArchiveContract, RecordsThatAnAnchorMarkedAsBrokenStaySo) {
+  const Chain chain = this->begin();
+  const Incoming log = made("/twice/", 10);
+  this->append_and_anchor(chain, log, 0, 10, 0x11);
+  const Bytes before = must(this->fixture_.store().anchors(1)).at(0).before_pcrs;
+  AnchorRow again = this->anchor(chain, 10, 0x22);
+  again.broken_at = 10;
+  again.why = "extend";
+  must(this->archive().append(1, 10, {}, log.bank, 0, {.anchor = &again}));
+  const auto anchors = must(this->fixture_.store().anchors(1));
+  ASSERT_EQ(anchors.size(), 1u);
+  EXPECT_EQ(anchors[0].broken_at, 5u);
+  EXPECT_EQ(anchors[0].why, "extend");
+  EXPECT_EQ(anchors[0].before_pcrs, before) << "the records lead where they led";
+  EXPECT_EQ(must(this->archive().chain(1)).end_pcrs, this->known_again(chain, 0x22));
+  EXPECT_TRUE(this->findings().empty());
+}
+
+TYPED_TEST_P(ArchiveContract, PutsWhatIsBesideWithTheRecords) {
+  Archive archive = this->archive();
+  must(archive.begin_chain(imatest::banks("sha1"), ChainStart::kUnknown));
+  const Incoming log = made("/beside/", 4);
+  const SourceRow source{.source = 1, .chain = 1, .name = "x", .sha256 = Bytes(32)};
+  const PendingRow pending{.chain = 1, .method = "count", .records = 2};
+  const ListRow list{.chain = 1, .head = 4, .proven = 4};
+  must(archive.append(
+      1, 0, log.records, log.bank, 0,
+      {.source = &source, .list = &list, .pending = &pending, .incidents = {}, .start = ChainStart::kBoot}));
+  this->fixture_.reopen();
+  Archive reopened = this->archive();
+  EXPECT_EQ(must(reopened.chain(1)).end, 4u);
+  EXPECT_EQ(must(reopened.chain(1)).start, ChainStart::kBoot);
+  EXPECT_EQ(must(reopened.pending())->records, 2u);
+  EXPECT_EQ(must(reopened.list(1))->proven, 4u);
+  EXPECT_EQ(must(reopened.store().sources()).size(), 1u);
+  must(reopened.append(1, 4, {}, log.bank, 0));
+  EXPECT_TRUE(must(reopened.pending())) << "what is not named stays";
+  EXPECT_EQ(must(reopened.chain(1)).start, ChainStart::kBoot);
+  must(reopened.append(1, 4, {}, log.bank, 0, {.clear_pending = true}));
+  EXPECT_FALSE(must(reopened.pending()));
+}
+
+TYPED_TEST_P(ArchiveContract, PutsNothingIfWhatIsBesideIsRefused) {
+  const Chain chain = this->begin();
+  const Chain other = must(this->archive().begin_chain(imatest::banks("sha512"), ChainStart::kBoot));
+  const Incoming log = made("/refused/", 10);
+  const PendingRow mark{.chain = 1, .method = "stage"};
+  const std::vector<IncidentRow> incidents{{.chain = 1, .kind = "gap", .what = "G."}};
+  const auto refused = [&](Beside beside, std::uint64_t first = 0) {
+    if (!beside.clear_pending) beside.pending = &mark;
+    beside.incidents = incidents;
+    beside.start = ChainStart::kUnknown;
+    return this->archive().append(1, first, log.records, log.bank, 0, beside).error().code;
+  };
+  AnchorRow early = this->anchor(chain, 9, 1);
+  AnchorRow late = this->anchor(chain, 11, 1);
+  AnchorRow of_another = this->anchor(chain, 10, 1);
+  of_another.chain = 2;
+  AnchorRow banks = this->anchor(other, 10, 1);
+  banks.chain = 1;
+  AnchorRow backwards = this->anchor(chain, 10, 1);
+  backwards.broken_at = 11;
+  for (const AnchorRow* row : {&early, &late, &of_another, &banks, &backwards}) {
+    EXPECT_EQ(refused({.anchor = row}), ErrorCode::kUsage);
+  }
+  const ListRow list_of_another{.chain = 2};
+  const ListRow head{.chain = 1, .head = 11};
+  const ListRow proven{.chain = 1, .proven = 11};
+  for (const ListRow* row : {&list_of_another, &head, &proven}) EXPECT_EQ(refused({.list = row}), ErrorCode::kUsage);
+  EXPECT_EQ(refused({.pending = &mark, .clear_pending = true}), ErrorCode::kUsage);
+  EXPECT_EQ(refused({}, 1), ErrorCode::kMismatch);
+  EXPECT_EQ(this->archive().append(1, 1, {}, log.bank, 0, {.incidents = incidents}).error().code, ErrorCode::kMismatch);
+
+  EXPECT_EQ(must(this->archive().chain(1)).end, 0u);
+  EXPECT_EQ(must(this->archive().chain(1)).start, ChainStart::kBoot);
+  EXPECT_FALSE(must(this->archive().pending()));
+  EXPECT_FALSE(must(this->archive().list(1)));
+  EXPECT_TRUE(must(this->archive().incidents()).empty());
+  EXPECT_TRUE(must(this->fixture_.store().anchors(1)).empty());
+}
+
+TYPED_TEST_P(ArchiveContract, NamesAnAnchorThatWasAltered) {
+  const Chain chain = this->begin();
+  const Incoming log = made("/named/", 20);
+  this->append_and_anchor(chain, log, 0, 10, 0x33);
+  const AnchorRow good = must(this->fixture_.store().anchors(1)).at(0);
+  const std::vector<std::string> differs{"the anchor at record 10 has not the PCR state that what follows begins with"};
+  const std::vector<std::string> damaged{"the anchor at record 10 is damaged"};
+  for (const bool at_the_end : {true, false}) {
+    SCOPED_TRACE(at_the_end ? "at the end" : "within the chain");
+    if (!at_the_end) must(this->append(log, 10, 10, 10));
+    const auto with = [&](const std::function<void(AnchorRow&)>& alter) {
+      AnchorRow row = good;
+      alter(row);
+      this->change([&](Store& store) { return store.put_anchor(row); });
+      return this->findings();
+    };
+    EXPECT_EQ(with([](AnchorRow& row) { row.pcrs.back() ^= std::byte{1}; }), differs);
+    EXPECT_EQ(with([](AnchorRow& row) { row.pcrs.pop_back(); }), damaged);
+    EXPECT_EQ(with([](AnchorRow& row) { row.broken_at = 11; }), damaged);
+    EXPECT_FALSE(with([](AnchorRow& row) { row.before_pcrs.back() ^= std::byte{1}; }).empty());
+    EXPECT_EQ(with([](AnchorRow& row) { row.before_pcrs.clear(); }).back(), damaged.front());
+    EXPECT_TRUE(with([](AnchorRow&) {}).empty());
+  }
+  const Chain now = must(this->archive().chain(1));
+  AnchorRow cut = good;
+  cut.pcrs.pop_back();
+  AnchorRow backwards = good;
+  backwards.broken_at = 11;
+  for (const AnchorRow* row : {&cut, &backwards}) {
+    this->change([&](Store& store) { return store.put_anchor(*row); });
+    EXPECT_EQ(this->archive().anchors(now).error().code, ErrorCode::kMalformed);
+    EXPECT_EQ(this->archive().replay_start(now).error().code, ErrorCode::kMalformed);
+  }
+}
+
+TYPED_TEST_P(ArchiveContract, NamesAnAnchorWhereNoneCanBe) {
+  const Chain chain = this->begin();
+  must(this->append(made("/none/", 20), 0));
+  const auto with = [&](std::uint64_t number) {
+    AnchorRow row = this->anchor(chain, number, 0x44);
+    row.before_pcrs = row.pcrs;
+    this->change([&](Store& store) { return store.put_anchor(row); });
+    return this->findings();
+  };
+  EXPECT_EQ(with(21), std::vector<std::string>{"the anchor at record 21 is damaged"});
+  EXPECT_EQ(with(7).front(), "the anchor at record 7 lies within a segment");
+}
+
+TYPED_TEST_P(ArchiveContract, NamesRecordsThatDoNotLeadToTheStateBeforeAnAnchor) {
+  const Chain chain = this->begin();
+  const Incoming log = made("/before/", 20);
+  this->append_and_anchor(chain, log, 0, 10, 0x55);
+  must(this->append(log, 10, 10, 10));
+  SegmentRow row = *must(this->fixture_.store().segment_from(1, 0));
+  const Bytes start = pcr_bytes(this->known_again(chain, 0x66));
+  const Bytes data = must(this->fixture_.store().segment_data(1, 0));
+  row.start_pcrs = start;
+  this->change([&](Store& store) -> Result<void> {
+    IMAKEEP_CHECK(store.remove_segment(1, 0));
+    return store.add_segment(row, data);
+  });
+  const auto findings = must(this->archive().check());
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].first, 0u);
+  EXPECT_EQ(findings[0].records, 10u);
+}
+
+TYPED_TEST_P(ArchiveContract, NamesWhatIsKnownOfAListIfItGoesBeyondTheEnd) {
+  this->begin();
+  must(this->append(made("/beyond/", 5), 0));
+  this->change([](Store& store) { return store.put_list({.chain = 1, .head = 6}); });
+  EXPECT_EQ(this->findings().size(), 1u);
+  this->change([](Store& store) { return store.put_list({.chain = 1, .head = 5, .proven = 6}); });
+  EXPECT_EQ(this->findings().size(), 1u);
+  this->change([](Store& store) { return store.put_list({.chain = 1, .head = 5, .proven = 5}); });
+  EXPECT_TRUE(this->findings().empty());
+}
+
+TYPED_TEST_P(ArchiveContract, RetiresNothingThatTheListMayHold) {
+  this->begin();
+  const Incoming log = made("/held/", 8000);
+  must(this->append(log, 0));
+  const auto segments = this->fixture_.store().segments(1).segments;
+  ASSERT_GE(segments.size(), 4u);
+  const auto retire_with_head = [&](std::uint64_t head) {
+    const ListRow list{.chain = 1, .head = head};
+    must(this->archive().append(1, 8000, {}, log.bank, 0, {.list = &list}));
+    return this->archive().retire(1, {.unacknowledged = true});
+  };
+  const auto refused = retire_with_head(segments[0].end() - 1);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kRefused);
+  EXPECT_NE(refused.error().message.find("measurement list"), std::string::npos) << refused.error().message;
+  EXPECT_EQ(must(retire_with_head(segments[1].end())).records, segments[1].end());
+  EXPECT_EQ(must(this->archive().chain(1)).first_kept, segments[1].end());
+  must(retire_with_head(8000));
+  EXPECT_EQ(must(this->archive().chain(1)).first_kept, segments.back().first);
+}
+
+TYPED_TEST_P(ArchiveContract, RetiresUpToAnAnchorAndBehindIt) {
+  const Chain chain = this->begin();
+  const Incoming log = made("/past/", 8000);
+  this->append_and_anchor(chain, log, 0, 10, 0x77);
+  must(this->append(log, 10, 10, 7990));
+  must(this->archive().retire(1, {.before = 10, .unacknowledged = true}));
+  Chain now = must(this->archive().chain(1));
+  EXPECT_EQ(now.first_kept, 10u);
+  EXPECT_EQ(must(this->archive().replay_start(now)).pcrs, this->known_again(chain, 0x77));
+  EXPECT_EQ(must(this->archive().state_at(now, 10)), this->known_again(chain, 0x77));
+  EXPECT_TRUE(this->findings().empty());
+  must(this->archive().retire(1, {.unacknowledged = true}));
+  now = must(this->archive().chain(1));
+  ASSERT_GT(now.first_kept, 10u);
+  EXPECT_EQ(must(this->archive().replay_start(now)).number, now.first_kept);
+  EXPECT_EQ(must(this->archive().anchors(now)).size(), 1u) << "what was broken stays known";
+  EXPECT_TRUE(this->findings().empty());
+}
+
 TYPED_TEST_P(ArchiveContract, RollsBackWhatWasNotCommitted) {
   this->begin();
   const Incoming log = made("/rollback/", 10);
@@ -217,8 +599,14 @@ TYPED_TEST_P(ArchiveContract, RollsBackWhatWasNotCommitted) {
     must(transaction.begin());
     must(this->fixture_.store().remove_segment(1, 0));
     must(this->fixture_.store().put_source({.source = 1, .chain = 1, .name = "x", .sha256 = Bytes(32)}));
+    must(this->fixture_.store().put_anchor({.chain = 1, .number = 5, .why = "gap", .pcrs = {}}));
+    must(this->fixture_.store().put_list({.chain = 1, .head = 1}));
+    must(this->fixture_.store().put_incident({.chain = 1, .kind = "gap", .what = "G."}));
   }
   EXPECT_TRUE(must(this->fixture_.store().sources()).empty());
+  EXPECT_TRUE(must(this->fixture_.store().anchors(1)).empty());
+  EXPECT_FALSE(must(this->fixture_.store().list(1)));
+  EXPECT_TRUE(must(this->fixture_.store().incidents()).empty());
   must(this->append(log, 5, 5, 5));
   EXPECT_TRUE(equal(this->exported("sha1"), log.list));
 }
@@ -228,6 +616,9 @@ TYPED_TEST_P(ArchiveContract, ChangesNothingOutsideATransaction) {
   EXPECT_FALSE(
       store.put_chain({.chain = 1, .banks = "sha1", .byte_order = "little", .start = "boot", .end_pcrs = Bytes(4)}));
   EXPECT_FALSE(store.set_pending(std::nullopt));
+  EXPECT_FALSE(store.put_anchor({.chain = 1, .number = 5, .why = "gap", .pcrs = {}}));
+  EXPECT_FALSE(store.put_list({.chain = 1}));
+  EXPECT_FALSE(store.put_incident({.chain = 1, .kind = "gap", .what = "G."}));
   EXPECT_TRUE(must(store.chains()).empty());
 }
 
@@ -237,6 +628,13 @@ REGISTER_TYPED_TEST_SUITE_P(ArchiveContract, GivesBackEveryRecordInEveryBankAfte
                             KeepsARecordWhoseDigestDoesNotFitAndSaysSo, KeepsADigestOfABankThatTheChainDoesNotReplay,
                             KeepsAnUnknownTemplateByteForByte, HoldsChainsApart, RemembersThePendingMark,
                             RetiresOnlyWhatEveryVerifierAcknowledged, RetiresByAge, RetiresByNumberAndBySize,
-                            RollsBackWhatWasNotCommitted, ChangesNothingOutsideATransaction);
+                            RemembersWhatIsKnownOfTheList, NumbersIncidentsInTheOrderTheyCome, RemembersAnchorsByNumber,
+                            GoesOnFromAnAnchor, MayBeginWithAnAnchor, GathersNothingAcrossAnAnchor,
+                            RecordsThatAnAnchorMarkedAsBrokenStaySo, PutsWhatIsBesideWithTheRecords,
+                            PutsNothingIfWhatIsBesideIsRefused, NamesAnAnchorThatWasAltered,
+                            NamesAnAnchorWhereNoneCanBe, NamesRecordsThatDoNotLeadToTheStateBeforeAnAnchor,
+                            NamesWhatIsKnownOfAListIfItGoesBeyondTheEnd, RetiresNothingThatTheListMayHold,
+                            RetiresUpToAnAnchorAndBehindIt, RollsBackWhatWasNotCommitted,
+                            ChangesNothingOutsideATransaction);
 
 }  // namespace imakeep::archive::test

@@ -1,6 +1,8 @@
 // archive_fault_test.cc - the disk fails at every single write, sync and truncation of an import, before and after it
-// took effect, once and for good; and the process dies at random moments of one.
+// took effect, once and for good, and so at those of an upgrade; and the process dies at random moments of an import.
+#include <fcntl.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -9,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "archive/import.h"
+#include "archive/pcr_bytes.h"
 #include "archive/sqlite/sqlite_store.h"
 #include "archive/test_support.h"
 #include "support/faulty_vfs.h"
@@ -40,7 +43,16 @@ class ArchiveFaultTest : public testing::Test {
       const std::size_t records = std::min(batch, log_.records.size() - at);
       const SourceRow source{
           .source = 1, .chain = 1, .name = "log", .sha256 = Bytes(32), .records = 1, .done = at + records};
-      const auto appended = archive.append(1, at, std::span(log_.records).subspan(at, records), log_.bank, 0, &source);
+      const ListRow list{.chain = 1, .head = at, .proven = at + records};
+      const AnchorRow anchor{.chain = 1,
+                             .number = at + records,
+                             .broken_at = at,
+                             .why = "gap",
+                             .pcrs = pcr_bytes(digest::PcrState(chain->banks))};
+      const std::vector<IncidentRow> incidents{{.chain = 1, .first = at, .kind = "gap", .what = "G."}};
+      const auto appended =
+          archive.append(1, at, std::span(log_.records).subspan(at, records), log_.bank, 0,
+                         {.source = &source, .list = &list, .anchor = &anchor, .incidents = incidents});
       if (!appended) return unexpected(appended.error());
       committed_ = at + records;
     }
@@ -66,6 +78,15 @@ class ArchiveFaultTest : public testing::Test {
     if (!one_source) return;
     const auto sources = must((*store)->sources());
     ASSERT_EQ(sources.empty() ? 0 : sources[0].done, chains[0].end) << "records and progress are of one commit";
+    expect_what_is_beside(archive, chains[0]);
+  }
+
+  void expect_what_is_beside(Archive& archive, const Chain& chain) {
+    const auto list = must(archive.list(1));
+    const auto anchors = must(archive.anchors(chain));
+    ASSERT_EQ(list ? list->proven : 0, chain.end);
+    ASSERT_EQ(anchors.empty() ? 0 : anchors.back().number, chain.end);
+    ASSERT_EQ(must(archive.incidents()).size(), anchors.size());
   }
 
   void start_anew() {
@@ -110,6 +131,69 @@ TEST_F(ArchiveFaultTest, LosesNothingCommittedWhateverTheDiskDoes) {
     }
   }
   EXPECT_GT(failures, operations) << "faults that nobody noticed prove nothing";
+}
+
+class UpgradeFaultTest : public ArchiveFaultTest {
+ protected:
+  // A file of version 1: what came with version 2 is only tables.
+  Bytes version_1() {
+    {
+      const auto store = must(SqliteStore::open(path_, OpenMode::kCreate));
+      Archive archive(*store);
+      must(archive.begin_chain(imatest::banks("sha1"), ChainStart::kBoot));
+      must(archive.append(1, 0, log_.records, log_.bank, 0));
+    }
+    sqlite3* database = nullptr;
+    EXPECT_EQ(sqlite3_open(path_.c_str(), &database), SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(database, "DROP TABLE anchor; DROP TABLE list; DROP TABLE incident; PRAGMA user_version=1",
+                           nullptr, nullptr, nullptr),
+              SQLITE_OK);
+    sqlite3_close(database);
+    return must(read_file(path_));
+  }
+  void put_back(const Bytes& file) {
+    start_anew();
+    const auto fd = must(open_file(path_, O_WRONLY | O_CREAT, 0600));
+    must(write_all(fd.get(), file, path_));
+  }
+  void expect_every_record(OpenMode mode) {
+    const auto store = SqliteStore::open(path_, mode);
+    ASSERT_TRUE(store) << describe(store.error());
+    Archive archive(**store);
+    ASSERT_TRUE(equal(exported(archive, 1, log_.bank), log_.list));
+    ASSERT_TRUE(must(archive.check()).empty());
+    ASSERT_TRUE(must(archive.incidents()).empty());
+    if (mode == OpenMode::kRead) return;
+    const ListRow list{.chain = 1, .head = 1};
+    must(archive.append(1, log_.records.size(), {}, log_.bank, 0, {.list = &list}));
+    ASSERT_EQ(must(archive.list(1))->head, 1u);
+  }
+};
+
+TEST_F(UpgradeFaultTest, UpgradesWholeOrNotAtAllWhateverTheDiskDoes) {
+  imakeep::test::FaultyVfs vfs;
+  const Bytes file = version_1();
+  put_back(file);
+  vfs.fail_never();
+  must(SqliteStore::open(path_, OpenMode::kWrite, vfs.name()));
+  const std::uint64_t operations = vfs.operations();
+  ASSERT_GT(operations, 5u);
+  for (const Fault fault : {Fault::kNoSpace, Fault::kIoBefore, Fault::kIoAfter, Fault::kShortWrite}) {
+    for (std::uint64_t at = 0; at < operations; ++at) {
+      SCOPED_TRACE("fault " + std::to_string(static_cast<int>(fault)) + " at operation " + std::to_string(at));
+      put_back(file);
+      vfs.fail_at(at, fault, true);
+      const auto upgraded = SqliteStore::open(path_, OpenMode::kWrite, vfs.name());
+      vfs.fail_never();
+      if (!upgraded) {
+        ASSERT_TRUE(upgraded.error().code == ErrorCode::kEnvironment || upgraded.error().code == ErrorCode::kIo)
+            << describe(upgraded.error());
+      }
+      ASSERT_NO_FATAL_FAILURE(expect_every_record(OpenMode::kRead));
+      if (upgraded) continue;
+      ASSERT_NO_FATAL_FAILURE(expect_every_record(OpenMode::kWrite));
+    }
+  }
 }
 
 TEST_F(ArchiveFaultTest, SyncsEveryCommitBeforeItReturns) {

@@ -1,4 +1,5 @@
-// archive_file_test.cc - archive files that are damaged, foreign, newer, locked, read-only, or read while written.
+// archive_file_test.cc - archive files that are damaged, foreign, newer, older, locked, read-only, or read while
+// written.
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
@@ -11,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "archive/archive.h"
+#include "archive/pcr_bytes.h"
 #include "archive/sqlite/schema.h"
 #include "archive/sqlite/sqlite_store.h"
 #include "archive/test_support.h"
@@ -39,6 +41,46 @@ class ArchiveFileTest : public testing::Test {
       must(archive.append(1, at, std::span(log_.records).subspan(at, records), log_.bank, 0));
     }
   }
+  // What a keeper puts beside records: a row of each kind, the anchor at the chain's end.
+  void put_keepers_rows() {
+    auto store = open(OpenMode::kWrite);
+    Archive archive(*store);
+    const Chain chain = must(archive.chain(1));
+    const AnchorRow anchor{.chain = 1,
+                           .number = chain.end,
+                           .broken_at = 2,
+                           .why = "gap",
+                           .since_unix_s = 5,
+                           .pcrs = pcr_bytes(digest::PcrState(chain.banks))};
+    const ListRow list{.chain = 1, .head = 3, .boot_id = "b"};
+    const std::vector<IncidentRow> incidents{{.chain = 1, .kind = "gap", .what = "G."}};
+    must(archive.append(1, chain.end, {}, log_.bank, 0, {.list = &list, .anchor = &anchor, .incidents = incidents}));
+  }
+  // An archive of `count` records as an imakeep that knew version 1 only left it.
+  void fill_version_1(std::size_t count) {
+    fill(count);
+    const std::string newer = directory_.file("newer");
+    std::filesystem::rename(path_, newer);
+    execute(std::string(kUpgrades[0]) + "PRAGMA application_id=" + std::to_string(kApplicationId) +
+            "; PRAGMA user_version=1; PRAGMA journal_mode=WAL; ATTACH '" + newer +
+            "' AS newer; INSERT INTO chain SELECT * FROM newer.chain; INSERT INTO segment SELECT * FROM newer.segment; "
+            "INSERT INTO pending VALUES (1, 1, 'stage', 0, 5, 9); INSERT INTO verifier VALUES ('fleet', 1, 40); "
+            "INSERT INTO source VALUES (1, 1, 'x', x'00', 0, 1, 1); INSERT INTO violation VALUES (1, 0, x'00')");
+  }
+  void expect_rows_of_version_1(Store& store, std::size_t count) {
+    Archive archive(store);
+    ASSERT_EQ(must(archive.chain(1)).end, count);
+    EXPECT_EQ(must(archive.pending())->records, 5u);
+    EXPECT_EQ(must(store.sources()).at(0).name, "x");
+    EXPECT_EQ(must(archive.acknowledged(1)), 40u);
+    EXPECT_EQ(must(store.violations(1)).size(), 1u);
+    EXPECT_TRUE(equal(exported(archive, 1, log_.bank), ByteView(log_.list).first(list_bytes(count))));
+  }
+  // Of the log's first records.
+  std::size_t list_bytes(std::size_t count) const { return imatest::first_records(log_.list, log_.bank, count).size(); }
+  static int version_of(ByteView file) {
+    return static_cast<int>(load<std::uint32_t>(file.data() + 60, ByteOrder::kBig));
+  }
   void execute(const std::string& sql) {
     sqlite3* database = nullptr;
     ASSERT_EQ(sqlite3_open(path_.c_str(), &database), SQLITE_OK);
@@ -59,19 +101,66 @@ TEST_F(ArchiveFileTest, IsMadeForItsOwnerOnlyAndTellsWhatItIs) {
   EXPECT_EQ(status.st_mode & 0777u, 0600u);
   // Where SQLite keeps them: https://sqlite.org/fileformat2.html, sections 1.3.13 and 1.3.19.
   const Bytes file = must(read_file(path_));
-  EXPECT_EQ(load<std::uint32_t>(file.data() + 60, ByteOrder::kBig), 1u);
+  EXPECT_EQ(version_of(file), 2);
   EXPECT_EQ(as_text(ByteView(file).subspan(68, 4)), "imkp");
 }
 
 TEST_F(ArchiveFileTest, OfANewerVersionIsRefused) {
   fill(1);
-  execute("PRAGMA user_version=2");
+  execute("PRAGMA user_version=3");
   for (const OpenMode mode : {OpenMode::kRead, OpenMode::kWrite, OpenMode::kCreate}) {
     const Error error = refused(mode);
     EXPECT_EQ(error.code, ErrorCode::kUnsupported);
-    EXPECT_THAT(error.message, HasSubstr("version 2"));
+    EXPECT_THAT(error.message, HasSubstr("version 3"));
     EXPECT_THAT(error.message, HasSubstr(path_));
   }
+}
+
+TEST_F(ArchiveFileTest, OfVersion1IsReadAsItIs) {
+  fill_version_1(2000);
+  const Bytes before = must(read_file(path_));
+  {
+    auto store = open(OpenMode::kRead);
+    expect_rows_of_version_1(*store, 2000);
+    Archive archive(*store);
+    const Chain chain = must(archive.chain(1));
+    EXPECT_TRUE(must(archive.anchors(chain)).empty());
+    EXPECT_FALSE(must(archive.replay_start(chain)).pcrs);
+    EXPECT_FALSE(must(archive.list(1)));
+    EXPECT_TRUE(must(archive.incidents()).empty());
+    const auto findings = must(archive.check());
+    ASSERT_EQ(findings.size(), 1u) << "the violation that the test made";
+    EXPECT_THAT(findings[0].what, HasSubstr("violation"));
+  }
+  EXPECT_EQ(must(read_file(path_)), before);
+}
+
+TEST_F(ArchiveFileTest, OfVersion1IsUpgradedWithAllItsRows) {
+  fill_version_1(2000);
+  {
+    auto store = open(OpenMode::kWrite);
+    expect_rows_of_version_1(*store, 2000);
+    EXPECT_FALSE(must(store->list(1)));
+    Archive archive(*store);
+    must(archive.append(1, 2000, std::span(log_.records).subspan(2000, 500), log_.bank, 0));
+  }
+  put_keepers_rows();
+  EXPECT_EQ(version_of(must(read_file(path_))), 2);
+  auto store = open(OpenMode::kRead);
+  expect_rows_of_version_1(*store, 2500);
+  EXPECT_EQ(must(store->anchors(1)).size(), 1u);
+  EXPECT_EQ(must(store->list(1))->head, 3u);
+  EXPECT_EQ(must(store->incidents()).size(), 1u);
+}
+
+TEST_F(ArchiveFileTest, OfVersion1IsUpgradedUnderAReader) {
+  fill_version_1(2000);
+  auto reader = open(OpenMode::kRead);
+  EXPECT_TRUE(must(reader->anchors(1)).empty());
+  put_keepers_rows();
+  EXPECT_EQ(must(reader->anchors(1)).size(), 1u);
+  EXPECT_EQ(must(reader->list(1))->head, 3u);
+  EXPECT_EQ(must(reader->incidents()).size(), 1u);
 }
 
 TEST_F(ArchiveFileTest, WhoseMakingWasInterruptedIsMadeAnewAndReadsAsEmpty) {
@@ -201,6 +290,7 @@ void expect_served_or_named(const std::string& path, const Incoming& log, bool& 
 
 TEST_F(ArchiveFileTest, DamagedAnywhereServesTheRestAndNamesWhatIsGone) {
   fill(6000);
+  put_keepers_rows();
   Bytes whole = must(read_file(path_));
   int damaged = 0;
   // Sixteen bytes in every half page, and the whole of every page.
@@ -263,6 +353,50 @@ TEST_F(ArchiveFileTest, NamesRecordsThatNoSegmentHolds) {
   ASSERT_EQ(findings.size(), 1u);
   EXPECT_EQ(findings[0].first + findings[0].records, 6000u);
   EXPECT_THAT(findings[0].what, HasSubstr("no segment"));
+}
+
+TEST_F(ArchiveFileTest, NamesKeepersRowsThatNoKeeperWrites) {
+  fill(10);
+  put_keepers_rows();
+  const std::vector<std::pair<const char*, const char*>> damages{
+      {"UPDATE anchor SET number = -1", "do not lead"},
+      {"UPDATE anchor SET broken_at = -1", "out of range"},
+      {"UPDATE anchor SET pcrs = x'ff'", "anchor at record"},
+      {"UPDATE anchor SET before_pcrs = x''", "anchor at record"},
+      {"UPDATE list SET head = -1", "out of range"},
+      {"UPDATE list SET proven = 1 << 60", "out of range"},
+      {"UPDATE list SET trims_by_others = -1", "out of range"},
+      {"UPDATE incident SET records = -1", "out of range"},
+      {"UPDATE incident SET first = -1", "out of range"},
+      {"DROP TABLE anchor", "anchor"},
+      {"DROP TABLE list", "list"},
+      {"DROP TABLE incident", "incident"}};
+  for (const auto& [damage, named] : damages) {
+    SCOPED_TRACE(damage);
+    const Bytes whole = must(read_file(path_));
+    execute(damage);
+    {
+      auto store = open(OpenMode::kRead);
+      Archive archive(*store);
+      EXPECT_THAT(must(archive.check()), testing::Contains(testing::Field(&Finding::what, HasSubstr(named))));
+      EXPECT_TRUE(equal(exported(archive, 1, log_.bank), ByteView(log_.list).first(list_bytes(10))));
+    }
+    write(as_text(whole));
+  }
+  EXPECT_TRUE(must(Archive(*open(OpenMode::kRead)).check()).empty());
+}
+
+TEST_F(ArchiveFileTest, TakesRecordsInWhereTheAnchorsCannotBeRead) {
+  fill(10);
+  put_keepers_rows();
+  execute("DROP TABLE anchor");
+  auto store = open();
+  Archive archive(*store);
+  for (std::size_t at = 10; at < 100; ++at) {
+    must(archive.append(1, at, std::span(log_.records).subspan(at, 1), log_.bank, 0));
+  }
+  EXPECT_EQ(must(archive.stats(1)).segments, 91u) << "nothing is gathered, for an anchor may lie anywhere";
+  EXPECT_TRUE(equal(exported(archive, 1, log_.bank), ByteView(log_.list).first(list_bytes(100))));
 }
 
 }  // namespace

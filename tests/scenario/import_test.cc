@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "archive/memory/memory_store.h"
+#include "archive/pcr_bytes.h"
 #include "archive/test_support.h"
 
 namespace imakeep::archive::test {
@@ -87,6 +88,31 @@ TEST_F(ImportTest, FollowsAChainThroughKexec) {
   EXPECT_EQ(report.parts[3].first, 54u);
   EXPECT_EQ(report.parts[3].added, 68u);
   expect_log("kexec");
+}
+
+TEST_F(ImportTest, FollowsAChainFromItsLastAnchorOn) {
+  const Incoming log = made("/anchored/", 20);
+  const Chain chain = must(archive_.begin_chain({log.bank}, ChainStart::kBoot));
+  digest::PcrState state(chain.banks);
+  state.set(0, imalog::kImaPcr, digest::Digest(Bytes(20, std::byte{0xaa})));
+  const AnchorRow anchor{.chain = 1, .number = 10, .broken_at = 3, .why = "gap", .pcrs = pcr_bytes(state)};
+  must(archive_.append(1, 0, std::span(log.records).first(10), log.bank, 0, {.anchor = &anchor}));
+  digest::PcrState from_reset(chain.banks);
+  for (std::size_t i = 0; i < 20; ++i) {
+    imalog::extend(from_reset, log.records[i].content);
+    if (i >= 10) imalog::extend(state, log.records[i].content);
+  }
+  const List grown{"grown", log.list, log.bank};
+  const auto with_pcr = [&](const digest::Bank& bank, const digest::Digest& value) {
+    return import({grown}, {.banks = {log.bank}, .pcrs = {{.bank = bank, .pcr = imalog::kImaPcr, .value = value}}});
+  };
+  EXPECT_EQ(with_pcr(log.bank, from_reset.value(0, imalog::kImaPcr)).error().code, ErrorCode::kMismatch);
+  EXPECT_EQ(with_pcr(imatest::bank("sha256"), digest::Digest(32)).error().code, ErrorCode::kUsage);
+  const auto report = must(with_pcr(log.bank, state.value(0, imalog::kImaPcr)));
+  EXPECT_EQ(report.parts[0].join, Join::kOverlap);
+  EXPECT_EQ(report.parts[0].added, 10u);
+  EXPECT_EQ(must(archive_.chain(1)).end_pcrs, state);
+  EXPECT_TRUE(must(archive_.check()).empty());
 }
 
 TEST_F(ImportTest, RefusesWhatDoesNotLeadToThePcrs) {

@@ -152,6 +152,46 @@ Result<void> MemoryStore::put_violation(const ViolationRow& row) {
   return {};
 }
 
+Result<std::vector<AnchorRow>> MemoryStore::anchors_from(std::uint64_t chain, std::uint64_t number) {
+  std::vector<AnchorRow> found;
+  for (auto it = rows_.anchors.lower_bound({chain, number}); it != rows_.anchors.end() && it->first.first == chain;
+       ++it) {
+    found.push_back(it->second);
+  }
+  return found;
+}
+
+Result<void> MemoryStore::put_anchor(const AnchorRow& row) {
+  IMAKEEP_CHECK(require_transaction());
+  rows_.anchors[{row.chain, row.number}] = row;
+  return {};
+}
+
+Result<std::optional<ListRow>> MemoryStore::list(std::uint64_t chain) {
+  const auto found = rows_.lists.find(chain);
+  if (found == rows_.lists.end()) return std::nullopt;
+  return found->second;
+}
+
+Result<void> MemoryStore::put_list(const ListRow& row) {
+  IMAKEEP_CHECK(require_transaction());
+  rows_.lists[row.chain] = row;
+  return {};
+}
+
+Result<std::vector<IncidentRow>> MemoryStore::incidents() {
+  return values_of(rows_.incidents);
+}
+
+Result<void> MemoryStore::put_incident(const IncidentRow& row) {
+  IMAKEEP_CHECK(require_transaction());
+  const std::uint64_t next = rows_.incidents.empty() ? 1 : rows_.incidents.rbegin()->first + 1;
+  IncidentRow numbered = row;
+  if (numbered.incident == 0) numbered.incident = next;
+  rows_.incidents[numbered.incident] = std::move(numbered);
+  return {};
+}
+
 std::uint64_t MemoryStore::file_bytes() {
   std::uint64_t bytes = 0;
   for (const auto& [key, segment] : rows_.segments) bytes += segment.data.size();

@@ -32,6 +32,12 @@ class MemoryStore : public Store {
   Result<void> put_verifier(const VerifierRow& row) override;
   Result<std::vector<ViolationRow>> violations(std::uint64_t chain) override;
   Result<void> put_violation(const ViolationRow& row) override;
+  Result<std::vector<AnchorRow>> anchors_from(std::uint64_t chain, std::uint64_t number) override;
+  Result<void> put_anchor(const AnchorRow& row) override;
+  Result<std::optional<ListRow>> list(std::uint64_t chain) override;
+  Result<void> put_list(const ListRow& row) override;
+  Result<std::vector<IncidentRow>> incidents() override;
+  Result<void> put_incident(const IncidentRow& row) override;
   std::vector<std::string> check_file() override { return {}; }
   std::uint64_t file_bytes() override;
 
@@ -48,6 +54,9 @@ class MemoryStore : public Store {
     std::map<std::uint64_t, SourceRow> sources;
     std::map<std::pair<std::string, std::uint64_t>, VerifierRow> verifiers;
     std::map<Key, ViolationRow> violations;
+    std::map<Key, AnchorRow> anchors;
+    std::map<std::uint64_t, ListRow> lists;
+    std::map<std::uint64_t, IncidentRow> incidents;
   };
   Result<void> require_transaction() const;
 

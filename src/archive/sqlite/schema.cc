@@ -3,7 +3,7 @@
 namespace imakeep::archive {
 
 // The data come last in a segment's row, so that what stands before them is read without them.
-const std::array<const char*, 1> kUpgrades = {R"(
+const std::array<const char*, 2> kUpgrades = {R"(
 CREATE TABLE chain (
   chain INTEGER PRIMARY KEY,
   banks TEXT NOT NULL,
@@ -52,6 +52,40 @@ CREATE TABLE violation (
   number INTEGER NOT NULL,
   record BLOB NOT NULL,
   PRIMARY KEY (chain, number)
+) STRICT;
+)",
+                                              R"(
+CREATE TABLE anchor (
+  chain INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  broken_at INTEGER NOT NULL,
+  why TEXT NOT NULL,
+  since_unix_s INTEGER NOT NULL,
+  pcrs BLOB NOT NULL,
+  before_pcrs BLOB NOT NULL,
+  PRIMARY KEY (chain, number)
+) STRICT;
+CREATE TABLE list (
+  chain INTEGER PRIMARY KEY,
+  head INTEGER NOT NULL,
+  holes TEXT NOT NULL,
+  proven INTEGER NOT NULL,
+  proven_unix_s INTEGER NOT NULL,
+  trimmed INTEGER NOT NULL,
+  trims INTEGER NOT NULL,
+  trimmed_unix_s INTEGER NOT NULL,
+  trimmed_by_others INTEGER NOT NULL,
+  trims_by_others INTEGER NOT NULL,
+  boot_id TEXT NOT NULL
+) STRICT;
+CREATE TABLE incident (
+  incident INTEGER PRIMARY KEY,
+  chain INTEGER NOT NULL,
+  first INTEGER NOT NULL,
+  records INTEGER,
+  kind TEXT NOT NULL,
+  what TEXT NOT NULL,
+  since_unix_s INTEGER NOT NULL
 ) STRICT;
 )"};
 

@@ -11,7 +11,7 @@ namespace imakeep::archive {
 inline constexpr int kApplicationId = 0x696d6b70;  // "imkp"
 
 // kUpgrades[v] makes version v + 1 of version v. Each runs in one transaction with the version it leads to.
-extern const std::array<const char*, 1> kUpgrades;
+extern const std::array<const char*, 2> kUpgrades;
 inline constexpr int kSchemaVersion = static_cast<int>(std::tuple_size_v<decltype(kUpgrades)>);
 
 }  // namespace imakeep::archive

@@ -19,6 +19,9 @@ constexpr const char* kWriting = "cannot write";
 constexpr const char* kSegmentColumns =
     "SELECT chain, first, records, violations, payload_bytes, added_unix_s, start_pcrs, length(data) FROM segment ";
 
+// The schema with which the keeper's tables came: anchor, list and incident.
+constexpr int kVersionOfKeeper = 2;
+
 // SQLite's own code for it: a row that says what no row of ours says is damage like any other.
 [[noreturn]] void damaged_row() {
   throw SQLite::Exception("a row holds a number out of range", SQLITE_CORRUPT);
@@ -52,6 +55,8 @@ template <class... Rest>
 void bind_all(Statement& statement, int at, const std::string& value, const Rest&... rest);
 template <class... Rest>
 void bind_all(Statement& statement, int at, ByteView value, const Rest&... rest);
+template <class... Rest>
+void bind_all(Statement& statement, int at, const std::optional<std::uint64_t>& value, const Rest&... rest);
 
 template <class... Rest>
 void bind_all(Statement& statement, int at, std::uint64_t value, const Rest&... rest) {
@@ -72,6 +77,12 @@ template <class... Rest>
 void bind_all(Statement& statement, int at, ByteView value, const Rest&... rest) {
   // SQLite takes a null pointer for NULL, not for no bytes.
   statement.bindNoCopy(at, value.empty() ? static_cast<const void*>("") : value.data(), static_cast<int>(value.size()));
+  bind_all(statement, at + 1, rest...);
+}
+template <class... Rest>
+void bind_all(Statement& statement, int at, const std::optional<std::uint64_t>& value, const Rest&... rest) {
+  if (value) return bind_all(statement, at, *value, rest...);
+  statement.bind(at);  // NULL
   bind_all(statement, at + 1, rest...);
 }
 
@@ -134,6 +145,46 @@ VerifierRow verifier_row(const Statement& row) {
 
 ViolationRow violation_row(const Statement& row) {
   return {.chain = number(row, 0), .number = number(row, 1), .record = bytes(row, 2)};
+}
+
+AnchorRow anchor_row(const Statement& row) {
+  return {.chain = number(row, 0),
+          .number = number(row, 1),
+          .broken_at = number(row, 2),
+          .why = text(row, 3),
+          .since_unix_s = row.getColumn(4).getInt64(),
+          .pcrs = bytes(row, 5),
+          .before_pcrs = bytes(row, 6)};
+}
+
+ListRow list_row(const Statement& row) {
+  return {.chain = number(row, 0),
+          .head = number(row, 1),
+          .holes = text(row, 2),
+          .proven = number(row, 3),
+          .proven_unix_s = row.getColumn(4).getInt64(),
+          .trimmed = number(row, 5),
+          .trims = number(row, 6),
+          .trimmed_unix_s = row.getColumn(7).getInt64(),
+          .trimmed_by_others = number(row, 8),
+          .trims_by_others = number(row, 9),
+          .boot_id = text(row, 10)};
+}
+
+IncidentRow incident_row(const Statement& row) {
+  return {.incident = number(row, 0),
+          .chain = number(row, 1),
+          .first = number(row, 2),
+          .records = row.isColumnNull(3) ? std::nullopt : std::optional(number(row, 3)),
+          .kind = text(row, 4),
+          .what = text(row, 5),
+          .since_unix_s = row.getColumn(6).getInt64()};
+}
+
+// Whether the file has the tables that came with the version. A reader meets files that no writer has upgraded yet, and
+// may have one upgraded under it.
+bool is_of_version(Database& database, int version) {
+  return database.execAndGet("PRAGMA user_version").getInt() >= version;
 }
 
 // Every change is made within begin() and commit(), so that none is half made.
@@ -328,6 +379,64 @@ Result<std::vector<ViolationRow>> SqliteStore::violations(std::uint64_t chain) {
 Result<void> SqliteStore::put_violation(const ViolationRow& row) {
   return connection_->run(kWriting, [&](Database& database) {
     change(database, "INSERT OR REPLACE INTO violation VALUES (?, ?, ?)", row.chain, row.number, ByteView(row.record));
+  });
+}
+
+Result<std::vector<AnchorRow>> SqliteStore::anchors_from(std::uint64_t chain, std::uint64_t from) {
+  return connection_->run(kReading, [&](Database& database) -> std::vector<AnchorRow> {
+    if (!is_of_version(database, kVersionOfKeeper)) return {};
+    return rows(prepared(database,
+                         "SELECT chain, number, broken_at, why, since_unix_s, pcrs, before_pcrs FROM anchor "
+                         "WHERE chain = ? AND number >= ? ORDER BY number",
+                         chain, from),
+                anchor_row);
+  });
+}
+
+Result<void> SqliteStore::put_anchor(const AnchorRow& row) {
+  return connection_->run(kWriting, [&](Database& database) {
+    change(database, "INSERT OR REPLACE INTO anchor VALUES (?, ?, ?, ?, ?, ?, ?)", row.chain, row.number, row.broken_at,
+           row.why, row.since_unix_s, ByteView(row.pcrs), ByteView(row.before_pcrs));
+  });
+}
+
+Result<std::optional<ListRow>> SqliteStore::list(std::uint64_t chain) {
+  return connection_->run(kReading, [&](Database& database) -> std::optional<ListRow> {
+    if (!is_of_version(database, kVersionOfKeeper)) return std::nullopt;
+    const auto found = rows(prepared(database,
+                                     "SELECT chain, head, holes, proven, proven_unix_s, trimmed, trims, "
+                                     "trimmed_unix_s, trimmed_by_others, trims_by_others, boot_id "
+                                     "FROM list WHERE chain = ?",
+                                     chain),
+                            list_row);
+    if (found.empty()) return std::nullopt;
+    return found.front();
+  });
+}
+
+Result<void> SqliteStore::put_list(const ListRow& row) {
+  return connection_->run(kWriting, [&](Database& database) {
+    change(database, "INSERT OR REPLACE INTO list VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row.chain, row.head,
+           row.holes, row.proven, row.proven_unix_s, row.trimmed, row.trims, row.trimmed_unix_s, row.trimmed_by_others,
+           row.trims_by_others, row.boot_id);
+  });
+}
+
+Result<std::vector<IncidentRow>> SqliteStore::incidents() {
+  return connection_->run(kReading, [](Database& database) -> std::vector<IncidentRow> {
+    if (!is_of_version(database, kVersionOfKeeper)) return {};
+    return rows(
+        prepared(database,
+                 "SELECT incident, chain, first, records, kind, what, since_unix_s FROM incident ORDER BY incident"),
+        incident_row);
+  });
+}
+
+Result<void> SqliteStore::put_incident(const IncidentRow& row) {
+  return connection_->run(kWriting, [&](Database& database) {
+    // SQLite gives a NULL key the number behind the largest.
+    change(database, "INSERT OR REPLACE INTO incident VALUES (nullif(?, 0), ?, ?, ?, ?, ?, ?)", row.incident, row.chain,
+           row.first, row.records, row.kind, row.what, row.since_unix_s);
   });
 }
 

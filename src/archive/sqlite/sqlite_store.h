@@ -12,7 +12,7 @@
 namespace imakeep::archive {
 
 enum class OpenMode : std::uint8_t {
-  kRead,    // changes no record; works on a read-only medium too
+  kRead,    // changes no record; works on a read-only medium too, and with an older schema
   kWrite,   // an existing archive; an older schema is upgraded
   kCreate,  // like kWrite, but makes the archive if there is none
 };
@@ -48,6 +48,12 @@ class SqliteStore : public Store {
   Result<void> put_verifier(const VerifierRow& row) override;
   Result<std::vector<ViolationRow>> violations(std::uint64_t chain) override;
   Result<void> put_violation(const ViolationRow& row) override;
+  Result<std::vector<AnchorRow>> anchors_from(std::uint64_t chain, std::uint64_t number) override;
+  Result<void> put_anchor(const AnchorRow& row) override;
+  Result<std::optional<ListRow>> list(std::uint64_t chain) override;
+  Result<void> put_list(const ListRow& row) override;
+  Result<std::vector<IncidentRow>> incidents() override;
+  Result<void> put_incident(const IncidentRow& row) override;
   std::vector<std::string> check_file() override;
   std::uint64_t file_bytes() override;
 

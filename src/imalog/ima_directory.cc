@@ -1,6 +1,8 @@
-#include "conformance/ima_directory.h"
+#include "imalog/ima_directory.h"
 
+#include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -9,7 +11,7 @@
 
 #include "base/file.h"
 
-namespace imakeep::conformance {
+namespace imakeep::imalog {
 
 namespace {
 
@@ -67,19 +69,31 @@ Result<ImaDirectory> ImaDirectory::inspect(std::string path) {
     }
   }
   if (failed) return fail_errno(failed.value(), "cannot read the directory " + path);
+  found.path_ = std::move(path);
   std::ranges::sort(found.banks_, {}, [](const digest::Bank& bank) { return bank.name(); });
-  if (found.banks_.empty() || found.banks_.front().name() != "sha1") {
-    return fail(ErrorCode::kEnvironment, path + " is no IMA directory: it has no binary_runtime_measurements_sha1");
+  if (found.banks_.empty() && ::access(found.link_path(Form::kBinary, Part::kCurrent).c_str(), F_OK) == 0) {
+    found.named_by_bank_ = false;
+    found.banks_.push_back({.algorithm = digest::Algorithm::kSha1});
   }
+  if (found.banks_.empty() || found.banks_.front().name() != "sha1") {
+    return fail(ErrorCode::kEnvironment, found.path_ +
+                                             " is no IMA directory: it has no binary_runtime_measurements_sha1; Linux's "
+                                             "is /sys/kernel/security/ima");
+  }
+  struct stat original {};
+  if (::stat(found.original().c_str(), &original) != 0) return fail_errno(errno, "cannot stat " + found.original());
+  found.takes_numbers_ = (original.st_mode & S_IWUSR) != 0;
   std::ranges::sort(found.unknown_names_);
   struct statfs file_system = {};
-  if (::statfs(path.c_str(), &file_system) != 0) return fail_errno(errno, "cannot stat the file system of " + path);
+  if (::statfs(found.path_.c_str(), &file_system) != 0) {
+    return fail_errno(errno, "cannot stat the file system of " + found.path_);
+  }
   found.on_fuse_ = file_system.f_type == kFuseMagic;
-  found.path_ = std::move(path);
   return found;
 }
 
 std::string ImaDirectory::list_path(Form form, const digest::Bank& bank, Part part) const {
+  if (!named_by_bank_) return link_path(form, part);
   std::string name = path_ + "/" + std::string(form_name(form)) + std::string(kStem) + "_" + bank.name();
   if (part == Part::kStaged) name += kStagedSuffix;
   return name;
@@ -99,4 +113,4 @@ Result<std::uint64_t> ImaDirectory::violations() const {
   return read_counter(violations_path());
 }
 
-}  // namespace imakeep::conformance
+}  // namespace imakeep::imalog

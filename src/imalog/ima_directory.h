@@ -1,7 +1,8 @@
-// conformance/ima_directory.h - the files of an IMA directory: which banks it has, and their names.
+// imalog/ima_directory.h - the files of an IMA directory: which banks it has, and their names.
 //
 //   {binary,ascii}_runtime_measurements[_ALG][_staged]    without _ALG: a link to sha1
 //   runtime_measurements_count, violations
+// Kernels before 6.10 have the names without _ALG alone, which show sha1.
 //
 // Source: DESIGN 2.1; ima_fs_init() in security/integrity/ima/ima_fs.c.
 // Threads: const use is safe from any thread.
@@ -13,7 +14,7 @@
 
 #include "digest/bank.h"
 
-namespace imakeep::conformance {
+namespace imakeep::imalog {
 
 enum class Form : std::uint8_t { kBinary, kAscii };
 enum class Part : std::uint8_t { kCurrent, kStaged };
@@ -25,7 +26,7 @@ std::string_view part_name(Part part);  // "current", "staged"
 
 class ImaDirectory {
  public:
-  // kEnvironment if the directory cannot be read or has no binary_runtime_measurements_sha1.
+  // kEnvironment if the directory cannot be read or has no binary list with sha1 digests.
   static Result<ImaDirectory> inspect(std::string path);
 
   const std::string& path() const { return path_; }
@@ -34,6 +35,8 @@ class ImaDirectory {
   // Names that look like a list's and belong to no bank that imakeep knows.
   const std::vector<std::string>& unknown_names() const { return unknown_names_; }
   bool has_staging() const { return has_staging_; }  // any name ends in _staged
+  // The lists take N: from Linux 7.2 on they may be written to.
+  bool takes_numbers() const { return takes_numbers_; }
   bool on_fuse() const { return on_fuse_; }
 
   std::string list_path(Form form, const digest::Bank& bank, Part part) const;
@@ -51,11 +54,13 @@ class ImaDirectory {
   std::string path_;
   std::vector<digest::Bank> banks_;
   std::vector<std::string> unknown_names_;
+  bool named_by_bank_ = true;
   bool has_staging_ = false;
+  bool takes_numbers_ = false;
   bool on_fuse_ = false;
 };
 
 // A decimal number and a newline, nothing else. kMalformed.
 Result<std::uint64_t> parse_counter(std::string_view text, const std::string& path);
 
-}  // namespace imakeep::conformance
+}  // namespace imakeep::imalog

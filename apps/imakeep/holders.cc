@@ -1,0 +1,116 @@
+#include "holders.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <filesystem>
+#include <set>
+
+#include "base/file.h"
+
+namespace imakeep::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kListStem = "_runtime_measurements";
+
+using FileId = std::pair<dev_t, ino_t>;
+
+std::optional<FileId> file_id(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+  return FileId(status.st_dev, status.st_ino);
+}
+
+std::set<FileId> lists_of(const std::string& directory) {
+  std::set<FileId> lists;
+  std::error_code failed;
+  for (fs::directory_iterator entry(directory, failed), end; !failed && entry != end; entry.increment(failed)) {
+    if (entry->path().filename().string().find(kListStem) == std::string::npos) continue;
+    if (const auto id = file_id(entry->path())) lists.insert(*id);
+  }
+  return lists;
+}
+
+std::string first_line(const std::string& path) {
+  const auto bytes = read_file(path);
+  std::string line(bytes ? as_text(*bytes) : "?");
+  line.resize(std::min(line.size(), line.find('\n')));
+  std::ranges::replace_if(
+      line, [](unsigned char c) { return c < ' ' || c > '~'; }, '?');
+  return line;
+}
+
+// "flags:\t0100002", octal, is the second line.
+bool may_write(const std::string& fdinfo) {
+  const auto bytes = read_file(fdinfo);
+  const std::string_view text = bytes ? as_text(*bytes) : std::string_view();
+  constexpr std::string_view kKey = "flags:\t";
+  const std::size_t at = text.find(kKey);
+  if (at == std::string_view::npos) return false;
+  unsigned long flags = 0;
+  std::from_chars(text.data() + at + kKey.size(), text.data() + text.size(), flags, 8);
+  return (flags & O_ACCMODE) != O_RDONLY;
+}
+
+// False if the process may not be looked into.
+bool add_holders(const std::string& process, pid_t pid, const std::set<FileId>& lists, std::vector<Holder>& holders) {
+  std::error_code failed;
+  for (fs::directory_iterator entry(process + "/fd", failed), end; !failed && entry != end; entry.increment(failed)) {
+    std::error_code gone;
+    // The name first: a stat of what others have open may wait for a file server that is not there.
+    const std::string name = fs::read_symlink(entry->path(), gone).filename();
+    if (gone || name.find(kListStem) == std::string::npos) continue;
+    const auto id = file_id(entry->path());
+    if (!id || !lists.contains(*id)) continue;
+    const bool writes = may_write(process + "/fdinfo/" + entry->path().filename().string());
+    const auto same = [&](const Holder& holder) { return holder.pid == pid && holder.file == name; };
+    const auto known = std::ranges::find_if(holders, same);
+    if (known != holders.end()) {
+      known->may_write = known->may_write || writes;
+    } else {
+      holders.push_back({.pid = pid, .command = first_line(process + "/comm"), .file = name, .may_write = writes});
+    }
+  }
+  return failed != std::errc::permission_denied;
+}
+
+}  // namespace
+
+Holders find_holders(const std::string& directory) {
+  Holders found;
+  const std::set<FileId> lists = lists_of(directory);
+  std::error_code failed;
+  for (fs::directory_iterator entry("/proc", failed), end; !failed && entry != end; entry.increment(failed)) {
+    const std::string name = entry->path().filename();
+    pid_t pid = 0;
+    const auto [rest, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
+    if (error != std::errc() || rest != name.data() + name.size()) continue;
+    if (!add_holders(entry->path(), pid, lists, found.holders)) ++found.hidden;
+  }
+  std::ranges::sort(found.holders, {}, [](const Holder& holder) { return std::pair(holder.pid, holder.file); });
+  return found;
+}
+
+std::string describe(const Holder& holder) {
+  return "pid " + std::to_string(holder.pid) + " (" + holder.command + ") has " + holder.file + " open for " +
+         (holder.may_write ? "writing" : "reading");
+}
+
+std::string describe(const Holders& holders) {
+  std::string text;
+  for (const Holder& holder : holders.holders) text += (text.empty() ? "" : "; ") + describe(holder);
+  if (!text.empty()) return text;
+  if (holders.hidden > 0) {
+    return "who has it open is not to be seen: " + std::to_string(holders.hidden) +
+           " processes of others may not be looked into";
+  }
+  return "nobody has it open any more; if it stays busy, Linux's lock was left taken until the next reboot";
+}
+
+}  // namespace imakeep::app

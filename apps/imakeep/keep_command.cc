@@ -1,0 +1,130 @@
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <memory>
+
+#include "archive/sqlite/sqlite_store.h"
+#include "boot_options.h"
+#include "commands.h"
+#include "control/socket_server.h"
+#include "keep_loop.h"
+#include "keep_pcrs.h"
+#include "terminal.h"
+
+namespace imakeep::app {
+namespace {
+
+struct KeepCommand {
+  std::optional<std::string> config_file;
+  std::vector<std::pair<const KeepOption*, std::string>> given;  // on the command line, which overrides the file
+  bool once = false;
+  bool json = false;
+};
+
+Result<KeepConfig> configuration(const KeepCommand& command) {
+  KeepConfig config;
+  if (command.config_file) IMAKEEP_CHECK(read_keep_config(config, *command.config_file));
+  for (const auto& [option, text] : command.given) {
+    if (const auto set = option->set(config, text); !set) return unexpected(named(set.error(), option->flag()));
+  }
+  if (config.archive.empty()) {
+    return fail(ErrorCode::kUsage, "name the archive, with --archive or in the file of --config");
+  }
+  return config;
+}
+
+// The signals that the loop takes. Blocked before any thread is started, so that none of them is stopped by one.
+Result<UniqueFd> take_signals() {
+  sigset_t taken;
+  ::sigemptyset(&taken);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) ::sigaddset(&taken, signal);
+  if (const int failed = ::pthread_sigmask(SIG_BLOCK, &taken, nullptr); failed != 0) {
+    return fail_errno(failed, "cannot block signals");
+  }
+  UniqueFd fd(::signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!fd.valid()) return fail_errno(errno, "cannot make a signalfd");
+  return fd;
+}
+
+Result<void> run_until_stopped(KeepLoop& loop, const KeepConfig& config, const UniqueFd& signals) {
+  const auto requests = RequestQueue::make();
+  if (!requests) return unexpected(requests.error());
+  std::unique_ptr<control::SocketServer> server;
+  if (!config.control.empty()) {
+    auto listening = control::SocketServer::listen(
+        config.control, [&requests](const control::Message& request) { return (*requests)->ask(request); });
+    if (!listening) return unexpected(listening.error());
+    server = std::move(*listening);
+  }
+  loop.run(signals.get(), **requests);
+  return {};
+}
+
+Result<int> keep(const KeepCommand& command) {
+  const auto config = configuration(command);
+  if (!config) return unexpected(config.error());
+  UniqueFd signals;
+  if (!command.once) {
+    auto taken = take_signals();
+    if (!taken) return unexpected(taken.error());
+    signals = std::move(*taken);
+    // Whoever reads what we say may end before us.
+    ::signal(SIGPIPE, SIG_IGN);
+  }
+  const auto source = keeper::KernelImaSource::in(config->ima_dir);
+  if (!source) return unexpected(source.error());
+  const auto pcrs = open_keep_pcrs(config->pcrs);
+  if (!pcrs) return unexpected(pcrs.error());
+  const auto store = archive::SqliteStore::open(config->archive, archive::OpenMode::kCreate);
+  if (!store) return unexpected(store.error());
+  archive::Archive archive(**store);
+  const bool of_kernel = !(*source)->directory().on_fuse();
+  SystemClock clock;
+  KeepLog log(command.json);
+  KeepLoop loop({.source = **source, .archive = archive, .pcrs = pcrs->banks.get(), .clock = clock, .log = log},
+                *config, of_kernel ? table_of_this_kernel() : pcrs->table);
+  IMAKEEP_CHECK(loop.check_method());
+  loop.say_what_is_kept();
+  if (command.once) return loop.once();
+  IMAKEEP_CHECK(run_until_stopped(loop, *config, signals));
+  return kDone;
+}
+
+void add_option(CLI::App* command, const KeepOption& option, const std::shared_ptr<KeepCommand>& into) {
+  const std::string flag = option.flag();
+  if (option.kind == ValueKind::kSwitch) {
+    command
+        ->add_flag_function(
+            flag + ",!--no" + flag.substr(1),
+            [into, &option](std::int64_t count) { into->given.emplace_back(&option, count > 0 ? "true" : "false"); },
+            option.help)
+        ->take_last();
+    return;
+  }
+  command
+      ->add_option_function<std::string>(
+          flag, [into, &option](const std::string& text) { into->given.emplace_back(&option, text); }, option.help)
+      ->type_name(option.value_name)
+      ->take_last();
+}
+
+}  // namespace
+
+void add_keep(CLI::App& root, int& exit_code) {
+  auto options = std::make_shared<KeepCommand>();
+  CLI::App* const command =
+      root.add_subcommand("keep", "archive a measurement list, and take out of it what is archived and proven");
+  command->add_option("--config", options->config_file, "TOML file with these options; the command line overrides it")
+      ->type_name("FILE");
+  for (const KeepOption& option : keep_options()) add_option(command, option, options);
+  command->add_flag("--once", options->once, "do it once, and end");
+  command->add_flag("--json", options->json, "print what happens as JSON, an object a line");
+  command->callback([options, &exit_code] {
+    const auto ended = keep(*options);
+    exit_code = ended ? *ended : report(ended.error());
+  });
+}
+
+}  // namespace imakeep::app

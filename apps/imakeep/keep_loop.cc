@@ -1,0 +1,338 @@
+#include "keep_loop.h"
+
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <csignal>
+#include <limits>
+
+#include <systemd/sd-daemon.h>
+
+#include "holders.h"
+#include "keeper_status.h"
+#include "memory_pressure.h"
+
+namespace imakeep::app {
+namespace {
+
+using keeper::Diagnosis;
+using keeper::Next;
+using keeper::Outcome;
+
+bool is_busy(const Error& error) {
+  return error.code == ErrorCode::kEnvironment && error.os_errno == EBUSY;
+}
+
+// Linux's D and N during a reboot, A once measuring is suspended.
+bool is_reboot(const Error& error) {
+  return error.code == ErrorCode::kRefused && (error.os_errno == ESTALE || error.os_errno == EACCES);
+}
+
+std::string records_text(std::uint64_t records) {
+  return std::to_string(records) + (records == 1 ? " record" : " records");
+}
+
+std::string ms_text(std::int64_t us) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f ms", static_cast<double>(us) / 1000);
+  return text;
+}
+
+}  // namespace
+
+KeepLoop::KeepLoop(const KeepParts& parts, KeepConfig config, keeper::TableMode table)
+    : parts_(parts),
+      config_(std::move(config)),
+      keeper_(parts.source, parts.archive, parts.pcrs, parts.clock, keeper_options(table)),
+      why_no_trim_(why_no_trim()),
+      trigger_({.every_ms = config_.every_ms,
+                .records = config_.records,
+                .bytes = config_.bytes,
+                .follow_every_ms = config_.follow_every_ms},
+               why_no_trim_.empty(), now_ms()) {}
+
+std::string KeepLoop::why_no_trim() const {
+  if (const auto method = keeper_.method(); !method) return method.error().message;
+  if (parts_.pcrs != nullptr || config_.unproven) return {};
+  return "no PCRs prove the records: they are archived only, and taken out with --unproven";
+}
+
+keeper::KeeperOptions KeepLoop::keeper_options(keeper::TableMode table) {
+  return {.method = config_.method,
+          .unproven = config_.unproven,
+          .table = table,
+          .progress = [this](std::uint64_t records) {
+            if (watchdog_ms_ > 0) ::sd_notify(0, "WATCHDOG=1");
+            if (progress_) progress_->at(records);
+          }};
+}
+
+Result<void> KeepLoop::check_method() const {
+  const auto method = keeper_.method();
+  if (method || config_.method == keeper::Method::kAuto) return {};
+  const keeper::Keeper any(parts_.source, parts_.archive, parts_.pcrs, parts_.clock, {.table = keeper_.table()});
+  if (!any.method()) return {};
+  return fail(ErrorCode::kEnvironment, method.error().message);
+}
+
+void KeepLoop::say_what_is_kept() {
+  const auto method = keeper_.method();
+  parts_.log.say("keeping", "keeping " + parts_.source.name() + "; PCRs " +
+                                (parts_.pcrs == nullptr ? "none" : digest::bank_names(parts_.pcrs->banks())) +
+                                (why_no_trim_.empty() ? ", method " + std::string(method_word(*method)) : ""));
+  if (!why_no_trim_.empty()) parts_.log.say("follows-only", why_no_trim_);
+}
+
+// ---- the two things that are done to a list
+
+Result<void> KeepLoop::follow() {
+  const auto followed = keeper_.follow();
+  follow_error_.reset();
+  if (!followed) {
+    follow_error_ = followed.error();
+    trigger_.followed(now_ms(), failed("follow", followed.error(), trigger_.busy_follows()));
+    return unexpected(followed.error());
+  }
+  parts_.log.state("follow", "");
+  say_found();
+  const bool unsettled =
+      std::ranges::find(followed->found, Diagnosis::kUnsettled, &keeper::Found::diagnosis) != followed->found.end();
+  trigger_.list_is(followed->list_records, parts_.source.bytes_seen());
+  trigger_.followed(now_ms(), Outcome::kDone, followed->lag > 0 || unsettled);
+  return {};
+}
+
+Result<keeper::Trimmed> KeepLoop::trim() {
+  const std::uint32_t busy_before = trigger_.busy_trims();
+  auto trimmed = keeper_.trim();
+  trim_error_.reset();
+  say_found();
+  if (!trimmed) {
+    trim_error_ = trimmed.error();
+    trigger_.list_is(keeper_.last().list_records, parts_.source.bytes_seen());
+    trigger_.trimmed(now_ms(), failed("trim", trimmed.error(), busy_before));
+    return trimmed;
+  }
+  parts_.log.state("trim", "");
+  parts_.log.state("follow", "");
+  if (busy_before > 0) parts_.log.say("free", "the list is free again");
+  say_trimmed(*trimmed);
+  trigger_.list_is(keeper_.last().list_records, trimmed->records > 0 ? 0 : parts_.source.bytes_seen());
+  trigger_.trimmed(now_ms(), trimmed->records > 0 ? Outcome::kDone : Outcome::kNothing);
+  return trimmed;
+}
+
+// ---- once, and for good
+
+int KeepLoop::once() {
+  once_ = true;
+  progress_.emplace("reading the list", parts_.source.count().value_or(0));
+  Result<void> done;
+  if (why_no_trim_.empty()) {
+    if (const auto trimmed = trim(); !trimmed) done = unexpected(trimmed.error());
+  } else {
+    done = follow();
+  }
+  progress_.reset();
+  // What failed was said already.
+  if (!done) return exit_code(done.error());
+  return std::ranges::any_of(keeper_.last().found, does_not_fit) ? kNotAsItShouldBe : kDone;
+}
+
+void KeepLoop::run(int signals, RequestQueue& requests) {
+  std::uint64_t watchdog_us = 0;
+  if (::sd_watchdog_enabled(0, &watchdog_us) > 0) watchdog_ms_ = static_cast<std::int64_t>(watchdog_us / 1000);
+  watch_pressure();
+  ::sd_notify(0, "READY=1");
+  progress_.emplace("reading the list", parts_.source.count().value_or(0));
+  while (!stopping_) {
+    step();
+    progress_.reset();
+    if (watchdog_ms_ > 0) ::sd_notify(0, "WATCHDOG=1");
+    wait(signals, requests);
+  }
+  end();
+  requests.close();
+}
+
+void KeepLoop::step() {
+  if (const auto count = parts_.source.count()) {
+    trigger_.count_is(*count);
+    parts_.log.state("count", "");
+  } else {
+    parts_.log.state("count", describe(count.error()));
+  }
+  switch (trigger_.next(now_ms())) {
+    case Next::kFollow:
+      (void)follow();  // what fails is said, and due again later
+      break;
+    case Next::kTrim:
+      (void)trim();
+      break;
+    case Next::kWait:
+      return;
+  }
+  tell_systemd();
+}
+
+void KeepLoop::wait(int signals, RequestQueue& requests) {
+  const std::int64_t now = now_ms();
+  std::int64_t wait_ms = trigger_.wake_at_ms(now) - now;
+  if (watchdog_ms_ > 0) wait_ms = std::min(wait_ms, watchdog_ms_ / 2);
+  pollfd events[] = {{.fd = signals, .events = POLLIN, .revents = 0},
+                     {.fd = requests.descriptor(), .events = POLLIN, .revents = 0},
+                     {.fd = pressure_.valid() ? pressure_.get() : -1, .events = POLLPRI, .revents = 0}};
+  const int most = std::numeric_limits<int>::max();
+  if (::poll(events, std::size(events), static_cast<int>(std::min<std::int64_t>(wait_ms, most))) <= 0) return;
+  if ((events[0].revents & POLLIN) != 0) take_signals(signals);
+  if ((events[2].revents & POLLERR) != 0) {
+    pressure_ = UniqueFd();
+  } else if ((events[2].revents & POLLPRI) != 0) {
+    take_pressure();
+  }
+  if ((events[1].revents & POLLIN) == 0) return;
+  for (RequestQueue::Waiting& waiting : requests.take()) waiting.answer.set_value(answer(waiting.request));
+}
+
+void KeepLoop::take_signals(int signals) {
+  signalfd_siginfo signal{};
+  while (::read(signals, &signal, sizeof signal) == sizeof signal) {
+    if (signal.ssi_signo != SIGUSR1) {
+      stopping_ = true;
+    } else if (why_no_trim_.empty()) {
+      parts_.log.say("asked", "asked by a signal to take records out");
+      trigger_.asked();
+    } else {
+      parts_.log.say("asked", "asked by a signal to take records out, but " + why_no_trim_);
+    }
+  }
+}
+
+void KeepLoop::watch_pressure() {
+  if (config_.pressure_percent == 0 || !why_no_trim_.empty()) return;
+  auto watched = watch_memory_pressure(config_.pressure_percent);
+  if (watched) {
+    pressure_ = std::move(*watched);
+  } else {
+    parts_.log.say("no-pressure", "memory pressure is not watched: " + watched.error().message +
+                                      "; --pressure off says that this is all right");
+  }
+}
+
+void KeepLoop::take_pressure() {
+  parts_.log.say("pressure", "memory is short");
+  trigger_.memory_is_short();
+}
+
+// What came in last is archived, and taken out so that a kexec finds room.
+void KeepLoop::end() {
+  ::sd_notify(0, "STOPPING=1");
+  parts_.log.say("ending", "ending");
+  if (config_.trim_at_exit && why_no_trim_.empty()) {
+    (void)trim();
+  } else {
+    (void)follow();
+  }
+}
+
+// ---- who asks
+
+control::Message KeepLoop::answer(const control::Message& request) {
+  const auto op = request.head.find("op");
+  const std::string name = op != request.head.end() && op->is_string() ? op->get<std::string>() : "";
+  nlohmann::json head;
+  if (name == "status") {
+    auto made = status();
+    if (!made) return refusal(made.error());
+    head = std::move(*made);
+  } else if (name == "follow") {
+    const auto followed = follow();
+    if (!followed) return refusal(followed.error());
+    head = {{"archived", keeper_.last().archived}, {"list_records", keeper_.last().list_records}};
+  } else if (name == "trim" && !why_no_trim_.empty()) {
+    return refusal({.code = ErrorCode::kUnsupported, .message = why_no_trim_});
+  } else if (name == "trim") {
+    const auto trimmed = trim();
+    if (!trimmed) return refusal(trimmed.error());
+    head = json_of(*trimmed);
+    head["list_records"] = keeper_.last().list_records;
+  } else {
+    return refusal({.code = ErrorCode::kUsage,
+                    .message = "a keeper has no operation '" + name + "'; there are status, follow and trim"});
+  }
+  head["ok"] = true;
+  return {.head = std::move(head)};
+}
+
+Result<nlohmann::json> KeepLoop::status() {
+  auto status = archive_status(parts_.archive, config_.archive);
+  if (!status) return status;
+  add_list_status(*status, parts_.source, keeper_.method(), keeper_.table());
+  add_keeper_status(*status, {.last = keeper_.last(),
+                              .last_error = last_error(),
+                              .follows_only = why_no_trim_,
+                              .has_pcrs = parts_.pcrs != nullptr,
+                              .busy = busy_});
+  return status;
+}
+
+// ---- what is said
+
+// An error of a follow or trim: says it if that is new, and what to make of it. `busy_before`: how often in a row the
+// list was busy before this time.
+Outcome KeepLoop::failed(const std::string& event, const Error& error, std::uint32_t busy_before) {
+  if (!is_busy(error)) {
+    parts_.log.state(event, (is_reboot(error) ? "a reboot or kexec is under way: " : "") + describe(error));
+    return Outcome::kFailed;
+  }
+  ++busy_;
+  const std::uint32_t times = busy_before + 1;
+  // Said at the 1st, 2nd, 4th, 8th time.
+  if (std::has_single_bit(times)) {
+    const Holders holders = find_holders(parts_.source.name());
+    parts_.log.say("busy",
+                   parts_.source.name() + " is busy: " + describe(holders) +
+                       (once_        ? "; run again once that is over"
+                        : times == 1 ? "; it is tried again"
+                                     : "; tried " + std::to_string(times) + " times"),
+                   {{"holders", json_of(holders)}});
+  }
+  return Outcome::kBusy;
+}
+
+void KeepLoop::say_found() {
+  std::set<std::string> found_now;
+  for (const keeper::Found& found : keeper_.last().found) {
+    const std::string text =
+        "chain " + std::to_string(found.chain) + ": " + std::string(keeper::word(found.diagnosis)) + ": " + found.what;
+    found_now.insert(text);
+    if (!said_.contains(text)) parts_.log.say("found", text, json_of(found));
+  }
+  said_ = std::move(found_now);
+}
+
+void KeepLoop::say_trimmed(const keeper::Trimmed& trimmed) {
+  if (trimmed.records == 0) {
+    parts_.log.state("idle", "nothing was taken out: " + trimmed.why_not);
+    return;
+  }
+  parts_.log.state("idle", "");
+  parts_.log.say("trimmed",
+                 "took out " + records_text(trimmed.records) + " by " + std::string(method_word(trimmed.method)) +
+                     ", holding the list for " + ms_text(trimmed.hold_us) + "; " +
+                     records_text(keeper_.last().list_records) + " left" +
+                     (trimmed.no_table_memory ? "; Linux had no memory for a new table of digests" : ""),
+                 json_of(trimmed));
+}
+
+void KeepLoop::tell_systemd() {
+  const std::string status = "STATUS=" + records_text(keeper_.last().list_records) + " in the list; " +
+                             (last_error() ? describe(*last_error()) : std::string("archived"));
+  ::sd_notify(0, status.c_str());
+}
+
+}  // namespace imakeep::app

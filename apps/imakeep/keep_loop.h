@@ -1,0 +1,90 @@
+// keep_loop.h - `imakeep keep` as it runs: looks at the list when it changed, takes records out when that is due, and
+// answers who asks.
+//
+// Everything that touches the list happens in the thread that calls run() or once(): to Linux it is the thread that has
+// the list open. Nothing ends the loop but a signal: what fails is said, and tried again later. Threads: one, the same
+// for all calls.
+#pragma once
+
+#include <optional>
+#include <set>
+
+#include "keep_config.h"
+#include "keep_log.h"
+#include "keeper/keeper.h"
+#include "keeper/kernel/kernel_ima_source.h"
+#include "keeper/trim_trigger.h"
+#include "request_queue.h"
+#include "terminal.h"
+
+namespace imakeep::app {
+
+// What the loop works with; all are borrowed.
+struct KeepParts {
+  keeper::KernelImaSource& source;
+  archive::Archive& archive;
+  tpm::PcrBanks* pcrs;  // null without any
+  Clock& clock;
+  KeepLog& log;
+};
+
+class KeepLoop {
+ public:
+  KeepLoop(const KeepParts& parts, KeepConfig config, keeper::TableMode table);
+
+  KeepLoop(const KeepLoop&) = delete;
+  KeepLoop& operator=(const KeepLoop&) = delete;
+
+  // kEnvironment if the method that was asked for is not to be had, though another is. Where there is none at all the
+  // list is followed only.
+  Result<void> check_method() const;
+
+  // Says what will be done to which list.
+  void say_what_is_kept();
+
+  // Follows and trims, once. The program's exit code: kNotAsItShouldBe if something does not fit.
+  int once();
+
+  // Until a signal to end comes through `signals`, a signalfd(2) of stop_signals() and SIGUSR1.
+  void run(int signals, RequestQueue& requests);
+
+ private:
+  std::int64_t now_ms() { return parts_.clock.monotonic_us() / 1000; }
+  keeper::KeeperOptions keeper_options(keeper::TableMode table);
+  std::string why_no_trim() const;
+  const std::optional<Error>& last_error() const { return trim_error_ ? trim_error_ : follow_error_; }
+
+  Result<void> follow();
+  Result<keeper::Trimmed> trim();
+  void step();
+  void wait(int signals, RequestQueue& requests);
+  void take_signals(int signals);
+  void take_pressure();
+  void watch_pressure();
+  void end();
+
+  control::Message answer(const control::Message& request);
+  Result<nlohmann::json> status();
+
+  keeper::Outcome failed(const std::string& event, const Error& error, std::uint32_t busy_before);
+  void say_found();
+  void say_trimmed(const keeper::Trimmed& trimmed);
+  void tell_systemd();
+
+  const KeepParts parts_;
+  const KeepConfig config_;
+  keeper::Keeper keeper_;
+  const std::string why_no_trim_;  // empty if records may be taken out
+  keeper::TrimTrigger trigger_;
+  std::optional<Progress> progress_;  // of the first reading
+  UniqueFd pressure_;
+  bool once_ = false;
+  bool stopping_ = false;
+  std::optional<Error> follow_error_;  // of the last one
+  std::optional<Error> trim_error_;    // likewise
+  std::set<std::string> said_;         // what was found when the list was last looked at
+  std::uint64_t busy_ = 0;             // how often the list was, since the start
+  std::int64_t watchdog_ms_ = 0;       // systemd wants to hear of us so often; 0: never
+};
+
+}  // namespace imakeep::app

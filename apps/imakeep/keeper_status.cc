@@ -1,0 +1,208 @@
+#include "keeper_status.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "keeper/chain_state.h"
+
+namespace imakeep::app {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kMostIncidents = 10;
+constexpr std::size_t kMostHolders = 50;
+
+json json_of(const archive::Chain& chain, const std::vector<archive::Anchor>& anchors) {
+  json banks = json::array();
+  for (const digest::Bank& bank : chain.banks) banks.push_back(bank.name());
+  json broken = json::array();
+  for (const archive::Anchor& anchor : anchors) {
+    broken.push_back({{"first", anchor.broken_at},
+                      {"end", anchor.number},
+                      {"why", anchor.why},
+                      {"since_unix_s", anchor.since_unix_s}});
+  }
+  return {{"chain", chain.chain},
+          {"start", chain.start == archive::ChainStart::kBoot ? "boot" : "unknown"},
+          {"first_kept", chain.first_kept},
+          {"end", chain.end},
+          {"banks", banks},
+          {"broken", broken}};
+}
+
+json json_of(const archive::IncidentRow& incident) {
+  return {{"chain", incident.chain},
+          {"first", incident.first},
+          {"records", incident.records ? json(*incident.records) : json(nullptr)},
+          {"kind", incident.kind},
+          {"what", incident.what},
+          {"since_unix_s", incident.since_unix_s}};
+}
+
+json last_incidents(const std::vector<archive::IncidentRow>& incidents) {
+  json last = json::array();
+  const std::size_t from = incidents.size() - std::min(incidents.size(), kMostIncidents);
+  for (std::size_t i = from; i < incidents.size(); ++i) last.push_back(json_of(incidents[i]));
+  return last;
+}
+
+// As the archive alone tells it: what lags behind is not in it.
+json pcrs_of(const keeper::ChainState& state, const std::vector<archive::IncidentRow>& incidents) {
+  const bool anchored = state.anchor && state.anchor->number == state.chain.end;
+  if (anchored) {
+    return {{"state", "does not fit"},
+            {"diagnosis", state.anchor->why},
+            {"what", "records from " + std::to_string(state.anchor->broken_at) +
+                         " on do not lead to the PCRs; nothing is taken out until the PCRs go on as the list does"}};
+  }
+  const bool ahead = !incidents.empty() && incidents.back().chain == state.chain.chain &&
+                     incidents.back().kind == word(keeper::Diagnosis::kArchiveAhead) &&
+                     incidents.back().since_unix_s > state.row.proven_unix_s;
+  if (ahead) {
+    return {{"state", "does not fit"}, {"diagnosis", incidents.back().kind}, {"what", incidents.back().what}};
+  }
+  return {{"state", state.proven() ? "proven" : "not proven"}};
+}
+
+json json_of(const archive::PendingRow& pending) {
+  return {{"chain", pending.chain},
+          {"method", pending.method},
+          {"first", pending.first},
+          {"records", pending.records},
+          {"since_unix_s", pending.since_unix_s}};
+}
+
+Result<void> add_chain(json& status, archive::Archive& archive, const keeper::ChainState& state) {
+  const auto anchors = archive.anchors(state.chain);
+  if (!anchors) return unexpected(anchors.error());
+  const archive::ListRow& row = state.row;
+  status["chain"] = json_of(state.chain, *anchors);
+  status["trimmed"] = {{"records", row.trimmed},
+                       {"times", row.trims},
+                       {"last_unix_s", row.trimmed_unix_s},
+                       {"by_others", {{"records", row.trimmed_by_others}, {"times", row.trims_by_others}}}};
+  status["proven"] = {{"records", row.proven}, {"last_unix_s", row.proven_unix_s}};
+  status["list"] = {{"archived_records", state.in_list()}};
+  return {};
+}
+
+}  // namespace
+
+std::string_view method_word(keeper::Method method) {
+  return method == keeper::Method::kStage ? "stage" : method == keeper::Method::kCount ? "count" : "auto";
+}
+
+std::string_view table_word(keeper::TableMode table) {
+  return table == keeper::TableMode::kKept ? "kept" : table == keeper::TableMode::kFlushed ? "flushed" : "unknown";
+}
+
+std::string table_costs(keeper::TableMode table) {
+  switch (table) {
+    case keeper::TableMode::kKept:
+      return "Linux keeps about 720 bytes of kernel memory a record (four banks), and taking records out gives back "
+             "about 4 % of it; with the boot option ima_flush_htable and CONFIG_IMA_STAGING it gives back all";
+    case keeper::TableMode::kFlushed:
+      return "taking records out gives back all of their memory; records may repeat, and only staging takes them out";
+    case keeper::TableMode::kUnknown:
+      break;
+  }
+  return "whether Linux keeps the digests of records that were taken out is not known yet; a request will tell";
+}
+
+bool does_not_fit(const keeper::Found& found) {
+  return found.diagnosis != keeper::Diagnosis::kTrimmedByOther && found.diagnosis != keeper::Diagnosis::kKexecDropped;
+}
+
+json json_of(const keeper::Found& found) {
+  return {{"diagnosis", keeper::word(found.diagnosis)},
+          {"chain", found.chain},
+          {"first", found.first},
+          {"records", found.records ? json(*found.records) : json(nullptr)},
+          {"what", found.what}};
+}
+
+json json_of(const keeper::Trimmed& trimmed) {
+  json made = {{"records", trimmed.records},
+               {"method", method_word(trimmed.method)},
+               {"hold_us", trimmed.hold_us},
+               {"no_table_memory", trimmed.no_table_memory}};
+  if (!trimmed.why_not.empty()) made["why_not"] = trimmed.why_not;
+  return made;
+}
+
+json json_of(const Holders& holders) {
+  json made = json::array();
+  for (const Holder& holder : holders.holders) {
+    if (made.size() == kMostHolders) break;
+    made.push_back({{"pid", holder.pid},
+                    {"command", holder.command},
+                    {"file", holder.file},
+                    {"writes", holder.may_write},
+                    {"text", describe(holder)}});
+  }
+  return made;
+}
+
+Result<json> archive_status(archive::Archive& archive, const std::string& file) {
+  const auto chains = archive.chains();
+  if (!chains) return unexpected(chains.error());
+  const auto incidents = archive.incidents();
+  if (!incidents) return unexpected(incidents.error());
+  const auto pending = archive.pending();
+  if (!pending) return unexpected(pending.error());
+  const auto state = keeper::ChainState::load(archive);
+  if (!state) return unexpected(state.error());
+  std::uint64_t records = 0;
+  for (const archive::Chain& chain : *chains) records += chain.end - chain.first_kept;
+  json status = {{"archive",
+                  {{"file", file},
+                   {"records", records},
+                   {"chains", chains->size()},
+                   {"file_bytes", archive.store().file_bytes()}}},
+                 {"chain", nullptr},
+                 {"pcrs", {{"state", "not proven"}}},
+                 {"pending", *pending ? json_of(**pending) : json(nullptr)},
+                 {"incidents", last_incidents(*incidents)}};
+  if (!*state) return status;
+  status["pcrs"] = pcrs_of(**state, *incidents);
+  IMAKEEP_CHECK(add_chain(status, archive, **state));
+  return status;
+}
+
+void add_list_status(json& status, keeper::KernelImaSource& source, const Result<keeper::Method>& method,
+                     keeper::TableMode table) {
+  json& list = status["list"];
+  list["directory"] = source.name();
+  if (const auto count = source.count()) {
+    list["current_records"] = *count;
+  } else {
+    list["error"] = describe(count.error());
+  }
+  list["method"] = method ? json(method_word(*method)) : json(nullptr);
+  if (!method) list["no_method"] = method.error().message;
+  list["table"] = table_word(table);
+  list["table_costs"] = table_costs(table);
+  status["holders"] = json_of(find_holders(source.name()));
+}
+
+void add_keeper_status(json& status, const KeeperView& view) {
+  status["keeper"] = {
+      {"pid", ::getpid()}, {"busy", view.busy}, {"list_records", view.last.list_records}, {"lag", view.last.lag}};
+  if (view.last_error) status["keeper"]["error"] = describe(*view.last_error);
+  if (!view.follows_only.empty()) status["keeper"]["follows_only"] = view.follows_only;
+  const auto misfit = std::ranges::find_if(view.last.found, does_not_fit);
+  if (misfit != view.last.found.end()) {
+    status["pcrs"] = json_of(*misfit);
+    status["pcrs"]["state"] = "does not fit";
+  } else if (view.has_pcrs && status["pcrs"]["state"] == "proven" && view.last.lag > 0) {
+    status["pcrs"]["state"] = "lagging";
+  }
+}
+
+bool status_fits(const json& status) {
+  return status.at("pcrs").value("state", "") != "does not fit";
+}
+
+}  // namespace imakeep::app

@@ -1,0 +1,30 @@
+#include "memory_pressure.h"
+
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "support/scratch_directory.h"
+
+namespace imakeep::app {
+namespace {
+
+TEST(MemoryPressure, AsksForAShareOfTwoSecondsAndEndsWithNul) {
+  const imakeep::test::ScratchDirectory directory;
+  const std::string file = directory.file("memory");
+  std::ofstream(file).flush();
+  ASSERT_TRUE(watch_memory_pressure(10, file));
+  const Bytes written = read_file(file).value();
+  EXPECT_EQ(as_text(written), std::string_view("some 200000 2000000\0", 20));
+}
+
+TEST(MemoryPressure, WhereThereIsNoneTheFileIsNamed) {
+  const auto watched = watch_memory_pressure(10, "/none/memory");
+  ASSERT_FALSE(watched);
+  EXPECT_EQ(watched.error().code, ErrorCode::kEnvironment);
+  EXPECT_THAT(watched.error().message, testing::HasSubstr("/none/memory"));
+}
+
+}  // namespace
+}  // namespace imakeep::app

@@ -1,0 +1,185 @@
+#include <cstdio>
+#include <ctime>
+#include <memory>
+
+#include "archive/sqlite/sqlite_store.h"
+#include "boot_options.h"
+#include "commands.h"
+#include "control/client.h"
+#include "keeper_status.h"
+#include "terminal.h"
+
+namespace imakeep::app {
+namespace {
+
+using nlohmann::json;
+
+struct StatusOptions {
+  std::string control;
+  std::string archive;
+  std::string ima_dir;
+  bool json = false;
+};
+
+Result<json> ask_keeper(const std::string& socket) {
+  auto client = control::Client::connect(socket);
+  if (!client) return unexpected(client.error());
+  auto answer = client->ask({.head = {{"op", "status"}}});
+  if (!answer) return unexpected(named(answer.error(), socket));
+  answer->head.erase("ok");
+  return std::move(answer->head);
+}
+
+Result<json> read_archive(const StatusOptions& options) {
+  const auto store = archive::SqliteStore::open(options.archive, archive::OpenMode::kRead);
+  if (!store) return unexpected(store.error());
+  archive::Archive archive(**store);
+  auto status = archive_status(archive, options.archive);
+  if (!status || options.ima_dir.empty()) return status;
+  const auto source = keeper::KernelImaSource::in(options.ima_dir);
+  if (!source) return unexpected(source.error());
+  const keeper::TableMode table =
+      (*source)->directory().on_fuse() ? keeper::TableMode::kUnknown : table_of_this_kernel();
+  SystemClock clock;
+  const keeper::Keeper keeper(**source, archive, nullptr, clock, {.table = table});
+  add_list_status(*status, **source, keeper.method(), table);
+  return status;
+}
+
+// ---- text
+
+std::string number(const json& value) {
+  return value.is_number() ? value.dump() : "?";
+}
+
+std::string time_text(const json& unix_s) {
+  const std::time_t seconds = unix_s.is_number_integer() ? unix_s.get<std::time_t>() : 0;
+  if (seconds == 0) return "never";
+  std::tm parts{};
+  char text[32];
+  ::gmtime_r(&seconds, &parts);
+  std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &parts);
+  return text;
+}
+
+void line(const char* name, const std::string& text) {
+  std::printf("%-9s %s\n", name, text.c_str());
+}
+
+std::string text_of(const json& object, const char* member) {
+  return object.value(member, "");
+}
+
+void print_chain(const json& status) {
+  const json& archive = status["archive"];
+  line("archive", text_of(archive, "file") + ": " + number(archive["records"]) + " records in " +
+                      number(archive["chains"]) + " chains, " +
+                      human_bytes(archive["file_bytes"].get<std::uint64_t>()));
+  const json& chain = status["chain"];
+  if (chain.is_null()) {
+    line("chain", "none yet");
+    return;
+  }
+  std::string banks;
+  for (const json& bank : chain["banks"]) banks += (banks.empty() ? "" : ",") + bank.get<std::string>();
+  line("chain", number(chain["chain"]) + ", " +
+                    (text_of(chain, "start") == "boot" ? "from a boot on" : "of which the beginning is not known") +
+                    ", records " + number(chain["first_kept"]) + " to before " + number(chain["end"]) + ", banks " +
+                    banks);
+  for (const json& broken : chain["broken"]) {
+    line("", "records " + number(broken["first"]) + " to before " + number(broken["end"]) +
+                 " are not proven: " + text_of(broken, "why") + ", " + time_text(broken["since_unix_s"]));
+  }
+}
+
+void print_trimmed(const json& status) {
+  if (status["chain"].is_null()) return;
+  const json& trimmed = status["trimmed"];
+  const json& others = trimmed["by_others"];
+  line("trimmed", number(trimmed["records"]) + " records in " + number(trimmed["times"]) + " trims, the last " +
+                      time_text(trimmed["last_unix_s"]) + "; by others " + number(others["records"]) + " records, " +
+                      number(others["times"]) + " times");
+  const json& proven = status["proven"];
+  line("proven", "records before " + number(proven["records"]) + ", " + time_text(proven["last_unix_s"]));
+}
+
+void print_list(const json& status) {
+  const json list = status.value("list", json::object());
+  if (!list.contains("directory")) return;
+  const std::string now =
+      list.contains("error") ? text_of(list, "error") : number(list["current_records"]) + " records now";
+  const std::string method =
+      list["method"].is_null() ? text_of(list, "no_method") : "method " + list["method"].get<std::string>();
+  line("list", text_of(list, "directory") + ": " + now + ", " + method);
+  line("table", text_of(list, "table") + ": " + text_of(list, "table_costs"));
+  for (const json& holder : status["holders"]) line("holder", text_of(holder, "text"));
+  if (status["holders"].empty()) line("holder", "none");
+}
+
+void print_pcrs(const json& status) {
+  const json& pcrs = status["pcrs"];
+  std::string text = text_of(pcrs, "state");
+  if (text == "lagging") text += ": " + number(status["keeper"]["lag"]) + " records are not in the PCRs yet";
+  if (pcrs.contains("diagnosis")) text += ", " + text_of(pcrs, "diagnosis") + ": " + text_of(pcrs, "what");
+  line("PCRs", text);
+}
+
+void print_keeper(const json& status) {
+  if (!status.contains("keeper")) return;
+  const json& keeper = status["keeper"];
+  line("keeper", "pid " + number(keeper["pid"]) + ", found the list busy " + number(keeper["busy"]) + " times" +
+                     (keeper.contains("follows_only") ? "; " + text_of(keeper, "follows_only") : "") +
+                     (keeper.contains("error") ? "; last: " + text_of(keeper, "error") : ""));
+}
+
+void print_incidents(const json& status) {
+  const json& pending = status["pending"];
+  line("mark", pending.is_null() ? "none"
+                                 : number(pending["records"]) + " records from " + number(pending["first"]) +
+                                       " on were about to be taken out by " + text_of(pending, "method") + ", " +
+                                       time_text(pending["since_unix_s"]));
+  if (status["incidents"].empty()) line("incidents", "none");
+  for (const json& incident : status["incidents"]) {
+    line("incident", time_text(incident["since_unix_s"]) + ", chain " + number(incident["chain"]) + ", record " +
+                         number(incident["first"]) + ": " + text_of(incident, "kind") + ": " +
+                         text_of(incident, "what"));
+  }
+}
+
+int run_status(const StatusOptions& options) {
+  if (options.control.empty() == options.archive.empty()) {
+    return report({.code = ErrorCode::kUsage, .message = "name either a keeper's --control socket or an --archive"});
+  }
+  const auto status = options.control.empty() ? read_archive(options) : ask_keeper(options.control);
+  if (!status) return report(status.error());
+  if (options.json) {
+    print_json(*status);
+  } else {
+    print_chain(*status);
+    print_trimmed(*status);
+    print_pcrs(*status);
+    print_list(*status);
+    print_keeper(*status);
+    print_incidents(*status);
+  }
+  return status_fits(*status) ? kDone : kNotAsItShouldBe;
+}
+
+}  // namespace
+
+void add_status(CLI::App& root, int& exit_code) {
+  auto options = std::make_shared<StatusOptions>();
+  CLI::App* const command = root.add_subcommand("status", "what is kept, proven and taken out");
+  CLI::Option* const control =
+      command->add_option("--control", options->control, "ask the keeper on this socket")->type_name("SOCK");
+  CLI::Option* const archive =
+      command->add_option("--archive", options->archive, "look into the archive instead")->type_name("FILE");
+  archive->excludes(control);
+  command->add_option("--ima-dir", options->ima_dir, "the list that the archive belongs to")
+      ->type_name("DIR")
+      ->needs(archive);
+  command->add_flag("--json", options->json, "print JSON");
+  command->callback([options, &exit_code] { exit_code = run_status(*options); });
+}
+
+}  // namespace imakeep::app

@@ -1,0 +1,58 @@
+#include "archive/beside.h"
+
+#include <algorithm>
+
+#include "archive/pcr_bytes.h"
+
+namespace imakeep::archive {
+namespace {
+
+Result<void> put_anchor(Store& store, Chain& chain, const AnchorRow& given) {
+  auto pcrs = pcr_state(given.pcrs, chain.banks);
+  if (!pcrs || given.chain != chain.chain || given.number != chain.end || given.broken_at > given.number) {
+    return fail(ErrorCode::kUsage, "an anchor of chain " + std::to_string(chain.chain) + " is put at its end, record " +
+                                       std::to_string(chain.end) + ", with PCRs of its banks, " +
+                                       digest::bank_names(chain.banks));
+  }
+  AnchorRow row = given;
+  row.before_pcrs = pcr_bytes(chain.end_pcrs);
+  const auto there = store.anchors_from(chain.chain, chain.end);
+  if (!there) return unexpected(there.error());
+  if (!there->empty() && there->front().number == row.number) {
+    // The chain's PCRs are that anchor's, not what the records lead to; and what is broken does not become whole.
+    row.before_pcrs = there->front().before_pcrs;
+    row.broken_at = std::min(row.broken_at, there->front().broken_at);
+  }
+  chain.end_pcrs = std::move(*pcrs);
+  return store.put_anchor(row);
+}
+
+Result<void> put_list(Store& store, const Chain& chain, const ListRow& row) {
+  if (row.chain != chain.chain || row.head > chain.end || row.proven > chain.end) {
+    return fail(ErrorCode::kUsage, "the row of the list of chain " + std::to_string(chain.chain) +
+                                       " goes beyond its end, record " + std::to_string(chain.end) +
+                                       ", or is of another chain");
+  }
+  return store.put_list(row);
+}
+
+}  // namespace
+
+Result<void> put_beside(Store& store, Chain& chain, const Beside& beside) {
+  if (beside.pending != nullptr && beside.clear_pending) {
+    return fail(ErrorCode::kUsage, "the mark is either set or cleared");
+  }
+  if (beside.start) chain.start = *beside.start;
+  if (beside.source != nullptr) IMAKEEP_CHECK(store.put_source(*beside.source));
+  if (beside.anchor != nullptr) IMAKEEP_CHECK(put_anchor(store, chain, *beside.anchor));
+  if (beside.list != nullptr) IMAKEEP_CHECK(put_list(store, chain, *beside.list));
+  if (beside.pending != nullptr) IMAKEEP_CHECK(store.set_pending(*beside.pending));
+  if (beside.clear_pending) IMAKEEP_CHECK(store.set_pending(std::nullopt));
+  for (IncidentRow incident : beside.incidents) {
+    incident.incident = 0;
+    IMAKEEP_CHECK(store.put_incident(incident));
+  }
+  return {};
+}
+
+}  // namespace imakeep::archive

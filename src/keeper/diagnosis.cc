@@ -1,0 +1,35 @@
+#include "keeper/diagnosis.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace imakeep::keeper {
+namespace {
+
+constexpr std::array<std::pair<Diagnosis, std::string_view>, 10> kWords = {{
+    {Diagnosis::kTrimmedByOther, "trimmed-by-other"},
+    {Diagnosis::kKexecDropped, "kexec-dropped"},
+    {Diagnosis::kHeadless, "headless"},
+    {Diagnosis::kGap, "gap"},
+    {Diagnosis::kAlteredRecord, "altered-record"},
+    {Diagnosis::kFailedExtend, "failed-extend"},
+    {Diagnosis::kUnexplainedExtend, "unexplained-extend"},
+    {Diagnosis::kGapOrExtend, "gap-or-extend"},
+    {Diagnosis::kArchiveAhead, "archive-ahead"},
+    {Diagnosis::kUnsettled, "unsettled"},
+}};
+
+}  // namespace
+
+std::string_view word(Diagnosis diagnosis) {
+  return std::ranges::find(kWords, diagnosis, &std::pair<Diagnosis, std::string_view>::first)->second;
+}
+
+std::optional<Diagnosis> diagnosis_of(std::string_view text) {
+  const auto* const found = std::ranges::find(kWords, text, &std::pair<Diagnosis, std::string_view>::second);
+  if (found == kWords.end()) return std::nullopt;
+  return found->first;
+}
+
+}  // namespace imakeep::keeper

@@ -1,0 +1,310 @@
+// The reading half of the keeper: what is new goes into the archive, what does not fit is named.
+#include <algorithm>
+
+#include "archive/pcr_bytes.h"
+#include "imalog/template_digest.h"
+#include "keeper/keeper.h"
+#include "keeper/record_batch.h"
+
+namespace imakeep::keeper {
+namespace {
+
+// An extend that is under way when nothing else happens is over after so long.
+constexpr std::int64_t kSettleMs = 1000;
+// How often a list is looked at again that does not fit while records come in.
+constexpr int kMostLooks = 3;
+
+// Whatever was opened is closed at the end of the scope.
+class Opened {
+ public:
+  explicit Opened(ImaSource& source) : source_(source) {}
+  ~Opened() { source_.close(); }
+  Opened(const Opened&) = delete;
+  Opened& operator=(const Opened&) = delete;
+
+ private:
+  ImaSource& source_;
+};
+
+std::vector<ListPart> parts_of(const ImaSource& source) {
+  return source.has_staging() ? std::vector{ListPart::kStaged, ListPart::kCurrent} : std::vector{ListPart::kCurrent};
+}
+
+bool same_evidence(const Evidence& a, const Evidence& b) {
+  return a.count_before == a.count_after && a.count_before == b.count_before && b.count_before == b.count_after &&
+         std::ranges::equal(a.pcrs, b.pcrs, {}, &imalog::PcrValue::value, &imalog::PcrValue::value);
+}
+
+bool same_place(const archive::ListRow& a, const archive::ListRow& b) {
+  return a.head == b.head && a.holes == b.holes && a.proven == b.proven && a.trimmed == b.trimmed &&
+         a.trimmed_by_others == b.trimmed_by_others && a.boot_id == b.boot_id;
+}
+
+archive::IncidentRow incident_of(const Found& found, std::int64_t now_unix_s) {
+  return {.chain = found.chain,
+          .first = found.first,
+          .records = found.records,
+          .kind = std::string(word(found.diagnosis)),
+          .what = found.what,
+          .since_unix_s = now_unix_s};
+}
+
+}  // namespace
+
+Result<Followed> Keeper::follow() {
+  for (int looks = 1;; ++looks) {
+    IMAKEEP_CHECK(source_.open_to_read());
+    Result<Followed> followed = Followed{};
+    {
+      const Opened opened(source_);
+      followed = look();
+    }
+    if (!followed) return followed;
+    const bool unsettled = std::ranges::any_of(
+        followed->found, [](const Found& found) { return found.diagnosis == Diagnosis::kUnsettled; });
+    if (unsettled && looks < kMostLooks) continue;
+    last_ = *followed;
+    return followed;
+  }
+}
+
+Result<Followed> Keeper::look() {
+  const auto all_banks = banks();
+  if (!all_banks) return unexpected(all_banks.error());
+  auto state = ChainState::load(archive_);
+  if (!state) return unexpected(state.error());
+  const auto compared = compared_banks(*state, *all_banks);
+  auto evidence = read_evidence(compared);
+  if (!evidence) return unexpected(evidence.error());
+  if (pcrs_ != nullptr && evidence->pcrs.empty()) {
+    return fail(ErrorCode::kUnsupported, "chain " + std::to_string((*state)->chain.chain) +
+                                             " was kept with other PCR banks than this TPM has; name the right TPM");
+  }
+  ListStream stream(source_, parts_of(source_), options_.progress);
+  const std::optional<KnownChain> known = *state ? std::optional((*state)->known()) : std::nullopt;
+  const auto find_place = [&] {
+    return place(stream, archive_.store(), known, *evidence, *all_banks, source_.bank(), source_.boot_id());
+  };
+  auto placed = find_place();
+  if (!placed) return unexpected(placed.error());
+  const bool judges_others = *state && ((*state)->pending || (*state)->row.boot_id != source_.boot_id());
+  if (pcrs_ != nullptr && (placed->misfit || placed->placement->in_flight ||
+                           (judges_others && !placed->placement->certain))) {
+    // A verdict needs a list and PCRs that stand still; an extend that is on the way would make it another.
+    const Evidence before = *evidence;
+    clock_.sleep_ms(kSettleMs);
+    evidence = read_evidence(compared);
+    if (!evidence) return unexpected(evidence.error());
+    evidence->settled = same_evidence(before, *evidence);
+    placed = find_place();
+    if (!placed) return unexpected(placed.error());
+  }
+  const std::uint64_t staged = stream.records_before_last();
+  auto followed =
+      placed->placement
+          ? take_in(stream, std::move(*state), *placed->placement, *all_banks, *evidence)
+          : take_in_unfit(stream, std::move(*state), *placed->misfit, *all_banks, *evidence);
+  if (followed) followed->staged_records = staged;
+  return followed;
+}
+
+Result<Followed> Keeper::take_in(ListStream& stream, std::optional<ChainState> state, const Placement& placement,
+                                 const std::vector<digest::Bank>& all_banks, const Evidence& evidence) {
+  const bool with_pcrs = !evidence.pcrs.empty();
+  Followed followed{.list_records = placement.records, .lag = placement.records - placement.fits_until};
+  if (placement.new_chain && placement.fits_until == 0) {
+    // Nothing was measured yet, or nothing extended.
+    followed.proven = with_pcrs;
+    return followed;
+  }
+  if (placement.new_chain) {
+    auto begun =
+        begin_chain(state, all_banks, with_pcrs ? archive::ChainStart::kBoot : archive::ChainStart::kUnknown);
+    if (!begun) return unexpected(begun.error());
+    state = std::move(*begun);
+  }
+  const archive::ListRow before = state->row;
+  const std::int64_t now = clock_.unix_s();
+  const std::uint64_t chain = state->chain.chain;
+  // Whose deletion it was is only said where it is certain that there was one.
+  const bool decides = placement.certain || evidence.settled || !with_pcrs ||
+                       (!state->pending && state->row.boot_id == source_.boot_id());
+  const std::uint64_t others = decides ? state->moved_to(placement.shape, placement.gone, now) : 0;
+  if (others > 0) {
+    followed.found.push_back({.diagnosis = Diagnosis::kTrimmedByOther,
+                              .chain = chain,
+                              .first = before.head,
+                              .records = others,
+                              .what = "somebody else deleted " + std::to_string(others) +
+                                      " records; they are archived and proven"});
+  }
+  std::vector<archive::IncidentRow> incidents;
+  if (placement.dropped && decides) {
+    const std::uint64_t records = placement.dropped->end - placement.dropped->first;
+    Found found{.diagnosis = Diagnosis::kKexecDropped,
+                .chain = chain,
+                .first = placement.dropped->first,
+                .records = records,
+                .what = "a kexec left these records out of the list; they are archived and proven"};
+    if (!placement.dropped_by_kexec) {
+      found.diagnosis = Diagnosis::kTrimmedByOther;
+      found.what = "somebody else deleted these records behind staged ones; they are archived and proven";
+      state->row.trimmed_by_others += records;
+      ++state->row.trims_by_others;
+    }
+    if (placement.dropped_by_kexec) incidents.push_back(incident_of(found, now));
+    followed.found.push_back(std::move(found));
+  }
+  // What is altered in the archived part stays so and is said each time, but put down once.
+  for (const std::uint64_t number : placement.altered) {
+    followed.found.push_back({.diagnosis = Diagnosis::kAlteredRecord,
+                              .chain = chain,
+                              .first = number,
+                              .records = 1,
+                              .what = "the list shows record " + std::to_string(number) +
+                                      " otherwise than it was measured; the archive has it as the PCRs prove it"});
+    incidents.push_back(incident_of(followed.found.back(), now));
+  }
+  const std::uint64_t end = state->chain.end + (placement.fits_until - placement.new_from.records);
+  // An anchor proves nothing by itself: the PCRs have to go on from it as the list does.
+  const bool proves = with_pcrs && !(state->anchor && state->anchor->number == end);
+  if (proves) {
+    state->row.proven = end;
+    state->row.proven_unix_s = now;
+  }
+  if (decides) state->row.boot_id = source_.boot_id();
+  archive::Beside beside{.list = &state->row, .clear_pending = decides && state->pending.has_value()};
+  const auto said = archive_.incidents();
+  if (!said) return unexpected(said.error());
+  std::erase_if(incidents, [&](const archive::IncidentRow& incident) {
+    return std::ranges::any_of(*said, [&](const archive::IncidentRow& old) {
+      return old.chain == incident.chain && old.kind == incident.kind && old.first == incident.first;
+    });
+  });
+  beside.incidents = incidents;
+  const bool from_reset = state->chain.start == archive::ChainStart::kUnknown && state->chain.end == 0 && !state->anchor;
+  if (with_pcrs && from_reset && end > 0) beside.start = archive::ChainStart::kBoot;
+  const bool changed = end > state->chain.end || beside.clear_pending || !incidents.empty() || !state->followed ||
+                       !same_place(before, state->row);
+  followed.archived = end - state->chain.end;
+  stream.seek(placement.new_from);
+  if (changed) IMAKEEP_CHECK(commit_records(stream, *state, placement.fits_until, !with_pcrs, beside));
+  followed.chain = chain;
+  followed.proven = with_pcrs && state->proven();
+  return followed;
+}
+
+Result<Followed> Keeper::take_in_unfit(ListStream& stream, std::optional<ChainState> state, const Misfit& misfit,
+                                       const std::vector<digest::Bank>& all_banks, const Evidence& evidence) {
+  const Placement& as_read = misfit.as_read;
+  Followed followed{.list_records = as_read.records, .found = {misfit.found}};
+  Found& found = followed.found.front();
+  if (state) followed.chain = state->chain.chain;
+  const bool with_pcrs = !evidence.pcrs.empty();
+  if (with_pcrs && !evidence.settled) {
+    found.diagnosis = Diagnosis::kUnsettled;
+    found.what = "the list does not fit the PCRs, and records come in while it is read; last seen: " + found.what;
+    return followed;
+  }
+  const std::int64_t now = clock_.unix_s();
+  if (found.diagnosis == Diagnosis::kArchiveAhead) {
+    // Nothing of this list belongs behind what the archive holds.
+    const auto said = archive_.incidents();
+    if (!said) return unexpected(said.error());
+    if (said->empty() || said->back().kind != word(found.diagnosis) || said->back().first != found.first) {
+      const std::vector<archive::IncidentRow> incidents = {incident_of(found, now)};
+      IMAKEEP_CHECK(commit_records(stream, *state, stream.records(), false, {.incidents = incidents}));
+    }
+    return followed;
+  }
+  if (as_read.new_chain) {
+    auto begun = begin_chain(state, all_banks, archive::ChainStart::kUnknown);
+    if (!begun) return unexpected(begun.error());
+    state = std::move(*begun);
+  }
+  const std::uint64_t broken_at = state->row.proven;
+  const std::uint64_t end_before = state->chain.end;
+  state->moved_to(as_read.shape, as_read.gone, now);
+  state->row.boot_id = source_.boot_id();
+  stream.seek(as_read.new_from);
+  found.chain = state->chain.chain;
+  const std::vector<archive::IncidentRow> incidents = {incident_of(found, now)};
+  archive::AnchorRow anchor{.chain = state->chain.chain,
+                            .broken_at = broken_at,
+                            .why = std::string(word(found.diagnosis)),
+                            .since_unix_s = now};
+  IMAKEEP_CHECK(commit_records(stream, *state, as_read.records, true,
+                               {.list = &state->row,
+                                .clear_pending = state->pending.has_value(),
+                                .anchor = with_pcrs ? &anchor : nullptr,
+                                .incidents = incidents},
+                               [&](std::uint64_t number, digest::PcrState end) {
+                                 for (const imalog::PcrValue& value : evidence.pcrs) {
+                                   end.set(*end.index_of(value.bank), value.pcr, value.value);
+                                 }
+                                 anchor.number = number;
+                                 anchor.pcrs = archive::pcr_bytes(end);
+                               }));
+  followed.chain = state->chain.chain;
+  followed.archived = state->chain.end - end_before;
+  return followed;
+}
+
+// The list of the last chain is gone with its kernel.
+Result<ChainState> Keeper::begin_chain(const std::optional<ChainState>& last, const std::vector<digest::Bank>& all_banks,
+                                       archive::ChainStart start) {
+  if (last && (last->in_list() > 0 || last->pending)) {
+    archive::ListRow row = last->row;
+    row.head = last->chain.end;
+    row.holes.clear();
+    const auto closed = archive_.append(last->chain.chain, last->chain.end, {}, source_.bank(), clock_.unix_s(),
+                                        {.list = &row, .clear_pending = last->pending.has_value()});
+    if (!closed) return unexpected(closed.error());
+  }
+  auto chain = archive_.begin_chain(all_banks, start);
+  if (!chain) return unexpected(chain.error());
+  ChainState state{.chain = std::move(*chain), .row = {}, .shape = ListShape()};
+  state.row.chain = state.chain.chain;
+  return state;
+}
+
+// Archives the records from where `stream` stands up to that of index `until`, in as few commits as memory allows, the
+// last with `beside`. Before that one `at_end`, if given, is told the chain's end and what its records lead to.
+Result<void> Keeper::commit_records(ListStream& stream, ChainState& state, std::uint64_t until, bool as_shown,
+                                    archive::Beside beside,
+                                    const std::function<void(std::uint64_t, digest::PcrState)>& at_end) {
+  RecordBatch batch;
+  const digest::Bank& shown = source_.bank();
+  digest::PcrState end = state.chain.end_pcrs;
+  const auto commit = [&](const archive::Beside& with) -> Result<void> {
+    const auto views = batch.views();
+    const auto appended =
+        archive_.append(state.chain.chain, state.chain.end, views, shown, clock_.unix_s(), with);
+    if (!appended) return unexpected(appended.error());
+    state.chain.end += appended->records;
+    batch.clear();
+    return {};
+  };
+  while (stream.records() < until) {
+    if (batch.full()) IMAKEEP_CHECK(commit({}));
+    const auto record = stream.next();
+    if (!record) return unexpected(record.error());
+    if (!*record) return fail(ErrorCode::kMismatch, source_.name() + " lost records while it was held for reading");
+    const imalog::RecordContentView content = (*record)->content();
+    if (as_shown) {
+      batch.add(content, (*record)->digest);
+    } else {
+      // What is proven is the data; the digest beside it may have been altered, and is said to be.
+      batch.add(content, imalog::shown_digest(shown, content).view());
+    }
+    if (at_end) imalog::extend(end, content);
+  }
+  if (at_end) at_end(state.chain.end + batch.size(), std::move(end));
+  IMAKEEP_CHECK(commit(beside));
+  auto chain = archive_.chain(state.chain.chain);
+  if (!chain) return unexpected(chain.error());
+  state.chain = std::move(*chain);
+  return {};
+}
+
+}  // namespace imakeep::keeper

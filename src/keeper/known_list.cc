@@ -1,0 +1,21 @@
+#include "keeper/known_list.h"
+
+namespace imakeep::keeper {
+
+Result<std::optional<imalog::RecordContentView>> KnownList::next() {
+  if (index_ == records_) return std::nullopt;
+  const std::uint64_t number = shape_.number_at(index_);
+  if (!reader_ || number != reads_at_) reader_.emplace(store_, chain_, number, chain_.end);
+  const auto step = reader_->next();
+  if (!step) return unexpected(step.error());
+  if (!step->record || step->record->number != number) {
+    return fail(ErrorCode::kMalformed, "record " + std::to_string(number) + " of chain " +
+                                           std::to_string(chain_.chain) + " cannot be read from the archive" +
+                                           (step->damage ? ": " + step->damage->what : ""));
+  }
+  ++index_;
+  reads_at_ = number + 1;
+  return step->record->record.content;
+}
+
+}  // namespace imakeep::keeper

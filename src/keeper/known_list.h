@@ -1,0 +1,31 @@
+// keeper/known_list.h - the records that the kernel's list should hold, as the archive has them.
+// Threads: an object belongs to one thread at a time.
+#pragma once
+
+#include "archive/archive_reader.h"
+#include "keeper/list_shape.h"
+
+namespace imakeep::keeper {
+
+class KnownList {
+ public:
+  // Those of `shape`, from its head to the chain's end. Keeps a reference to the store.
+  KnownList(archive::Store& store, const archive::Chain& chain, const ListShape& shape)
+      : store_(store), chain_(chain), shape_(shape), records_(shape.records(chain.end)) {}
+
+  std::uint64_t records() const { return records_; }
+
+  // The next record, valid until the next call; nothing after the last. kMalformed for one that is damaged.
+  Result<std::optional<imalog::RecordContentView>> next();
+
+ private:
+  archive::Store& store_;
+  const archive::Chain chain_;
+  const ListShape shape_;
+  const std::uint64_t records_;
+  std::uint64_t index_ = 0;
+  std::uint64_t reads_at_ = 0;  // the number that reader_ gives next
+  std::optional<archive::ArchiveReader> reader_;
+};
+
+}  // namespace imakeep::keeper

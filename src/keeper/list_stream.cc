@@ -1,0 +1,61 @@
+#include "keeper/list_stream.h"
+
+namespace imakeep::keeper {
+namespace {
+
+constexpr std::size_t kPieceBytes = 256u << 10;
+
+}  // namespace
+
+Result<bool> ListStream::fill() {
+  // What was decoded is dropped only here, so that a view stays valid until the next call.
+  const std::uint64_t used = offset_ - buffer_offset_;
+  buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(used));
+  buffer_offset_ = offset_;
+  const std::size_t had = buffer_.size();
+  buffer_.resize(had + kPieceBytes);
+  const auto read = source_.read(parts_[part_], buffer_offset_ + had, std::span(buffer_).subspan(had));
+  buffer_.resize(had + read.value_or(0));
+  if (progress_) progress_(records_);
+  if (!read) return unexpected(read.error());
+  return *read > 0;
+}
+
+Result<std::optional<imalog::RecordView>> ListStream::next() {
+  const imalog::RecordFormat format{.digest_bytes = static_cast<std::uint8_t>(source_.bank().digest_bytes()),
+                                    .order = kHostOrder};
+  for (;;) {
+    if (part_ + 1 == parts_.size() && records_ - records_before_last_ >= last_ends_after_) return std::nullopt;
+    const ByteView left = ByteView(buffer_).subspan(static_cast<std::size_t>(offset_ - buffer_offset_));
+    const auto record = imalog::decode_record(left, format);
+    if (record) {
+      offset_ += record->encoded_bytes;
+      ++records_;
+      return *record;
+    }
+    const auto bad = [&](const std::string& what) {
+      return unexpected(Error{.code = ErrorCode::kMalformed,
+                              .message = source_.name() + ": the " +
+                                         (parts_[part_] == ListPart::kStaged ? "staged" : "current") + " list " + what,
+                              .offset = offset_,
+                              .record = records_});
+    };
+    if (record.error().code != ErrorCode::kTruncated) return bad("cannot be read: " + record.error().message);
+    const auto more = fill();
+    if (!more) return unexpected(more.error());
+    if (*more) continue;
+    if (!buffer_.empty()) return bad("ends within a record");
+    if (part_ + 1 == parts_.size()) return std::nullopt;
+    seek({.part = part_ + 1, .offset = 0, .records = records_});
+    records_before_last_ = records_;
+  }
+}
+
+void ListStream::seek(const Place& place) {
+  part_ = place.part;
+  offset_ = buffer_offset_ = place.offset;
+  records_ = place.records;
+  buffer_.clear();
+}
+
+}  // namespace imakeep::keeper

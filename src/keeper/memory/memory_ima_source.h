@@ -1,0 +1,56 @@
+// keeper/memory/memory_ima_source.h - an IMA directory in memory: imakeep's own list behind the seam, with Linux's
+// rules of who may have it open.
+//
+// A MemoryIma is the machine: the list, and who has it open. Several sources may look at one, as several processes look
+// at one kernel. Threads: one at a time; each source stands for a task of its own.
+#pragma once
+
+#include <memory>
+
+#include "keeper/ima_source.h"
+#include "mlist/list_cursor.h"
+#include "mlist/open_mediation.h"
+
+namespace imakeep::keeper {
+
+struct MemoryIma {
+  std::unique_ptr<mlist::MeasurementList> list;  // replaced by a reboot or kexec; nothing is open then
+  mlist::OpenMediation mediation;
+  std::string boot_id = "boot-1";
+  bool has_staging = true;
+  bool takes_numbers = true;
+};
+
+class MemoryImaSource : public ImaSource {
+ public:
+  // Keeps a reference. `task` tells this source from others. `bank` is one of the list's shown banks.
+  MemoryImaSource(MemoryIma& ima, std::int32_t task, const digest::Bank& bank);
+  ~MemoryImaSource() override { close(); }
+
+  const std::string& name() const override { return name_; }
+  const std::vector<digest::Bank>& banks() const override { return ima_.list->shown_banks(); }
+  const digest::Bank& bank() const override { return bank_; }
+  bool has_staging() const override { return ima_.has_staging; }
+  bool takes_numbers() const override { return ima_.takes_numbers; }
+  std::string boot_id() override { return ima_.boot_id; }
+  Result<void> open_to_read() override;
+  Result<void> open_to_write(ListPart part) override;
+  void close() noexcept override;
+  Result<std::size_t> read(ListPart part, std::uint64_t offset, std::span<std::byte> into) override;
+  Result<void> request(const std::string& text) override;
+  Result<std::uint64_t> count() override { return ima_.list->current_records(); }
+
+ private:
+  mlist::ListCursor cursor(ListPart part) const;
+
+  MemoryIma& ima_;
+  const mlist::TaskId task_;
+  const digest::Bank bank_;
+  const std::string name_ = "memory";
+  int readers_ = 0;
+  std::optional<ListPart> writes_;
+  std::optional<mlist::ListCursor> staged_;
+  std::optional<mlist::ListCursor> current_;
+};
+
+}  // namespace imakeep::keeper

@@ -1,0 +1,514 @@
+#include "keeper/placement.h"
+
+#include <algorithm>
+
+#include "archive/overlap.h"
+#include "keeper/explain.h"
+#include "keeper/known_list.h"
+
+namespace imakeep::keeper {
+namespace {
+
+using archive::RecordId;
+
+// How many of a list's records differ from the archive before it is another list rather than an altered one.
+constexpr std::size_t kMostAltered = 16;
+// Replays that run beside each other while a place is looked for. Only repeated records make more than a few.
+constexpr std::size_t kMostCandidates = 256;
+
+// A place where the list's records could go on from the archive.
+struct Candidate {
+  std::uint64_t known = 0;       // the list's first records that are archived
+  ListShape shape;               // what the list then holds
+  std::uint64_t gone = 0;        // of the list as it was last seen
+  std::optional<Range> dropped;  // archived records that the list has lost among or behind those
+  bool by_kexec = false;         // it was a kexec that lost them
+  bool same = true;              // the known ones are the archive's, byte for byte
+};
+
+// The first record of every kernel: its name is "boot_aggregate" or, where the TPM came late, "boot_aggregate_late".
+// Source: ima_add_boot_aggregate() in security/integrity/ima/ima_init.c.
+bool is_boot_aggregate(const imalog::RecordContentView& content) {
+  const std::size_t at = as_text(content.body).find("boot_aggregate");
+  if (at == std::string_view::npos || at < sizeof(std::uint32_t)) return false;
+  // A path that only contains the words has something before them.
+  const auto field_bytes = load<std::uint32_t>(content.body.data() + at - sizeof(std::uint32_t));
+  return field_bytes <= content.body.size() - at;
+}
+
+class Placer {
+ public:
+  Placer(ListStream& stream, archive::Store& store, const std::optional<KnownChain>& known, const Evidence& evidence,
+         const std::vector<digest::Bank>& banks, const digest::Bank& shown, const std::string& boot_id)
+      : stream_(stream),
+        store_(store),
+        known_(known),
+        evidence_(evidence),
+        banks_(banks),
+        shown_(shown),
+        boot_id_(boot_id) {}
+
+  Result<Placed> place() {
+    if (!known_) return as_new_chain({});
+    auto at_hint = as_last_seen();
+    if (!at_hint) return unexpected(at_hint.error());
+    auto placed = *at_hint ? Result<Placed>(Placed{.placement = std::move(**at_hint)}) : by_content();
+    if (!placed || !placed->placement) return placed;
+    const auto certain = has_lasting_record(0, placed->placement->fits_until);
+    if (!certain) return unexpected(certain.error());
+    placed->placement->certain = *certain;
+    return placed;
+  }
+
+ private:
+  Result<imalog::Replay> replay_from(const digest::PcrState& start) const {
+    imalog::Replay replay(start);
+    for (const imalog::PcrValue& value : evidence_.pcrs) IMAKEEP_CHECK(replay.expect(value));
+    return replay;
+  }
+
+  struct Fit {
+    std::uint64_t until = 0;  // of the list's records
+    bool in_flight = false;
+  };
+
+  // Up to which of the list's records the PCRs agree, if `replay`, which began behind `known` of them and has seen the
+  // rest, leads to them at the right records.
+  std::optional<Fit> fits_until(const imalog::Replay& replay, std::uint64_t known) const {
+    const std::uint64_t before_last = stream_.records_before_last();
+    const std::uint64_t least = before_last + evidence_.count_before;
+    const std::uint64_t most = before_last + evidence_.count_after;
+    Fit fit{.until = known + replay.records()};
+    for (std::size_t i = 0; i < evidence_.pcrs.size(); ++i) {
+      const auto found = replay.found_at(i);
+      const auto held = replay.held_until(i);
+      // One record may be in the current list and its extend on the way. "A" waits for the extend.
+      const bool in_flight = found && known + *held + 1 == least && evidence_.count_before > 0;
+      const bool reached = found && (known + *held >= least || (in_flight && !evidence_.settled));
+      if (!reached || known + *found > most) return std::nullopt;
+      fit.until = std::min(fit.until, known + *held);
+      fit.in_flight = fit.in_flight || in_flight;
+    }
+    return fit;
+  }
+
+  Placement placement_of(const Candidate& candidate, const ListStream::Place& new_from, const Fit& fit) const {
+    Placement placement{.in_flight = fit.in_flight,
+                        .shape = candidate.shape,
+                        .gone = candidate.gone,
+                        .records = list_records_,
+                        .new_from = new_from,
+                        .fits_until = fit.until,
+                        .dropped = candidate.dropped,
+                        .dropped_by_kexec = candidate.by_kexec};
+    if (placement.dropped) placement.shape.add_hole(*placement.dropped);
+    return placement;
+  }
+
+  // Replays what comes next in the stream.
+  Result<void> replay_rest(imalog::Replay& replay, std::vector<std::uint64_t>& wrong_digest) {
+    for (;;) {
+      const auto record = stream_.next();
+      if (!record) return unexpected(record.error());
+      if (!*record) {
+        list_records_ = stream_.records();
+        return {};
+      }
+      const imalog::RecordContentView content = (*record)->content();
+      if (wrong_digest.size() < kMostAltered && !imalog::digest_fits(shown_, content, (*record)->digest)) {
+        wrong_digest.push_back(stream_.records() - 1);
+      }
+      replay.add(content);
+    }
+  }
+
+  // Numbers of records at these indexes of the list, the first `known` of which are archived.
+  std::vector<std::uint64_t> numbers(const std::vector<std::uint64_t>& indexes, std::uint64_t known,
+                                     std::uint64_t end) const {
+    std::vector<std::uint64_t> numbers;
+    for (const std::uint64_t index : indexes) numbers.push_back(end + (index - known));
+    return numbers;
+  }
+
+  // The list of a chain of which nothing is archived.
+  Result<Placed> as_new_chain(const std::string& why_not_the_last) {
+    stream_.seek({});
+    auto replay = replay_from(digest::PcrState(banks_));
+    if (!replay) return unexpected(replay.error());
+    std::vector<std::uint64_t> wrong_digest;
+    IMAKEEP_CHECK(replay_rest(*replay, wrong_digest));
+    const auto fit = fits_until(*replay, 0);
+    Placement placement = placement_of({.shape = ListShape(0)}, {}, fit.value_or(Fit{}));
+    placement.new_chain = true;
+    if (fit) {
+      placement.altered = numbers(wrong_digest, 0, 0);
+      return Placed{.placement = std::move(placement)};
+    }
+    // A list that is whole may have been altered, or an extend may have failed.
+    stream_.seek({});
+    auto explained = explain(stream_, shown_, digest::PcrState(banks_), 0, evidence_.pcrs);
+    if (!explained) return unexpected(explained.error());
+    if (explained->diagnosis == Diagnosis::kUnexplainedExtend) {
+      explained->diagnosis = Diagnosis::kHeadless;
+      explained->records.reset();
+      explained->what = "the list does not begin at a TPM reset" + why_not_the_last +
+                        ": records were deleted before imakeep saw them, or the PCRs were extended by something else";
+    }
+    return Placed{.misfit = Misfit{.found = std::move(*explained), .as_read = std::move(placement)}};
+  }
+
+  // The list as it was last seen, and what was added to it.
+  Result<std::optional<Placement>> as_last_seen() {
+    const archive::Chain& chain = known_->chain;
+    stream_.seek({});
+    KnownList known(store_, chain, known_->shape);
+    for (;;) {
+      const auto archived = known.next();
+      if (!archived) return unexpected(archived.error());
+      if (!*archived) break;
+      const auto record = stream_.next();
+      if (!record) return unexpected(record.error());
+      if (!*record || !((*record)->content() == **archived)) return std::nullopt;
+    }
+    // Without PCRs a list of which nothing is known goes on from the archive only while the same kernel runs.
+    if (evidence_.pcrs.empty() && known.records() == 0 && known_->boot_id != boot_id_) return std::nullopt;
+    const ListStream::Place new_from = stream_.place();
+    auto replay = replay_from(chain.end_pcrs);
+    if (!replay) return unexpected(replay.error());
+    std::vector<std::uint64_t> wrong_digest;
+    IMAKEEP_CHECK(replay_rest(*replay, wrong_digest));
+    const auto fit = fits_until(*replay, known.records());
+    if (!fit) return std::nullopt;
+    Placement placement = placement_of({.known = known.records(), .shape = known_->shape}, new_from, *fit);
+    // The list as it was last seen needs no second look: what is on the way comes next time.
+    placement.in_flight = false;
+    placement.altered = numbers(wrong_digest, known.records(), chain.end);
+    return placement;
+  }
+
+  // Every place that the records' content allows.
+  Result<std::vector<Candidate>> candidates() {
+    std::vector<RecordId> known;
+    KnownList archived(store_, known_->chain, known_->shape);
+    for (;;) {
+      const auto record = archived.next();
+      if (!record) return unexpected(record.error());
+      if (!*record) break;
+      known.push_back(archive::record_id(**record));
+    }
+    std::vector<RecordId> list;
+    stream_.seek({});
+    for (;;) {
+      const auto record = stream_.next();
+      if (!record) return unexpected(record.error());
+      if (!*record) break;
+      list.push_back(archive::record_id((*record)->content()));
+    }
+    return candidates(known, list);
+  }
+
+  std::vector<Candidate> candidates(const std::vector<RecordId>& known, const std::vector<RecordId>& list) const {
+    const archive::Overlaps found = archive::overlaps(known, list);
+    std::vector<Candidate> all;
+    const auto add = [&](std::uint64_t length, std::uint64_t at) {
+      Candidate candidate{.known = length, .shape = known_->shape, .gone = at, .by_kexec = true};
+      candidate.shape.advance(at);
+      if (at + length < known.size()) {
+        candidate.dropped = Range{.first = known_->shape.number_at(at + length), .end = known_->chain.end};
+      }
+      all.push_back(std::move(candidate));
+    };
+    // The list as the archive's end, longest first: fewest records are then taken for new.
+    for (const std::size_t length : lengths_at_end(found, known, list)) {
+      if (all.size() < kMostCandidates) add(length, known.size() - length);
+    }
+    add(0, known.size());
+    add_behind_staged(all, known, list);
+    // Its first records somewhere within the archive: what is between was dropped.
+    if (found.whole_at && *found.whole_at + list.size() < known.size()) add(list.size(), *found.whole_at);
+    if (found.start_length > 0 && found.start_length < list.size()) add(found.start_length, found.start_at);
+    if (const auto altered = altered_candidate(known, list)) all.push_back(*altered);
+    return all;
+  }
+
+  // How many of the first of `list` may be the last of `known`, longest first, without zero.
+  static std::vector<std::size_t> lengths_at_end(const archive::Overlaps& found, std::span<const RecordId> known,
+                                                 std::span<const RecordId> list) {
+    std::vector<std::size_t> lengths;
+    if (!list.empty() && list.size() <= known.size() && std::ranges::equal(list, known.last(list.size()))) {
+      lengths.push_back(list.size());
+    }
+    for (const std::size_t length : found.lengths) {
+      if (length < list.size()) lengths.push_back(length);
+    }
+    return lengths;
+  }
+
+  // Somebody may have deleted from the current list by number while the records before it were staged.
+  void add_behind_staged(std::vector<Candidate>& all, std::span<const RecordId> known,
+                         std::span<const RecordId> list) const {
+    const auto staged = static_cast<std::size_t>(stream_.records_before_last());
+    const auto at = staged == 0 ? std::nullopt : archive::overlaps(known, list.first(staged)).whole_at;
+    if (!at) return;
+    const auto behind = known.subspan(*at + staged);
+    const auto current = list.subspan(staged);
+    auto lengths = lengths_at_end(archive::overlaps(behind, current), behind, current);
+    lengths.push_back(0);
+    for (const std::size_t length : lengths) {
+      if (length == behind.size() || all.size() >= 2 * kMostCandidates) continue;
+      Candidate candidate{.known = staged + length, .shape = known_->shape, .gone = *at};
+      candidate.shape.advance(*at);
+      candidate.dropped = Range{.first = known_->shape.number_at(*at + staged),
+                                .end = length == 0 ? known_->chain.end
+                                                   : known_->shape.number_at(known.size() - length)};
+      all.push_back(std::move(candidate));
+    }
+  }
+
+  // The list as it was last seen, but for a few records that read otherwise now.
+  std::optional<Candidate> altered_candidate(const std::vector<RecordId>& known,
+                                             const std::vector<RecordId>& list) const {
+    if (known.empty() || list.size() < known.size()) return std::nullopt;
+    std::size_t differ = 0;
+    for (std::size_t i = 0; i < known.size(); ++i) differ += known[i] == list[i] ? 0u : 1u;
+    if (differ == 0 || differ > kMostAltered || differ * 2 > known.size()) return std::nullopt;
+    return Candidate{.known = known.size(), .shape = known_->shape, .same = false};
+  }
+
+  // A candidate, replayed.
+  struct Tried {
+    ListStream::Place new_from;
+    std::optional<imalog::Replay> replay;
+    std::vector<std::uint64_t> wrong_digest;
+  };
+
+  // Replays the list from the archive's end, once for each candidate, all in one pass.
+  Result<std::vector<Tried>> try_all(const std::vector<Candidate>& candidates) {
+    std::vector<Tried> tried(candidates.size());
+    stream_.seek({});
+    for (;;) {
+      const ListStream::Place place = stream_.place();
+      for (std::size_t i = 0; i < candidates.size(); ++i) {
+        if (candidates[i].known != place.records || tried[i].replay) continue;
+        auto replay = replay_from(known_->chain.end_pcrs);
+        if (!replay) return unexpected(replay.error());
+        tried[i].new_from = place;
+        tried[i].replay.emplace(std::move(*replay));
+      }
+      const auto record = stream_.next();
+      if (!record) return unexpected(record.error());
+      if (!*record) {
+        list_records_ = stream_.records();
+        return tried;
+      }
+      const imalog::RecordContentView content = (*record)->content();
+      const bool wrong = !imalog::digest_fits(shown_, content, (*record)->digest);
+      for (Tried& each : tried) {
+        if (!each.replay) continue;
+        if (wrong && each.wrong_digest.size() < kMostAltered) each.wrong_digest.push_back(stream_.records() - 1);
+        each.replay->add(content);
+      }
+    }
+  }
+
+  Result<Placed> by_content() {
+    const auto all = candidates();
+    if (!all) return unexpected(all.error());
+    const auto tried = try_all(*all);
+    if (!tried) return unexpected(tried.error());
+    // A place that needs no extend on the way is the better one.
+    for (const bool in_flight : {false, true}) {
+      for (std::size_t i = 0; i < all->size(); ++i) {
+        const Tried& each = (*tried)[i];
+        if (!each.replay) continue;
+        const auto fit = fits_until(*each.replay, (*all)[i].known);
+        if (!fit || fit->in_flight != in_flight) continue;
+        if (evidence_.pcrs.empty() && !content_decides((*all)[i])) continue;
+        return fitting((*all)[i], each, *fit);
+      }
+    }
+    // A list that leads from a reset to the PCRs is a chain of its own, whatever it shares with the last one.
+    auto from_reset = as_new_chain({});
+    if (!from_reset || from_reset->placement) return from_reset;
+    return misfit(*all, *tried);
+  }
+
+  // Without PCRs: whether the records alone say that the list goes on from the archive.
+  bool content_decides(const Candidate& candidate) const {
+    return candidate.same && (candidate.known > 0 || known_->boot_id == boot_id_);
+  }
+
+  Result<Placed> fitting(const Candidate& candidate, const Tried& tried, const Fit& fit) {
+    Placement placement = placement_of(candidate, tried.new_from, fit);
+    placement.altered = numbers(tried.wrong_digest, candidate.known, known_->chain.end);
+    // Those before the new ones had their digests checked when they were archived.
+    std::erase_if(placement.altered, [&](std::uint64_t number) { return number < known_->chain.end; });
+    if (!candidate.same) {
+      const auto changed = changed_records(candidate);
+      if (!changed) return unexpected(changed.error());
+      placement.altered.insert(placement.altered.begin(), changed->begin(), changed->end());
+    }
+    return Placed{.placement = std::move(placement)};
+  }
+
+  // The numbers of those that the list shows otherwise than the archive.
+  Result<std::vector<std::uint64_t>> changed_records(const Candidate& candidate) {
+    std::vector<std::uint64_t> changed;
+    stream_.seek({});
+    KnownList known(store_, known_->chain, candidate.shape);
+    for (std::uint64_t index = 0;; ++index) {
+      const auto archived = known.next();
+      if (!archived) return unexpected(archived.error());
+      if (!*archived) break;
+      const auto record = stream_.next();
+      if (!record) return unexpected(record.error());
+      if (!*record) break;
+      if (!((*record)->content() == **archived)) changed.push_back(candidate.shape.number_at(index));
+    }
+    return changed;
+  }
+
+  // What the content says for certain: the longest overlap that reaches the archive's end, else one that lost its end
+  // or its middle, else none. An overlap of violations alone may be one of others that are like them; then all of the
+  // list is taken for new: kept twice is better than lost.
+  Result<std::size_t> by_content_alone(const std::vector<Candidate>& all) {
+    const auto none = std::ranges::find(all, std::uint64_t{0}, &Candidate::known) - all.begin();
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (all[i].known == 0 || !all[i].same) continue;
+      const auto certain = has_lasting_record(0, all[i].known);
+      if (!certain) return unexpected(certain.error());
+      if (*certain) return i;
+    }
+    return static_cast<std::size_t>(none);
+  }
+
+  Result<Placed> misfit(const std::vector<Candidate>& all, const std::vector<Tried>& tried) {
+    const archive::Chain& chain = known_->chain;
+    const auto chosen = by_content_alone(all);
+    if (!chosen) return unexpected(chosen.error());
+    const std::size_t base = *chosen;
+    const bool overlaps = all[base].known > 0;
+    if (!overlaps && evidence_.pcrs.empty()) return as_new_chain(", and goes on from nothing that is archived");
+    const bool other_kernel = !boot_id_.empty() && !known_->boot_id.empty() && boot_id_ != known_->boot_id;
+    const std::uint64_t in_list = known_->shape.records(chain.end);
+    Placed placed;
+    placed.misfit.emplace();
+    Misfit& misfit = *placed.misfit;
+    misfit.as_read = placement_of(all[base], tried[base].new_from, {});
+    misfit.found.chain = chain.chain;
+    misfit.found.first = chain.end;
+    const auto ahead = stands_before_end();
+    if (!ahead) return unexpected(ahead.error());
+    if (*ahead) {
+      misfit.found.diagnosis = Diagnosis::kArchiveAhead;
+      misfit.found.first = **ahead;
+      misfit.found.records = chain.end - **ahead;
+      misfit.found.what = "the PCRs stand at record " + std::to_string(**ahead) + " of chain " +
+                          std::to_string(chain.chain) + ", of which " + std::to_string(chain.end) +
+                          " are archived: the archive is another machine's, or this one was set back";
+      return placed;
+    }
+    // The same files are measured in every boot, so equal records are no sign that another kernel's list is the same
+    // one. What lies before a second boot aggregate came over a kexec.
+    if (other_kernel) {
+      const auto restored = restored_records();
+      if (!restored) return unexpected(restored.error());
+      if (!overlaps || all[base].known > *restored) {
+        return as_new_chain(", nor does it go on from chain " + std::to_string(chain.chain));
+      }
+    }
+    if (overlaps && other_kernel) {
+      misfit.found.diagnosis = Diagnosis::kGap;
+      misfit.found.what = "a kexec dropped records behind record " + std::to_string(chain.end) +
+                          " that imakeep had not seen, or the PCRs were extended by something else: they are lost";
+      return placed;
+    }
+    if (!overlaps && in_list > 0) {
+      misfit.found.diagnosis = Diagnosis::kGap;
+      misfit.found.what = "all that the list held was deleted by somebody else, and records behind record " +
+                          std::to_string(chain.end) + " that imakeep had not seen: they are lost";
+      return placed;
+    }
+    stream_.seek(misfit.as_read.new_from);
+    auto explained = explain(stream_, shown_, chain.end_pcrs, chain.end, evidence_.pcrs);
+    if (!explained) return unexpected(explained.error());
+    misfit.found = std::move(*explained);
+    misfit.found.chain = chain.chain;
+    // Records are only ever deleted from the beginning of a list, so none is missing between two that are there.
+    const auto contiguous = has_lasting_record(stream_.records_before_last(), all[base].known);
+    if (!contiguous) return unexpected(contiguous.error());
+    if (misfit.found.diagnosis == Diagnosis::kUnexplainedExtend && !*contiguous) {
+      misfit.found.diagnosis = Diagnosis::kGapOrExtend;
+      misfit.found.what = "records were deleted by somebody else before imakeep saw them, or " + misfit.found.what;
+    }
+    return placed;
+  }
+
+  // Whether one of the list's records from index `from` to before `to` is no violation: those alone do not repeat.
+  Result<bool> has_lasting_record(std::uint64_t from, std::uint64_t to) {
+    stream_.seek({});
+    while (stream_.records() < to) {
+      const bool counts = stream_.records() >= from;
+      const auto record = stream_.next();
+      if (!record) return unexpected(record.error());
+      if (!*record) break;
+      if (counts && !(*record)->content().violation) return true;
+    }
+    return false;
+  }
+
+  // How many of the list's first records are of an earlier kernel.
+  Result<std::uint64_t> restored_records() {
+    stream_.seek({});
+    std::uint64_t restored = 0;
+    for (std::uint64_t index = 0;; ++index) {
+      const auto record = stream_.next();
+      if (!record) return unexpected(record.error());
+      if (!*record) return restored;
+      if (is_boot_aggregate((*record)->content())) restored = index;
+    }
+  }
+
+  // The number of records after which the chain had the PCRs' value, if that is before its last but one.
+  Result<std::optional<std::uint64_t>> stands_before_end() {
+    if (evidence_.pcrs.empty()) return std::nullopt;
+    const archive::Chain& chain = known_->chain;
+    const std::uint64_t from = std::max(chain.first_kept, known_->anchored_at);
+    auto start = archive::Archive(store_).state_at(chain, from);
+    if (!start) return unexpected(start.error());
+    auto replay = replay_from(*start);
+    if (!replay) return unexpected(replay.error());
+    archive::ArchiveReader reader(store_, chain, from, chain.end);
+    for (;;) {
+      const auto step = reader.next();
+      if (!step) return unexpected(step.error());
+      if (step->done()) break;
+      if (step->damage) return std::nullopt;
+      replay->add(step->record->record.content);
+    }
+    const auto found = replay->all_found_at();
+    if (!found || from + *found >= chain.end) return std::nullopt;
+    return from + *found;
+  }
+
+  ListStream& stream_;
+  archive::Store& store_;
+  const std::optional<KnownChain>& known_;
+  const Evidence& evidence_;
+  const std::vector<digest::Bank>& banks_;
+  const digest::Bank& shown_;
+  const std::string& boot_id_;
+  std::uint64_t list_records_ = 0;  // told by the last whole reading
+};
+
+}  // namespace
+
+Result<Placed> place(ListStream& stream, archive::Store& store, const std::optional<KnownChain>& known,
+                     const Evidence& evidence, const std::vector<digest::Bank>& banks, const digest::Bank& shown,
+                     const std::string& boot_id) {
+  // What comes in later is for the next time: a list may grow faster than it is read.
+  stream.end_last_after(evidence.count_after);
+  return Placer(stream, store, known, evidence, banks, shown, boot_id).place();
+}
+
+}  // namespace imakeep::keeper

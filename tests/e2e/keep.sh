@@ -1,0 +1,273 @@
+#!/bin/bash
+# keep.sh IMAKEEP TESTDATA - the keeper on a mounted list: once and for good, by both methods, asked and told to end; what
+# it says when somebody is in the way; and everything that must leave the list untouched.
+set -u
+# shellcheck source=lib.sh
+source "$(dirname "$0")/lib.sh"
+begin "$1"
+capture=$2/linux-7.3.4/templates/binary_runtime_measurements_sha1
+archive=$work/archive
+keeper_sock=$work/keeper.sock
+pcrs=memory:$sock
+keeper=
+
+add() { "$imakeep" list add --control "$sock" "$@" >/dev/null; }
+load() { "$imakeep" list load --control "$sock" "$capture" >/dev/null; }
+keep() { "$imakeep" keep --ima-dir "$mount" --archive "$archive" --pcrs "$pcrs" "$@"; }
+once() { keep --once "$@"; }
+status() { "$imakeep" status --control "$keeper_sock" "$@"; }
+records_now() { cat "$mount/runtime_measurements_count"; }
+field() { sed -n "s/.*\"$1\": \"\{0,1\}\([^\",]*\).*/\1/p" | head -n 1; }
+# wait_for TEXT: until the keeper has said so, 10 s at most.
+wait_for() {
+  for _ in $(seq 200); do
+    grep -q -- "$1" "$work/keep.err" && return 0
+    sleep 0.05
+  done
+  echo "the keeper did not say '$1': $(cat "$work/keep.err")"
+  return 1
+}
+said() { grep -c -- "$1" "$work/keep.err"; }
+start_keeper() {
+  : >"$work/keep.err"
+  # Not through keep(): the signals are for the program itself.
+  "$imakeep" keep --ima-dir "$mount" --archive "$archive" --pcrs "$pcrs" --control "$keeper_sock" --every 0 --pressure off \
+    --follow-every 50ms "$@" >"$work/keep.out" 2>"$work/keep.err" &
+  keeper=$!
+  for _ in $(seq 200); do
+    [[ -S $keeper_sock ]] && return
+    kill -0 "$keeper" 2>/dev/null || break
+    sleep 0.05
+  done
+  echo "the keeper did not start: $(cat "$work/keep.err")"
+  exit 1
+}
+# end_keeper [SIGNAL]: its exit code is in $ended.
+end_keeper() {
+  [[ -n $keeper ]] || return 0
+  { kill -"${1:-TERM}" "$keeper" && wait "$keeper"; } 2>/dev/null
+  ended=$?
+  keeper=
+}
+trap 'end_keeper KILL; end_list; rm -rf "$work"' EXIT
+new_list() {
+  end_list
+  rm -f "$archive"*
+  start_list "$@"
+}
+# Archive and list together are what was measured: every record once, by an independent replay in every bank.
+proven() {
+  "$imakeep" list pcrs --control "$sock" >"$work/pcrs"
+  "$imakeep" verify --archive "$archive" --pcrs "$work/pcrs" | tail -n 1
+}
+
+# ---- once
+
+for how in "--method count" "--method stage" ""; do
+  new_list
+  load
+  # shellcheck disable=SC2086  # no option when empty
+  check "once ${how:-with the method left to it}" once $how
+  check_equal "  everything is archived and proven" "135 of 135 records proven, 0 behind" "$(proven)"
+  # A number leaves the last record that is no violation, and what lies behind it: here two violations.
+  [[ $how == *stage ]] && left=0 || left=3
+  check_equal "  and all that may go is gone" "$left" "$(records_now)"
+  add /bin/ls /bin/cat
+  # shellcheck disable=SC2086
+  check "  and once more" once $how
+  check_equal "  with what was added" "137 of 137 records proven, 0 behind" "$(proven)"
+  check "  the archive is whole" "$imakeep" log --archive "$archive" --check
+done
+new_list --flush-hash-table
+load
+check "once where the table is flushed" once
+check_equal "  is staged" 0 "$(records_now)"
+check_refused "  and by count says what to use" 3 "--method stage" once --method count
+add /bin/ls
+echo A >"$mount/binary_runtime_measurements_staged"
+add /bin/cat
+check "what another has staged is archived and taken out" once
+check_equal "  all of it" "137 of 137 records proven, 0 behind" "$(proven)"
+check_equal "once with --json says what was done" 1 "$(add /bin/cp; once --json 2>/dev/null | grep -c '"event":"trimmed".*"records":[1-9]')"
+check "an empty list is all right" bash -c '"$1" keep --once --ima-dir "$2" --archive "$3" --pcrs "$4" 2>&1 | grep "nothing was taken out"' _ \
+  "$imakeep" "$mount" "$archive" "$pcrs"
+check_equal "status of the archive" proven "$("$imakeep" status --archive "$archive" --json | field state)"
+check "status of archive and list names both" bash -c '"$1" status --archive "$2" --ima-dir "$3" | grep -q "^list  *$3: [0-9]* records now, method"' _ \
+  "$imakeep" "$archive" "$mount"
+
+# ---- for good
+
+new_list
+load
+start_keeper
+check "it archives what is there" wait_for "keeping $mount; PCRs sha1,sha256, method count"
+sleep 0.3
+check_equal "status: what is archived" 135 "$(status --json | field records)"
+check_equal "  and proven" proven "$(status --json | field state)"
+check_equal "  and nothing is taken out unasked" 135 "$(records_now)"
+check "  in words" bash -c '"$1" status --control "$2" | grep -q "^table  *kept: .*720 bytes"' _ "$imakeep" "$keeper_sock"
+check_refused "a second keeper" 3 "is being written by process $keeper" once
+add /bin/ls
+sleep 0.3
+check_equal "it follows what is added" 136 "$(status --json | field records)"
+ask() { python3 -c '
+import json, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.sendall(json.dumps({"op": sys.argv[2]}).encode() + b"\n")
+print(s.makefile().readline())' "$keeper_sock" "$1"; }
+check_equal "asked to trim, it does and answers" 135 "$(ask trim | grep -o '"records":[0-9]*' | cut -d: -f2)"
+check_equal "  and the list is short" 1 "$(records_now)"
+check "an unknown request is refused" bash -c 'grep -q "status, follow and trim" <<<"$1"' _ "$(ask dance)"
+add /bin/cat /bin/cp
+kill -USR1 "$keeper"
+check "told by SIGUSR1, it trims" wait_for "took out 2 records by count"
+
+exec 3<"$mount/binary_runtime_measurements"
+add /bin/mv
+kill -USR1 "$keeper"
+check "an agent that has the list open is named" wait_for "busy: pid $$ (keep.sh) has binary_runtime_measurements_sha1 open for reading"
+check "  by status too" bash -c '"$1" status --control "$2" | grep -q "^holder  *pid $3 "' _ "$imakeep" "$keeper_sock" $$
+check "  and by doctor" bash -c '"$1" doctor --ima-dir "$2" --pcrs "$3" | grep -q "^warn  holders: pid $4 "' _ "$imakeep" "$mount" "$pcrs" $$
+sleep 3
+check_equal "  at the first, second and fourth time only" 1 "$(($(said 'is busy') <= 3))"
+exec 3<&-
+check "once it is closed the trim is done" wait_for "the list is free again"
+add /bin/rm /bin/touch
+sleep 0.3
+echo 2 >"$mount/binary_runtime_measurements"
+check "what somebody else takes out is said" wait_for "trimmed-by-other: somebody else deleted"
+check_equal "  and counted" 1 "$(status --json | tr -d '\n ' | grep -c '"by_others":{"records":2,"times":1}')"
+check "  and is no fault" status
+add /bin/stat
+end_keeper TERM
+check_equal "told to end it ends well" 0 "$ended"
+check_equal "  having archived and taken out what came last" "142 of 142 records proven, 0 behind" "$(proven)"
+check_equal "  but for what may not go" 1 "$(records_now)"
+check "  its socket is gone" bash -c '! test -e "$1"' _ "$keeper_sock"
+
+add /bin/ln
+start_keeper --no-trim-at-exit
+end_keeper INT
+check_equal "told not to trim at the end it archives only" "143 of 143 records proven, 0 behind, list 2" "$(proven), list $(records_now)"
+start_keeper
+# Requests that nobody reads the answers of: there is always one that waits.
+python3 -c '
+import socket, sys, time
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.sendall(b"{\"op\": \"follow\"}\n" * 5000)
+time.sleep(20)' "$keeper_sock" &
+asker=$!
+sleep 0.5
+(sleep 15; kill -KILL "$keeper") 2>/dev/null &
+guard=$!
+end_keeper
+check_equal "told to end while somebody asks it ends" 0 "$ended"
+{ kill "$asker" "$guard" && wait "$asker" "$guard"; } 2>/dev/null
+
+start_keeper --records 5
+add /bin/chmod /bin/chown /bin/dd /bin/mkdir
+check "a limit of records trims" wait_for "took out 4 records"
+end_keeper
+start_keeper --every 200ms
+add /bin/df
+check "an interval trims" wait_for "took out 1 record by count"
+end_keeper
+start_keeper --bytes 600
+add /bin/dir /bin/echo /bin/false /bin/sync /bin/true
+check "a limit of bytes trims" wait_for "took out"
+end_keeper KILL
+add /bin/sleep
+check "after kill -9 the next one goes on" once
+check_equal "  with every record once" "154 of 154 records proven, 0 behind" "$(proven)"
+
+# ---- configuration
+
+cat >"$work/good.toml" <<END
+ima_dir = "$mount"
+archive = "$archive"
+pcrs = "$pcrs"
+method = "stage"
+END
+check "a file configures it" "$imakeep" keep --config "$work/good.toml" --once
+check_equal "  and the command line overrides it" 1 "$(add /bin/uname; "$imakeep" keep --config "$work/good.toml" --once --method count 2>&1 | grep -c 'method count')"
+printf 'archive = "/a"\nevery = 60\n' >"$work/bad.toml"
+check_refused "a value of the wrong type" 2 "$work/bad.toml:2:9: every takes" "$imakeep" keep --config "$work/bad.toml"
+printf '\n  spam = 1\n' >"$work/bad.toml"
+check_refused "an unknown key" 2 "$work/bad.toml:2:3: there is no option spam" "$imakeep" keep --config "$work/bad.toml"
+check_refused "a file that is not there" 3 "$work/none" "$imakeep" keep --config "$work/none"
+check_refused "a value that makes no sense" 2 "--every: 'soon' is no length of time" once --every soon
+check_refused "no archive" 2 "--archive" "$imakeep" keep --once
+check_refused "status of nothing" 2 "--control" "$imakeep" status
+check_refused "status of a socket that nobody serves" 3 "$work/none" "$imakeep" status --control "$work/none"
+
+# ---- what must leave the list untouched
+
+new_list
+load
+chmod 0755 "$work"
+mkdir "$work/nobody"
+chown 65534 "$work/nobody"
+cp "$imakeep" "$work/imakeep"
+untouched() { check_equal "  and the list is untouched" 135 "$(records_now)"; }
+mkdir "$work/empty"
+check_refused "a directory that is no IMA directory" 3 "$work/empty is no IMA directory" \
+  "$imakeep" keep --once --ima-dir "$work/empty" --archive "$archive" --pcrs none
+check_refused "a directory that is not there" 3 "$work/none" "$imakeep" keep --once --ima-dir "$work/none" --archive "$archive" --pcrs none
+check "  and no archive is made" bash -c '! test -e "$1"' _ "$archive"
+check_refused "an archive in no directory" 3 "$work/none/a" "$imakeep" keep --once --ima-dir "$mount" --archive "$work/none/a" --pcrs "$pcrs"
+check_refused "PCRs that nobody serves" 3 "$work/none" once --pcrs "memory:$work/none"
+untouched
+check_refused "a user who may not read the list" 3 "Permission denied.*run as root" \
+  setpriv --reuid 65534 --regid 65534 --clear-groups "$work/imakeep" keep --once --ima-dir "$mount" --archive "$work/nobody/a" --pcrs none
+check_refused "a user without CAP_SYS_ADMIN" 3 "CAP_SYS_ADMIN" setpriv --bounding-set -sys_admin --inh-caps -sys_admin \
+  "$imakeep" keep --once --ima-dir "$mount" --archive "$archive" --pcrs "$pcrs"
+untouched
+check_equal "  but archived" "135 of 135 records proven, 0 behind" "$(proven)"
+mkdir -p "$work/other-tpm/pcr-sha1" "$work/other-tpm/pcr-sha256"
+printf '%040d\n' 7 >"$work/other-tpm/pcr-sha1/10"
+printf '%064d\n' 7 >"$work/other-tpm/pcr-sha256/10"
+rm -f "$archive"*
+check_refused "PCRs that never match" 1 "headless: .*nothing is deleted" once --pcrs "sysfs:$work/other-tpm"
+untouched
+check_refused "  nor do they the second time" 1 "nothing is deleted" once --pcrs "sysfs:$work/other-tpm"
+untouched
+check_refused "  status says so" 1 "" "$imakeep" status --archive "$archive"
+check_equal "  by name" "does not fit" "$("$imakeep" status --archive "$archive" --json | field state)"
+rm -f "$archive"*
+check "without PCRs it archives only" bash -c '"$1" keep --once --ima-dir "$2" --archive "$3" --pcrs none 2>&1 | grep -q -- "--unproven"' _ \
+  "$imakeep" "$mount" "$archive"
+untouched
+check "  unless told otherwise" once --pcrs none --unproven
+check_equal "  when it takes records out" 3 "$(records_now)"
+
+mkdir "$work/old-kernel"
+cp "$capture" "$work/old-kernel/binary_runtime_measurements"
+echo 135 >"$work/old-kernel/runtime_measurements_count"
+chmod 0440 "$work"/old-kernel/*
+rm -f "$archive"*
+old_kernel() { "$imakeep" keep --once --ima-dir "$work/old-kernel" --archive "$archive" --pcrs none; }
+check "a kernel that gives no records back is followed" old_kernel
+check "  and says so" bash -c '"$1" keep --once --ima-dir "$2" --archive "$3" --pcrs none 2>&1 | grep -q "older than Linux 7.2"' _ \
+  "$imakeep" "$work/old-kernel" "$archive"
+check_equal "  its records are archived" 135 "$("$imakeep" status --archive "$archive" --json | field records)"
+
+# ---- doctor
+
+rm -f "$archive"*
+doctor() { "$imakeep" doctor --ima-dir "$mount" --pcrs "$pcrs" --archive "$archive" "$@"; }
+printf 'dont_measure fowner=65534\ndont_measure fsmagic=0x65735546\nmeasure func=FILE_CHECK uid=0\n' >"$work/policy"
+printf 'measure func=FILE_CHECK uid=0\n' >"$work/bad-policy"
+check "doctor finds nothing wrong" doctor --policy "$work/policy"
+check_equal "  in JSON too" 0 "$(doctor --policy "$work/policy" --json | grep -c FAIL)"
+check_equal "a policy that measures FUSE" 1 "$(doctor --policy "$work/bad-policy" | grep -c '^FAIL  policy: .*fsmagic=0x65735546')"
+check_refused "  is a failure" 1 "" doctor --policy "$work/bad-policy"
+check_equal "no such directory" 1 "$("$imakeep" doctor --ima-dir "$work/none" --pcrs none | grep -c '^FAIL  IMA directory')"
+check_equal "a kernel that gives nothing back is a warning" 1 "$("$imakeep" doctor --ima-dir "$work/old-kernel" --pcrs none | grep -c '^warn  taking records out')"
+check_equal "PCRs of no bank of the list" 1 "$(rm -rf "$work/other-tpm/pcr-sha1" "$work/other-tpm/pcr-sha256"; mkdir -p "$work/other-tpm/pcr-sha512"
+  "$imakeep" doctor --ima-dir "$mount" --pcrs "sysfs:$work/other-tpm" | grep -c '^FAIL  PCRs')"
+check_equal "an archive that is none" 1 "$(echo text >"$work/text"; "$imakeep" doctor --ima-dir "$mount" --pcrs "$pcrs" --archive "$work/text" | grep -c '^FAIL  archive')"
+check_refused "PCRs that are named wrongly" 2 "--pcrs" doctor --pcrs tpm
+
+finish

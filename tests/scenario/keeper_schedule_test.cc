@@ -1,0 +1,412 @@
+// Random schedules of everything that may happen to a list while imakeep keeps it: records, repeats, another actor who
+// stages, deletes and counts, a second keeper, agents that hold the list open, kexec, reboot, TPMs that fail, errors and
+// crashes at any effect, records that come in between any two effects.
+//
+// IMAKEEP_SCHEDULES=N runs N of them; IMAKEEP_SEED=S runs that one alone and prints what it does.
+#include <cstdlib>
+#include <iostream>
+#include <random>
+
+#include <gmock/gmock.h>
+
+#include "scenario/keeper_world.h"
+
+namespace imakeep::keeper::test {
+namespace {
+
+using mlist::test::ima_ng;
+using mlist::test::must;
+
+std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
+  const char* const value = std::getenv(name);
+  return value == nullptr ? otherwise : std::strtoull(value, nullptr, 10);
+}
+
+// What a schedule may contain. Where a PCR was extended by something else and records repeat, nobody can tell what was
+// lost; so a schedule has either broken extends or somebody else who deletes.
+struct Kind {
+  bool others = false;
+  bool two_keepers = false;
+  bool broken_extends = false;
+  bool tpm_set_back = false;
+  bool altered = false;
+  bool faults = false;
+  bool kexec = false;
+};
+
+class Schedule {
+ public:
+  Schedule(std::uint64_t seed, bool trace, std::map<Diagnosis, int>& reached)
+      : random_(seed), trace_(trace), reached_(reached) {
+    kind_.others = chance(60);
+    kind_.two_keepers = chance(20);
+    kind_.broken_extends = !kind_.others && !kind_.two_keepers && chance(40);
+    kind_.tpm_set_back = chance(5);
+    kind_.altered = !kind_.broken_extends && chance(10);
+    kind_.faults = chance(70);
+    kind_.kexec = chance(50);
+    MachineOptions options;
+    options.banks = pick<std::string>({"sha1", "sha1,sha256", "sha256,sha384"});
+    options.table = pick<mlist::TableMode>({mlist::TableMode::kKept, mlist::TableMode::kFlushed, mlist::TableMode::kNone});
+    options.has_staging = !chance(15);
+    machine_ = std::make_unique<Machine>(options);
+    repeats_ = options.table != mlist::TableMode::kKept;
+    machine_->add(ima_ng("boot_aggregate"));
+    const int keepers = kind_.two_keepers ? 2 : 1;
+    for (int i = 0; i < keepers; ++i) {
+      const Method method = options.has_staging ? pick<Method>({Method::kAuto, Method::kStage, Method::kAuto}) : Method::kAuto;
+      keepers_.push_back(std::make_unique<KeeperProcess>(*machine_, KeeperOptions{.method = method}, i + 1));
+      keepers_.back()->on_effect = [this](const std::string& what) { return effect(what); };
+      if (chance(30)) keepers_.back()->source().shorten_reads(100 + number(100));
+    }
+  }
+
+  // What went wrong, or empty.
+  std::string run() {
+    const int steps = 20 + static_cast<int>(number(50));
+    for (int i = 0; i < steps && failure_.empty(); ++i) {
+      step();
+      say(machine_->list_text());
+    }
+    if (failure_.empty()) settle();
+    if (!failure_.empty()) describe_all();
+    return failure_;
+  }
+
+ private:
+  bool chance(unsigned percent) { return random_() % 100 < percent; }
+  std::uint64_t number(std::uint64_t below) { return random_() % below; }
+  template <class T>
+  T pick(std::initializer_list<T> from) {
+    return from.begin()[number(from.size())];
+  }
+  void say(const std::string& what) {
+    if (trace_) std::cout << "  " << what << std::endl;
+  }
+
+  void describe_all() {
+    say(machine_->list_text());
+    for (auto& keeper : keepers_) {
+      std::string lost;
+      std::string owed;
+      for (std::uint64_t id = 0; id < machine_->log().size(); ++id) {
+        if (keeper->lost(id)) lost += " " + std::to_string(id);
+      }
+      say("archived " + std::to_string(keeper->archived()) + " of " + std::to_string(keeper->owed().size()) + ", head " +
+          std::to_string(keeper->row().head) + ", lost:" + lost);
+    }
+  }
+
+  void add_some() {
+    const std::uint64_t count = 1 + number(4);
+    for (std::uint64_t i = 0; i < count; ++i) {
+      const unsigned what = static_cast<unsigned>(number(100));
+      if (what < 40) {
+        machine_->add(violation("/v" + std::to_string(number(2))));
+      } else if (what < 60) {
+        machine_->add(ima_ng("/repeated" + std::to_string(number(3))));
+      } else if (what < 65) {
+        machine_->add(ima_ng("/other-pcr" + std::to_string(records_++), 11));
+      } else {
+        machine_->add(ima_ng("/" + std::to_string(records_++)));
+      }
+    }
+  }
+
+  void other_acts() {
+    switch (number(3)) {
+      case 0:
+        if (!machine_->options.has_staging) break;
+        say(std::string("other A ") + (machine_->other(ListPart::kStaged, "A\n") ? "ok" : "refused"));
+        break;
+      case 1:
+        if (!machine_->options.has_staging) break;
+        say(std::string("other D ") + (machine_->other(ListPart::kStaged, "D\n") ? "ok" : "refused"));
+        break;
+      default: {
+        const std::string request = std::to_string(1 + number(5)) + "\n";
+        say("other N " + request.substr(0, 1) + (machine_->other(ListPart::kCurrent, request) ? " ok" : " refused"));
+      }
+    }
+  }
+
+  // Between any two effects of a keeper others may act, and the effect itself may fail.
+  std::optional<Error> effect(const std::string& what) {
+    if (settling_) return std::nullopt;
+    if (chance(2)) {
+      say("    (" + what + ") records come in");
+      add_some();
+    }
+    if (kind_.others && chance(3)) other_acts();
+    if (kind_.faults && chance(1)) {
+      say("    (" + what + ") crash");
+      throw Crash();
+    }
+    if (kind_.faults && chance(2)) {
+      const int os_errno = pick<int>({EIO, EINTR, ENOSPC, ENOMEM, EBUSY, EAGAIN});
+      say("    (" + what + ") errno " + std::to_string(os_errno));
+      return Error{.code = ErrorCode::kIo, .message = "planned fault", .os_errno = os_errno};
+    }
+    return std::nullopt;
+  }
+
+  // Found kinds have to have a reason.
+  void judge(const Followed& followed) {
+    for (const Found& found : followed.found) {
+      ++reached_[found.diagnosis];
+      say("found " + std::string(word(found.diagnosis)) + " from " + std::to_string(found.first) + ": " + found.what);
+      const bool lost = std::ranges::any_of(keepers_, [](const auto& keeper) { return keeper->lost_records() > 0; });
+      const bool others = machine_->others_deleted() > 0 || kind_.two_keepers;
+      bool reason = true;
+      switch (found.diagnosis) {
+        case Diagnosis::kTrimmedByOther: reason = others || altered_; break;
+        case Diagnosis::kKexecDropped: reason = dropped_ > 0; break;
+        case Diagnosis::kHeadless: reason = lost || broken_ || set_back_ || altered_; break;
+        case Diagnosis::kGap: reason = lost || broken_ || set_back_ || altered_; break;
+        case Diagnosis::kGapOrExtend: reason = lost || broken_ || set_back_ || altered_; break;
+        case Diagnosis::kAlteredRecord: reason = altered_; break;
+        case Diagnosis::kFailedExtend: reason = broken_ || set_back_ || altered_; break;
+        case Diagnosis::kUnexplainedExtend:
+          // Where any record may repeat, those at a list's beginning may be taken for others.
+          reason = broken_ || set_back_ || altered_ || (lost && repeats_);
+          break;
+        case Diagnosis::kArchiveAhead: reason = set_back_; break;
+        case Diagnosis::kUnsettled: break;
+      }
+      if (!reason && failure_.empty()) failure_ = "found without a reason: " + std::string(word(found.diagnosis)) + ", " + found.what;
+    }
+  }
+
+  // Of this boot: something was put down as lost, or as extended by something else.
+  static bool says_broken(KeeperProcess& keeper) {
+    return std::ranges::any_of(keeper.incidents(), [](const archive::IncidentRow& incident) {
+      return incident.kind == word(Diagnosis::kGap) || incident.kind == word(Diagnosis::kGapOrExtend) ||
+             incident.kind == word(Diagnosis::kHeadless) || incident.kind == word(Diagnosis::kUnexplainedExtend);
+    });
+  }
+
+  // Where every record may repeat, content cannot tell what is known from what is like it, once the PCRs do not.
+  bool blurred(KeeperProcess& keeper) { return repeats_ && says_broken(keeper); }
+
+  void check(KeeperProcess& keeper) {
+    if (!failure_.empty() || altered_ || set_back_ || blurred(keeper)) return;
+    const std::string wrong = keeper.wrong();
+    if (!wrong.empty()) failure_ = wrong;
+  }
+
+  void keeper_acts(KeeperProcess& keeper, bool trims) {
+    try {
+      if (trims) {
+        const auto trimmed = keeper.keeper().trim();
+        say(trimmed ? "trim: " + std::to_string(trimmed->records) + " " + trimmed->why_not
+                    : "trim: " + describe(trimmed.error()));
+        judge(keeper.keeper().last());
+      } else {
+        const auto followed = keeper.keeper().follow();
+        say(followed ? "follow: archived " + std::to_string(followed->archived) + (followed->proven ? " proven" : "")
+                     : "follow: " + describe(followed.error()));
+        if (followed) judge(*followed);
+      }
+    } catch (const Crash&) {
+      say("killed");
+      keeper.kill();
+      check(keeper);
+      keeper.start();
+    }
+    check(keeper);
+  }
+
+  void restart_all(const std::string& why, const std::function<void()>& change) {
+    say(why);
+    for (auto& keeper : keepers_) keeper->kill();
+    agent_.reset();
+    change();
+    for (auto& keeper : keepers_) keeper->start();
+  }
+
+  void new_boot() {
+    broken_ = altered_ = set_back_ = false;
+    dropped_ = 0;
+  }
+
+  void step() {
+    const unsigned what = static_cast<unsigned>(number(100));
+    KeeperProcess& keeper = *keepers_[number(keepers_.size())];
+    if (what < 30) {
+      say("add");
+      add_some();
+    } else if (what < 50) {
+      keeper_acts(keeper, false);
+    } else if (what < 70) {
+      keeper_acts(keeper, true);
+    } else if (what < 78) {
+      if (kind_.others) other_acts();
+    } else if (what < 82) {
+      say("restart");
+      keeper.kill();
+      keeper.start();
+    } else if (what < 85) {
+      say("extends delayed");
+      machine_->delay_extends(chance(60));
+    } else if (what < 87) {
+      if (kind_.broken_extends) break_extends();
+    } else if (what < 89) {
+      agent_holds();
+    } else if (what < 91) {
+      say("clock set");
+      machine_->clock.set_unix_s(static_cast<std::int64_t>(number(4'000'000'000)));
+    } else if (what < 93) {
+      restart_all("reboot", [this] { machine_->reboot(); });
+      new_boot();
+    } else if (what < 96) {
+      if (kind_.kexec) do_kexec(keeper);
+    } else if (what < 97) {
+      if (kind_.tpm_set_back) set_back();
+    } else if (what < 98) {
+      if (kind_.altered) alter(keeper);
+    } else {
+      say("suspend");
+      machine_->suspend();
+      keeper_acts(keeper, chance(50));
+      restart_all("reboot after suspension", [this] { machine_->reboot(); });
+      new_boot();
+    }
+  }
+
+  void break_extends() {
+    broken_ = true;
+    if (chance(50)) {
+      say("foreign extend");
+      machine_->foreign_extend();
+    } else {
+      say("failing extend");
+      machine_->fail_next_extend();
+      machine_->add(ima_ng("/unextended" + std::to_string(records_++)));
+    }
+  }
+
+  void agent_holds() {
+    if (agent_) {
+      say("agent closes");
+      agent_.reset();
+      return;
+    }
+    agent_ = std::make_unique<MemoryImaSource>(machine_->ima, 77, machine_->ima.list->shown_banks().front());
+    say(std::string("agent opens: ") + (agent_->open_to_read() ? "ok" : "busy"));
+  }
+
+  void do_kexec(KeeperProcess& keeper) {
+    if (chance(50)) {
+      say("kexec load");
+      machine_->kexec_load();
+      if (chance(50)) {
+        for (int i = 0; i < 60; ++i) machine_->add(ima_ng("/added after the load/" + std::to_string(records_++)));
+      }
+      if (chance(50)) keeper_acts(keeper, false);
+    }
+    say("kexec begins");
+    machine_->begin_kexec();
+    if (chance(50)) keeper_acts(keeper, chance(50));
+    repeats_ = true;  // what was restored is not in the table
+    restart_all("kexec", [this] { dropped_ += machine_->kexec(); });
+    say("dropped " + std::to_string(dropped_));
+  }
+
+  void set_back() {
+    say("TPM set back");
+    set_back_ = true;
+    if (old_pcrs_.empty()) {
+      old_pcrs_ = must(machine_->pcrs->read(10));
+      return;
+    }
+    digest::PcrState state(machine_->pcrs->banks());
+    for (std::size_t i = 0; i < old_pcrs_.size(); ++i) state.set(i, 10, old_pcrs_[i]);
+    machine_->pcrs = std::make_unique<tpm::SoftPcrBanks>(state);
+  }
+
+  void alter(KeeperProcess& keeper) {
+    say("a record is altered");
+    altered_ = true;
+    keeper.source().alter([](ListPart part, std::uint64_t offset, std::span<std::byte> bytes) {
+      if (part == ListPart::kCurrent && offset <= 80 && offset + bytes.size() > 80) bytes[80 - offset] ^= std::byte{1};
+    });
+    keeper_acts(keeper, chance(50));
+    keeper.source().alter({});
+  }
+
+  // Nothing disturbs any more: every keeper has to have everything that was not taken from it, and prove it.
+  void settle() {
+    say("settle");
+    settling_ = true;
+    agent_.reset();
+    machine_->delay_extends(false);
+    for (auto& keeper : keepers_) {
+      keeper->kill();
+      keeper->start();
+    }
+    for (int round = 0; round < 3 && failure_.empty(); ++round) {
+      machine_->add(ima_ng("/last" + std::to_string(records_++)));
+      for (auto& keeper : keepers_) keeper_acts(*keeper, false);
+    }
+    if (set_back_ || altered_) return;
+    for (auto& keeper : keepers_) {
+      if (!failure_.empty()) return;
+      const auto followed = keeper->keeper().follow();
+      if (!followed) failure_ = "the last follow: " + describe(followed.error());
+      else if (!followed->proven) failure_ = "nothing is proven in the end";
+      else if (!blurred(*keeper) && keeper->archived() != keeper->owed().size()) failure_ = "not everything is archived in the end";
+    }
+    for (auto& keeper : keepers_) {
+      if (failure_.empty() && keeper->lost_records() > 0 && !says_broken(*keeper)) {
+        failure_ = "records were lost, and nobody said so";
+      }
+    }
+    const bool trimmed = std::ranges::any_of(keepers_, [](const auto& keeper) { return keeper->row().trimmed_by_others > 0; });
+    if (failure_.empty() && trimmed && !kind_.others && !kind_.two_keepers) failure_ = "others are blamed, and there were none";
+    for (auto& keeper : keepers_) {
+      if (failure_.empty()) keeper_acts(*keeper, true);
+    }
+  }
+
+  std::mt19937_64 random_;
+  const bool trace_;
+  std::map<Diagnosis, int>& reached_;
+  Kind kind_;
+  std::unique_ptr<Machine> machine_;
+  std::vector<std::unique_ptr<KeeperProcess>> keepers_;
+  std::unique_ptr<MemoryImaSource> agent_;
+  std::vector<digest::Digest> old_pcrs_;
+  std::uint64_t records_ = 0;
+  std::uint64_t dropped_ = 0;
+  bool broken_ = false;
+  bool altered_ = false;
+  bool set_back_ = false;
+  bool repeats_ = false;
+  bool settling_ = false;
+  std::string failure_;
+};
+
+TEST(KeeperSchedule, NothingIsLostOrDoubleAndEverythingHasItsName) {
+  std::map<Diagnosis, int> reached;
+  const std::uint64_t one = from_environment("IMAKEEP_SEED", 0);
+  const std::uint64_t schedules = one != 0 ? 1 : from_environment("IMAKEEP_SCHEDULES", 2000);
+  int failures = 0;
+  for (std::uint64_t i = 1; i <= schedules; ++i) {
+    const std::uint64_t seed = one != 0 ? one : i;
+    const std::string failure = Schedule(seed, one != 0, reached).run();
+    EXPECT_EQ(failure, "") << "run it again by IMAKEEP_SEED=" << seed << " keeper_schedule_test";
+    failures += failure.empty() ? 0 : 1;
+    ASSERT_LT(failures, 20);
+  }
+  if (one != 0) return;
+  for (const auto& [diagnosis, times] : reached) RecordProperty(std::string(word(diagnosis)), std::to_string(times));
+  for (const Diagnosis diagnosis :
+       {Diagnosis::kTrimmedByOther, Diagnosis::kKexecDropped, Diagnosis::kHeadless, Diagnosis::kGap,
+        Diagnosis::kAlteredRecord, Diagnosis::kFailedExtend, Diagnosis::kUnexplainedExtend, Diagnosis::kGapOrExtend,
+        Diagnosis::kArchiveAhead}) {
+    EXPECT_GT(reached[diagnosis], 0) << word(diagnosis) << " was never reached";
+  }
+}
+
+}  // namespace
+}  // namespace imakeep::keeper::test

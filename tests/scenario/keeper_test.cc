@@ -1,0 +1,342 @@
+#include "keeper/keeper.h"
+
+#include <gmock/gmock.h>
+
+#include "scenario/keeper_world.h"
+
+namespace imakeep::keeper::test {
+namespace {
+
+using mlist::test::ima_ng;
+using mlist::test::must;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+std::vector<Diagnosis> diagnoses(const Followed& followed) {
+  std::vector<Diagnosis> all;
+  for (const Found& found : followed.found) all.push_back(found.diagnosis);
+  return all;
+}
+
+void add_numbered(Machine& machine, int first, int count) {
+  for (int i = first; i < first + count; ++i) ASSERT_TRUE(machine.add(ima_ng("/" + std::to_string(i))));
+}
+
+struct World {
+  explicit World(MachineOptions machine_options = {}, KeeperOptions options = {}, bool with_pcrs = true)
+      : machine(std::move(machine_options)), keeper(machine, std::move(options), 1, with_pcrs) {}
+  Machine machine;
+  KeeperProcess keeper;
+  Followed follow() { return must(keeper.keeper().follow()); }
+  Trimmed trim() { return must(keeper.keeper().trim()); }
+};
+
+TEST(Follow, ArchivesAndProvesWhatIsThere) {
+  World world;
+  add_numbered(world.machine, 0, 5);
+  const Followed followed = world.follow();
+  EXPECT_EQ(followed.archived, 5u);
+  EXPECT_TRUE(followed.proven);
+  EXPECT_THAT(followed.found, IsEmpty());
+  EXPECT_EQ(world.keeper.wrong(), "");
+  EXPECT_EQ(world.follow().archived, 0u);
+}
+
+TEST(Trim, ByCountLeavesOneRecordInTheList) {
+  World world({}, {.method = Method::kCount});
+  add_numbered(world.machine, 0, 5);
+  EXPECT_EQ(world.trim().records, 4u);
+  EXPECT_EQ(world.machine.in_list(), 1u);
+  add_numbered(world.machine, 5, 3);
+  EXPECT_EQ(world.trim().records, 3u);
+  EXPECT_EQ(world.keeper.archived(), 8u);
+  EXPECT_EQ(world.keeper.row().trimmed, 7u);
+  EXPECT_EQ(world.keeper.row().trimmed_by_others, 0u);
+  EXPECT_EQ(world.keeper.wrong(), "");
+}
+
+TEST(Trim, ByStageEmptiesTheList) {
+  World world({}, {.method = Method::kStage});
+  add_numbered(world.machine, 0, 5);
+  EXPECT_EQ(world.trim().records, 5u);
+  EXPECT_EQ(world.machine.in_list(), 0u);
+  EXPECT_EQ(world.keeper.archived(), 5u);
+  EXPECT_EQ(world.keeper.wrong(), "");
+}
+
+TEST(Trim, AutoChangesToStagingWhereTheTableIsFlushed) {
+  World world({.table = mlist::TableMode::kFlushed});
+  add_numbered(world.machine, 0, 5);
+  const Trimmed trimmed = world.trim();
+  EXPECT_EQ(trimmed.records, 5u);
+  EXPECT_EQ(trimmed.method, Method::kStage);
+  EXPECT_EQ(world.keeper.keeper().table(), TableMode::kFlushed);
+}
+
+TEST(Follow, SaysHowManyOthersDeleted) {
+  World world;
+  add_numbered(world.machine, 0, 6);
+  world.follow();
+  ASSERT_TRUE(world.machine.other(ListPart::kCurrent, "4\n"));
+  const Followed followed = world.follow();
+  EXPECT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kTrimmedByOther));
+  EXPECT_EQ(followed.found[0].records, 4u);
+  EXPECT_EQ(world.keeper.row().trimmed_by_others, 4u);
+  EXPECT_TRUE(followed.proven);
+}
+
+TEST(Follow, NamesAGapAndGoesOnBehindIt) {
+  World world;
+  add_numbered(world.machine, 0, 4);
+  world.follow();
+  add_numbered(world.machine, 4, 4);
+  ASSERT_TRUE(world.machine.other(ListPart::kCurrent, "6\n"));
+  const Followed followed = world.follow();
+  EXPECT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kGap));
+  EXPECT_EQ(followed.found[0].first, 4u);
+  EXPECT_FALSE(followed.proven);
+  EXPECT_EQ(world.keeper.archived(), 6u);
+  EXPECT_EQ(world.keeper.wrong(), "");
+  // Nothing is deleted until the PCRs went on from there.
+  EXPECT_EQ(world.keeper.keeper().trim().error().code, ErrorCode::kMismatch);
+  add_numbered(world.machine, 8, 1);
+  EXPECT_TRUE(world.follow().proven);
+  EXPECT_GT(world.trim().records, 0u);
+  EXPECT_EQ(world.keeper.wrong(), "");
+}
+
+TEST(Follow, BeginsAHeadlessChainOnATrimmedList) {
+  World world;
+  add_numbered(world.machine, 0, 4);
+  ASSERT_TRUE(world.machine.other(ListPart::kCurrent, "2\n"));
+  EXPECT_THAT(diagnoses(world.follow()), ElementsAre(Diagnosis::kHeadless));
+  EXPECT_EQ(world.keeper.archived(), 2u);
+  EXPECT_EQ(world.keeper.wrong(), "");
+  add_numbered(world.machine, 4, 1);
+  EXPECT_TRUE(world.follow().proven);
+}
+
+TEST(Follow, NamesAFailedExtend) {
+  World world;
+  add_numbered(world.machine, 0, 3);
+  world.follow();
+  add_numbered(world.machine, 3, 1);
+  world.machine.fail_next_extend();
+  add_numbered(world.machine, 4, 1);
+  add_numbered(world.machine, 5, 2);
+  const Followed followed = world.follow();
+  EXPECT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kFailedExtend));
+  EXPECT_EQ(followed.found[0].first, 4u);
+  EXPECT_EQ(followed.found[0].records, 1u);
+}
+
+TEST(Follow, NamesAnExtendThatNoRecordExplains) {
+  World world;
+  add_numbered(world.machine, 0, 3);
+  world.follow();
+  world.machine.foreign_extend();
+  add_numbered(world.machine, 3, 2);
+  EXPECT_THAT(diagnoses(world.follow()), ElementsAre(Diagnosis::kUnexplainedExtend));
+  EXPECT_EQ(world.keeper.archived(), 5u);
+}
+
+TEST(Follow, ARebootBeginsANewChain) {
+  World world;
+  add_numbered(world.machine, 0, 3);
+  world.follow();
+  world.machine.reboot();
+  world.keeper.kill();
+  world.keeper.start();
+  add_numbered(world.machine, 0, 3);
+  EXPECT_TRUE(world.follow().proven);
+  EXPECT_EQ(must(world.keeper.archive().chains()).size(), 2u);
+  EXPECT_EQ(world.keeper.wrong(), "");
+}
+
+TEST(Follow, AKexecStaysInTheChain) {
+  World world;
+  add_numbered(world.machine, 0, 3);
+  world.follow();
+  ASSERT_TRUE(world.machine.other(ListPart::kStaged, "A\n"));
+  add_numbered(world.machine, 3, 3);
+  world.keeper.kill();
+  EXPECT_EQ(world.machine.kexec(), 0u);
+  world.keeper.start();
+  const Followed followed = world.follow();
+  EXPECT_TRUE(followed.proven);
+  EXPECT_THAT(followed.found, IsEmpty());
+  EXPECT_EQ(must(world.keeper.archive().chains()).size(), 1u);
+  EXPECT_EQ(world.keeper.wrong(), "");
+}
+
+TEST(Follow, SaysWhatAKexecDroppedOfWhatIsArchived) {
+  World world;
+  add_numbered(world.machine, 0, 3);
+  world.machine.kexec_load();
+  add_numbered(world.machine, 3, 100);
+  world.follow();
+  world.machine.begin_kexec();
+  world.follow();
+  world.keeper.kill();
+  const std::uint64_t dropped = world.machine.kexec();
+  ASSERT_GT(dropped, 0u);
+  world.keeper.start();
+  const Followed followed = world.follow();
+  EXPECT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kKexecDropped));
+  EXPECT_EQ(followed.found[0].records, dropped);
+  EXPECT_TRUE(followed.proven);
+  EXPECT_EQ(world.keeper.wrong(), "");
+  EXPECT_GT(world.trim().records, 0u);
+  EXPECT_EQ(world.keeper.wrong(), "");
+}
+
+TEST(Follow, SaysThatAKexecDroppedWhatItHadNotSeen) {
+  World world;
+  add_numbered(world.machine, 0, 3);
+  world.machine.kexec_load();
+  world.follow();
+  world.keeper.kill();
+  add_numbered(world.machine, 3, 100);
+  ASSERT_GT(world.machine.kexec(), 0u);
+  world.keeper.start();
+  EXPECT_THAT(diagnoses(world.follow()), ElementsAre(Diagnosis::kGap));
+  EXPECT_EQ(world.keeper.wrong(), "");
+}
+
+TEST(Follow, NamesARecordThatWasAlteredSinceItWasArchived) {
+  World world;
+  add_numbered(world.machine, 0, 5);
+  world.follow();
+  world.keeper.source().alter([](ListPart part, std::uint64_t offset, std::span<std::byte> bytes) {
+    if (part == ListPart::kCurrent && offset == 0 && !bytes.empty()) bytes[80] ^= std::byte{1};
+  });
+  const Followed followed = world.follow();
+  EXPECT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kAlteredRecord));
+  EXPECT_EQ(followed.found[0].first, 0u);
+  EXPECT_EQ(world.keeper.keeper().trim().error().code, ErrorCode::kMismatch);
+  EXPECT_EQ(world.machine.in_list(), 5u);
+}
+
+TEST(Follow, NamesANewRecordWhoseDataWereAltered) {
+  World world;
+  add_numbered(world.machine, 0, 5);
+  world.keeper.source().alter([](ListPart part, std::uint64_t offset, std::span<std::byte> bytes) {
+    if (part == ListPart::kCurrent && offset == 0 && !bytes.empty()) bytes[80] ^= std::byte{1};
+  });
+  const Followed followed = world.follow();
+  EXPECT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kAlteredRecord));
+  EXPECT_EQ(followed.found[0].first, 0u);
+}
+
+TEST(Follow, NamesAnArchiveThatIsAhead) {
+  World world;
+  add_numbered(world.machine, 0, 6);
+  ASSERT_TRUE(world.machine.other(ListPart::kCurrent, "2\n"));
+  world.follow();
+  add_numbered(world.machine, 6, 1);
+  // A snapshot of the machine that is older than the archive.
+  const auto old = must(world.machine.pcrs->read(10));
+  add_numbered(world.machine, 7, 3);
+  world.follow();
+  digest::PcrState state(world.machine.pcrs->banks());
+  for (std::size_t i = 0; i < old.size(); ++i) state.set(i, 10, old[i]);
+  world.machine.pcrs = std::make_unique<tpm::SoftPcrBanks>(state);
+  EXPECT_THAT(diagnoses(world.follow()), ElementsAre(Diagnosis::kArchiveAhead));
+  EXPECT_EQ(world.keeper.keeper().trim().error().code, ErrorCode::kMismatch);
+}
+
+TEST(Trim, WithoutPcrsDeletesNothingUnlessTold) {
+  World world({}, {}, false);
+  add_numbered(world.machine, 0, 3);
+  EXPECT_EQ(world.follow().archived, 3u);
+  EXPECT_EQ(world.keeper.keeper().trim().error().code, ErrorCode::kMismatch);
+  EXPECT_EQ(world.machine.in_list(), 3u);
+  World told({}, {.unproven = true}, false);
+  add_numbered(told.machine, 0, 3);
+  EXPECT_EQ(told.trim().records, 2u);
+  EXPECT_EQ(told.keeper.wrong(), "");
+}
+
+TEST(Trim, DeletesWhatAnotherStaged) {
+  for (const Method method : {Method::kStage, Method::kCount}) {
+    World world({}, {.method = method});
+    add_numbered(world.machine, 0, 3);
+    ASSERT_TRUE(world.machine.other(ListPart::kStaged, "A\n"));
+    add_numbered(world.machine, 3, 3);
+    EXPECT_EQ(world.trim().records, 3u);
+    EXPECT_EQ(world.machine.in_list(), 3u);
+    EXPECT_EQ(world.keeper.wrong(), "");
+  }
+}
+
+TEST(Trim, RepeatedRecordsAreToldApartByThePcrs) {
+  for (const Method method : {Method::kStage, Method::kCount}) {
+    World world({}, {.method = method});
+    for (int i = 0; i < 4; ++i) world.machine.add(violation("/v"));
+    world.follow();
+    world.machine.other(ListPart::kCurrent, "3\n");
+    for (int i = 0; i < 3; ++i) world.machine.add(violation("/v"));
+    world.trim();
+    EXPECT_EQ(world.keeper.archived(), 7u);
+    EXPECT_EQ(world.keeper.wrong(), "");
+  }
+}
+
+TEST(Trim, AKernelThatGivesNothingBackIsOnlyFollowed) {
+  World world({.has_staging = false, .takes_numbers = false});
+  add_numbered(world.machine, 0, 3);
+  EXPECT_EQ(world.keeper.keeper().trim().error().code, ErrorCode::kUnsupported);
+  EXPECT_EQ(world.keeper.archived(), 3u);
+}
+
+// Linux frees the records before it asks for the new table.
+TEST(Trim, RecordsAreGoneThoughThereWasNoMemoryForTheTable) {
+  World world({}, {.method = Method::kStage});
+  add_numbered(world.machine, 0, 3);
+  world.keeper.on_effect = [](const std::string& what) -> std::optional<Error> {
+    if (what != "after request D") return std::nullopt;
+    return Error{.code = ErrorCode::kRefused, .message = "no memory", .os_errno = ENOMEM};
+  };
+  const Trimmed trimmed = world.trim();
+  EXPECT_EQ(trimmed.records, 3u);
+  EXPECT_TRUE(trimmed.no_table_memory);
+  EXPECT_FALSE(must(world.keeper.archive().pending()).has_value());
+  EXPECT_EQ(world.keeper.row().trimmed, 3u);
+}
+
+// The mark tells whose deletion it was.
+TEST(Follow, ADeletionThatAMarkStandsForIsNotBlamedOnOthers) {
+  for (const Method method : {Method::kStage, Method::kCount}) {
+    World world({}, {.method = method});
+    add_numbered(world.machine, 0, 4);
+    const std::string dies_after = method == Method::kStage ? "after request D" : "after request 3";
+    world.keeper.on_effect = [&](const std::string& what) -> std::optional<Error> {
+      if (what == dies_after) throw Crash();
+      return std::nullopt;
+    };
+    EXPECT_THROW((void)world.keeper.keeper().trim(), Crash);
+    world.keeper.on_effect = {};
+    world.keeper.kill();
+    world.keeper.start();
+    EXPECT_THAT(world.follow().found, IsEmpty());
+    EXPECT_EQ(world.keeper.row().trimmed_by_others, 0u);
+    EXPECT_EQ(world.keeper.row().trimmed + world.machine.in_list(), 4u);
+  }
+}
+
+TEST(Trim, OfASuspendedListLeavesTheMark) {
+  World world({}, {.method = Method::kCount});
+  add_numbered(world.machine, 0, 3);
+  world.follow();
+  world.machine.suspend();
+  EXPECT_EQ(world.keeper.keeper().trim().error().os_errno, ESTALE);
+  EXPECT_TRUE(must(world.keeper.archive().pending()).has_value());
+  world.machine.reboot();
+  world.keeper.kill();
+  world.keeper.start();
+  world.follow();
+  EXPECT_FALSE(must(world.keeper.archive().pending()).has_value());
+}
+
+}  // namespace
+}  // namespace imakeep::keeper::test

@@ -1,0 +1,206 @@
+// keeper_world.h - a machine for the keeper's tests: kernel, TPM and others who use the list, and the truth about every
+// record, kept apart from all of them. Threads: one.
+//
+// The truth of a boot is its log: every record in the order it was measured. Whoever deletes records is noted, so at any
+// moment it is known what each keeper's archive has to hold: the log without what others deleted, or a kexec dropped,
+// before that keeper had archived it.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <set>
+
+#include "archive/archive.h"
+#include "archive/memory/memory_store.h"
+#include "keeper/faulty/faulty_ima_source.h"
+#include "keeper/keeper.h"
+#include "keeper/memory/memory_ima_source.h"
+#include "mlist/kexec.h"
+#include "mlist/test_support.h"
+#include "tpm/soft/soft_pcr_banks.h"
+
+namespace imakeep::keeper::test {
+
+using mlist::test::Content;
+
+// What a process that is killed leaves behind: nothing of it goes on.
+struct Crash {};
+
+// Time that passes only when somebody sleeps. The wall clock may be set.
+class TestClock : public Clock {
+ public:
+  std::int64_t unix_s() override { return unix_s_; }
+  std::int64_t monotonic_us() override { return ++now_us_; }
+  void sleep_ms(std::int64_t ms) override {
+    now_us_ += ms * 1000;
+    if (on_sleep) on_sleep(ms);
+  }
+  void set_unix_s(std::int64_t to) { unix_s_ = to; }
+
+  std::function<void(std::int64_t ms)> on_sleep;
+
+ private:
+  std::int64_t unix_s_ = 1'790'000'000;
+  std::int64_t now_us_ = 0;
+};
+
+// An archive's rows as a disk keeps them: what was committed is there after a crash.
+class WatchedStore : public archive::MemoryStore {
+ public:
+  // Before and after each commit; an error is what commit() answers.
+  std::function<std::optional<Error>(CallPoint point)> watch;
+
+  Result<void> commit() override {
+    if (auto error = tell(CallPoint::kBefore)) {
+      rollback();
+      return unexpected(std::move(*error));
+    }
+    IMAKEEP_CHECK(MemoryStore::commit());
+    if (auto error = tell(CallPoint::kAfter)) return unexpected(std::move(*error));
+    return {};
+  }
+
+ private:
+  std::optional<Error> tell(CallPoint point) { return watch ? watch(point) : std::nullopt; }
+};
+
+class WatchedPcrs : public tpm::PcrBanks {
+ public:
+  explicit WatchedPcrs(std::unique_ptr<tpm::SoftPcrBanks>& inner) : inner_(inner) {}
+  std::function<std::optional<Error>()> watch;
+
+  const std::vector<digest::Bank>& banks() const override { return inner_->banks(); }
+  Result<void> extend(std::uint32_t pcr, std::span<const digest::Digest> digests) override {
+    return inner_->extend(pcr, digests);
+  }
+  Result<std::vector<digest::Digest>> read(std::uint32_t pcr) override {
+    if (watch) {
+      if (auto error = watch()) return unexpected(std::move(*error));
+    }
+    return inner_->read(pcr);
+  }
+
+ private:
+  std::unique_ptr<tpm::SoftPcrBanks>& inner_;  // another one after a reboot
+};
+
+struct MachineOptions {
+  std::string banks = "sha1,sha256";
+  mlist::TableMode table = mlist::TableMode::kKept;
+  bool has_staging = true;
+  bool takes_numbers = true;
+};
+
+class KeeperProcess;
+
+class Machine {
+ public:
+  explicit Machine(MachineOptions options = {});
+
+  const MachineOptions options;
+  MemoryIma ima;
+  std::unique_ptr<tpm::SoftPcrBanks> pcrs;
+  TestClock clock;
+  std::vector<KeeperProcess*> keepers;
+
+  // What happens on the machine.
+  bool add(const Content& content);    // false if the list refuses it
+  void fail_next_extend() { fail_extend_ = true; }
+  void delay_extends(bool delay);      // a record stays in flight until the next comes, or until this is called again
+  void foreign_extend();
+  void suspend() { ima.list->suspend(); }
+  void reboot();
+  void kexec_load();
+  // The second half of a kexec: what did not fit into the segment is dropped. Returns how many that were.
+  std::uint64_t kexec();
+  void kexec_as_captured();  // adds no records of its own: the capture has them
+  void begin_kexec();  // the first half: the list is suspended, the image written
+
+  // A second actor, who deletes without archiving. False if the list was busy or refused.
+  bool other(ListPart part, const std::string& request);
+
+  // The truth.
+  const std::vector<Content>& log() const { return log_; }
+  std::uint64_t in_list() const { return staged_.size() + current_.size(); }
+  int boot() const { return boot_; }
+  std::uint64_t others_deleted() const { return others_deleted_; }
+  std::uint64_t in_flight() const { return delayed_ ? 1 : 0; }
+  // The list's ids and what they are, for a person.
+  std::string list_text() const;
+  // `request` was carried out by that keeper, or by somebody else.
+  void carried_out(ListPart part, const std::string& request, KeeperProcess* by);
+
+ private:
+  void start_list();
+  std::uint64_t restore(ByteView image);
+  void sync_truth();
+  void flush_extend();
+  void deleted(std::uint64_t id, KeeperProcess* by);
+
+  std::vector<Content> log_;
+  std::deque<std::uint64_t> staged_, current_;  // ids: indexes into log_
+  int boot_ = 0;
+  std::uint64_t others_deleted_ = 0;
+  bool fail_extend_ = false;
+  bool delay_extends_ = false;
+  std::optional<std::pair<std::uint32_t, std::vector<digest::Digest>>> delayed_;
+  std::unique_ptr<mlist::KexecSaver> saver_;
+  std::optional<mlist::KexecImage> image_;
+};
+
+// One imakeep, which may be killed and started again. Its archive stays.
+class KeeperProcess {
+ public:
+  KeeperProcess(Machine& machine, KeeperOptions options, std::int32_t task = 1, bool with_pcrs = true);
+  ~KeeperProcess();
+
+  void kill();  // whatever it had open is closed; what was not committed is gone
+  void start();
+  Keeper& keeper() { return *keeper_; }
+  FaultyImaSource& source() { return *source_; }
+  archive::Archive& archive() { return archive_; }
+
+  WatchedStore store;
+  WatchedPcrs pcrs;
+
+  // What the archive has to hold of this boot: the log without what was lost to it.
+  std::vector<std::uint64_t> owed() const;
+  // Records of this boot's chains.
+  std::uint64_t archived();
+  bool lost(std::uint64_t id) const { return lost_.contains(id); }
+  std::uint64_t lost_records() const { return lost_.size(); }
+  void lose(std::uint64_t id);
+  void forget_boot();
+  // Compares every archived record with the truth, and the archive with itself. What is wrong, or empty.
+  std::string wrong();
+  // Called before and after every effect, in order; set before start().
+  std::function<std::optional<Error>(const std::string& what)> on_effect;
+  // Asserted when this keeper deletes.
+  void deletes(std::uint64_t id);
+  std::string bad_deletion;  // the first, if there was one
+
+  archive::ListRow row();
+  // Of this boot's chains.
+  std::vector<archive::IncidentRow> incidents();
+
+ private:
+  // Of this boot: more than one if a chain could not be told from a new one after a kexec.
+  std::vector<archive::Chain> chains();
+
+  Machine& machine_;
+  const KeeperOptions options_;
+  const std::int32_t task_;
+  const bool with_pcrs_;
+  archive::Archive archive_{store};
+  std::unique_ptr<MemoryImaSource> inner_;
+  std::unique_ptr<FaultyImaSource> source_;
+  std::unique_ptr<Keeper> keeper_;
+  std::set<std::uint64_t> lost_;
+  std::set<std::uint64_t> forgotten_chains_;  // of boots before this
+};
+
+// A record that may repeat, as violations do.
+Content violation(const std::string& path);
+
+}  // namespace imakeep::keeper::test
