@@ -81,15 +81,20 @@ Result<Followed> Keeper::look() {
                                              " was kept with other PCR banks than this TPM has; name the right TPM");
   }
   ListStream stream(source_, parts_of(source_), options_.progress);
-  const std::optional<KnownChain> known = *state ? std::optional((*state)->known()) : std::nullopt;
+  std::optional<KnownChain> known = *state ? std::optional((*state)->known()) : std::nullopt;
+  if (known && read_ && read_->chain == known->chain.chain && read_->end == known->chain.end &&
+      read_->head == known->shape.head()) {
+    known->read_until = read_->until;
+  }
+  read_.reset();
   const auto find_place = [&] {
     return place(stream, archive_.store(), known, *evidence, *all_banks, source_.bank(), source_.boot_id());
   };
   auto placed = find_place();
   if (!placed) return unexpected(placed.error());
   const bool judges_others = *state && ((*state)->pending || (*state)->row.boot_id != source_.boot_id());
-  if (pcrs_ != nullptr && (placed->misfit || placed->placement->in_flight ||
-                           (judges_others && !placed->placement->certain))) {
+  if (pcrs_ != nullptr &&
+      (placed->misfit || placed->placement->in_flight || (judges_others && !placed->placement->certain))) {
     // A verdict needs a list and PCRs that stand still; an extend that is on the way would make it another.
     const Evidence before = *evidence;
     clock_.sleep_ms(kSettleMs);
@@ -100,10 +105,8 @@ Result<Followed> Keeper::look() {
     if (!placed) return unexpected(placed.error());
   }
   const std::uint64_t staged = stream.records_before_last();
-  auto followed =
-      placed->placement
-          ? take_in(stream, std::move(*state), *placed->placement, *all_banks, *evidence)
-          : take_in_unfit(stream, std::move(*state), *placed->misfit, *all_banks, *evidence);
+  auto followed = placed->placement ? take_in(stream, std::move(*state), *placed->placement, *all_banks, *evidence)
+                                    : take_in_unfit(stream, std::move(*state), *placed->misfit, *all_banks, *evidence);
   if (followed) followed->staged_records = staged;
   return followed;
 }
@@ -118,8 +121,7 @@ Result<Followed> Keeper::take_in(ListStream& stream, std::optional<ChainState> s
     return followed;
   }
   if (placement.new_chain) {
-    auto begun =
-        begin_chain(state, all_banks, with_pcrs ? archive::ChainStart::kBoot : archive::ChainStart::kUnknown);
+    auto begun = begin_chain(state, all_banks, with_pcrs ? archive::ChainStart::kBoot : archive::ChainStart::kUnknown);
     if (!begun) return unexpected(begun.error());
     state = std::move(*begun);
   }
@@ -131,12 +133,12 @@ Result<Followed> Keeper::take_in(ListStream& stream, std::optional<ChainState> s
                        (!state->pending && state->row.boot_id == source_.boot_id());
   const std::uint64_t others = decides ? state->moved_to(placement.shape, placement.gone, now) : 0;
   if (others > 0) {
-    followed.found.push_back({.diagnosis = Diagnosis::kTrimmedByOther,
-                              .chain = chain,
-                              .first = before.head,
-                              .records = others,
-                              .what = "somebody else deleted " + std::to_string(others) +
-                                      " records; they are archived and proven"});
+    followed.found.push_back(
+        {.diagnosis = Diagnosis::kTrimmedByOther,
+         .chain = chain,
+         .first = before.head,
+         .records = others,
+         .what = "somebody else deleted " + std::to_string(others) + " records; they are archived and proven"});
   }
   std::vector<archive::IncidentRow> incidents;
   if (placement.dropped && decides) {
@@ -182,13 +184,17 @@ Result<Followed> Keeper::take_in(ListStream& stream, std::optional<ChainState> s
     });
   });
   beside.incidents = incidents;
-  const bool from_reset = state->chain.start == archive::ChainStart::kUnknown && state->chain.end == 0 && !state->anchor;
+  const bool from_reset =
+      state->chain.start == archive::ChainStart::kUnknown && state->chain.end == 0 && !state->anchor;
   if (with_pcrs && from_reset && end > 0) beside.start = archive::ChainStart::kBoot;
   const bool changed = end > state->chain.end || beside.clear_pending || !incidents.empty() || !state->followed ||
                        !same_place(before, state->row);
   followed.archived = end - state->chain.end;
   stream.seek(placement.new_from);
   if (changed) IMAKEEP_CHECK(commit_records(stream, *state, placement.fits_until, !with_pcrs, beside));
+  if (stream.records_before_last() == 0) {
+    read_ = Read{.chain = chain, .end = state->chain.end, .head = state->shape.head(), .until = stream.place()};
+  }
   followed.chain = chain;
   followed.proven = with_pcrs && state->proven();
   return followed;
@@ -251,8 +257,8 @@ Result<Followed> Keeper::take_in_unfit(ListStream& stream, std::optional<ChainSt
 }
 
 // The list of the last chain is gone with its kernel.
-Result<ChainState> Keeper::begin_chain(const std::optional<ChainState>& last, const std::vector<digest::Bank>& all_banks,
-                                       archive::ChainStart start) {
+Result<ChainState> Keeper::begin_chain(const std::optional<ChainState>& last,
+                                       const std::vector<digest::Bank>& all_banks, archive::ChainStart start) {
   if (last && (last->in_list() > 0 || last->pending)) {
     archive::ListRow row = last->row;
     row.head = last->chain.end;
@@ -278,8 +284,7 @@ Result<void> Keeper::commit_records(ListStream& stream, ChainState& state, std::
   digest::PcrState end = state.chain.end_pcrs;
   const auto commit = [&](const archive::Beside& with) -> Result<void> {
     const auto views = batch.views();
-    const auto appended =
-        archive_.append(state.chain.chain, state.chain.end, views, shown, clock_.unix_s(), with);
+    const auto appended = archive_.append(state.chain.chain, state.chain.end, views, shown, clock_.unix_s(), with);
     if (!appended) return unexpected(appended.error());
     state.chain.end += appended->records;
     batch.clear();

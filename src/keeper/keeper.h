@@ -13,7 +13,7 @@
 //
 // The mark says which records are about to be deleted. It is set with the last commit before the request and cleared
 // with the first after it; whoever finds it later compares where the list begins now. Recovery is follow(): there is no
-// other way in. Nothing is remembered between calls but what could be read again.
+// other way in. What is remembered between calls only saves reading again; the PCRs are asked all the same.
 //
 // What does not fit is kept, named (diagnosis.h), put down in the archive, and anchored where that is safe: nobody
 // added to the list and the PCRs stood still while it was read to its end. Records are then archived but unproven, and
@@ -36,7 +36,7 @@
 namespace imakeep::keeper {
 
 enum class Method : std::uint8_t {
-  kAuto,   // stage where the table is flushed, count elsewhere
+  kAuto,  // stage where the table is flushed, count elsewhere
   kStage,
   kCount,
 };
@@ -129,6 +129,15 @@ class Keeper {
   const KeeperOptions options_;
   TableMode table_;
   Followed last_;
+
+  // How far the list was read, if nothing was staged and the archive is still as it was then.
+  struct Read {
+    std::uint64_t chain = 0;
+    std::uint64_t end = 0;
+    std::uint64_t head = 0;
+    ListStream::Place until;
+  };
+  std::optional<Read> read_;
 };
 
 }  // namespace imakeep::keeper

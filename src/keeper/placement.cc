@@ -159,9 +159,14 @@ class Placer {
 
   // The list as it was last seen, and what was added to it.
   Result<std::optional<Placement>> as_last_seen() {
-    const archive::Chain& chain = known_->chain;
+    if (known_->read_until) {
+      auto placement = behind_what_was_read();
+      // If somebody deleted records, there is no record where one began.
+      if (!placement && placement.error().code != ErrorCode::kMalformed) return placement;
+      if (placement && *placement) return placement;
+    }
     stream_.seek({});
-    KnownList known(store_, chain, known_->shape);
+    KnownList known(store_, known_->chain, known_->shape);
     for (;;) {
       const auto archived = known.next();
       if (!archived) return unexpected(archived.error());
@@ -170,19 +175,43 @@ class Placer {
       if (!record) return unexpected(record.error());
       if (!*record || !((*record)->content() == **archived)) return std::nullopt;
     }
+    return behind(known.records());
+  }
+
+  // The same without reading again what was read last time: the first record is compared, and the PCRs tell the rest.
+  Result<std::optional<Placement>> behind_what_was_read() {
+    if (evidence_.pcrs.empty()) return std::nullopt;
+    stream_.seek({});
+    KnownList known(store_, known_->chain, known_->shape);
+    const auto archived = known.next();
+    if (!archived) return unexpected(archived.error());
+    const auto record = stream_.next();
+    if (!record) return unexpected(record.error());
+    const bool same_head = *archived && *record && (*record)->content() == **archived;
+    if (!same_head || stream_.place().part != known_->read_until->part || stream_.records_before_last() > 0 ||
+        known.records() != known_->read_until->records) {
+      return std::nullopt;
+    }
+    stream_.seek(*known_->read_until);
+    return behind(known.records());
+  }
+
+  // The list whose first `known` records are archived, and behind which the stream stands.
+  Result<std::optional<Placement>> behind(std::uint64_t known) {
+    const archive::Chain& chain = known_->chain;
     // Without PCRs a list of which nothing is known goes on from the archive only while the same kernel runs.
-    if (evidence_.pcrs.empty() && known.records() == 0 && known_->boot_id != boot_id_) return std::nullopt;
+    if (evidence_.pcrs.empty() && known == 0 && known_->boot_id != boot_id_) return std::nullopt;
     const ListStream::Place new_from = stream_.place();
     auto replay = replay_from(chain.end_pcrs);
     if (!replay) return unexpected(replay.error());
     std::vector<std::uint64_t> wrong_digest;
     IMAKEEP_CHECK(replay_rest(*replay, wrong_digest));
-    const auto fit = fits_until(*replay, known.records());
+    const auto fit = fits_until(*replay, known);
     if (!fit) return std::nullopt;
-    Placement placement = placement_of({.known = known.records(), .shape = known_->shape}, new_from, *fit);
+    Placement placement = placement_of({.known = known, .shape = known_->shape}, new_from, *fit);
     // The list as it was last seen needs no second look: what is on the way comes next time.
     placement.in_flight = false;
-    placement.altered = numbers(wrong_digest, known.records(), chain.end);
+    placement.altered = numbers(wrong_digest, known, chain.end);
     return placement;
   }
 
@@ -258,9 +287,9 @@ class Placer {
       if (length == behind.size() || all.size() >= 2 * kMostCandidates) continue;
       Candidate candidate{.known = staged + length, .shape = known_->shape, .gone = *at};
       candidate.shape.advance(*at);
-      candidate.dropped = Range{.first = known_->shape.number_at(*at + staged),
-                                .end = length == 0 ? known_->chain.end
-                                                   : known_->shape.number_at(known.size() - length)};
+      candidate.dropped =
+          Range{.first = known_->shape.number_at(*at + staged),
+                .end = length == 0 ? known_->chain.end : known_->shape.number_at(known.size() - length)};
       all.push_back(std::move(candidate));
     }
   }
@@ -316,21 +345,28 @@ class Placer {
     if (!all) return unexpected(all.error());
     const auto tried = try_all(*all);
     if (!tried) return unexpected(tried.error());
-    // A place that needs no extend on the way is the better one.
-    for (const bool in_flight : {false, true}) {
-      for (std::size_t i = 0; i < all->size(); ++i) {
-        const Tried& each = (*tried)[i];
-        if (!each.replay) continue;
-        const auto fit = fits_until(*each.replay, (*all)[i].known);
-        if (!fit || fit->in_flight != in_flight) continue;
-        if (evidence_.pcrs.empty() && !content_decides((*all)[i])) continue;
-        return fitting((*all)[i], each, *fit);
-      }
-    }
+    if (const auto best = best_fit(*all, *tried))
+      return fitting((*all)[best->first], (*tried)[best->first], best->second);
     // A list that leads from a reset to the PCRs is a chain of its own, whatever it shares with the last one.
     auto from_reset = as_new_chain({});
     if (!from_reset || from_reset->placement) return from_reset;
     return misfit(*all, *tried);
+  }
+
+  // The first candidate that leads to the PCRs: one that needs no extend on the way, else one that does, else one whose
+  // records differ from the archive's.
+  std::optional<std::pair<std::size_t, Fit>> best_fit(const std::vector<Candidate>& all,
+                                                      const std::vector<Tried>& tried) const {
+    std::optional<std::pair<std::size_t, Fit>> best;
+    int best_rank = 3;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const auto fit = tried[i].replay ? fits_until(*tried[i].replay, all[i].known) : std::nullopt;
+      if (!fit || (evidence_.pcrs.empty() && !content_decides(all[i]))) continue;
+      const int rank = !all[i].same ? 2 : fit->in_flight ? 1 : 0;
+      if (rank < best_rank) best.emplace(i, *fit);
+      best_rank = std::min(best_rank, rank);
+    }
+    return best;
   }
 
   // Without PCRs: whether the records alone say that the list goes on from the archive.
@@ -413,7 +449,7 @@ class Placer {
     if (other_kernel) {
       const auto restored = restored_records();
       if (!restored) return unexpected(restored.error());
-      if (!overlaps || all[base].known > *restored) {
+      if (!overlaps || all[base].gone > 0 || all[base].known > *restored) {
         return as_new_chain(", nor does it go on from chain " + std::to_string(chain.chain));
       }
     }

@@ -30,9 +30,11 @@ struct Evidence {
 // The chain that the list should belong to.
 struct KnownChain {
   archive::Chain chain;
-  ListShape shape;       // of the list as it was last seen
-  std::string boot_id;   // of the kernel then; empty if not known
+  ListShape shape;                // of the list as it was last seen
+  std::string boot_id;            // of the kernel then; empty if not known
   std::uint64_t anchored_at = 0;  // replay from before this record leads nowhere
+  // Where the records that are not archived began when the list was last read with nothing staged.
+  std::optional<ListStream::Place> read_until = std::nullopt;
 };
 
 // Where a list lies. Indexes count the list's records from its first.

@@ -85,9 +85,12 @@ Result<Compared> compare(ListStream& stream, KnownList& known) {
 }  // namespace
 
 Result<Trimmed> Keeper::trim() {
+  std::vector<Found> found;  // by all tries
   for (int tries = 1;; ++tries) {
     const auto followed = follow();
     if (!followed) return unexpected(followed.error());
+    found.insert(found.end(), followed->found.begin(), followed->found.end());
+    last_.found = found;
     const auto chosen = method();
     if (!chosen) return unexpected(chosen.error());
     if (!followed->chain || followed->list_records == 0) return nothing(*chosen, "the list is empty");
@@ -100,17 +103,16 @@ Result<Trimmed> Keeper::trim() {
       if (pcrs_ == nullptr) {
         return fail(ErrorCode::kMismatch, "no PCRs prove the records; nothing is deleted without --unproven");
       }
-      const std::string what = followed->found.empty()
-                                   ? "nothing was extended since the list was anchored"
-                                   : std::string(word(followed->found.back().diagnosis)) + ": " +
-                                         followed->found.back().what;
+      const std::string what = followed->found.empty() ? "nothing was extended since the list was anchored"
+                                                       : std::string(word(followed->found.back().diagnosis)) + ": " +
+                                                             followed->found.back().what;
       return fail(ErrorCode::kMismatch, what + "; nothing is deleted");
     }
     if (!lagging) {
       // Something staged is deleted first, whoever staged it: it is archived.
       const bool staged = followed->staged_records > 0;
-      auto tried = staged || *chosen == Method::kStage ? try_stage(**state, staged)
-                                                       : try_count(**state, tries == kMostTries);
+      auto tried =
+          staged || *chosen == Method::kStage ? try_stage(**state, staged) : try_count(**state, tries == kMostTries);
       if (!tried) return unexpected(tried.error());
       if (*tried) return std::move(**tried);
     }
@@ -170,13 +172,13 @@ Result<std::optional<Trimmed>> Keeper::try_count(const ChainState& state, bool r
     if (!all_banks) return unexpected(all_banks.error());
     const auto evidence = read_evidence(compared_banks(state, *all_banks));
     if (!evidence) return unexpected(evidence.error());
-    const auto placed = place(stream, archive_.store(), state.known(), *evidence, *all_banks, source_.bank(),
-                              source_.boot_id());
+    const auto placed =
+        place(stream, archive_.store(), state.known(), *evidence, *all_banks, source_.bank(), source_.boot_id());
     if (!placed) return unexpected(placed.error());
     const auto& found = placed->placement;
     if (!found || found->new_chain || !(found->shape == state.shape)) return std::nullopt;
-    // Where only violations tell, others like them may have taken their place. What was there before the PCRs were read,
-    // but for what the PCRs prove to be new and one record in flight, is archived whatever it is.
+    // Where only violations tell, others like them may have taken their place. What was there before the PCRs were
+    // read, but for what the PCRs prove to be new and one record in flight, is archived whatever it is.
     const std::uint64_t unsafe = 1 + found->fits_until - found->new_from.records;
     if (evidence->count_before <= unsafe) return std::nullopt;
     *records = std::min(*records, evidence->count_before - unsafe);

@@ -1,6 +1,6 @@
 // Random schedules of everything that may happen to a list while imakeep keeps it: records, repeats, another actor who
-// stages, deletes and counts, a second keeper, agents that hold the list open, kexec, reboot, TPMs that fail, errors and
-// crashes at any effect, records that come in between any two effects.
+// stages, deletes and counts, a second keeper, agents that hold the list open, kexec, reboot, TPMs that fail, errors
+// and crashes at any effect, records that come in between any two effects.
 //
 // IMAKEEP_SCHEDULES=N runs N of them; IMAKEEP_SEED=S runs that one alone and prints what it does.
 #include <cstdlib>
@@ -47,14 +47,16 @@ class Schedule {
     kind_.kexec = chance(50);
     MachineOptions options;
     options.banks = pick<std::string>({"sha1", "sha1,sha256", "sha256,sha384"});
-    options.table = pick<mlist::TableMode>({mlist::TableMode::kKept, mlist::TableMode::kFlushed, mlist::TableMode::kNone});
+    options.table =
+        pick<mlist::TableMode>({mlist::TableMode::kKept, mlist::TableMode::kFlushed, mlist::TableMode::kNone});
     options.has_staging = !chance(15);
     machine_ = std::make_unique<Machine>(options);
     repeats_ = options.table != mlist::TableMode::kKept;
     machine_->add(ima_ng("boot_aggregate"));
     const int keepers = kind_.two_keepers ? 2 : 1;
     for (int i = 0; i < keepers; ++i) {
-      const Method method = options.has_staging ? pick<Method>({Method::kAuto, Method::kStage, Method::kAuto}) : Method::kAuto;
+      const Method method =
+          options.has_staging ? pick<Method>({Method::kAuto, Method::kStage, Method::kAuto}) : Method::kAuto;
       keepers_.push_back(std::make_unique<KeeperProcess>(*machine_, KeeperOptions{.method = method}, i + 1));
       keepers_.back()->on_effect = [this](const std::string& what) { return effect(what); };
       if (chance(30)) keepers_.back()->source().shorten_reads(100 + number(100));
@@ -92,8 +94,8 @@ class Schedule {
       for (std::uint64_t id = 0; id < machine_->log().size(); ++id) {
         if (keeper->lost(id)) lost += " " + std::to_string(id);
       }
-      say("archived " + std::to_string(keeper->archived()) + " of " + std::to_string(keeper->owed().size()) + ", head " +
-          std::to_string(keeper->row().head) + ", lost:" + lost);
+      say("archived " + std::to_string(keeper->archived()) + " of " + std::to_string(keeper->owed().size()) +
+          ", head " + std::to_string(keeper->row().head) + ", lost:" + lost);
     }
   }
 
@@ -155,25 +157,43 @@ class Schedule {
     for (const Found& found : followed.found) {
       ++reached_[found.diagnosis];
       say("found " + std::string(word(found.diagnosis)) + " from " + std::to_string(found.first) + ": " + found.what);
-      const bool lost = std::ranges::any_of(keepers_, [](const auto& keeper) { return keeper->lost_records() > 0; });
+      const bool lost = std::ranges::any_of(keepers_, [](const auto& keeper) { return keeper->lost_records(10) > 0; });
       const bool others = machine_->others_deleted() > 0 || kind_.two_keepers;
       bool reason = true;
       switch (found.diagnosis) {
-        case Diagnosis::kTrimmedByOther: reason = others || altered_; break;
-        case Diagnosis::kKexecDropped: reason = dropped_ > 0; break;
-        case Diagnosis::kHeadless: reason = lost || broken_ || set_back_ || altered_; break;
-        case Diagnosis::kGap: reason = lost || broken_ || set_back_ || altered_; break;
-        case Diagnosis::kGapOrExtend: reason = lost || broken_ || set_back_ || altered_; break;
-        case Diagnosis::kAlteredRecord: reason = altered_; break;
-        case Diagnosis::kFailedExtend: reason = broken_ || set_back_ || altered_; break;
+        case Diagnosis::kTrimmedByOther:
+          reason = others || altered_;
+          break;
+        case Diagnosis::kKexecDropped:
+          reason = dropped_ > 0;
+          break;
+        case Diagnosis::kHeadless:
+          reason = lost || broken_ || set_back_ || altered_;
+          break;
+        case Diagnosis::kGap:
+          reason = lost || broken_ || set_back_ || altered_;
+          break;
+        case Diagnosis::kGapOrExtend:
+          reason = lost || broken_ || set_back_ || altered_;
+          break;
+        case Diagnosis::kAlteredRecord:
+          reason = altered_;
+          break;
+        case Diagnosis::kFailedExtend:
+          reason = broken_ || set_back_ || altered_;
+          break;
         case Diagnosis::kUnexplainedExtend:
           // Where any record may repeat, those at a list's beginning may be taken for others.
           reason = broken_ || set_back_ || altered_ || (lost && repeats_);
           break;
-        case Diagnosis::kArchiveAhead: reason = set_back_; break;
-        case Diagnosis::kUnsettled: break;
+        case Diagnosis::kArchiveAhead:
+          reason = set_back_;
+          break;
+        case Diagnosis::kUnsettled:
+          break;
       }
-      if (!reason && failure_.empty()) failure_ = "found without a reason: " + std::string(word(found.diagnosis)) + ", " + found.what;
+      if (!reason && failure_.empty())
+        failure_ = "found without a reason: " + std::string(word(found.diagnosis)) + ", " + found.what;
     }
   }
 
@@ -352,17 +372,22 @@ class Schedule {
     for (auto& keeper : keepers_) {
       if (!failure_.empty()) return;
       const auto followed = keeper->keeper().follow();
-      if (!followed) failure_ = "the last follow: " + describe(followed.error());
-      else if (!followed->proven) failure_ = "nothing is proven in the end";
-      else if (!blurred(*keeper) && keeper->archived() != keeper->owed().size()) failure_ = "not everything is archived in the end";
+      if (!followed)
+        failure_ = "the last follow: " + describe(followed.error());
+      else if (!followed->proven)
+        failure_ = "nothing is proven in the end";
+      else if (!blurred(*keeper) && keeper->archived() != keeper->owed().size())
+        failure_ = "not everything is archived in the end";
     }
     for (auto& keeper : keepers_) {
-      if (failure_.empty() && keeper->lost_records() > 0 && !says_broken(*keeper)) {
+      if (failure_.empty() && keeper->lost_records(10) > 0 && !says_broken(*keeper)) {
         failure_ = "records were lost, and nobody said so";
       }
     }
-    const bool trimmed = std::ranges::any_of(keepers_, [](const auto& keeper) { return keeper->row().trimmed_by_others > 0; });
-    if (failure_.empty() && trimmed && !kind_.others && !kind_.two_keepers) failure_ = "others are blamed, and there were none";
+    const bool trimmed =
+        std::ranges::any_of(keepers_, [](const auto& keeper) { return keeper->row().trimmed_by_others > 0; });
+    if (failure_.empty() && trimmed && !kind_.others && !kind_.two_keepers)
+      failure_ = "others are blamed, and there were none";
     for (auto& keeper : keepers_) {
       if (failure_.empty()) keeper_acts(*keeper, true);
     }
@@ -400,10 +425,9 @@ TEST(KeeperSchedule, NothingIsLostOrDoubleAndEverythingHasItsName) {
   }
   if (one != 0) return;
   for (const auto& [diagnosis, times] : reached) RecordProperty(std::string(word(diagnosis)), std::to_string(times));
-  for (const Diagnosis diagnosis :
-       {Diagnosis::kTrimmedByOther, Diagnosis::kKexecDropped, Diagnosis::kHeadless, Diagnosis::kGap,
-        Diagnosis::kAlteredRecord, Diagnosis::kFailedExtend, Diagnosis::kUnexplainedExtend, Diagnosis::kGapOrExtend,
-        Diagnosis::kArchiveAhead}) {
+  for (const Diagnosis diagnosis : {Diagnosis::kTrimmedByOther, Diagnosis::kKexecDropped, Diagnosis::kHeadless,
+                                    Diagnosis::kGap, Diagnosis::kAlteredRecord, Diagnosis::kFailedExtend,
+                                    Diagnosis::kUnexplainedExtend, Diagnosis::kGapOrExtend, Diagnosis::kArchiveAhead}) {
     EXPECT_GT(reached[diagnosis], 0) << word(diagnosis) << " was never reached";
   }
 }

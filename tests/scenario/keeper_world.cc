@@ -14,7 +14,8 @@ Content violation(const std::string& path) {
   return content;
 }
 
-// ---- the machine ------------------------------------------------------------------------------------------------------
+// ---- the machine
+// ------------------------------------------------------------------------------------------------------
 
 Machine::Machine(MachineOptions machine_options) : options(std::move(machine_options)) {
   ima.has_staging = options.has_staging;
@@ -28,18 +29,18 @@ Machine::Machine(MachineOptions machine_options) : options(std::move(machine_opt
 }
 
 void Machine::start_list() {
-  ima.list = std::make_unique<mlist::MeasurementList>(mlist::ListOptions{
-      .banks = mlist::test::banks(options.banks),
-      .table = options.table,
-      .extend = [this](std::uint32_t pcr, std::span<const digest::Digest> digests) -> Result<void> {
-        flush_extend();
-        if (std::exchange(fail_extend_, false)) return fail(ErrorCode::kIo, "planned fault");
-        if (delay_extends_) {
-          delayed_.emplace(pcr, std::vector<digest::Digest>(digests.begin(), digests.end()));
-          return {};
-        }
-        return pcrs->extend(pcr, digests);
-      }});
+  ima.list = std::make_unique<mlist::MeasurementList>(
+      mlist::ListOptions{.banks = mlist::test::banks(options.banks),
+                         .table = options.table,
+                         .extend = [this](std::uint32_t pcr, std::span<const digest::Digest> digests) -> Result<void> {
+                           flush_extend();
+                           if (std::exchange(fail_extend_, false)) return fail(ErrorCode::kIo, "planned fault");
+                           if (delay_extends_) {
+                             delayed_.emplace(pcr, std::vector<digest::Digest>(digests.begin(), digests.end()));
+                             return {};
+                           }
+                           return pcrs->extend(pcr, digests);
+                         }});
   saver_ = std::make_unique<mlist::KexecSaver>(*ima.list, 10, true);
   ima.boot_id = "boot-" + std::to_string(++boot_);
 }
@@ -178,7 +179,8 @@ void Machine::carried_out(ListPart part, const std::string& request, KeeperProce
   }
 }
 
-// ---- a keeper ---------------------------------------------------------------------------------------------------------
+// ---- a keeper
+// ---------------------------------------------------------------------------------------------------------
 
 KeeperProcess::KeeperProcess(Machine& machine, KeeperOptions options, std::int32_t task, bool with_pcrs)
     : pcrs(machine.pcrs), machine_(machine), options_(std::move(options)), task_(task), with_pcrs_(with_pcrs) {
@@ -246,6 +248,11 @@ std::vector<std::uint64_t> KeeperProcess::owed() const {
   return owed;
 }
 
+std::uint64_t KeeperProcess::lost_records(std::uint32_t pcr) const {
+  return static_cast<std::uint64_t>(
+      std::ranges::count_if(lost_, [&](std::uint64_t id) { return machine_.log()[id].pcr == pcr; }));
+}
+
 std::uint64_t KeeperProcess::archived() {
   std::uint64_t records = 0;
   for (const archive::Chain& chain : chains()) records += chain.end;
@@ -255,8 +262,9 @@ std::uint64_t KeeperProcess::archived() {
 void KeeperProcess::lose(std::uint64_t id) {
   const auto all = owed();
   const std::uint64_t end = archived();
-  const bool safe = std::find(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(end, all.size())), id) !=
-                    all.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(end, all.size()));
+  const bool safe =
+      std::find(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(end, all.size())), id) !=
+      all.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(end, all.size()));
   if (!safe) lost_.insert(id);
 }
 

@@ -1,9 +1,9 @@
 // keeper_world.h - a machine for the keeper's tests: kernel, TPM and others who use the list, and the truth about every
 // record, kept apart from all of them. Threads: one.
 //
-// The truth of a boot is its log: every record in the order it was measured. Whoever deletes records is noted, so at any
-// moment it is known what each keeper's archive has to hold: the log without what others deleted, or a kexec dropped,
-// before that keeper had archived it.
+// The truth of a boot is its log: every record in the order it was measured. Whoever deletes records is noted, so at
+// any moment it is known what each keeper's archive has to hold: the log without what others deleted, or a kexec
+// dropped, before that keeper had archived it.
 #pragma once
 
 #include <deque>
@@ -105,9 +105,9 @@ class Machine {
   std::vector<KeeperProcess*> keepers;
 
   // What happens on the machine.
-  bool add(const Content& content);    // false if the list refuses it
+  bool add(const Content& content);  // false if the list refuses it
   void fail_next_extend() { fail_extend_ = true; }
-  void delay_extends(bool delay);      // a record stays in flight until the next comes, or until this is called again
+  void delay_extends(bool delay);  // a record stays in flight until the next comes, or until this is called again
   void foreign_extend();
   void suspend() { ima.list->suspend(); }
   void reboot();
@@ -115,7 +115,7 @@ class Machine {
   // The second half of a kexec: what did not fit into the segment is dropped. Returns how many that were.
   std::uint64_t kexec();
   void kexec_as_captured();  // adds no records of its own: the capture has them
-  void begin_kexec();  // the first half: the list is suspended, the image written
+  void begin_kexec();        // the first half: the list is suspended, the image written
 
   // A second actor, who deletes without archiving. False if the list was busy or refused.
   bool other(ListPart part, const std::string& request);
@@ -170,6 +170,8 @@ class KeeperProcess {
   std::uint64_t archived();
   bool lost(std::uint64_t id) const { return lost_.contains(id); }
   std::uint64_t lost_records() const { return lost_.size(); }
+  // Those of that PCR: no other PCR tells that they are missing.
+  std::uint64_t lost_records(std::uint32_t pcr) const;
   void lose(std::uint64_t id);
   void forget_boot();
   // Compares every archived record with the truth, and the archive with itself. What is wrong, or empty.

@@ -21,7 +21,7 @@ class FaultyImaSource : public ImaSource {
   // Changes what a read gave.
   using Alter = std::function<void(ListPart part, std::uint64_t offset, std::span<std::byte> bytes)>;
 
-  // Keeps a reference to `inner`.
+  // Keeps a reference to `inner`, which it closes when it goes.
   explicit FaultyImaSource(ImaSource& inner) : inner_(inner) {}
   ~FaultyImaSource() override { inner_.close(); }
 
