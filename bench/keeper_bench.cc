@@ -1,5 +1,5 @@
-// Keeper: how long a trim holds the list for itself, by both methods and at several lengths, beside what the hold has to
-// contain: reading what is staged, and one durable commit. Run by bench/run, which makes the table.
+// Keeper: how long a trim holds the list for itself, by both methods and at several lengths, beside what the hold has
+// to contain: reading what is staged, and one durable commit. Run by bench/run, which makes the table.
 #include <benchmark/benchmark.h>
 
 #include "archive/sqlite/sqlite_store.h"
@@ -25,17 +25,17 @@ struct Kept {
   Kept(std::uint64_t records, keeper::Method method) {
     const auto banks = *digest::parse_banks("sha1,sha256");
     pcrs = std::make_unique<tpm::SoftPcrBanks>(digest::PcrState(banks));
-    ima.list = std::make_unique<mlist::MeasurementList>(
-        mlist::ListOptions{.banks = banks, .extend = [this](std::uint32_t pcr, std::span<const digest::Digest> digests) {
-                             return pcrs->extend(pcr, digests);
-                           }});
+    ima.list = std::make_unique<mlist::MeasurementList>(mlist::ListOptions{
+        .banks = banks, .extend = [this](std::uint32_t pcr, std::span<const digest::Digest> digests) {
+          return pcrs->extend(pcr, digests);
+        }});
     RecordMaker maker;
     for (std::uint64_t i = 0; i < records; ++i) must(ima.list->append(maker.next()));
     store = must(archive::SqliteStore::open(directory.file("archive"), archive::OpenMode::kCreate));
     archive = std::make_unique<archive::Archive>(*store);
     source = std::make_unique<keeper::MemoryImaSource>(ima, 1, ima.list->shown_banks()[1]);
-    keeper = std::make_unique<keeper::Keeper>(*source, *archive, pcrs.get(), clock,
-                                              keeper::KeeperOptions{.method = method});
+    keeper =
+        std::make_unique<keeper::Keeper>(*source, *archive, pcrs.get(), clock, keeper::KeeperOptions{.method = method});
     must(keeper->follow());
   }
 
@@ -75,6 +75,20 @@ void reading_and_one_commit(benchmark::State& state) {
   }
 }
 
+// What that of a trim by count cannot do without.
+void one_commit_and_n(benchmark::State& state) {
+  const auto records = static_cast<std::uint64_t>(state.range(0));
+  for (auto _ : state) {
+    Kept kept(records, keeper::Method::kCount);
+    must(kept.source->open_to_write(keeper::ListPart::kCurrent));
+    const std::int64_t since = kept.clock.monotonic_us();
+    must(kept.archive->set_pending({.chain = 1, .method = "count", .first = 0, .records = records - 1}));
+    must(kept.source->request(std::to_string(records - 1) + "\n"));
+    kept.source->close();
+    state.SetIterationTime(static_cast<double>(kept.clock.monotonic_us() - since) / 1e6);
+  }
+}
+
 constexpr std::int64_t kLengths[] = {10'000, 100'000, 1'000'000};
 
 void lengths(benchmark::internal::Benchmark* bench) {
@@ -85,6 +99,7 @@ void lengths(benchmark::internal::Benchmark* bench) {
 BENCHMARK_CAPTURE(hold, stage, keeper::Method::kStage)->Apply(lengths);
 BENCHMARK_CAPTURE(hold, count, keeper::Method::kCount)->Apply(lengths);
 BENCHMARK(reading_and_one_commit)->Apply(lengths);
+BENCHMARK(one_commit_and_n)->Apply(lengths);
 
 }  // namespace
 }  // namespace imakeep::bench

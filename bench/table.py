@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Makes the table of docs/performance.md from the JSON results of list_bench, lock_bench and archive_bench.
+"""Makes the table of docs/performance.md from the JSON results of the benchmarks, NAME.json in a folder.
 
-    table.py LIST_JSON LOCK_JSON ARCHIVE_JSON [--print]
+    table.py FOLDER [--print]
 
 Replaces what stands between the two marks in docs/performance.md, or prints it.
 """
@@ -111,14 +111,38 @@ def archive_rows(runs):
     yield "archive, check, two banks", f"{1e9 / check:,.0f} records/s", "", ""
 
 
+KEEPER_LENGTHS = (10_000, 100_000, 1_000_000)
+
+
+def keeper_rows(runs, memory):
+    def by_length(name):
+        return [ns(runs[f"{name}/{n}"]) for n in KEEPER_LENGTHS]
+
+    def text(times, beside):
+        return ", ".join(f"{n:,}: {pretty(t)} ({t / b:.1f} ×)" for n, t, b in zip(KEEPER_LENGTHS, times, beside))
+
+    stage, needed = by_length("hold/stage"), by_length("reading_and_one_commit")
+    yield ("keeper, list held for itself, by stage (× reading what is staged and one commit)", text(stage, needed),
+           "≤ 1.0 ×", verdict(all(t <= n for t, n in zip(stage, needed))))
+    count, request = by_length("hold/count"), by_length("one_commit_and_n")
+    yield ("keeper, list held for itself, by count (× one commit and `N` itself)", text(count, request),
+           "constant", verdict(max(count) <= 1.5 * min(count)))
+    peaks = [memory[f"keeper/memory/{n}"]["peak_bytes"] for n in KEEPER_LENGTHS]
+    yield ("keeper, memory at most, at the first meeting with a list",
+           ", ".join(f"{n:,}: {p / 1e6:.1f} MB" for n, p in zip(KEEPER_LENGTHS, peaks)), "the same at every length",
+           verdict(max(peaks) <= 1.25 * min(peaks)))
+
+
 def main():
-    runs = load(sys.argv[1])
-    locks = next(iter(load(sys.argv[2]).values()))
-    archive = load(sys.argv[3])
+    folder = pathlib.Path(sys.argv[1])
+    runs = load(folder / "list_bench.json")
+    locks = next(iter(load(folder / "lock_bench.json").values()))
+    archive = load(folder / "archive_bench.json")
+    keeper = keeper_rows(load(folder / "keeper_bench.json"), load(folder / "keeper_memory.json"))
     lines = [f"Measured on {cpu_name()}, {platform.system()} {platform.release()}, g++ -O3.", "",
              "| what | measured | target | |", "|---|---|---|---|"]
     for rows in (append_rows(runs), request_rows(runs, locks), memory_rows(runs), read_rows(runs),
-                 archive_rows(archive)):
+                 archive_rows(archive), keeper):
         lines += [f"| {what} | {measured} | {target} | {met} |" for what, measured, target, met in rows]
     table = "\n".join(lines)
     if "--print" in sys.argv:

@@ -26,5 +26,6 @@ lint() {
 step "format" clang-format-16 --dry-run -Werror "${sources[@]}"
 step "layers" python3 tools/check_layers.py
 step "scripts" shellcheck "${scripts[@]}" tools/packages.sh
+step "mutations have their places" tools/mutate_keeper.py --stale
 step "lint" lint
 exit "$failed"

@@ -2,6 +2,7 @@
 """Breaks the keeper on purpose, one place at a time, and sees whether its tests fail.
 
   tools/mutate_keeper.py [NAME...]     all mutations, or those whose name contains one of the words
+  tools/mutate_keeper.py --stale       only whether each still has its place in the sources
 
 Each mutation takes away one check, one mark or one commit of the keeper (or one sync of the archive) in a copy of the
 tree, builds the keeper's tests and runs them until one fails. Prints a line each; exits 1 if a mutation survives.
@@ -33,14 +34,15 @@ MUTATIONS = [
     ("stage: what is staged not compared with the archive", "src/keeper/trim.cc",
      r"!compared->same \|\| compared->records == 0", "compared->records == 0", 0),
     ("stage: ENOMEM taken for a failure", "src/keeper/trim.cc", r"!deleted && refused_with\(deleted\.error\(\), ENOMEM\)", "false", 0),
-    ("count: no mark", "src/keeper/trim.cc", r"IMAKEEP_CHECK\(archive_\.set_pending\(", "(void)((", 0),
+    ("count: mark cleared before N", "src/keeper/trim.cc", r"  const auto deleted = source_\.request\(std::to_string",
+     "  (void)archive_.clear_pending();\n  const auto deleted = source_.request(std::to_string", 0),
     ("count: PCRs not compared under the hold", "src/keeper/trim.cc",
      r"state\.chain\.end_pcrs, in_list\);\n    if \(!exact\) return unexpected\(exact\.error\(\)\);\n    if \(!\*exact\)",
      "state.chain.end_pcrs, in_list);\n    if (!exact) return unexpected(exact.error());\n    if (false)", 0),
     ("count: nothing left in the list", "src/keeper/trim.cc",
-     r"return last_lasting > 0 \? last_lasting : index - std::min<std::uint64_t>\(index, 1\);", "return index;", 0),
+     r"return last_lasting > 0 \? last_lasting : index - std::min<std::uint64_t>\(index, 1\);", "return last_lasting > 0 ? index : index;", 0),
     ("count: the list not read where records keep coming in", "src/keeper/trim.cc",
-     r"!placed->placement \|\| placed->placement->new_chain \|\| !\(placed->placement->shape == state\.shape\)", "false", 0),
+     r"!found \|\| found->new_chain \|\| !\(found->shape == state\.shape\)", "!found", 0),
     ("count: EINVAL not taken for a flushed table", "src/keeper/trim.cc", r"!deleted && refused_with\(deleted\.error\(\), EINVAL\)", "false", 0),
     ("count: without PCRs the list not compared", "src/keeper/trim.cc", r"!compared->same \|\| compared->known != in_list", "false", 0),
     ("trim: unproven records deleted", "src/keeper/trim.cc", r"!followed->proven && !options_\.unproven", "false", 0),
@@ -50,9 +52,9 @@ MUTATIONS = [
     ("follow: list left open", "src/keeper/follow.cc", r"~Opened\(\) \{ source_\.close\(\); \}", "~Opened() { (void)source_; }", 0),
     ("follow: archives what the PCRs do not cover", "src/keeper/follow.cc", r"\*state, placement\.fits_until, !with_pcrs", "*state, placement.records, !with_pcrs", 0),
     ("follow: an anchor proves itself", "src/keeper/follow.cc", r"with_pcrs && !\(state->anchor && state->anchor->number == end\)", "with_pcrs", 0),
-    ("follow: mark never cleared", "src/keeper/follow.cc", r"\.clear_pending = state->pending\.has_value\(\)\};", ".clear_pending = false};", 0),
+    ("follow: mark never cleared", "src/keeper/follow.cc", r"\.clear_pending = decides && state->pending\.has_value\(\)\};", ".clear_pending = false};", 0),
     ("follow: anchored though records come in", "src/keeper/follow.cc", r"with_pcrs && !evidence\.settled", "false", 0),
-    ("follow: no second look", "src/keeper/follow.cc", r"pcrs_ != nullptr && \(placed->misfit \|\| placed->placement->in_flight \|\|", "false && (false ||", 0),
+    ("follow: no second look", "src/keeper/follow.cc", r"\(placed->misfit \|\| placed->placement->in_flight \|\| \(judges_others", "((judges_others", 0),
     ("follow: no anchor", "src/keeper/follow.cc", r"with_pcrs \? &anchor : nullptr", "nullptr", 0),
     ("follow: incidents not put down", "src/keeper/follow.cc", r"\.incidents = incidents\},", ".incidents = {}},", 0),
     ("follow: others judged by a look that tells nothing", "src/keeper/follow.cc", r"placement\.certain \|\| evidence\.settled \|\| !with_pcrs \|\|", "true ||", 0),
@@ -64,9 +66,13 @@ MUTATIONS = [
     ("place: PCRs may stand behind the count", "src/keeper/placement.cc", r" \|\| known \+ \*found > most\)", ")", 0),
     ("place: an extend on the way that is not", "src/keeper/placement.cc", r"in_flight && !evidence_\.settled", "in_flight", 0),
     ("place: a kexec's drops not looked for", "src/keeper/placement.cc", r"if \(found\.start_length > 0 && found\.start_length < list\.size\(\)\)", "if (false)", 0),
-    ("place: deletions behind staged records not looked for", "src/keeper/placement.cc", r"    add_behind_staged\(all, known, list\);", "", 0),
-    ("place: another kernel's list taken for this one's", "src/keeper/placement.cc", r"if \(!overlaps \|\| all\[base\]\.known > \*restored\)", "if (!overlaps)", 0),
+    ("place: deletions behind staged records not looked for", "src/keeper/placement.cc", r"    if \(at\) add_split\(all, known, list, staged, \*at\);", "    (void)at;", 0),
+    ("place: one that needs an extend on the way taken at once", "src/keeper/placement.cc", r"if \(fits > 1\)", "if (false)", 0),
+    ("place: another kernel's list taken for this one's", "src/keeper/placement.cc", r"if \(!overlaps \|\| all\[base\]\.gone > 0 \|\| all\[base\]\.known > restored_\)", "if (!overlaps)", 0),
+    ("place: without PCRs another kernel's list taken for this one's", "src/keeper/placement.cc",
+     r"\(!other_kernel\(\) \|\| \(candidate\.known > 0 && candidate\.known <= restored_\)\)", "(true)", 0),
     ("place: violations taken for sure signs", "src/keeper/placement.cc", r"if \(counts && !\(\*record\)->content\(\)\.violation\) return true;", "if (counts) return true;", 0),
+    ("place: a violation taken for a mark to go by", "src/keeper/placement.cc", r"!\(\*archived\)->violation && ", "", 0),
     ("place: an archive ahead not noticed", "src/keeper/placement.cc", r"    if \(\*ahead\) \{", "    if (false) {", 0),
     ("archive: commits not synced", "src/archive/sqlite/open.cc", r"PRAGMA synchronous=FULL", "PRAGMA synchronous=NORMAL", 0),
 ]
@@ -96,17 +102,30 @@ def tests_of(file):
     return [(test, []) for test in TESTS]
 
 
+def stale():
+    lost = [m[0] for m in MUTATIONS if len(list(re.finditer(m[2], (ROOT / m[1]).read_text()))) <= m[4]]
+    for name in lost:
+        print(f"mutation without a place: {name}")
+    sys.exit(1 if lost else 0)
+
+
 def main():
+    if sys.argv[1:] == ["--stale"]:
+        stale()
     wanted = [m for m in MUTATIONS if not sys.argv[1:] or any(word in m[0] for word in sys.argv[1:])]
     tree = copy_tree()
     configure = run(["cmake", "-S", str(tree), "-B", str(COPY / "out"), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
                      "-DCMAKE_CXX_FLAGS_RELEASE=-O1", "-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"])
     if configure.returncode != 0:
         sys.exit("cannot configure:\n" + configure.stdout[-3000:])
-    environment = dict(os.environ, IMAKEEP_SCHEDULES=os.environ.get("IMAKEEP_SCHEDULES", "1000"))
+    environment = dict(os.environ, IMAKEEP_SCHEDULES=os.environ.get("IMAKEEP_SCHEDULES", "2000"))
     unbroken = build(TESTS + ["archive_fault_test"])
     if unbroken.returncode != 0:
         sys.exit("cannot build the unbroken tree:\n" + unbroken.stdout[-3000:])
+    for test in TESTS:
+        ran = run([str(COPY / "out/bin" / test)], env=environment)
+        if ran.returncode != 0:
+            sys.exit(f"{test} fails on the unbroken tree:\n" + ran.stdout[-3000:])
     survived = []
     for name, file, pattern, replacement, at in wanted:
         path = tree / file

@@ -202,7 +202,8 @@ void add_keeper_status(json& status, const KeeperView& view) {
 }
 
 bool status_fits(const json& status) {
-  return status.at("pcrs").value("state", "") != "does not fit";
+  const bool failing = status.contains("keeper") && status.at("keeper").contains("error");
+  return !failing && status.at("pcrs").value("state", "") != "does not fit";
 }
 
 }  // namespace imakeep::app

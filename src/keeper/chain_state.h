@@ -12,7 +12,7 @@ struct ChainState {
   archive::ListRow row;
   bool followed = false;  // there was a row
   ListShape shape;
-  std::optional<archive::Anchor> anchor = std::nullopt;        // the last
+  std::optional<archive::Anchor> anchor = std::nullopt;       // the last
   std::optional<archive::PendingRow> pending = std::nullopt;  // of this chain
 
   // Of the last chain; empty if there is none. Errors: the archive's.
@@ -24,7 +24,9 @@ struct ChainState {
   std::uint64_t in_list() const { return shape.records(chain.end); }
   // The PCRs went on from the last anchor as the list did, or there is none: that the chain's end is proven means what
   // it says.
-  bool proven() const { return row.proven == chain.end && (!anchor || anchor->number < chain.end); }
+  bool proven() const {
+    return row.proven == chain.end && row.proven_unix_s != 0 && (!anchor || anchor->number < chain.end);
+  }
 
   // The list was found at `found`: `gone` records of what it held are not in it any more. Says whose deletion that was
   // by the mark, and returns how many others deleted.

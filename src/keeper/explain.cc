@@ -5,56 +5,61 @@
 namespace imakeep::keeper {
 namespace {
 
-// Trying to leave out each of n records takes n * n / 2 extends.
+// Trying to leave out each of n records takes n * n / 2 extends. No more are kept in memory.
 constexpr std::size_t kMostTried = 2000;
 
-// What one PCR was extended with, record by record, in one bank.
-struct Extends {
-  const imalog::PcrValue& wanted;
-  digest::Digest start;
-  std::vector<digest::Digest> of_data;   // by record; empty for a record in another PCR
-  std::vector<digest::Digest> as_shown;  // the same as the list shows it, if it is the bank that is shown
+// One PCR of one bank along the records, in both ways that they may be read.
+class Trail {
+ public:
+  Trail(const imalog::PcrValue& wanted, const digest::Digest& start)
+      : wanted_(wanted), start_(start), of_data_(start), as_shown_(start) {
+    if (start == wanted.value) reached_ = 0;
+  }
+
+  // The next record, by the digest of its data and the one beside it; both empty for one in another PCR.
+  void add(const digest::Digest& of_data, const digest::Digest& as_shown) {
+    ++records_;
+    if (digests_.size() <= kMostTried) digests_.push_back(of_data);
+    if (of_data.size() == 0) return;
+    of_data_ = extended(of_data_, of_data);
+    as_shown_ = extended(as_shown_, as_shown);
+    if (of_data_ == wanted_.value) reached_ = records_;
+  }
+
+  std::uint64_t records() const { return records_; }
+  bool fits_as_shown() const { return as_shown_ == wanted_.value; }
+  // After how many records the value was there.
+  std::optional<std::uint64_t> reached() const { return reached_; }
+
+  // The one record without which the others lead to the value.
+  std::optional<std::uint64_t> without_one() const {
+    if (digests_.size() > kMostTried) return std::nullopt;
+    digest::Digest before = start_;
+    for (std::size_t left_out = 0; left_out < digests_.size(); ++left_out) {
+      if (digests_[left_out].size() == 0) continue;
+      digest::Digest pcr = before;
+      for (std::size_t i = left_out + 1; i < digests_.size(); ++i) {
+        if (digests_[i].size() > 0) pcr = extended(pcr, digests_[i]);
+      }
+      if (pcr == wanted_.value) return left_out;
+      before = extended(before, digests_[left_out]);
+    }
+    return std::nullopt;
+  }
+
+ private:
+  digest::Digest extended(const digest::Digest& pcr, const digest::Digest& with) const {
+    return digest::hash(wanted_.bank.algorithm, {pcr.view(), with.view()});
+  }
+
+  const imalog::PcrValue& wanted_;
+  const digest::Digest start_;
+  digest::Digest of_data_;
+  digest::Digest as_shown_;
+  std::uint64_t records_ = 0;
+  std::optional<std::uint64_t> reached_;
+  std::vector<digest::Digest> digests_;
 };
-
-digest::Digest extended(const imalog::PcrValue& wanted, const digest::Digest& pcr, const digest::Digest& with) {
-  return digest::hash(wanted.bank.algorithm, {pcr.view(), with.view()});
-}
-
-digest::Digest run(const Extends& extends, const std::vector<digest::Digest>& with) {
-  digest::Digest pcr = extends.start;
-  for (const digest::Digest& digest : with) {
-    if (digest.size() > 0) pcr = extended(extends.wanted, pcr, digest);
-  }
-  return pcr;
-}
-
-// After how many records the value is there, if the last ones were never extended.
-std::optional<std::size_t> without_the_last(const Extends& extends) {
-  digest::Digest pcr = extends.start;
-  for (std::size_t i = 0; i <= extends.of_data.size(); ++i) {
-    if (pcr == extends.wanted.value) return i;
-    if (i < extends.of_data.size() && extends.of_data[i].size() > 0) {
-      pcr = extended(extends.wanted, pcr, extends.of_data[i]);
-    }
-  }
-  return std::nullopt;
-}
-
-// The one record without which the others lead to the value.
-std::optional<std::size_t> without_one(const Extends& extends) {
-  if (extends.of_data.size() > kMostTried) return std::nullopt;
-  digest::Digest before = extends.start;
-  for (std::size_t left_out = 0; left_out < extends.of_data.size(); ++left_out) {
-    if (extends.of_data[left_out].size() == 0) continue;
-    digest::Digest pcr = before;
-    for (std::size_t i = left_out + 1; i < extends.of_data.size(); ++i) {
-      if (extends.of_data[i].size() > 0) pcr = extended(extends.wanted, pcr, extends.of_data[i]);
-    }
-    if (pcr == extends.wanted.value) return left_out;
-    before = extended(extends.wanted, before, extends.of_data[left_out]);
-  }
-  return std::nullopt;
-}
 
 std::string records_text(std::uint64_t first, std::uint64_t records) {
   return records == 1 ? "record " + std::to_string(first)
@@ -63,52 +68,49 @@ std::string records_text(std::uint64_t first, std::uint64_t records) {
 
 }  // namespace
 
-Result<Found> explain(ListStream& stream, const digest::Bank& shown, const digest::PcrState& start,
-                      std::uint64_t first, const std::vector<imalog::PcrValue>& pcrs) {
+Result<Found> explain(ListStream& stream, const digest::Bank& shown, const digest::PcrState& start, std::uint64_t first,
+                      const std::vector<imalog::PcrValue>& pcrs) {
   // One bank tells: all are extended together. The one that the list shows tells of altered records too.
   const auto in_shown = std::ranges::find(pcrs, shown, &imalog::PcrValue::bank);
   const imalog::PcrValue& wanted = in_shown == pcrs.end() ? pcrs.front() : *in_shown;
-  Extends extends{.wanted = wanted, .start = start.value(*start.index_of(wanted.bank), wanted.pcr)};
-  std::vector<std::uint64_t> wrong_digests;
-  std::size_t records = 0;
-  for (;; ++records) {
+  Trail trail(wanted, start.value(*start.index_of(wanted.bank), wanted.pcr));
+  std::optional<std::uint64_t> first_wrong;
+  std::uint64_t wrong = 0;
+  for (;;) {
     const auto record = stream.next();
     if (!record) return unexpected(record.error());
     if (!*record) break;
     const imalog::RecordContentView content = (*record)->content();
     const bool fits = imalog::digest_fits(shown, content, (*record)->digest);
-    if (!fits) wrong_digests.push_back(first + records);
-    const bool extends_it = content.pcr == wanted.pcr;
-    const digest::Digest of_data = extends_it ? imalog::extended_digest(wanted.bank, content) : digest::Digest();
-    extends.as_shown.push_back(!fits && extends_it ? digest::Digest((*record)->digest) : of_data);
-    extends.of_data.push_back(of_data);
+    if (!fits && wrong++ == 0) first_wrong = first + trail.records();
+    const digest::Digest of_data =
+        content.pcr == wanted.pcr ? imalog::extended_digest(wanted.bank, content) : digest::Digest();
+    trail.add(of_data, fits || of_data.size() == 0 ? of_data : digest::Digest((*record)->digest));
   }
 
-  Found found{.diagnosis = Diagnosis::kUnexplainedExtend, .first = first, .records = records};
-  if (in_shown != pcrs.end() && !wrong_digests.empty() && run(extends, extends.as_shown) == wanted.value) {
+  Found found{.diagnosis = Diagnosis::kUnexplainedExtend, .first = first, .records = trail.records()};
+  if (in_shown != pcrs.end() && first_wrong && trail.fits_as_shown()) {
     found.diagnosis = Diagnosis::kAlteredRecord;
-    found.first = wrong_digests.front();
-    found.records = wrong_digests.size();
+    found.first = *first_wrong;
+    found.records = wrong;
     found.what = "the data of " + records_text(found.first, 1) +
                  " were altered after it was measured: the PCRs fit the digest beside it";
     return found;
   }
-  if (const auto until = without_the_last(extends); until && *until < records) {
+  const auto failed = [&](std::uint64_t at, std::uint64_t records) {
     found.diagnosis = Diagnosis::kFailedExtend;
-    found.first = first + *until;
-    found.records = records - *until;
-    found.what = records_text(found.first, *found.records) + " in the list but never extended into the PCRs";
+    found.first = first + at;
+    found.records = records;
+    found.what = records_text(found.first, records) + (records == 1 ? " is" : " are") +
+                 " in the list but never extended into the PCRs";
     return found;
+  };
+  if (trail.reached() && *trail.reached() < trail.records()) {
+    return failed(*trail.reached(), trail.records() - *trail.reached());
   }
-  if (const auto left_out = without_one(extends)) {
-    found.diagnosis = Diagnosis::kFailedExtend;
-    found.first = first + *left_out;
-    found.records = 1;
-    found.what = records_text(found.first, 1) + " in the list but never extended into the PCRs";
-    return found;
-  }
-  found.what = "the PCRs were extended by something that the list does not hold, behind record " +
-               std::to_string(first);
+  if (const auto left_out = trail.without_one()) return failed(*left_out, 1);
+  found.what =
+      "the PCRs were extended by something that the list does not hold, behind record " + std::to_string(first);
   return found;
 }
 

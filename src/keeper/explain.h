@@ -16,7 +16,7 @@ namespace imakeep::keeper {
 //   unexplained extend  none of that
 // A failed extend is looked for among the first few thousand records. Found::chain is left to the caller. Errors: the
 // stream's.
-Result<Found> explain(ListStream& stream, const digest::Bank& shown, const digest::PcrState& start,
-                      std::uint64_t first, const std::vector<imalog::PcrValue>& pcrs);
+Result<Found> explain(ListStream& stream, const digest::Bank& shown, const digest::PcrState& start, std::uint64_t first,
+                      const std::vector<imalog::PcrValue>& pcrs);
 
 }  // namespace imakeep::keeper

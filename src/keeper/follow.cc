@@ -73,15 +73,20 @@ Result<Followed> Keeper::look() {
   if (!all_banks) return unexpected(all_banks.error());
   auto state = ChainState::load(archive_);
   if (!state) return unexpected(state.error());
-  const auto compared = compared_banks(*state, *all_banks);
+  auto compared = compared_banks(*state, *all_banks);
+  const bool other_banks = pcrs_ != nullptr && compared.empty();
+  if (other_banks && (*state)->row.boot_id == source_.boot_id()) {
+    return fail(ErrorCode::kUnsupported, "chain " + std::to_string((*state)->chain.chain) +
+                                             " was kept with the banks " + digest::bank_names((*state)->chain.banks) +
+                                             ", and the PCRs are of " + digest::bank_names(*all_banks) +
+                                             " in the same boot: name the TPM that the list is measured into");
+  }
+  // Banks are allocated anew by a reset: another chain begins.
+  if (other_banks) compared = *all_banks;
   auto evidence = read_evidence(compared);
   if (!evidence) return unexpected(evidence.error());
-  if (pcrs_ != nullptr && evidence->pcrs.empty()) {
-    return fail(ErrorCode::kUnsupported, "chain " + std::to_string((*state)->chain.chain) +
-                                             " was kept with other PCR banks than this TPM has; name the right TPM");
-  }
   ListStream stream(source_, parts_of(source_), options_.progress);
-  std::optional<KnownChain> known = *state ? std::optional((*state)->known()) : std::nullopt;
+  std::optional<KnownChain> known = *state && !other_banks ? std::optional((*state)->known()) : std::nullopt;
   if (known && read_ && read_->chain == known->chain.chain && read_->end == known->chain.end &&
       read_->head == known->shape.head()) {
     known->read_until = read_->until;
@@ -97,7 +102,10 @@ Result<Followed> Keeper::look() {
       (placed->misfit || placed->placement->in_flight || (judges_others && !placed->placement->certain))) {
     // A verdict needs a list and PCRs that stand still; an extend that is on the way would make it another.
     const Evidence before = *evidence;
+    // Nobody is kept out meanwhile: whoever deletes something changes the count.
+    source_.close();
     clock_.sleep_ms(kSettleMs);
+    IMAKEEP_CHECK(source_.open_to_read());
     evidence = read_evidence(compared);
     if (!evidence) return unexpected(evidence.error());
     evidence->settled = same_evidence(before, *evidence);
@@ -138,7 +146,7 @@ Result<Followed> Keeper::take_in(ListStream& stream, std::optional<ChainState> s
          .chain = chain,
          .first = before.head,
          .records = others,
-         .what = "somebody else deleted " + std::to_string(others) + " records; they are archived and proven"});
+         .what = "somebody else deleted " + std::to_string(others) + " records; they are archived"});
   }
   std::vector<archive::IncidentRow> incidents;
   if (placement.dropped && decides) {
@@ -147,10 +155,10 @@ Result<Followed> Keeper::take_in(ListStream& stream, std::optional<ChainState> s
                 .chain = chain,
                 .first = placement.dropped->first,
                 .records = records,
-                .what = "a kexec left these records out of the list; they are archived and proven"};
+                .what = "a kexec left these records out of the list; they are archived"};
     if (!placement.dropped_by_kexec) {
       found.diagnosis = Diagnosis::kTrimmedByOther;
-      found.what = "somebody else deleted these records behind staged ones; they are archived and proven";
+      found.what = "somebody else deleted these records behind staged ones; they are archived";
       state->row.trimmed_by_others += records;
       ++state->row.trims_by_others;
     }
@@ -176,13 +184,15 @@ Result<Followed> Keeper::take_in(ListStream& stream, std::optional<ChainState> s
   }
   if (decides) state->row.boot_id = source_.boot_id();
   archive::Beside beside{.list = &state->row, .clear_pending = decides && state->pending.has_value()};
-  const auto said = archive_.incidents();
-  if (!said) return unexpected(said.error());
-  std::erase_if(incidents, [&](const archive::IncidentRow& incident) {
-    return std::ranges::any_of(*said, [&](const archive::IncidentRow& old) {
-      return old.chain == incident.chain && old.kind == incident.kind && old.first == incident.first;
+  if (!incidents.empty()) {
+    const auto said = archive_.incidents();
+    if (!said) return unexpected(said.error());
+    std::erase_if(incidents, [&](const archive::IncidentRow& incident) {
+      return std::ranges::any_of(*said, [&](const archive::IncidentRow& old) {
+        return old.chain == incident.chain && old.kind == incident.kind && old.first == incident.first;
+      });
     });
-  });
+  }
   beside.incidents = incidents;
   const bool from_reset =
       state->chain.start == archive::ChainStart::kUnknown && state->chain.end == 0 && !state->anchor;

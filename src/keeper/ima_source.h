@@ -1,5 +1,5 @@
-// keeper/ima_source.h - the seam to an IMA directory: read its lists, send it requests. Linux's or imakeep's own, to the
-// keeper they are the same.
+// keeper/ima_source.h - the seam to an IMA directory: read its lists, send it requests. Linux's or imakeep's own, to
+// the keeper they are the same.
 //
 // The lists may be open for reading by many or for writing by one task, never both (open_file below names the errors).
 // So whoever has them open for reading keeps anybody from taking records out, and whoever has one open for writing has

@@ -17,16 +17,16 @@ Result<std::vector<digest::Bank>> Keeper::banks() const {
   std::vector<digest::Bank> banks;
   for (const digest::Bank& bank : source_.banks()) {
     if (!digest::available(bank.algorithm)) continue;
-    if (pcrs_ == nullptr || std::ranges::find(pcrs_->banks(), bank.algorithm, &digest::Bank::algorithm) !=
-                                pcrs_->banks().end()) {
+    if (pcrs_ == nullptr ||
+        std::ranges::find(pcrs_->banks(), bank.algorithm, &digest::Bank::algorithm) != pcrs_->banks().end()) {
       banks.push_back(bank);
     }
   }
   if (banks.empty()) {
-    return fail(ErrorCode::kUnsupported,
-                source_.name() + " has lists for " + digest::bank_names(source_.banks()) + ", but the PCRs are of " +
-                    (pcrs_ == nullptr ? "no bank" : digest::bank_names(pcrs_->banks())) +
-                    ": name the TPM that this list is measured into");
+    return fail(ErrorCode::kUnsupported, source_.name() + " has lists for " + digest::bank_names(source_.banks()) +
+                                             ", but the PCRs are of " +
+                                             (pcrs_ == nullptr ? "no bank" : digest::bank_names(pcrs_->banks())) +
+                                             ": name the TPM that this list is measured into");
   }
   return banks;
 }
@@ -75,7 +75,8 @@ Result<Method> Keeper::method() const {
       return Method::kStage;
     case Method::kCount:
       if (!source_.takes_numbers()) return unsupported(" takes no numbers: the kernel is older than Linux 7.2");
-      if (!count) return unsupported(" takes no numbers, for its table is flushed (ima_flush_htable); use --method stage");
+      if (!count)
+        return unsupported(" takes no numbers, for its table is flushed (ima_flush_htable); use --method stage");
       return Method::kCount;
     case Method::kAuto:
       break;
@@ -83,7 +84,8 @@ Result<Method> Keeper::method() const {
   // Where the table is kept both give back the same memory, and N holds the list for a moment only.
   if (count) return Method::kCount;
   if (source_.has_staging()) return Method::kStage;
-  return unsupported(" gives no records back: the kernel is older than Linux 7.2, so the list is followed and archived only");
+  return unsupported(
+      " gives no records back: the kernel is older than Linux 7.2, so the list is followed and archived only");
 }
 
 }  // namespace imakeep::keeper

@@ -6,9 +6,7 @@
 namespace imakeep::keeper {
 
 Result<ListShape> ListShape::parse(std::uint64_t head, std::string_view holes) {
-  const auto bad = [&] {
-    return fail(ErrorCode::kMalformed, "no ranges of records: '" + std::string(holes) + "'");
-  };
+  const auto bad = [&] { return fail(ErrorCode::kMalformed, "no ranges of records: '" + std::string(holes) + "'"); };
   ListShape shape(head);
   std::uint64_t least = head;
   const char* at = holes.data();

@@ -52,7 +52,7 @@ class ListStream {
   std::uint64_t records_ = 0;  // before it
   std::uint64_t records_before_last_ = 0;
   std::uint64_t last_ends_after_ = std::numeric_limits<std::uint64_t>::max();
-  Bytes buffer_;               // bytes of the part from buffer_offset_ on
+  Bytes buffer_;  // bytes of the part from buffer_offset_ on
   std::uint64_t buffer_offset_ = 0;
 };
 

@@ -178,7 +178,8 @@ class Placer {
     return behind(known.records());
   }
 
-  // The same without reading again what was read last time: the first record is compared, and the PCRs tell the rest.
+  // The same without reading again what was read last time: the first record is compared, and the PCRs tell the rest. A
+  // violation is like any other to the PCRs, and may be like another one to the eye, so it is no mark to go by.
   Result<std::optional<Placement>> behind_what_was_read() {
     if (evidence_.pcrs.empty()) return std::nullopt;
     stream_.seek({});
@@ -187,7 +188,7 @@ class Placer {
     if (!archived) return unexpected(archived.error());
     const auto record = stream_.next();
     if (!record) return unexpected(record.error());
-    const bool same_head = *archived && *record && (*record)->content() == **archived;
+    const bool same_head = *archived && *record && !(*archived)->violation && (*record)->content() == **archived;
     if (!same_head || stream_.place().part != known_->read_until->part || stream_.records_before_last() > 0 ||
         known.records() != known_->read_until->records) {
       return std::nullopt;
@@ -199,8 +200,7 @@ class Placer {
   // The list whose first `known` records are archived, and behind which the stream stands.
   Result<std::optional<Placement>> behind(std::uint64_t known) {
     const archive::Chain& chain = known_->chain;
-    // Without PCRs a list of which nothing is known goes on from the archive only while the same kernel runs.
-    if (evidence_.pcrs.empty() && known == 0 && known_->boot_id != boot_id_) return std::nullopt;
+    if (evidence_.pcrs.empty() && other_kernel()) return std::nullopt;
     const ListStream::Place new_from = stream_.place();
     auto replay = replay_from(chain.end_pcrs);
     if (!replay) return unexpected(replay.error());
@@ -214,6 +214,8 @@ class Placer {
     placement.altered = numbers(wrong_digest, known, chain.end);
     return placement;
   }
+
+  bool other_kernel() const { return !boot_id_.empty() && known_->boot_id != boot_id_; }
 
   // Every place that the records' content allows.
   Result<std::vector<Candidate>> candidates() {
@@ -252,10 +254,18 @@ class Placer {
       if (all.size() < kMostCandidates) add(length, known.size() - length);
     }
     add(0, known.size());
-    add_behind_staged(all, known, list);
-    // Its first records somewhere within the archive: what is between was dropped.
-    if (found.whole_at && *found.whole_at + list.size() < known.size()) add(list.size(), *found.whole_at);
-    if (found.start_length > 0 && found.start_length < list.size()) add(found.start_length, found.start_at);
+    const auto staged = static_cast<std::size_t>(stream_.records_before_last());
+    const auto at = staged == 0 ? std::nullopt : archive::overlaps(known, std::span(list).first(staged)).whole_at;
+    if (at) add_split(all, known, list, staged, *at);
+    // Its first records somewhere within the archive: a kexec dropped what is between.
+    if (other_kernel()) {
+      if (found.whole_at && *found.whole_at + list.size() < known.size()) add(list.size(), *found.whole_at);
+      if (found.start_length > 0 && found.start_length < list.size()) {
+        add(found.start_length, found.start_at);
+        // A kexec makes one list of what was staged and what was not.
+        add_split(all, known, list, found.start_length, found.start_at);
+      }
+    }
     if (const auto altered = altered_candidate(known, list)) all.push_back(*altered);
     return all;
   }
@@ -273,22 +283,20 @@ class Placer {
     return lengths;
   }
 
-  // Somebody may have deleted from the current list by number while the records before it were staged.
-  void add_behind_staged(std::vector<Candidate>& all, std::span<const RecordId> known,
-                         std::span<const RecordId> list) const {
-    const auto staged = static_cast<std::size_t>(stream_.records_before_last());
-    const auto at = staged == 0 ? std::nullopt : archive::overlaps(known, list.first(staged)).whole_at;
-    if (!at) return;
-    const auto behind = known.subspan(*at + staged);
-    const auto current = list.subspan(staged);
-    auto lengths = lengths_at_end(archive::overlaps(behind, current), behind, current);
+  // The list may have lost records in its middle: somebody deleted from the current list by number while those before
+  // it were staged. Its first `split` records are archived, and lie at `at`.
+  void add_split(std::vector<Candidate>& all, std::span<const RecordId> known, std::span<const RecordId> list,
+                 std::size_t split, std::size_t at) const {
+    const auto behind = known.subspan(at + split);
+    const auto rest = list.subspan(split);
+    auto lengths = lengths_at_end(archive::overlaps(behind, rest), behind, rest);
     lengths.push_back(0);
     for (const std::size_t length : lengths) {
       if (length == behind.size() || all.size() >= 2 * kMostCandidates) continue;
-      Candidate candidate{.known = staged + length, .shape = known_->shape, .gone = *at};
-      candidate.shape.advance(*at);
+      Candidate candidate{.known = split + length, .shape = known_->shape, .gone = at};
+      candidate.shape.advance(at);
       candidate.dropped =
-          Range{.first = known_->shape.number_at(*at + staged),
+          Range{.first = known_->shape.number_at(at + split),
                 .end = length == 0 ? known_->chain.end : known_->shape.number_at(known.size() - length)};
       all.push_back(std::move(candidate));
     }
@@ -341,6 +349,9 @@ class Placer {
   }
 
   Result<Placed> by_content() {
+    const auto restored = restored_records();
+    if (!restored) return unexpected(restored.error());
+    restored_ = *restored;
     const auto all = candidates();
     if (!all) return unexpected(all.error());
     const auto tried = try_all(*all);
@@ -359,19 +370,24 @@ class Placer {
                                                       const std::vector<Tried>& tried) const {
     std::optional<std::pair<std::size_t, Fit>> best;
     int best_rank = 3;
+    int fits = 0;
     for (std::size_t i = 0; i < all.size(); ++i) {
       const auto fit = tried[i].replay ? fits_until(*tried[i].replay, all[i].known) : std::nullopt;
       if (!fit || (evidence_.pcrs.empty() && !content_decides(all[i]))) continue;
       const int rank = !all[i].same ? 2 : fit->in_flight ? 1 : 0;
+      fits += rank < 2 ? 1 : 0;
       if (rank < best_rank) best.emplace(i, *fit);
       best_rank = std::min(best_rank, rank);
     }
+    // Of several at most one needs no extend on the way, and whether there is one on the way is not known yet.
+    if (fits > 1) best->second.in_flight = true;
     return best;
   }
 
-  // Without PCRs: whether the records alone say that the list goes on from the archive.
+  // Without PCRs the records alone say that the list goes on from the archive. Equal ones say so only while the same
+  // kernel runs, and of another one's list only for what came over a kexec.
   bool content_decides(const Candidate& candidate) const {
-    return candidate.same && (candidate.known > 0 || known_->boot_id == boot_id_);
+    return candidate.same && (!other_kernel() || (candidate.known > 0 && candidate.known <= restored_));
   }
 
   Result<Placed> fitting(const Candidate& candidate, const Tried& tried, const Fit& fit) {
@@ -425,7 +441,6 @@ class Placer {
     const std::size_t base = *chosen;
     const bool overlaps = all[base].known > 0;
     if (!overlaps && evidence_.pcrs.empty()) return as_new_chain(", and goes on from nothing that is archived");
-    const bool other_kernel = !boot_id_.empty() && !known_->boot_id.empty() && boot_id_ != known_->boot_id;
     const std::uint64_t in_list = known_->shape.records(chain.end);
     Placed placed;
     placed.misfit.emplace();
@@ -446,20 +461,22 @@ class Placer {
     }
     // The same files are measured in every boot, so equal records are no sign that another kernel's list is the same
     // one. What lies before a second boot aggregate came over a kexec.
-    if (other_kernel) {
-      const auto restored = restored_records();
-      if (!restored) return unexpected(restored.error());
-      if (!overlaps || all[base].gone > 0 || all[base].known > *restored) {
+    if (other_kernel()) {
+      if (!overlaps || all[base].gone > 0 || all[base].known > restored_) {
         return as_new_chain(", nor does it go on from chain " + std::to_string(chain.chain));
       }
     }
-    if (overlaps && other_kernel) {
+    if (overlaps && other_kernel()) {
       misfit.found.diagnosis = Diagnosis::kGap;
       misfit.found.what = "a kexec dropped records behind record " + std::to_string(chain.end) +
                           " that imakeep had not seen, or the PCRs were extended by something else: they are lost";
       return placed;
     }
-    if (!overlaps && in_list > 0) {
+    // An overlap that tells nothing certain tells not that there is none, either.
+    const bool maybe_overlaps =
+        std::ranges::any_of(all, [](const Candidate& each) { return each.known > 0 && each.same; });
+    if (!overlaps && maybe_overlaps) misfit.as_read.gone = 0;
+    if (!overlaps && !maybe_overlaps && in_list > 0) {
       misfit.found.diagnosis = Diagnosis::kGap;
       misfit.found.what = "all that the list held was deleted by somebody else, and records behind record " +
                           std::to_string(chain.end) + " that imakeep had not seen: they are lost";
@@ -535,6 +552,7 @@ class Placer {
   const digest::Bank& shown_;
   const std::string& boot_id_;
   std::uint64_t list_records_ = 0;  // told by the last whole reading
+  std::uint64_t restored_ = 0;      // the list's first records, of an earlier kernel
 };
 
 }  // namespace

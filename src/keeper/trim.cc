@@ -93,7 +93,11 @@ Result<Trimmed> Keeper::trim() {
     last_.found = found;
     const auto chosen = method();
     if (!chosen) return unexpected(chosen.error());
-    if (!followed->chain || followed->list_records == 0) return nothing(*chosen, "the list is empty");
+    if (followed->list_records == 0) return nothing(*chosen, "the list is empty");
+    if (!followed->chain) {
+      if (followed->found.empty()) return nothing(*chosen, "nothing of the list is extended yet");
+      return fail(ErrorCode::kMismatch, followed->found.back().what + "; nothing is deleted");
+    }
     const auto altered = std::ranges::find(followed->found, Diagnosis::kAlteredRecord, &Found::diagnosis);
     if (altered != followed->found.end()) return fail(ErrorCode::kMismatch, altered->what + "; nothing is deleted");
     const auto state = ChainState::load(archive_);
@@ -257,7 +261,10 @@ Result<std::optional<Trimmed>> Keeper::try_stage(const ChainState& before, bool 
   if (!appended) return unexpected(appended.error());
   state.chain.end += batch.size();
   const auto deleted = source_.request("D\n");
-  const bool no_memory = !deleted && refused_with(deleted.error(), ENOMEM);
+  // ENOMEM for the new table comes when the records are gone, ENOMEM for the request itself before.
+  std::byte left_over{};
+  const bool no_memory = !deleted && refused_with(deleted.error(), ENOMEM) &&
+                         source_.read(ListPart::kStaged, 0, std::span(&left_over, 1)).value_or(1) == 0;
   if (!deleted && !no_memory) return unexpected(deleted.error());
   auto trimmed = ended(hold, state, compared->records, Method::kStage);
   if (!trimmed) return unexpected(trimmed.error());

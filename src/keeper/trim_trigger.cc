@@ -41,7 +41,11 @@ std::int64_t TrimTrigger::trim_due_ms(std::int64_t now_ms) const {
 }
 
 std::int64_t TrimTrigger::follow_due_ms() const {
-  if (!follow_again_ && (!count_ || count_ == seen_count_)) return kNever;
+  // Somebody may have deleted as many as came in.
+  constexpr std::int64_t kUnchangedFollows = 10;
+  if (!follow_again_ && (!count_ || count_ == seen_count_)) {
+    return count_ ? last_follow_ms_ + kUnchangedFollows * limits_.follow_every_ms : kNever;
+  }
   if (busy_follows_.failures() + failed_follows_.failures() == 0) return last_follow_ms_ + limits_.follow_every_ms;
   return std::max(busy_follows_.not_before_ms(), failed_follows_.not_before_ms());
 }

@@ -20,13 +20,14 @@ TrimTrigger at_rest(const TrimLimits& limits, std::uint64_t records = 0) {
   return made;
 }
 
-TEST(TrimTrigger, FollowsAtOnceAndThenOnlyWhenTheCountChanged) {
+TEST(TrimTrigger, FollowsAtOnceAndThenWhenTheCountChangedOrTenTimesAsSeldom) {
   TrimTrigger made = trigger({});
   EXPECT_EQ(made.next(kStartMs), Next::kFollow);
   made.count_is(5);
   made.followed(kStartMs, Outcome::kDone);
   made.count_is(5);
-  EXPECT_EQ(made.next(kStartMs + 100'000), Next::kWait);
+  EXPECT_EQ(made.next(kStartMs + 9'999), Next::kWait);
+  EXPECT_EQ(made.next(kStartMs + 10'000), Next::kFollow);
   made.count_is(6);
   EXPECT_EQ(made.next(kStartMs + 999), Next::kWait);
   EXPECT_EQ(made.next(kStartMs + 1000), Next::kFollow);

@@ -53,10 +53,11 @@ std::vector<Scenario> scenarios() {
                    .steps = {{add(0, 3)},
                              {[](Machine& machine) { machine.other(ListPart::kStaged, "A\n"); }, true},
                              {add(3, 3), true}}});
-    all.push_back({.name = name + ", kexec",
-                   .machine = {},
-                   .method = method,
-                   .steps = {{add(0, 3), true}, {add(3, 2)}, {[](Machine& m) { m.kexec(); }, true}, {add(6, 2), true}}});
+    all.push_back(
+        {.name = name + ", kexec",
+         .machine = {},
+         .method = method,
+         .steps = {{add(0, 3), true}, {add(3, 2)}, {[](Machine& m) { m.kexec(); }, true}, {add(6, 2), true}}});
   }
   all.push_back({.name = "flushed table",
                  .machine = {.table = mlist::TableMode::kFlushed},
@@ -78,9 +79,8 @@ struct Breaker {
     if (effects++ != fails_at) return std::nullopt;
     failed = what;
     if (fault == Fault::kCrash) throw Crash();
-    return Error{.code = ErrorCode::kIo,
-                 .message = "planned fault",
-                 .os_errno = fault == Fault::kInterrupted ? EINTR : EIO};
+    return Error{
+        .code = ErrorCode::kIo, .message = "planned fault", .os_errno = fault == Fault::kInterrupted ? EINTR : EIO};
   }
 };
 
@@ -156,7 +156,7 @@ INSTANTIATE_TEST_SUITE_P(Keeper, AtEveryEffect, testing::Values(Fault::kCrash, F
                          [](const auto& param_of) {
                            return param_of.param == Fault::kCrash   ? "Crash"
                                   : param_of.param == Fault::kError ? "Error"
-                                                                : "Interrupted";
+                                                                    : "Interrupted";
                          });
 
 // A second crash during the recovery from the first.

@@ -257,6 +257,32 @@ TEST(Trim, WithoutPcrsDeletesNothingUnlessTold) {
   EXPECT_EQ(told.keeper.wrong(), "");
 }
 
+// Every boot measures the same files first.
+TEST(Follow, WithoutPcrsAnotherBootIsAnotherChainThoughItsRecordsAreTheSame) {
+  World world({}, {}, false);
+  add_numbered(world.machine, 0, 3);
+  world.follow();
+  world.machine.reboot();
+  world.keeper.kill();
+  world.keeper.start();
+  add_numbered(world.machine, 0, 3);
+  EXPECT_EQ(world.follow().archived, 4u);
+  EXPECT_EQ(must(world.keeper.archive().chains()).size(), 2u);
+  EXPECT_EQ(world.keeper.wrong(), "");
+}
+
+TEST(Follow, WithoutPcrsAKexecStaysInTheChain) {
+  World world({}, {}, false);
+  add_numbered(world.machine, 0, 3);
+  world.follow();
+  world.keeper.kill();
+  world.machine.kexec();
+  world.keeper.start();
+  world.follow();
+  EXPECT_EQ(must(world.keeper.archive().chains()).size(), 1u);
+  EXPECT_EQ(world.keeper.wrong(), "");
+}
+
 TEST(Trim, DeletesWhatAnotherStaged) {
   for (const Method method : {Method::kStage, Method::kCount}) {
     World world({}, {.method = method});
@@ -299,9 +325,25 @@ TEST(Trim, RecordsAreGoneThoughThereWasNoMemoryForTheTable) {
   };
   const Trimmed trimmed = world.trim();
   EXPECT_EQ(trimmed.records, 3u);
+  EXPECT_EQ(world.machine.in_list(), 0u);
   EXPECT_TRUE(trimmed.no_table_memory);
   EXPECT_FALSE(must(world.keeper.archive().pending()).has_value());
   EXPECT_EQ(world.keeper.row().trimmed, 3u);
+}
+
+// No memory for the request itself is another matter.
+TEST(Trim, ARequestThatWasNotCarriedOutForLackOfMemoryIsTriedAgain) {
+  World world({}, {.method = Method::kStage});
+  add_numbered(world.machine, 0, 3);
+  world.keeper.on_effect = [](const std::string& what) -> std::optional<Error> {
+    if (what != "before request D") return std::nullopt;
+    return Error{.code = ErrorCode::kRefused, .message = "no memory", .os_errno = ENOMEM};
+  };
+  EXPECT_EQ(world.keeper.keeper().trim().error().os_errno, ENOMEM);
+  world.keeper.on_effect = {};
+  EXPECT_EQ(world.trim().records, 3u);
+  EXPECT_EQ(world.keeper.row().trimmed, 3u);
+  EXPECT_EQ(world.keeper.wrong(), "");
 }
 
 // The mark tells whose deletion it was.

@@ -235,6 +235,7 @@ std::vector<archive::Chain> KeeperProcess::chains() {
 
 void KeeperProcess::forget_boot() {
   lost_.clear();
+  bad_deletion.clear();
   for (const archive::Chain& chain : must(archive_.chains())) {
     if (chain.end > 0) forgotten_chains_.insert(chain.chain);
   }
@@ -249,8 +250,8 @@ std::vector<std::uint64_t> KeeperProcess::owed() const {
 }
 
 std::uint64_t KeeperProcess::lost_records(std::uint32_t pcr) const {
-  return static_cast<std::uint64_t>(
-      std::ranges::count_if(lost_, [&](std::uint64_t id) { return machine_.log()[id].pcr == pcr; }));
+  return static_cast<std::uint64_t>(std::ranges::count_if(
+      lost_, [&](std::uint64_t id) { return machine_.log()[id].pcr == pcr && !machine_.log()[id].violation; }));
 }
 
 std::uint64_t KeeperProcess::archived() {
@@ -295,21 +296,66 @@ archive::ListRow KeeperProcess::row() {
 std::string KeeperProcess::wrong() {
   if (!bad_deletion.empty()) return bad_deletion;
   for (const archive::Finding& finding : must(archive_.check())) return "archive: " + finding.what;
-  const auto all = owed();
-  std::uint64_t place = 0;
+  const auto reached = matches();
+  return reached ? std::string() : wrong_record_;
+}
+
+std::string KeeperProcess::archive_text() {
+  std::string text;
+  for (const archive::Chain& chain : chains()) {
+    text += "chain " + std::to_string(chain.chain) + ":";
+    archive::ArchiveReader reader(store, chain, 0, chain.end);
+    for (auto step = must(reader.next()); step.record; step = must(reader.next())) {
+      text += " " + mlist::test::path_of(step.record->record.content).substr(0, 20);
+    }
+    text += "; ";
+  }
+  return text;
+}
+
+bool KeeperProcess::complete() {
+  const auto reached = matches();
+  return reached && std::ranges::any_of(*reached, [this](std::uint64_t at) {
+           while (at < machine_.log().size() && lost_.contains(at)) ++at;
+           return at == machine_.log().size();
+         });
+}
+
+// The places in the log that the archived records may end at. A lost record may be archived all the same: if one that
+// was like it was taken for it.
+std::optional<std::set<std::uint64_t>> KeeperProcess::matches() {
+  const auto& log = machine_.log();
+  // In doubt violations are kept twice rather than lost.
+  const auto said = incidents();
+  const bool in_doubt = std::ranges::any_of(said, [](const archive::IncidentRow& incident) {
+    return incident.kind == word(Diagnosis::kGapOrExtend) || incident.kind == word(Diagnosis::kFailedExtend);
+  });
+  std::set<std::uint64_t> places = {0};
   for (const archive::Chain& chain : chains()) {
     archive::ArchiveReader reader(store, chain, 0, chain.end);
-    for (std::uint64_t i = 0; i < chain.end; ++i, ++place) {
-      const std::string where = "record " + std::to_string(i) + " of chain " + std::to_string(chain.chain);
+    for (std::uint64_t i = 0; i < chain.end; ++i) {
+      wrong_record_ = "record " + std::to_string(i) + " of chain " + std::to_string(chain.chain);
       const auto step = must(reader.next());
-      if (!step.record) return where + " cannot be read";
-      if (place == all.size()) return where + " was never measured";
-      if (!(step.record->record.content == machine_.log()[all[place]].view())) {
-        return where + " is not record " + std::to_string(all[place]) + " of the log";
+      if (!step.record) return std::nullopt;
+      std::set<std::uint64_t> next;
+      const bool twice = in_doubt && step.record->record.content.violation;
+      for (std::uint64_t at : places) {
+        if (twice) next.insert(at);
+        for (;; ++at) {
+          if (at == log.size()) break;
+          // To the PCRs all violations are alike: one may have been taken for another that was lost.
+          const bool like = step.record->record.content == log[at].view() ||
+                            (step.record->record.content.violation && log[at].violation && lost_.contains(at));
+          if (like) next.insert(at + 1);
+          if (!lost_.contains(at)) break;
+        }
       }
+      wrong_record_ += " is not what was measured behind record " + std::to_string(*places.begin());
+      if (next.empty()) return std::nullopt;
+      places = std::move(next);
     }
   }
-  return {};
+  return places;
 }
 
 }  // namespace imakeep::keeper::test

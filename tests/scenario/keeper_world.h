@@ -170,12 +170,15 @@ class KeeperProcess {
   std::uint64_t archived();
   bool lost(std::uint64_t id) const { return lost_.contains(id); }
   std::uint64_t lost_records() const { return lost_.size(); }
-  // Those of that PCR: no other PCR tells that they are missing.
+  // Those that are sure to be missed: of that PCR, and no violations, for which others like them may be taken.
   std::uint64_t lost_records(std::uint32_t pcr) const;
   void lose(std::uint64_t id);
   void forget_boot();
   // Compares every archived record with the truth, and the archive with itself. What is wrong, or empty.
   std::string wrong();
+  std::string archive_text();
+  // Everything is archived that was not lost.
+  bool complete();
   // Called before and after every effect, in order; set before start().
   std::function<std::optional<Error>(const std::string& what)> on_effect;
   // Asserted when this keeper deletes.
@@ -189,6 +192,7 @@ class KeeperProcess {
  private:
   // Of this boot: more than one if a chain could not be told from a new one after a kexec.
   std::vector<archive::Chain> chains();
+  std::optional<std::set<std::uint64_t>> matches();
 
   Machine& machine_;
   const KeeperOptions options_;
@@ -199,6 +203,7 @@ class KeeperProcess {
   std::unique_ptr<FaultyImaSource> source_;
   std::unique_ptr<Keeper> keeper_;
   std::set<std::uint64_t> lost_;
+  std::string wrong_record_;
   std::set<std::uint64_t> forgotten_chains_;  // of boots before this
 };
 

@@ -52,6 +52,14 @@ Result<void> require_regular_file(const std::string& path) {
   return {};
 }
 
+// SQLite's log and the lock belong to a name: by another one a second writer would know of neither.
+Result<void> require_one_name(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return fail_errno(errno, "cannot open " + path);
+  if (status.st_nlink <= 1) return {};
+  return fail(ErrorCode::kEnvironment, path + " has another name (a hard link); remove that, or name a copy");
+}
+
 // A file name as a URI that says nothing will change the file.
 std::string immutable_uri(const std::string& path) {
   std::string uri = "file:";
@@ -219,6 +227,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& name, 
   if (missing) return fail_errno(missing.value(), "cannot open " + name);
   const std::string& path = connection->path = real.string();
   if (mode != OpenMode::kRead) {
+    IMAKEEP_CHECK(require_one_name(path));
     auto lock = lock_for_writing(path);
     if (!lock) return unexpected(lock.error());
     connection->lock = std::move(*lock);

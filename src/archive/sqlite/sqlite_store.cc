@@ -203,7 +203,19 @@ void change(const Database& database, const std::string& sql, const Values&... v
 }  // namespace
 
 Result<void> SqliteStore::begin() {
-  return connection_->run(kWriting, [](Database& database) { database.exec("BEGIN IMMEDIATE"); });
+  auto begun = connection_->run(kWriting, [](Database& database) {
+    database.exec("BEGIN IMMEDIATE");
+    int moved = 0;
+    sqlite3_file_control(database.getHandle(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    return moved != 0;
+  });
+  if (!begun) return unexpected(begun.error());
+  if (!*begun) return {};
+  // What is written to a file without a name is gone with the process.
+  rollback();
+  return fail(ErrorCode::kEnvironment, connection_->path +
+                                           " was removed, moved or replaced while it was in use; nothing more is "
+                                           "written to it: put it back, then start again");
 }
 
 Result<void> SqliteStore::begin_reading() {
