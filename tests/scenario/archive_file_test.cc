@@ -182,6 +182,31 @@ TEST_F(ArchiveFileTest, OfAnotherProgramIsRefusedAndLeftAlone) {
   EXPECT_THAT(refused().message, HasSubstr("no archive"));
 }
 
+// What is written to a file that has lost its name is gone with the process that has it open.
+TEST_F(ArchiveFileTest, ThatWasMovedOrRemovedTakesNothingMore) {
+  for (const bool removed : {false, true}) {
+    fill(4);
+    auto store = open(OpenMode::kWrite);
+    Archive archive(*store);
+    if (removed) {
+      std::filesystem::remove(path_);
+    } else {
+      std::filesystem::rename(path_, directory_.file("moved"));
+    }
+    EXPECT_EQ(archive.set_pending({.chain = 1, .method = "count"}).error().code, ErrorCode::kEnvironment);
+    store.reset();
+    for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(path_ + suffix);
+  }
+}
+
+TEST_F(ArchiveFileTest, WithASecondNameIsNotWrittenTo) {
+  fill(4);
+  std::filesystem::create_hard_link(path_, directory_.file("hard"));
+  EXPECT_EQ(SqliteStore::open(path_, OpenMode::kWrite).error().code, ErrorCode::kEnvironment);
+  EXPECT_EQ(SqliteStore::open(directory_.file("hard"), OpenMode::kCreate).error().code, ErrorCode::kEnvironment);
+  EXPECT_TRUE(SqliteStore::open(path_, OpenMode::kRead).has_value());
+}
+
 TEST_F(ArchiveFileTest, MissingOrNoFileIsAnEnvironmentError) {
   EXPECT_EQ(refused(OpenMode::kRead).code, ErrorCode::kEnvironment);
   EXPECT_FALSE(std::filesystem::exists(path_));
