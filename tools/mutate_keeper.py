@@ -63,7 +63,7 @@ MUTATIONS = [
     ("mark: not believed", "src/keeper/chain_state.cc", r"pending && pending->first == shape\.head\(\)", "false", 0),
     ("place: known records not compared", "src/keeper/placement.cc", r"!\*record \|\| !\(\(\*record\)->content\(\) == \*\*archived\)\) return std::nullopt;", "!*record) return std::nullopt;", 0),
     ("place: PCRs may stand anywhere before the count", "src/keeper/placement.cc", r"\(known \+ \*held >= least \|\| \(in_flight && !evidence_\.settled\)\)", "true", 0),
-    ("place: PCRs may stand behind the count", "src/keeper/placement.cc", r" \|\| known \+ \*found > most\)", ")", 0),
+    ("place: PCRs may stand behind the count", "src/keeper/placement.cc", r"known \+ \*found > most\)", "(known + *found > most && !reached))", 0),
     ("place: an extend on the way that is not", "src/keeper/placement.cc", r"in_flight && !evidence_\.settled", "in_flight", 0),
     ("place: a kexec's drops not looked for", "src/keeper/placement.cc", r"if \(found\.start_length > 0 && found\.start_length < list\.size\(\)\)", "if (false)", 0),
     ("place: deletions behind staged records not looked for", "src/keeper/placement.cc", r"    if \(at\) add_split\(all, known, list, staged, \*at\);", "    (void)at;", 0),

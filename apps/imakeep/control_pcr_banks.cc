@@ -41,20 +41,26 @@ Result<std::vector<digest::Digest>> ControlPcrBanks::read(std::uint32_t pcr) {
   const MutexLock lock(mutex_);
   const auto answer = ask_pcrs();
   if (!answer) return unexpected(answer.error());
-  // Those that are not in the answer were never extended.
-  std::vector<digest::Digest> values;
-  values.reserve(banks_.size());
-  for (const digest::Bank& bank : banks_) values.emplace_back(bank.digest_bytes());
-  for (const auto& row : answer->head.value("pcrs", nlohmann::json::array())) {
-    if (row.value("pcr", digest::kPcrCount) != pcr) continue;
-    const auto bank = std::ranges::find(banks_, row.value("bank", ""), &digest::Bank::name);
-    const auto value = from_hex(row.value("value", ""));
-    if (bank == banks_.end() || !value || value->size() != bank->digest_bytes()) {
-      return fail(ErrorCode::kIo, socket_ + ": the list's answer about its PCRs makes no sense");
+  const auto senseless = fail(ErrorCode::kIo, socket_ + ": the list's answer about its PCRs makes no sense");
+  try {
+    // Those that are not in the answer were never extended.
+    std::vector<digest::Digest> values;
+    values.reserve(banks_.size());
+    for (const digest::Bank& bank : banks_) values.emplace_back(bank.digest_bytes());
+    for (const auto& row : answer->head.value("pcrs", nlohmann::json::array())) {
+      if (row.value("pcr", digest::kPcrCount) != pcr) continue;
+      const auto bank = std::ranges::find(banks_, row.value("bank", ""), &digest::Bank::name);
+      const auto value = from_hex(row.value("value", ""));
+      if (bank == banks_.end() || !value || value->size() != bank->digest_bytes()) {
+        return senseless;
+      }
+      values[static_cast<std::size_t>(bank - banks_.begin())] = digest::Digest(*value);
     }
-    values[static_cast<std::size_t>(bank - banks_.begin())] = digest::Digest(*value);
+    return values;
+  } catch (const nlohmann::json::exception&) {
+    // A member of another type.
+    return senseless;
   }
-  return values;
 }
 
 }  // namespace imakeep::app

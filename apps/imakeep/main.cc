@@ -1,6 +1,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <stdexcept>
 
 #include "commands.h"
 #include "terminal.h"
@@ -28,6 +29,10 @@ int main(int argc, char** argv) {
     root.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return root.exit(error) == 0 ? kDone : kWrongUsage;
+  } catch (const std::invalid_argument& error) {
+    // How CLI11 says that a flag was given a value that is none.
+    std::fprintf(stderr, "imakeep: a flag takes true or false, or nothing (%s); see --help\n", error.what());
+    return kWrongUsage;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "imakeep: %s\n", error.what());
     return kEnvironmentForbids;

@@ -165,6 +165,17 @@ int run_status(const StatusOptions& options) {
   return status_fits(*status) ? kDone : kNotAsItShouldBe;
 }
 
+// What answers on a socket may be something else than a keeper.
+int run_status_guarded(const StatusOptions& options) {
+  try {
+    return run_status(options);
+  } catch (const json::exception&) {
+    return report(
+        {.code = ErrorCode::kEnvironment, .message = "what answers there is no keeper; name its --control socket"},
+        options.control);
+  }
+}
+
 }  // namespace
 
 void add_status(CLI::App& root, int& exit_code) {
@@ -179,7 +190,7 @@ void add_status(CLI::App& root, int& exit_code) {
       ->type_name("DIR")
       ->needs(archive);
   command->add_flag("--json", options->json, "print JSON");
-  command->callback([options, &exit_code] { exit_code = run_status(*options); });
+  command->callback([options, &exit_code] { exit_code = run_status_guarded(*options); });
 }
 
 }  // namespace imakeep::app

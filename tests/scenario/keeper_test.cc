@@ -217,6 +217,19 @@ TEST(Follow, NamesARecordThatWasAlteredSinceItWasArchived) {
   EXPECT_EQ(world.machine.in_list(), 5u);
 }
 
+// One that was deleted and one that is on its way would look the same; but nothing is on its way for a second.
+TEST(Follow, ALoneAlteredRecordIsNotTakenForANewOne) {
+  World world;
+  add_numbered(world.machine, 0, 1);
+  world.follow();
+  world.keeper.source().alter([](ListPart part, std::uint64_t offset, std::span<std::byte> bytes) {
+    if (part == ListPart::kCurrent && offset == 0 && !bytes.empty()) bytes[80] ^= std::byte{1};
+  });
+  const Followed followed = world.follow();
+  EXPECT_FALSE(followed.proven);
+  EXPECT_THAT(diagnoses(followed), testing::Not(testing::Contains(Diagnosis::kTrimmedByOther)));
+}
+
 TEST(Follow, NamesANewRecordWhoseDataWereAltered) {
   World world;
   add_numbered(world.machine, 0, 5);
@@ -306,6 +319,91 @@ TEST(Trim, RepeatedRecordsAreToldApartByThePcrs) {
     EXPECT_EQ(world.keeper.archived(), 7u);
     EXPECT_EQ(world.keeper.wrong(), "");
   }
+}
+
+// Records come in under every hold of a trim by count, so that the last attempt reads the whole list. Before that one
+// `meanwhile` happens.
+void trim_while_records_come_in(World& world, const Content& comes_in, const std::function<void()>& meanwhile,
+                                const std::function<void(const std::string& what)>& under_the_last_hold = {}) {
+  int opened = 0;
+  world.keeper.on_effect = [&](const std::string& what) -> std::optional<Error> {
+    if (what == "before open to write" && opened == 7) meanwhile();
+    if (what == "after open to write" && ++opened < 8) world.machine.add(comes_in);
+    if (opened == 8 && under_the_last_hold) under_the_last_hold(what);
+    return std::nullopt;
+  };
+  world.trim();
+  world.keeper.on_effect = {};
+  EXPECT_EQ(opened, 8);
+}
+
+TEST(Trim, ByCountEndsThoughRecordsKeepComingIn) {
+  World world({.table = mlist::TableMode::kNone}, {.method = Method::kCount});
+  add_numbered(world.machine, 0, 3);
+  trim_while_records_come_in(world, ima_ng("/again"), [] {});
+  EXPECT_GT(world.keeper.row().trimmed, 0u);
+  EXPECT_EQ(world.keeper.wrong(), "");
+}
+
+TEST(Trim, ByCountLeavesAListThatAnotherTrimmedJustBefore) {
+  World world({.table = mlist::TableMode::kNone}, {.method = Method::kCount});
+  add_numbered(world.machine, 0, 5);
+  trim_while_records_come_in(world, ima_ng("/again"),
+                             [&] { ASSERT_TRUE(world.machine.other(ListPart::kCurrent, "2\n")); });
+  world.follow();
+  world.trim();
+  EXPECT_EQ(world.keeper.row().trimmed_by_others, 2u);
+  EXPECT_EQ(world.keeper.row().trimmed + 2 + world.machine.in_list(), world.machine.log().size());
+  EXPECT_EQ(world.keeper.wrong(), "");
+}
+
+// Another one empties the list, and violations like those that were there take their place while the PCRs are read.
+TEST(Trim, ByCountDoesNotTakeViolationsForOthersThatAreLikeThem) {
+  World world({}, {.method = Method::kCount});
+  for (int i = 0; i < 2; ++i) world.machine.add(violation("/v"));
+  std::uint64_t deleted = 0;
+  int counts = 0;
+  trim_while_records_come_in(
+      world, violation("/v"),
+      [&] {
+        deleted = world.machine.in_list();
+        ASSERT_TRUE(world.machine.other(ListPart::kCurrent, std::to_string(deleted) + "\n"));
+      },
+      [&](const std::string& what) {
+        if (what != "before count" || ++counts != 2) return;
+        for (std::uint64_t i = 0; i < deleted; ++i) world.machine.add(violation("/v"));
+      });
+  EXPECT_GE(counts, 2);
+  EXPECT_EQ(world.keeper.wrong(), "");
+  world.follow();
+  EXPECT_EQ(world.keeper.archived(), world.machine.log().size());
+}
+
+// Violations come in that are like the deleted one, each still on its way to the PCRs when the keeper looks.
+TEST(Follow, AMarkIsNotJudgedWhileARepeatMayBeOnItsWay) {
+  World world({}, {.method = Method::kStage});
+  world.machine.add(violation("/v"));
+  world.keeper.on_effect = [&](const std::string& what) -> std::optional<Error> {
+    if (what == "after request D") throw Crash();
+    return std::nullopt;
+  };
+  EXPECT_THROW((void)world.keeper.keeper().trim(), Crash);
+  world.keeper.on_effect = {};
+  world.keeper.kill();
+  world.keeper.start();
+  world.machine.delay_extends(true);
+  world.machine.add(violation("/v"));
+  bool once = true;
+  const auto settle = world.machine.clock.on_sleep;
+  world.machine.clock.on_sleep = [&](std::int64_t ms) {
+    settle(ms);
+    if (std::exchange(once, false)) world.machine.add(violation("/v"));
+  };
+  for (int i = 0; i < 4; ++i) world.follow();
+  EXPECT_EQ(world.keeper.row().trimmed_by_others, 0u);
+  EXPECT_EQ(world.keeper.row().trimmed, 1u);
+  EXPECT_FALSE(must(world.keeper.archive().pending()).has_value());
+  EXPECT_EQ(world.keeper.wrong(), "");
 }
 
 TEST(Trim, AKernelThatGivesNothingBackIsOnlyFollowed) {
