@@ -85,6 +85,21 @@ TEST(Follow, SaysHowManyOthersDeleted) {
   EXPECT_TRUE(followed.proven);
 }
 
+// A violation that is on its way is like the last one that was deleted.
+TEST(Follow, WaitsForWhatIsOnItsWayBeforeItCountsWhatOthersDeleted) {
+  World world;
+  add_numbered(world.machine, 0, 1);
+  world.machine.add(violation("/v"));
+  world.follow();
+  ASSERT_TRUE(world.machine.other(ListPart::kCurrent, "2\n"));
+  world.machine.delay_extends(true);
+  world.machine.add(violation("/v"));
+  const Followed followed = world.follow();
+  EXPECT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kTrimmedByOther));
+  EXPECT_EQ(followed.found[0].records, 2u);
+  EXPECT_EQ(world.keeper.wrong(), "");
+}
+
 TEST(Follow, NamesAGapAndGoesOnBehindIt) {
   World world;
   add_numbered(world.machine, 0, 4);
