@@ -55,10 +55,8 @@ Overlaps overlaps(std::span<const RecordId> have, std::span<const RecordId> part
   if (part.empty() || have.empty()) return {};
   const auto border = borders(part);
   const Match found = match(have, part, border);
-  Overlaps overlaps{.lengths = {},
-                    .whole_at = found.whole_at,
-                    .start_length = found.most,
-                    .start_at = found.most_end - found.most};
+  Overlaps overlaps{
+      .lengths = {}, .whole_at = found.whole_at, .start_length = found.most, .start_at = found.most_end - found.most};
   if (found.whole_at) overlaps.lengths.push_back(part.size());
   for (std::size_t length = found.at_end; length > 0; length = border[length - 1]) {
     if (length < part.size()) overlaps.lengths.push_back(length);

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "conformance/conformance.h"
-#include "imalog/ima_directory.h"
 #include "conformance/snapshot.h"
+#include "imalog/ima_directory.h"
 
 namespace imakeep::conformance {
 

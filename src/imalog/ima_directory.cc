@@ -76,9 +76,10 @@ Result<ImaDirectory> ImaDirectory::inspect(std::string path) {
     found.banks_.push_back({.algorithm = digest::Algorithm::kSha1});
   }
   if (found.banks_.empty() || found.banks_.front().name() != "sha1") {
-    return fail(ErrorCode::kEnvironment, found.path_ +
-                                             " is no IMA directory: it has no binary_runtime_measurements_sha1; Linux's "
-                                             "is /sys/kernel/security/ima");
+    return fail(ErrorCode::kEnvironment,
+                found.path_ +
+                    " is no IMA directory: it has no binary_runtime_measurements_sha1; Linux's "
+                    "is /sys/kernel/security/ima");
   }
   struct stat original {};
   if (::stat(found.original().c_str(), &original) != 0) return fail_errno(errno, "cannot stat " + found.original());

@@ -126,6 +126,7 @@ class Placer {
   std::vector<std::uint64_t> numbers(const std::vector<std::uint64_t>& indexes, std::uint64_t known,
                                      std::uint64_t end) const {
     std::vector<std::uint64_t> numbers;
+    numbers.reserve(indexes.size());
     for (const std::uint64_t index : indexes) numbers.push_back(end + (index - known));
     return numbers;
   }
