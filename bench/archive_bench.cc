@@ -9,6 +9,7 @@
 #include "archive/archive_reader.h"
 #include "archive/sqlite/sqlite_store.h"
 #include "base/file.h"
+#include "bench_records.h"
 #include "imalog/list_reader.h"
 #include "tests/support/scratch_directory.h"
 
@@ -17,15 +18,6 @@ namespace {
 
 const digest::Bank kBank = *digest::parse_bank("sha256");
 constexpr std::size_t kBatchRecords = 1u << 14;
-
-template <class T>
-T must(Result<T> result) {
-  if (!result) {
-    std::fprintf(stderr, "%s\n", describe(result.error()).c_str());
-    std::abort();
-  }
-  if constexpr (!std::is_void_v<T>) return std::move(result).value();
-}
 
 struct List {
   Bytes bytes;

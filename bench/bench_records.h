@@ -1,6 +1,8 @@
-// bench_records.h - the records that all benchmarks use: ima-ng, 107 bytes of data.
+// bench_records.h - what all benchmarks use; above all their records: ima-ng, 107 bytes of data.
 #pragma once
 
+#include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <string>
 
@@ -8,6 +10,16 @@
 #include "tpm/soft/soft_pcr_banks.h"
 
 namespace imakeep::bench {
+
+// A benchmark has nobody to report to: what fails ends it.
+template <class T>
+T must(Result<T> result) {
+  if (!result) {
+    std::fprintf(stderr, "%s\n", describe(result.error()).c_str());
+    std::abort();
+  }
+  if constexpr (!std::is_void_v<T>) return std::move(result).value();
+}
 
 // Makes one record after the other, each never seen before; only its bytes change, so it costs next to nothing.
 class RecordMaker {

@@ -11,15 +11,6 @@
 namespace imakeep::bench {
 namespace {
 
-template <class T>
-T must(Result<T> result) {
-  if (!result) {
-    std::fprintf(stderr, "%s\n", describe(result.error()).c_str());
-    std::abort();
-  }
-  if constexpr (!std::is_void_v<T>) return std::move(result).value();
-}
-
 // A list of `records`, all of them archived.
 struct Kept {
   Kept(std::uint64_t records, keeper::Method method) {

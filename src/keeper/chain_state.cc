@@ -13,6 +13,11 @@ Result<std::optional<ChainState>> ChainState::load(archive::Archive& archive) {
   if (!row) return unexpected(row.error());
   state.followed = row->has_value();
   state.row = row->value_or(archive::ListRow{.chain = state.chain.chain, .head = state.chain.first_kept});
+  if (state.row.head > state.chain.end || state.row.proven > state.chain.end) {
+    return fail(ErrorCode::kMalformed, "the archive's row of the list of chain " + std::to_string(state.chain.chain) +
+                                           " is damaged: it goes beyond the chain's end, record " +
+                                           std::to_string(state.chain.end));
+  }
   auto shape = ListShape::parse(state.row.head, state.row.holes);
   if (!shape) return unexpected(shape.error());
   state.shape = std::move(*shape);

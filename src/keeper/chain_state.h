@@ -2,6 +2,8 @@
 // Threads: values.
 #pragma once
 
+#include <algorithm>
+
 #include "archive/archive.h"
 #include "keeper/placement.h"
 
@@ -19,7 +21,12 @@ struct ChainState {
   static Result<std::optional<ChainState>> load(archive::Archive& archive);
 
   KnownChain known() const {
-    return {.chain = chain, .shape = shape, .boot_id = row.boot_id, .anchored_at = anchor ? anchor->number : 0};
+    const std::uint64_t anchored_at = anchor ? anchor->number : 0;
+    return {.chain = chain,
+            .shape = shape,
+            .boot_id = row.boot_id,
+            .anchored_at = anchored_at,
+            .proven = std::max(row.proven, anchored_at)};
   }
   std::uint64_t in_list() const { return shape.records(chain.end); }
   // The PCRs went on from the last anchor as the list did, or there is none: that the chain's end is proven means what

@@ -68,24 +68,34 @@ std::string records_text(std::uint64_t first, std::uint64_t records) {
 
 }  // namespace
 
-Result<Found> explain(ListStream& stream, const digest::Bank& shown, const digest::PcrState& start, std::uint64_t first,
-                      const std::vector<imalog::PcrValue>& pcrs) {
+Result<Found> explain(archive::ArchiveReader* unproven, ListStream& stream, const digest::Bank& shown,
+                      const digest::PcrState& start, std::uint64_t first, const std::vector<imalog::PcrValue>& pcrs) {
   // One bank tells: all are extended together. The one that the list shows tells of altered records too.
   const auto in_shown = std::ranges::find(pcrs, shown, &imalog::PcrValue::bank);
   const imalog::PcrValue& wanted = in_shown == pcrs.end() ? pcrs.front() : *in_shown;
   Trail trail(wanted, start.value(*start.index_of(wanted.bank), wanted.pcr));
   std::optional<std::uint64_t> first_wrong;
   std::uint64_t wrong = 0;
+  const auto add = [&](const imalog::RecordContentView& content, ByteView digest) {
+    const bool fits = imalog::digest_fits(shown, content, digest);
+    if (!fits && wrong++ == 0) first_wrong = first + trail.records();
+    const digest::Digest of_data =
+        content.pcr == wanted.pcr ? imalog::extended_digest(wanted.bank, content) : digest::Digest();
+    trail.add(of_data, fits || of_data.size() == 0 ? of_data : digest::Digest(digest));
+  };
+  while (unproven != nullptr) {
+    const auto step = unproven->next();
+    if (!step) return unexpected(step.error());
+    if (step->done()) break;
+    // What cannot be read leads nowhere.
+    for (std::uint64_t i = 0; step->damage && i < step->damage->records; ++i) trail.add({}, {});
+    if (step->record) add(step->record->record.content, archive::shown_digest(shown, step->record->record).view());
+  }
   for (;;) {
     const auto record = stream.next();
     if (!record) return unexpected(record.error());
     if (!*record) break;
-    const imalog::RecordContentView content = (*record)->content();
-    const bool fits = imalog::digest_fits(shown, content, (*record)->digest);
-    if (!fits && wrong++ == 0) first_wrong = first + trail.records();
-    const digest::Digest of_data =
-        content.pcr == wanted.pcr ? imalog::extended_digest(wanted.bank, content) : digest::Digest();
-    trail.add(of_data, fits || of_data.size() == 0 ? of_data : digest::Digest((*record)->digest));
+    add((*record)->content(), (*record)->digest);
   }
 
   Found found{.diagnosis = Diagnosis::kUnexplainedExtend, .first = first, .records = trail.records()};

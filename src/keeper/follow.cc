@@ -1,5 +1,7 @@
 // The reading half of the keeper: what is new goes into the archive, what does not fit is named.
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "archive/pcr_bytes.h"
 #include "imalog/template_digest.h"
@@ -13,18 +15,10 @@ namespace {
 constexpr std::int64_t kSettleMs = 1000;
 // How often a list is looked at again that does not fit while records come in.
 constexpr int kMostLooks = 3;
-
-// Whatever was opened is closed at the end of the scope.
-class Opened {
- public:
-  explicit Opened(ImaSource& source) : source_(source) {}
-  ~Opened() { source_.close(); }
-  Opened(const Opened&) = delete;
-  Opened& operator=(const Opened&) = delete;
-
- private:
-  ImaSource& source_;
-};
+// How many times in a row the list may be in motion, and not fit, before its records are archived all the same.
+constexpr int kPatience = 3;
+// A list that goes on not to fit is anchored again once so many records came for each that an anchor covers already.
+constexpr std::uint64_t kRecordsPerAnchor = 8;
 
 std::vector<ListPart> parts_of(const ImaSource& source) {
   return source.has_staging() ? std::vector{ListPart::kStaged, ListPart::kCurrent} : std::vector{ListPart::kCurrent};
@@ -49,63 +43,131 @@ archive::IncidentRow incident_of(const Found& found, std::int64_t now_unix_s) {
           .since_unix_s = now_unix_s};
 }
 
+// What others deleted since the list was last seen, put down in `state`.
+std::vector<Found> deleted_by_others(ChainState& state, const Placement& placement, std::int64_t now_unix_s) {
+  std::vector<Found> found;
+  const std::uint64_t head = state.row.head;
+  const std::uint64_t others = state.moved_to(placement.shape, placement.gone, now_unix_s);
+  if (others > 0) {
+    found.push_back({.diagnosis = Diagnosis::kTrimmedByOther,
+                     .chain = state.chain.chain,
+                     .first = head,
+                     .records = others,
+                     .what = "somebody else deleted " + std::to_string(others) + " records; they are archived"});
+  }
+  if (!placement.dropped) return found;
+  const std::uint64_t records = placement.dropped->end - placement.dropped->first;
+  found.push_back({.diagnosis = Diagnosis::kKexecDropped,
+                   .chain = state.chain.chain,
+                   .first = placement.dropped->first,
+                   .records = records,
+                   .what = "a kexec left these records out of the list; they are archived"});
+  if (!placement.dropped_by_kexec) {
+    found.back().diagnosis = Diagnosis::kTrimmedByOther;
+    found.back().what = "somebody else deleted these records behind staged ones; they are archived";
+    state.row.trimmed_by_others += records;
+    ++state.row.trims_by_others;
+  }
+  return found;
+}
+
+std::vector<Found> altered_records(std::uint64_t chain, const Placement& placement) {
+  std::vector<Found> found;
+  for (const std::uint64_t number : placement.altered) {
+    found.push_back({.diagnosis = Diagnosis::kAlteredRecord,
+                     .chain = chain,
+                     .first = number,
+                     .records = 1,
+                     .what = "the list shows record " + std::to_string(number) +
+                             " otherwise than it was measured; the archive has it as the PCRs prove it"});
+  }
+  return found;
+}
+
+// What is to be put down of `found`, once: an altered record, for one, stays so and is found each time.
+Result<std::vector<archive::IncidentRow>> new_incidents(archive::Archive& archive, const std::vector<Found>& found,
+                                                        std::int64_t now_unix_s) {
+  std::vector<archive::IncidentRow> incidents;
+  for (const Found& each : found) {
+    // Others' trims are counted in the list's row.
+    if (each.diagnosis != Diagnosis::kTrimmedByOther) incidents.push_back(incident_of(each, now_unix_s));
+  }
+  if (incidents.empty()) return incidents;
+  const auto said = archive.incidents();
+  if (!said) return unexpected(said.error());
+  std::erase_if(incidents, [&](const archive::IncidentRow& incident) {
+    return std::ranges::any_of(*said, [&](const archive::IncidentRow& old) {
+      return old.chain == incident.chain && old.kind == incident.kind && old.first == incident.first;
+    });
+  });
+  return incidents;
+}
+
+void append_all(std::vector<Found>& to, std::vector<Found> found) {
+  std::ranges::move(found, std::back_inserter(to));
+}
+
 }  // namespace
 
 Result<Followed> Keeper::follow() {
+  // Where records keep coming in, the first follow() looks more than once; those after it have seen that it is no use.
+  const int most_looks = unsettled_ == 0 ? kMostLooks : 1;
   for (int looks = 1;; ++looks) {
-    IMAKEEP_CHECK(source_.open_to_read());
-    Result<Followed> followed = Followed{};
-    {
-      const Opened opened(source_);
-      followed = look();
-    }
+    auto followed = look();
     if (!followed) return followed;
-    const bool unsettled = std::ranges::any_of(
-        followed->found, [](const Found& found) { return found.diagnosis == Diagnosis::kUnsettled; });
-    if (unsettled && looks < kMostLooks) continue;
+    const bool unsettled =
+        std::ranges::find(followed->found, Diagnosis::kUnsettled, &Found::diagnosis) != followed->found.end();
+    if (unsettled && looks < most_looks) continue;
+    unsettled_ = unsettled ? unsettled_ + 1 : 0;
     last_ = *followed;
     return followed;
   }
 }
 
+// What the list and its PCRs are compared with. kUnsupported if they are not of the banks that the chain was kept with.
+Result<std::optional<KnownChain>> Keeper::known_chain(const std::optional<ChainState>& state,
+                                                      const std::vector<digest::Bank>& all_banks) {
+  const auto read = std::exchange(read_, {});
+  if (!state) return std::nullopt;
+  KnownChain known = state->known();
+  known.judged = state->pending || state->row.boot_id != source_.boot_id();
+  if (read && read->chain == known.chain.chain && read->end == known.chain.end && read->head == known.shape.head()) {
+    known.read_until = read->until;
+  }
+  if (pcrs_ == nullptr || !compared_banks(state, all_banks).empty()) return known;
+  // Banks are allocated anew by a reset: another chain begins.
+  if (state->row.boot_id != source_.boot_id()) return std::nullopt;
+  return fail(ErrorCode::kUnsupported, "chain " + std::to_string(known.chain.chain) + " was kept with the banks " +
+                                           digest::bank_names(known.chain.banks) + ", and the PCRs are of " +
+                                           digest::bank_names(all_banks) +
+                                           " in the same boot: name the TPM that the list is measured into");
+}
+
 Result<Followed> Keeper::look() {
+  Hold hold(source_, clock_);
+  IMAKEEP_CHECK(hold.open_to_read());
   const auto all_banks = banks();
   if (!all_banks) return unexpected(all_banks.error());
   auto state = ChainState::load(archive_);
   if (!state) return unexpected(state.error());
-  auto compared = compared_banks(*state, *all_banks);
-  const bool other_banks = pcrs_ != nullptr && compared.empty();
-  if (other_banks && (*state)->row.boot_id == source_.boot_id()) {
-    return fail(ErrorCode::kUnsupported, "chain " + std::to_string((*state)->chain.chain) +
-                                             " was kept with the banks " + digest::bank_names((*state)->chain.banks) +
-                                             ", and the PCRs are of " + digest::bank_names(*all_banks) +
-                                             " in the same boot: name the TPM that the list is measured into");
-  }
-  // Banks are allocated anew by a reset: another chain begins.
-  if (other_banks) compared = *all_banks;
+  const auto known = known_chain(*state, *all_banks);
+  if (!known) return unexpected(known.error());
+  const auto compared = compared_banks(*known ? *state : std::nullopt, *all_banks);
   auto evidence = read_evidence(compared);
   if (!evidence) return unexpected(evidence.error());
   ListStream stream(source_, parts_of(source_), options_.progress);
-  std::optional<KnownChain> known = *state && !other_banks ? std::optional((*state)->known()) : std::nullopt;
-  if (known && read_ && read_->chain == known->chain.chain && read_->end == known->chain.end &&
-      read_->head == known->shape.head()) {
-    known->read_until = read_->until;
-  }
-  read_.reset();
   const auto find_place = [&] {
-    return place(stream, archive_.store(), known, *evidence, *all_banks, source_.bank(), source_.boot_id());
+    return place(stream, archive_.store(), *known, *evidence, *all_banks, source_.bank(), source_.boot_id());
   };
   auto placed = find_place();
   if (!placed) return unexpected(placed.error());
-  const bool judges_others = *state && ((*state)->pending || (*state)->row.boot_id != source_.boot_id());
-  if (pcrs_ != nullptr &&
-      (placed->misfit || placed->placement->in_flight || (judges_others && !placed->placement->certain))) {
+  if (pcrs_ != nullptr && (placed->misfit || placed->placement->in_flight || !placed->placement->certain)) {
     // A verdict needs a list and PCRs that stand still; an extend that is on the way would make it another.
     const Evidence before = *evidence;
     // Nobody is kept out meanwhile: whoever deletes something changes the count.
-    source_.close();
+    hold.close();
     clock_.sleep_ms(kSettleMs);
-    IMAKEEP_CHECK(source_.open_to_read());
+    IMAKEEP_CHECK(hold.open_to_read());
     evidence = read_evidence(compared);
     if (!evidence) return unexpected(evidence.error());
     evidence->settled = same_evidence(before, *evidence);
@@ -135,46 +197,15 @@ Result<Followed> Keeper::take_in(ListStream& stream, std::optional<ChainState> s
   }
   const archive::ListRow before = state->row;
   const std::int64_t now = clock_.unix_s();
-  const std::uint64_t chain = state->chain.chain;
   // Whose deletion it was is only said where it is certain that there was one.
-  const bool decides = placement.certain || evidence.settled || !with_pcrs ||
-                       (!state->pending && state->row.boot_id == source_.boot_id());
-  const std::uint64_t others = decides ? state->moved_to(placement.shape, placement.gone, now) : 0;
-  if (others > 0) {
-    followed.found.push_back(
-        {.diagnosis = Diagnosis::kTrimmedByOther,
-         .chain = chain,
-         .first = before.head,
-         .records = others,
-         .what = "somebody else deleted " + std::to_string(others) + " records; they are archived"});
+  const bool decides = placement.certain || evidence.settled || !with_pcrs;
+  if (decides) {
+    append_all(followed.found, deleted_by_others(*state, placement, now));
+    state->row.boot_id = source_.boot_id();
   }
-  std::vector<archive::IncidentRow> incidents;
-  if (placement.dropped && decides) {
-    const std::uint64_t records = placement.dropped->end - placement.dropped->first;
-    Found found{.diagnosis = Diagnosis::kKexecDropped,
-                .chain = chain,
-                .first = placement.dropped->first,
-                .records = records,
-                .what = "a kexec left these records out of the list; they are archived"};
-    if (!placement.dropped_by_kexec) {
-      found.diagnosis = Diagnosis::kTrimmedByOther;
-      found.what = "somebody else deleted these records behind staged ones; they are archived";
-      state->row.trimmed_by_others += records;
-      ++state->row.trims_by_others;
-    }
-    if (placement.dropped_by_kexec) incidents.push_back(incident_of(found, now));
-    followed.found.push_back(std::move(found));
-  }
-  // What is altered in the archived part stays so and is said each time, but put down once.
-  for (const std::uint64_t number : placement.altered) {
-    followed.found.push_back({.diagnosis = Diagnosis::kAlteredRecord,
-                              .chain = chain,
-                              .first = number,
-                              .records = 1,
-                              .what = "the list shows record " + std::to_string(number) +
-                                      " otherwise than it was measured; the archive has it as the PCRs prove it"});
-    incidents.push_back(incident_of(followed.found.back(), now));
-  }
+  append_all(followed.found, altered_records(state->chain.chain, placement));
+  const auto incidents = new_incidents(archive_, followed.found, now);
+  if (!incidents) return unexpected(incidents.error());
   const std::uint64_t end = state->chain.end + (placement.fits_until - placement.new_from.records);
   // An anchor proves nothing by itself: the PCRs have to go on from it as the list does.
   const bool proves = with_pcrs && !(state->anchor && state->anchor->number == end);
@@ -182,30 +213,21 @@ Result<Followed> Keeper::take_in(ListStream& stream, std::optional<ChainState> s
     state->row.proven = end;
     state->row.proven_unix_s = now;
   }
-  if (decides) state->row.boot_id = source_.boot_id();
-  archive::Beside beside{.list = &state->row, .clear_pending = decides && state->pending.has_value()};
-  if (!incidents.empty()) {
-    const auto said = archive_.incidents();
-    if (!said) return unexpected(said.error());
-    std::erase_if(incidents, [&](const archive::IncidentRow& incident) {
-      return std::ranges::any_of(*said, [&](const archive::IncidentRow& old) {
-        return old.chain == incident.chain && old.kind == incident.kind && old.first == incident.first;
-      });
-    });
-  }
-  beside.incidents = incidents;
+  archive::Beside beside{
+      .list = &state->row, .clear_pending = decides && state->pending.has_value(), .incidents = *incidents};
   const bool from_reset =
       state->chain.start == archive::ChainStart::kUnknown && state->chain.end == 0 && !state->anchor;
   if (with_pcrs && from_reset && end > 0) beside.start = archive::ChainStart::kBoot;
-  const bool changed = end > state->chain.end || beside.clear_pending || !incidents.empty() || !state->followed ||
+  const bool changed = end > state->chain.end || beside.clear_pending || !incidents->empty() || !state->followed ||
                        !same_place(before, state->row);
   followed.archived = end - state->chain.end;
   stream.seek(placement.new_from);
   if (changed) IMAKEEP_CHECK(commit_records(stream, *state, placement.fits_until, !with_pcrs, beside));
+  followed.chain = state->chain.chain;
   if (stream.records_before_last() == 0) {
-    read_ = Read{.chain = chain, .end = state->chain.end, .head = state->shape.head(), .until = stream.place()};
+    read_ =
+        Read{.chain = *followed.chain, .end = state->chain.end, .head = state->shape.head(), .until = stream.place()};
   }
-  followed.chain = chain;
   followed.proven = with_pcrs && state->proven();
   return followed;
 }
@@ -217,19 +239,21 @@ Result<Followed> Keeper::take_in_unfit(ListStream& stream, std::optional<ChainSt
   Found& found = followed.found.front();
   if (state) followed.chain = state->chain.chain;
   const bool with_pcrs = !evidence.pcrs.empty();
-  if (with_pcrs && !evidence.settled) {
-    found.diagnosis = Diagnosis::kUnsettled;
-    found.what = "the list does not fit the PCRs, and records come in while it is read; last seen: " + found.what;
-    return followed;
-  }
   const std::int64_t now = clock_.unix_s();
-  if (found.diagnosis == Diagnosis::kArchiveAhead) {
+  const bool ahead = found.diagnosis == Diagnosis::kArchiveAhead;
+  const bool settled = evidence.settled || !with_pcrs;
+  if (!settled) {
+    found.what = "the list does not fit the PCRs, and records come in while it is read; last seen: " + found.what;
+    found.diagnosis = Diagnosis::kUnsettled;
+    // Where it never becomes quiet, what is read is kept all the same, if the records themselves say where it belongs.
+    if (ahead || !as_read.certain || unsettled_ < kPatience) return followed;
+  }
+  if (ahead) {
     // Nothing of this list belongs behind what the archive holds.
-    const auto said = archive_.incidents();
-    if (!said) return unexpected(said.error());
-    if (said->empty() || said->back().kind != word(found.diagnosis) || said->back().first != found.first) {
-      const std::vector<archive::IncidentRow> incidents = {incident_of(found, now)};
-      IMAKEEP_CHECK(commit_records(stream, *state, stream.records(), false, {.incidents = incidents}));
+    const auto incidents = new_incidents(archive_, followed.found, now);
+    if (!incidents) return unexpected(incidents.error());
+    if (!incidents->empty()) {
+      IMAKEEP_CHECK(commit_records(stream, *state, stream.records(), false, {.incidents = *incidents}));
     }
     return followed;
   }
@@ -238,28 +262,34 @@ Result<Followed> Keeper::take_in_unfit(ListStream& stream, std::optional<ChainSt
     if (!begun) return unexpected(begun.error());
     state = std::move(*begun);
   }
-  const std::uint64_t broken_at = state->row.proven;
   const std::uint64_t end_before = state->chain.end;
-  state->moved_to(as_read.shape, as_read.gone, now);
-  state->row.boot_id = source_.boot_id();
-  stream.seek(as_read.new_from);
-  found.chain = state->chain.chain;
-  const std::vector<archive::IncidentRow> incidents = {incident_of(found, now)};
+  const std::uint64_t end = end_before + (as_read.records - as_read.new_from.records);
+  const std::uint64_t broken_at = state->row.proven;
+  // While the PCRs go on not to fit there is one anchor for ever more records: their number is its logarithm.
+  const bool same_break = state->anchor && state->anchor->broken_at == broken_at;
+  const bool worth_it = !same_break || end == state->anchor->number ||
+                        end - state->anchor->number > (state->anchor->number - broken_at) / kRecordsPerAnchor;
   archive::AnchorRow anchor{.chain = state->chain.chain,
                             .broken_at = broken_at,
                             .why = std::string(word(found.diagnosis)),
                             .since_unix_s = now};
+  std::vector<archive::IncidentRow> incidents;
+  found.chain = state->chain.chain;
+  if (settled && !(same_break && state->anchor->why == anchor.why)) incidents.push_back(incident_of(found, now));
+  state->moved_to(as_read.shape, as_read.gone, now);
+  state->row.boot_id = source_.boot_id();
+  stream.seek(as_read.new_from);
   IMAKEEP_CHECK(commit_records(stream, *state, as_read.records, true,
                                {.list = &state->row,
                                 .clear_pending = state->pending.has_value(),
-                                .anchor = with_pcrs ? &anchor : nullptr,
+                                .anchor = with_pcrs && settled && worth_it ? &anchor : nullptr,
                                 .incidents = incidents},
-                               [&](std::uint64_t number, digest::PcrState end) {
+                               [&](std::uint64_t number, digest::PcrState pcrs) {
                                  for (const imalog::PcrValue& value : evidence.pcrs) {
-                                   end.set(*end.index_of(value.bank), value.pcr, value.value);
+                                   pcrs.set(*pcrs.index_of(value.bank), value.pcr, value.value);
                                  }
                                  anchor.number = number;
-                                 anchor.pcrs = archive::pcr_bytes(end);
+                                 anchor.pcrs = archive::pcr_bytes(pcrs);
                                }));
   followed.chain = state->chain.chain;
   followed.archived = state->chain.end - end_before;

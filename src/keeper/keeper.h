@@ -29,6 +29,7 @@
 #include "base/clock.h"
 #include "keeper/chain_state.h"
 #include "keeper/diagnosis.h"
+#include "keeper/hold.h"
 #include "keeper/ima_source.h"
 #include "keeper/placement.h"
 #include "tpm/pcr_banks.h"
@@ -96,15 +97,15 @@ class Keeper {
   Result<Method> method() const;
 
  private:
-  class Hold;  // the list open for writing, closed at its end, and how long that was
-
   Result<std::vector<digest::Bank>> banks() const;
   Result<Evidence> read_evidence(const std::vector<digest::Bank>& banks);
   std::vector<digest::Bank> compared_banks(const std::optional<ChainState>& state,
                                            const std::vector<digest::Bank>& banks) const;
 
-  // follow.cc. The list is open for reading.
+  // follow.cc
   Result<Followed> look();
+  Result<std::optional<KnownChain>> known_chain(const std::optional<ChainState>& state,
+                                                const std::vector<digest::Bank>& banks);
   Result<Followed> take_in(ListStream& stream, std::optional<ChainState> state, const Placement& placement,
                            const std::vector<digest::Bank>& banks, const Evidence& evidence);
   Result<Followed> take_in_unfit(ListStream& stream, std::optional<ChainState> state, const Misfit& misfit,
@@ -129,6 +130,7 @@ class Keeper {
   const KeeperOptions options_;
   TableMode table_;
   Followed last_;
+  int unsettled_ = 0;  // how often in a row follow() found a list that does not fit and was in motion
 
   // How far the list was read, if nothing was staged and the archive is still as it was then.
   struct Read {

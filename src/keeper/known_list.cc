@@ -8,12 +8,15 @@ Result<std::optional<imalog::RecordContentView>> KnownList::next() {
   if (!reader_ || number != reads_at_) reader_.emplace(store_, chain_, number, chain_.end);
   const auto step = reader_->next();
   if (!step) return unexpected(step.error());
+  ++index_;
   if (!step->record || step->record->number != number) {
+    reader_.reset();
     return fail(ErrorCode::kMalformed, "record " + std::to_string(number) + " of chain " +
                                            std::to_string(chain_.chain) + " cannot be read from the archive" +
-                                           (step->damage ? ": " + step->damage->what : ""));
+                                           (step->damage ? ": " + step->damage->what : "") +
+                                           "; it is not deleted from the list. `imakeep log --check` names all that is "
+                                           "damaged; restore the archive from a copy, or begin another");
   }
-  ++index_;
   reads_at_ = number + 1;
   return step->record->record.content;
 }

@@ -15,7 +15,8 @@ class KnownList {
 
   std::uint64_t records() const { return records_; }
 
-  // The next record, valid until the next call; nothing after the last. kMalformed for one that is damaged.
+  // The next record, valid until the next call; nothing after the last. kMalformed for one that is damaged, which is
+  // passed over by the next call.
   Result<std::optional<imalog::RecordContentView>> next();
 
  private:

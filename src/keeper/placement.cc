@@ -1,8 +1,10 @@
 #include "keeper/placement.h"
 
 #include <algorithm>
+#include <functional>
+#include <span>
 
-#include "archive/overlap.h"
+#include "keeper/candidates.h"
 #include "keeper/explain.h"
 #include "keeper/known_list.h"
 
@@ -10,21 +12,6 @@ namespace imakeep::keeper {
 namespace {
 
 using archive::RecordId;
-
-// How many of a list's records differ from the archive before it is another list rather than an altered one.
-constexpr std::size_t kMostAltered = 16;
-// Replays that run beside each other while a place is looked for. Only repeated records make more than a few.
-constexpr std::size_t kMostCandidates = 256;
-
-// A place where the list's records could go on from the archive.
-struct Candidate {
-  std::uint64_t known = 0;       // the list's first records that are archived
-  ListShape shape;               // what the list then holds
-  std::uint64_t gone = 0;        // of the list as it was last seen
-  std::optional<Range> dropped;  // archived records that the list has lost among or behind those
-  bool by_kexec = false;         // it was a kexec that lost them
-  bool same = true;              // the known ones are the archive's, byte for byte
-};
 
 // The first record of every kernel: its name is "boot_aggregate" or, where the TPM came late, "boot_aggregate_late".
 // Source: ima_add_boot_aggregate() in security/integrity/ima/ima_init.c.
@@ -53,7 +40,7 @@ class Placer {
     auto at_hint = as_last_seen();
     if (!at_hint) return unexpected(at_hint.error());
     auto placed = *at_hint ? Result<Placed>(Placed{.placement = std::move(**at_hint)}) : by_content();
-    if (!placed || !placed->placement) return placed;
+    if (!placed || !placed->placement || !known_->judged) return placed;
     const auto certain = has_lasting_record(0, placed->placement->fits_until);
     if (!certain) return unexpected(certain.error());
     placed->placement->certain = *certain;
@@ -75,9 +62,7 @@ class Placer {
   // Up to which of the list's records the PCRs agree, if `replay`, which began behind `known` of them and has seen the
   // rest, leads to them at the right records.
   std::optional<Fit> fits_until(const imalog::Replay& replay, std::uint64_t known) const {
-    const std::uint64_t before_last = stream_.records_before_last();
-    const std::uint64_t least = before_last + evidence_.count_before;
-    const std::uint64_t most = before_last + evidence_.count_after;
+    const std::uint64_t least = stream_.records_before_last() + evidence_.count_before;
     Fit fit{.until = known + replay.records()};
     for (std::size_t i = 0; i < evidence_.pcrs.size(); ++i) {
       const auto found = replay.found_at(i);
@@ -85,7 +70,7 @@ class Placer {
       // One record may be in the current list and its extend on the way. "A" waits for the extend.
       const bool in_flight = found && known + *held + 1 == least && evidence_.count_before > 0;
       const bool reached = found && (known + *held >= least || (in_flight && !evidence_.settled));
-      if (!reached || known + *found > most) return std::nullopt;
+      if (!reached) return std::nullopt;
       fit.until = std::min(fit.until, known + *held);
       fit.in_flight = fit.in_flight || in_flight;
     }
@@ -105,9 +90,30 @@ class Placer {
     return placement;
   }
 
-  // Replays what comes next in the stream.
-  Result<void> replay_rest(imalog::Replay& replay, std::vector<std::uint64_t>& wrong_digest) {
+  // A place where the list could begin to be new, replayed from there.
+  struct Tried {
+    ListStream::Place new_from;
+    std::optional<imalog::Replay> replay;
+    std::vector<std::uint64_t> wrong_digest;  // indexes of records whose digest does not fit their data; the first few
+
+    void add(const imalog::RecordContentView& content, bool wrong, std::uint64_t index) {
+      if (wrong && wrong_digest.size() < kMostAltered) wrong_digest.push_back(index);
+      replay->add(content);
+    }
+  };
+
+  Result<Tried> try_from(const digest::PcrState& start) const {
+    auto replay = replay_from(start);
+    if (!replay) return unexpected(replay.error());
+    Tried tried{.new_from = stream_.place(), .replay = {}, .wrong_digest = {}};
+    tried.replay.emplace(std::move(*replay));
+    return tried;
+  }
+
+  // Replays what comes next in the stream, each from where it began. `at_record` is told each place, first.
+  Result<void> replay_rest(std::span<Tried> all, const std::function<Result<void>()>& at_record = {}) {
     for (;;) {
+      if (at_record) IMAKEEP_CHECK(at_record());
       const auto record = stream_.next();
       if (!record) return unexpected(record.error());
       if (!*record) {
@@ -115,10 +121,10 @@ class Placer {
         return {};
       }
       const imalog::RecordContentView content = (*record)->content();
-      if (wrong_digest.size() < kMostAltered && !imalog::digest_fits(shown_, content, (*record)->digest)) {
-        wrong_digest.push_back(stream_.records() - 1);
+      const bool wrong = !imalog::digest_fits(shown_, content, (*record)->digest);
+      for (Tried& tried : all) {
+        if (tried.replay) tried.add(content, wrong, stream_.records() - 1);
       }
-      replay.add(content);
     }
   }
 
@@ -134,27 +140,21 @@ class Placer {
   // The list of a chain of which nothing is archived.
   Result<Placed> as_new_chain(const std::string& why_not_the_last) {
     stream_.seek({});
-    auto replay = replay_from(digest::PcrState(banks_));
-    if (!replay) return unexpected(replay.error());
-    std::vector<std::uint64_t> wrong_digest;
-    IMAKEEP_CHECK(replay_rest(*replay, wrong_digest));
-    const auto fit = fits_until(*replay, 0);
+    auto tried = try_from(digest::PcrState(banks_));
+    if (!tried) return unexpected(tried.error());
+    IMAKEEP_CHECK(replay_rest(std::span(&*tried, 1)));
+    const auto fit = fits_until(*tried->replay, 0);
     Placement placement = placement_of({.shape = ListShape(0)}, {}, fit.value_or(Fit{}));
     placement.new_chain = true;
     if (fit) {
-      placement.altered = numbers(wrong_digest, 0, 0);
+      placement.altered = numbers(tried->wrong_digest, 0, 0);
       return Placed{.placement = std::move(placement)};
     }
     // A list that is whole may have been altered, or an extend may have failed.
     stream_.seek({});
-    auto explained = explain(stream_, shown_, digest::PcrState(banks_), 0, evidence_.pcrs);
+    auto explained = explain(nullptr, stream_, shown_, digest::PcrState(banks_), 0, evidence_.pcrs);
     if (!explained) return unexpected(explained.error());
-    if (explained->diagnosis == Diagnosis::kUnexplainedExtend) {
-      explained->diagnosis = Diagnosis::kHeadless;
-      explained->records.reset();
-      explained->what = "the list does not begin at a TPM reset" + why_not_the_last +
-                        ": records were deleted before imakeep saw them, or the PCRs were extended by something else";
-    }
+    if (explained->diagnosis == Diagnosis::kUnexplainedExtend) explained = headless(why_not_the_last, *explained);
     return Placed{.misfit = Misfit{.found = std::move(*explained), .as_read = std::move(placement)}};
   }
 
@@ -168,13 +168,14 @@ class Placer {
     }
     stream_.seek({});
     KnownList known(store_, known_->chain, known_->shape);
-    for (;;) {
+    while (stream_.records() < known.records()) {
       const auto archived = known.next();
-      if (!archived) return unexpected(archived.error());
-      if (!*archived) break;
+      const bool damaged = !archived && archived.error().code == ErrorCode::kMalformed;
+      // The PCRs tell without it. What is damaged is not deleted: Keeper::may_go() reads it.
+      if (!archived && (!damaged || evidence_.pcrs.empty())) return unexpected(archived.error());
       const auto record = stream_.next();
       if (!record) return unexpected(record.error());
-      if (!*record || !((*record)->content() == **archived)) return std::nullopt;
+      if (!*record || (!damaged && !((*record)->content() == **archived))) return std::nullopt;
     }
     return behind(known.records());
   }
@@ -202,17 +203,15 @@ class Placer {
   Result<std::optional<Placement>> behind(std::uint64_t known) {
     const archive::Chain& chain = known_->chain;
     if (evidence_.pcrs.empty() && other_kernel()) return std::nullopt;
-    const ListStream::Place new_from = stream_.place();
-    auto replay = replay_from(chain.end_pcrs);
-    if (!replay) return unexpected(replay.error());
-    std::vector<std::uint64_t> wrong_digest;
-    IMAKEEP_CHECK(replay_rest(*replay, wrong_digest));
-    const auto fit = fits_until(*replay, known);
+    auto tried = try_from(chain.end_pcrs);
+    if (!tried) return unexpected(tried.error());
+    IMAKEEP_CHECK(replay_rest(std::span(&*tried, 1)));
+    const auto fit = fits_until(*tried->replay, known);
     if (!fit) return std::nullopt;
-    Placement placement = placement_of({.known = known, .shape = known_->shape}, new_from, *fit);
+    Placement placement = placement_of({.known = known, .shape = known_->shape}, tried->new_from, *fit);
     // The list as it was last seen needs no second look: what is on the way comes next time.
     placement.in_flight = false;
-    placement.altered = numbers(wrong_digest, known, chain.end);
+    placement.altered = numbers(tried->wrong_digest, known, chain.end);
     return placement;
   }
 
@@ -236,123 +235,36 @@ class Placer {
       if (!*record) break;
       list.push_back(archive::record_id((*record)->content()));
     }
-    return candidates(known, list);
+    return candidates_of({.known = known,
+                          .shape = known_->shape,
+                          .end = known_->chain.end,
+                          .list = list,
+                          .staged = static_cast<std::size_t>(stream_.records_before_last()),
+                          .other_kernel = other_kernel()});
   }
-
-  std::vector<Candidate> candidates(const std::vector<RecordId>& known, const std::vector<RecordId>& list) const {
-    const archive::Overlaps found = archive::overlaps(known, list);
-    std::vector<Candidate> all;
-    const auto add = [&](std::uint64_t length, std::uint64_t at) {
-      Candidate candidate{.known = length, .shape = known_->shape, .gone = at, .by_kexec = true};
-      candidate.shape.advance(at);
-      if (at + length < known.size()) {
-        candidate.dropped = Range{.first = known_->shape.number_at(at + length), .end = known_->chain.end};
-      }
-      all.push_back(std::move(candidate));
-    };
-    // The list as the archive's end, longest first: fewest records are then taken for new.
-    for (const std::size_t length : lengths_at_end(found, known, list)) {
-      if (all.size() < kMostCandidates) add(length, known.size() - length);
-    }
-    add(0, known.size());
-    const auto staged = static_cast<std::size_t>(stream_.records_before_last());
-    const auto at = staged == 0 ? std::nullopt : archive::overlaps(known, std::span(list).first(staged)).whole_at;
-    if (at) add_split(all, known, list, staged, *at);
-    // Its first records somewhere within the archive: a kexec dropped what is between.
-    if (other_kernel()) {
-      if (found.whole_at && *found.whole_at + list.size() < known.size()) add(list.size(), *found.whole_at);
-      if (found.start_length > 0 && found.start_length < list.size()) {
-        add(found.start_length, found.start_at);
-        // A kexec makes one list of what was staged and what was not.
-        add_split(all, known, list, found.start_length, found.start_at);
-      }
-    }
-    if (const auto altered = altered_candidate(known, list)) all.push_back(*altered);
-    return all;
-  }
-
-  // How many of the first of `list` may be the last of `known`, longest first, without zero.
-  static std::vector<std::size_t> lengths_at_end(const archive::Overlaps& found, std::span<const RecordId> known,
-                                                 std::span<const RecordId> list) {
-    std::vector<std::size_t> lengths;
-    if (!list.empty() && list.size() <= known.size() && std::ranges::equal(list, known.last(list.size()))) {
-      lengths.push_back(list.size());
-    }
-    for (const std::size_t length : found.lengths) {
-      if (length < list.size()) lengths.push_back(length);
-    }
-    return lengths;
-  }
-
-  // The list may have lost records in its middle: somebody deleted from the current list by number while those before
-  // it were staged. Its first `split` records are archived, and lie at `at`.
-  void add_split(std::vector<Candidate>& all, std::span<const RecordId> known, std::span<const RecordId> list,
-                 std::size_t split, std::size_t at) const {
-    const auto behind = known.subspan(at + split);
-    const auto rest = list.subspan(split);
-    auto lengths = lengths_at_end(archive::overlaps(behind, rest), behind, rest);
-    lengths.push_back(0);
-    for (const std::size_t length : lengths) {
-      if (length == behind.size() || all.size() >= 2 * kMostCandidates) continue;
-      Candidate candidate{.known = split + length, .shape = known_->shape, .gone = at};
-      candidate.shape.advance(at);
-      candidate.dropped =
-          Range{.first = known_->shape.number_at(at + split),
-                .end = length == 0 ? known_->chain.end : known_->shape.number_at(known.size() - length)};
-      all.push_back(std::move(candidate));
-    }
-  }
-
-  // The list as it was last seen, but for a few records that read otherwise now.
-  std::optional<Candidate> altered_candidate(const std::vector<RecordId>& known,
-                                             const std::vector<RecordId>& list) const {
-    if (known.empty() || list.size() < known.size()) return std::nullopt;
-    std::size_t differ = 0;
-    for (std::size_t i = 0; i < known.size(); ++i) differ += known[i] == list[i] ? 0u : 1u;
-    if (differ == 0 || differ > kMostAltered || differ * 2 > known.size()) return std::nullopt;
-    return Candidate{.known = known.size(), .shape = known_->shape, .same = false};
-  }
-
-  // A candidate, replayed.
-  struct Tried {
-    ListStream::Place new_from;
-    std::optional<imalog::Replay> replay;
-    std::vector<std::uint64_t> wrong_digest;
-  };
 
   // Replays the list from the archive's end, once for each candidate, all in one pass.
   Result<std::vector<Tried>> try_all(const std::vector<Candidate>& candidates) {
     std::vector<Tried> tried(candidates.size());
     stream_.seek({});
-    for (;;) {
-      const ListStream::Place place = stream_.place();
+    IMAKEEP_CHECK(replay_rest(tried, [&]() -> Result<void> {
       for (std::size_t i = 0; i < candidates.size(); ++i) {
-        if (candidates[i].known != place.records || tried[i].replay) continue;
-        auto replay = replay_from(known_->chain.end_pcrs);
-        if (!replay) return unexpected(replay.error());
-        tried[i].new_from = place;
-        tried[i].replay.emplace(std::move(*replay));
+        if (candidates[i].known != stream_.records() || tried[i].replay) continue;
+        auto begun = try_from(known_->chain.end_pcrs);
+        if (!begun) return unexpected(begun.error());
+        tried[i] = std::move(*begun);
       }
-      const auto record = stream_.next();
-      if (!record) return unexpected(record.error());
-      if (!*record) {
-        list_records_ = stream_.records();
-        return tried;
-      }
-      const imalog::RecordContentView content = (*record)->content();
-      const bool wrong = !imalog::digest_fits(shown_, content, (*record)->digest);
-      for (Tried& each : tried) {
-        if (!each.replay) continue;
-        if (wrong && each.wrong_digest.size() < kMostAltered) each.wrong_digest.push_back(stream_.records() - 1);
-        each.replay->add(content);
-      }
-    }
+      return {};
+    }));
+    return tried;
   }
 
   Result<Placed> by_content() {
-    const auto restored = restored_records();
-    if (!restored) return unexpected(restored.error());
-    restored_ = *restored;
+    if (other_kernel()) {
+      const auto restored = restored_records();
+      if (!restored) return unexpected(restored.error());
+      restored_ = *restored;
+    }
     const auto all = candidates();
     if (!all) return unexpected(all.error());
     const auto tried = try_all(*all);
@@ -447,6 +359,7 @@ class Placer {
     placed.misfit.emplace();
     Misfit& misfit = *placed.misfit;
     misfit.as_read = placement_of(all[base], tried[base].new_from, {});
+    misfit.as_read.certain = overlaps;
     misfit.found.chain = chain.chain;
     misfit.found.first = chain.end;
     const auto ahead = stands_before_end();
@@ -483,19 +396,42 @@ class Placer {
                           std::to_string(chain.end) + " that imakeep had not seen: they are lost";
       return placed;
     }
-    stream_.seek(misfit.as_read.new_from);
-    auto explained = explain(stream_, shown_, chain.end_pcrs, chain.end, evidence_.pcrs);
+    auto explained = explain_known(all[base], misfit.as_read.new_from);
     if (!explained) return unexpected(explained.error());
     misfit.found = std::move(*explained);
-    misfit.found.chain = chain.chain;
-    // Records are only ever deleted from the beginning of a list, so none is missing between two that are there.
-    const auto contiguous = has_lasting_record(stream_.records_before_last(), all[base].known);
-    if (!contiguous) return unexpected(contiguous.error());
-    if (misfit.found.diagnosis == Diagnosis::kUnexplainedExtend && !*contiguous) {
-      misfit.found.diagnosis = Diagnosis::kGapOrExtend;
-      misfit.found.what = "records were deleted by somebody else before imakeep saw them, or " + misfit.found.what;
-    }
     return placed;
+  }
+
+  // Why the records that are not proven, of the archive and then of the list, do not lead to the PCRs.
+  Result<Found> explain_known(const Candidate& candidate, const ListStream::Place& new_from) {
+    const archive::Chain& chain = known_->chain;
+    const std::uint64_t from = std::max(known_->proven, chain.first_kept);
+    const auto start = archive::Archive(store_).state_at(chain, from);
+    if (!start) return unexpected(start.error());
+    archive::ArchiveReader unproven(store_, chain, from, chain.end);
+    stream_.seek(new_from);
+    auto found = explain(&unproven, stream_, shown_, *start, from, evidence_.pcrs);
+    if (!found) return unexpected(found.error());
+    found->chain = chain.chain;
+    if (found->diagnosis != Diagnosis::kUnexplainedExtend) return found;
+    if (chain.start == archive::ChainStart::kUnknown && from == 0) return headless({}, *found);
+    // Records are only ever deleted from the beginning of a list, so none is missing between two that are there.
+    const std::uint64_t proven = std::min(candidate.known, candidate.shape.records(from));
+    const auto contiguous = has_lasting_record(stream_.records_before_last(), proven);
+    if (!contiguous) return unexpected(contiguous.error());
+    if (!*contiguous) {
+      found->diagnosis = Diagnosis::kGapOrExtend;
+      found->what = "records were deleted by somebody else before imakeep saw them, or " + found->what;
+    }
+    return found;
+  }
+
+  static Found headless(const std::string& why_not_the_last, Found found) {
+    found.diagnosis = Diagnosis::kHeadless;
+    found.records.reset();
+    found.what = "the list does not begin at a TPM reset" + why_not_the_last +
+                 ": records were deleted before imakeep saw them, or the PCRs were extended by something else";
+    return found;
   }
 
   // Whether one of the list's records from index `from` to before `to` is no violation: those alone do not repeat.

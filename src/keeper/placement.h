@@ -33,6 +33,8 @@ struct KnownChain {
   ListShape shape;                // of the list as it was last seen
   std::string boot_id;            // of the kernel then; empty if not known
   std::uint64_t anchored_at = 0;  // replay from before this record leads nowhere
+  std::uint64_t proven = 0;       // records before this one are proven, or lie before the anchor
+  bool judged = false;            // whose deletions there were is to be said: it has to be certain that there were any
   // Where the records that are not archived began when the list was last read with nothing staged.
   std::optional<ListStream::Place> read_until = std::nullopt;
 };
@@ -41,7 +43,7 @@ struct KnownChain {
 struct Placement {
   bool new_chain = false;              // it is the first of a new chain
   bool in_flight = false;              // only if an extend is on the way
-  bool certain = true;                 // not only violations tell: with them, it may all lie one record further on
+  bool certain = true;                 // not only violations tell: with them, it may all lie further on
   ListShape shape = ListShape();       // what the list holds of the chain
   std::uint64_t gone = 0;              // records that were in the list when it was last seen, and are not any more
   std::uint64_t records = 0;           // in the list

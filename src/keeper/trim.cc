@@ -11,6 +11,7 @@ namespace {
 
 // How often a trim is tried before records that keep coming in make it give up until next time.
 constexpr int kMostTries = 8;
+
 bool refused_with(const Error& error, int os_errno) {
   return error.os_errno == os_errno;
 }
@@ -26,40 +27,6 @@ struct Compared {
   std::uint64_t known = 0;    // of them archived
   ListStream::Place new_from = {};
 };
-
-}  // namespace
-
-// The list open for writing. Closing it ends the transaction, whatever came of it.
-class Keeper::Hold {
- public:
-  Hold(ImaSource& source, Clock& clock) : source_(source), clock_(clock) {}
-  ~Hold() { close(); }
-  Hold(const Hold&) = delete;
-  Hold& operator=(const Hold&) = delete;
-
-  Result<void> open(ListPart part) {
-    auto opened = source_.open_to_write(part);
-    if (opened) since_us_ = clock_.monotonic_us();
-    open_ = opened.has_value();
-    return opened;
-  }
-  void close() {
-    if (!open_) return;
-    source_.close();
-    open_ = false;
-    held_us_ = clock_.monotonic_us() - since_us_;
-  }
-  std::int64_t held_us() const { return held_us_; }
-
- private:
-  ImaSource& source_;
-  Clock& clock_;
-  bool open_ = false;
-  std::int64_t since_us_ = 0;
-  std::int64_t held_us_ = 0;
-};
-
-namespace {
 
 // Reads one part to its end beside the archive.
 Result<Compared> compare(ListStream& stream, KnownList& known) {
@@ -157,7 +124,7 @@ Result<std::optional<Trimmed>> Keeper::try_count(const ChainState& state, bool r
   if (!records) return unexpected(records.error());
   if (*records == 0) return nothing(Method::kCount, "the list holds no record that may go");
   Hold hold(source_, clock_);
-  IMAKEEP_CHECK(hold.open(ListPart::kCurrent));
+  IMAKEEP_CHECK(hold.open_to_write(ListPart::kCurrent));
   ListStream stream(source_, {ListPart::kCurrent});
   KnownList known(archive_.store(), state.chain, state.shape);
   const bool by_pcrs = pcrs_ != nullptr && !options_.unproven;
@@ -214,7 +181,7 @@ Result<std::optional<Trimmed>> Keeper::try_count(const ChainState& state, bool r
 Result<std::optional<Trimmed>> Keeper::try_stage(const ChainState& before, bool staged) {
   ChainState state = before;
   Hold hold(source_, clock_);
-  IMAKEEP_CHECK(hold.open(ListPart::kStaged));
+  IMAKEEP_CHECK(hold.open_to_write(ListPart::kStaged));
   if (!staged) {
     const auto moved = source_.request("A\n");
     if (!moved && refused_with(moved.error(), ENOENT)) return nothing(Method::kStage, "the list is empty");

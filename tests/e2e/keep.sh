@@ -34,13 +34,7 @@ start_keeper() {
   "$imakeep" keep --ima-dir "$mount" --archive "$archive" --pcrs "$pcrs" --control "$keeper_sock" --every 0 --pressure off \
     --follow-every 50ms "$@" >"$work/keep.out" 2>"$work/keep.err" &
   keeper=$!
-  for _ in $(seq 200); do
-    [[ -S $keeper_sock ]] && return
-    kill -0 "$keeper" 2>/dev/null || break
-    sleep 0.05
-  done
-  echo "the keeper did not start: $(cat "$work/keep.err")"
-  exit 1
+  started "the keeper" "$keeper" "$work/keep.err" test -S "$keeper_sock"
 }
 # end_keeper [SIGNAL]: its exit code is in $ended.
 end_keeper() {

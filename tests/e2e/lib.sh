@@ -20,18 +20,25 @@ begin() {
   trap 'exit 130' INT TERM
 }
 
+# started WHAT PID ERRORS COMMAND...: waits until the command succeeds; ends the test if the process ends before.
+started() {
+  local what=$1 pid=$2 errors=$3
+  shift 3
+  for _ in $(seq 200); do
+    "$@" && return
+    kill -0 "$pid" 2>/dev/null || break
+    sleep 0.05
+  done
+  echo "$what did not start: $(cat "$errors")"
+  exit 1
+}
+
 # start_list OPTION...: serves a list on $mount and waits until it is ready.
 start_list() {
   : >"$work/serve.out"
   "$imakeep" list serve --mount "$mount" --control "$sock" "$@" >"$work/serve.out" 2>"$work/serve.err" &
   daemon=$!
-  for _ in $(seq 200); do
-    grep -q '^ready' "$work/serve.out" && return
-    kill -0 "$daemon" 2>/dev/null || break
-    sleep 0.05
-  done
-  echo "list serve did not start: $(cat "$work/serve.err")"
-  exit 1
+  started "list serve" "$daemon" "$work/serve.err" grep -q '^ready' "$work/serve.out"
 }
 
 # end_list: its exit code is in $ended.

@@ -348,7 +348,8 @@ class Schedule {
     set_back_ = true;
     if (old_pcrs_.empty()) {
       old_pcrs_ = must(machine_->pcrs->read(10));
-      return;
+      add_some();
+      for (auto& keeper : keepers_) keeper_acts(*keeper, false);
     }
     digest::PcrState state(machine_->pcrs->banks());
     for (std::size_t i = 0; i < old_pcrs_.size(); ++i) state.set(i, 10, old_pcrs_[i]);

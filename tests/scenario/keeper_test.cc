@@ -493,5 +493,104 @@ TEST(Trim, OfASuspendedListLeavesTheMark) {
   EXPECT_FALSE(must(world.keeper.archive().pending()).has_value());
 }
 
+// On such a host there is never a quiet second to tell what the PCRs stand for.
+TEST(Follow, ArchivesAListThatNeverFitsThoughItIsNeverQuiet) {
+  World world({}, {.method = Method::kCount});
+  add_numbered(world.machine, 0, 3);
+  world.follow();
+  world.machine.fail_next_extend();
+  int next = 5;
+  add_numbered(world.machine, 3, 2);
+  world.machine.clock.on_sleep = [&](std::int64_t) { add_numbered(world.machine, next++, 1); };
+  for (int looks = 0; looks < 5; ++looks) EXPECT_THAT(diagnoses(world.follow()), ElementsAre(Diagnosis::kUnsettled));
+  EXPECT_GE(world.keeper.archived() + 2, static_cast<std::uint64_t>(next));
+  EXPECT_EQ(world.keeper.wrong(), "");
+  EXPECT_THAT(world.keeper.incidents(), IsEmpty()) << "what it is, is not known yet";
+  EXPECT_FALSE(world.keeper.keeper().trim()) << "nothing is proven";
+
+  world.machine.clock.on_sleep = {};
+  const Followed settled = world.follow();
+  ASSERT_THAT(diagnoses(settled), ElementsAre(Diagnosis::kFailedExtend));
+  EXPECT_EQ(settled.found[0].first, 3u) << "though it was archived meanwhile";
+  EXPECT_EQ(settled.found[0].records, 1u);
+  add_numbered(world.machine, next++, 1);
+  EXPECT_TRUE(world.follow().proven) << "from the anchor on";
+  EXPECT_GT(world.trim().records, 0u);
+  EXPECT_EQ(world.keeper.wrong(), "");
+}
+
+TEST(Follow, AHeadlessListThatIsNeverQuietIsCalledHeadlessOnceItIs) {
+  World world;
+  add_numbered(world.machine, 0, 6);
+  ASSERT_TRUE(world.machine.other(ListPart::kCurrent, "4\n"));
+  int next = 6;
+  world.machine.clock.on_sleep = [&](std::int64_t) { add_numbered(world.machine, next++, 1); };
+  for (int looks = 0; looks < 5; ++looks) world.follow();
+  EXPECT_GT(world.keeper.archived(), 2u);
+  world.machine.clock.on_sleep = {};
+  EXPECT_THAT(diagnoses(world.follow()), ElementsAre(Diagnosis::kHeadless));
+  EXPECT_TRUE(world.keeper.complete());
+}
+
+TEST(Follow, PcrsThatNeverFitMakeFewAnchorsAndOneIncident) {
+  World world;
+  add_numbered(world.machine, 0, 1);
+  world.follow();
+  for (int i = 1; i <= 120; ++i) {
+    world.machine.foreign_extend();
+    add_numbered(world.machine, i, 1);
+    EXPECT_THAT(diagnoses(world.follow()), ElementsAre(Diagnosis::kUnexplainedExtend));
+  }
+  const auto chain = must(world.keeper.archive().chain(1));
+  EXPECT_EQ(chain.end, 121u);
+  EXPECT_LT(must(world.keeper.archive().anchors(chain)).size(), 30u);
+  EXPECT_EQ(world.keeper.incidents().size(), 1u);
+  EXPECT_EQ(world.keeper.wrong(), "");
+  for (int i = 121; i <= 160; ++i) add_numbered(world.machine, i, 1);
+  world.follow();
+  add_numbered(world.machine, 161, 1);
+  EXPECT_TRUE(world.follow().proven);
+}
+
+TEST(Follow, GoesOnBehindADamagedSegmentAndTrimsNothing) {
+  World world({}, {.method = Method::kCount});
+  add_numbered(world.machine, 0, 4);
+  world.follow();
+  {
+    archive::Transaction transaction(world.keeper.store);
+    must(transaction.begin());
+    auto row = must(world.keeper.store.segment_from(1, 0)).value();
+    must(world.keeper.store.remove_segment(1, row.first));
+    must(world.keeper.store.add_segment(row, Bytes(40, std::byte{7})));
+    must(transaction.commit());
+  }
+  world.keeper.kill();
+  world.keeper.start();
+  add_numbered(world.machine, 4, 2);
+  const Followed followed = world.follow();
+  EXPECT_EQ(followed.archived, 2u);
+  EXPECT_TRUE(followed.proven);
+  const auto trimmed = world.keeper.keeper().trim();
+  ASSERT_FALSE(trimmed);
+  EXPECT_EQ(trimmed.error().code, ErrorCode::kMalformed);
+  EXPECT_THAT(trimmed.error().message, testing::HasSubstr("record 0 of chain 1 cannot be read from the archive"));
+  EXPECT_EQ(world.machine.in_list(), 6u);
+}
+
+TEST(Follow, RefusesARowThatGoesBeyondTheChain) {
+  World world;
+  add_numbered(world.machine, 0, 2);
+  world.follow();
+  auto row = world.keeper.row();
+  row.proven = 3;
+  archive::Transaction transaction(world.keeper.store);
+  must(transaction.begin());
+  must(world.keeper.store.put_list(row));
+  must(transaction.commit());
+  const auto followed = world.keeper.keeper().follow();
+  ASSERT_FALSE(followed);
+  EXPECT_EQ(followed.error().code, ErrorCode::kMalformed);
+}
+
 }  // namespace
 }  // namespace imakeep::keeper::test
