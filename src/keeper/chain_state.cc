@@ -23,7 +23,11 @@ Result<std::optional<ChainState>> ChainState::load(archive::Archive& archive) {
   state.shape = std::move(*shape);
   auto anchors = archive.anchors(state.chain);
   if (!anchors) return unexpected(anchors.error());
-  if (!anchors->empty()) state.anchor = std::move(anchors->back());
+  if (!anchors->empty()) {
+    state.anchors_at_break = static_cast<std::uint64_t>(
+        std::ranges::count(*anchors, anchors->back().broken_at, &archive::Anchor::broken_at));
+    state.anchor = std::move(anchors->back());
+  }
   auto pending = archive.pending();
   if (!pending) return unexpected(pending.error());
   if (*pending && (*pending)->chain == state.chain.chain) state.pending = std::move(**pending);

@@ -15,6 +15,7 @@ struct ChainState {
   bool followed = false;  // there was a row
   ListShape shape;
   std::optional<archive::Anchor> anchor = std::nullopt;       // the last
+  std::uint64_t anchors_at_break = 0;                         // how many have its broken_at
   std::optional<archive::PendingRow> pending = std::nullopt;  // of this chain
 
   // Of the last chain; empty if there is none. Errors: the archive's.

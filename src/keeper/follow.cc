@@ -17,8 +17,8 @@ constexpr std::int64_t kSettleMs = 1000;
 constexpr int kMostLooks = 3;
 // How many times in a row the list may be in motion, and not fit, before its records are archived all the same.
 constexpr int kPatience = 3;
-// A list that goes on not to fit is anchored again once so many records came for each that an anchor covers already.
-constexpr std::uint64_t kRecordsPerAnchor = 8;
+// So many anchors behind what is proven put off the next one by a record.
+constexpr std::uint64_t kAnchorsPerRecord = 8;
 
 std::vector<ListPart> parts_of(const ImaSource& source) {
   return source.has_staging() ? std::vector{ListPart::kStaged, ListPart::kCurrent} : std::vector{ListPart::kCurrent};
@@ -265,10 +265,10 @@ Result<Followed> Keeper::take_in_unfit(ListStream& stream, std::optional<ChainSt
   const std::uint64_t end_before = state->chain.end;
   const std::uint64_t end = end_before + (as_read.records - as_read.new_from.records);
   const std::uint64_t broken_at = state->row.proven;
-  // While the PCRs go on not to fit there is one anchor for ever more records: their number is its logarithm.
+  // While the PCRs go on not to fit, each anchor needs a few records more than the last: there are never many.
   const bool same_break = state->anchor && state->anchor->broken_at == broken_at;
   const bool worth_it = !same_break || end == state->anchor->number ||
-                        end - state->anchor->number > (state->anchor->number - broken_at) / kRecordsPerAnchor;
+                        end - state->anchor->number > state->anchors_at_break / kAnchorsPerRecord;
   archive::AnchorRow anchor{.chain = state->chain.chain,
                             .broken_at = broken_at,
                             .why = std::string(word(found.diagnosis)),

@@ -62,7 +62,10 @@ class Placer {
   // Up to which of the list's records the PCRs agree, if `replay`, which began behind `known` of them and has seen the
   // rest, leads to them at the right records.
   std::optional<Fit> fits_until(const imalog::Replay& replay, std::uint64_t known) const {
-    const std::uint64_t least = stream_.records_before_last() + evidence_.count_before;
+    const std::uint64_t before_last = stream_.records_before_last();
+    const std::uint64_t least = before_last + evidence_.count_before;
+    // What was not read again, since its first record is there, may be gone all the same: then the list is too short.
+    const std::uint64_t most = before_last + evidence_.count_after;
     Fit fit{.until = known + replay.records()};
     for (std::size_t i = 0; i < evidence_.pcrs.size(); ++i) {
       const auto found = replay.found_at(i);
@@ -70,7 +73,7 @@ class Placer {
       // One record may be in the current list and its extend on the way. "A" waits for the extend.
       const bool in_flight = found && known + *held + 1 == least && evidence_.count_before > 0;
       const bool reached = found && (known + *held >= least || (in_flight && !evidence_.settled));
-      if (!reached) return std::nullopt;
+      if (!reached || known + *found > most) return std::nullopt;
       fit.until = std::min(fit.until, known + *held);
       fit.in_flight = fit.in_flight || in_flight;
     }

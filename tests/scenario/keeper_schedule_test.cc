@@ -392,7 +392,9 @@ class Schedule {
         failure_ = "not everything is archived in the end";
     }
     for (auto& keeper : keepers_) {
-      if (failure_.empty() && keeper->lost_records(10) > 0 && !says_broken(*keeper)) {
+      // Where records repeat, one that was deleted unseen is archived by another that is like it.
+      const bool all_there = repeats_ && keeper->archived() == machine_->log().size();
+      if (failure_.empty() && keeper->lost_records(10) > 0 && !all_there && !says_broken(*keeper)) {
         failure_ = "records were lost, and nobody said so";
       }
     }

@@ -239,6 +239,7 @@ void KeeperProcess::forget_boot() {
   for (const archive::Chain& chain : must(archive_.chains())) {
     if (chain.end > 0) forgotten_chains_.insert(chain.chain);
   }
+  forgotten_incidents_ = must(archive_.incidents()).size();
 }
 
 std::vector<std::uint64_t> KeeperProcess::owed() const {
@@ -283,7 +284,8 @@ void KeeperProcess::deletes(std::uint64_t id) {
 
 std::vector<archive::IncidentRow> KeeperProcess::incidents() {
   auto incidents = must(archive_.incidents());
-  std::erase_if(incidents, [this](const archive::IncidentRow& row) { return forgotten_chains_.contains(row.chain); });
+  // One that was put down since may be of a chain before this boot's, where the keeper took the list for that one's.
+  std::erase_if(incidents, [this](const archive::IncidentRow& row) { return row.incident <= forgotten_incidents_; });
   return incidents;
 }
 

@@ -186,7 +186,7 @@ class KeeperProcess {
   std::string bad_deletion;  // the first, if there was one
 
   archive::ListRow row();
-  // Of this boot's chains.
+  // Of this boot.
   std::vector<archive::IncidentRow> incidents();
 
  private:
@@ -205,6 +205,7 @@ class KeeperProcess {
   std::set<std::uint64_t> lost_;
   std::string wrong_record_;
   std::set<std::uint64_t> forgotten_chains_;  // of boots before this
+  std::uint64_t forgotten_incidents_ = 0;     // likewise
 };
 
 // A record that may repeat, as violations do.
