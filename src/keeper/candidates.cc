@@ -30,11 +30,12 @@ class Finder {
     for (const std::size_t length : lengths_at_end(found, known_, list_)) {
       if (all_.size() < kMostCandidates) add(length, known_.size() - length);
     }
-    add(0, known_.size());
     const Records staged = list_.first(contents_.staged);
     const auto at = staged.empty() ? std::nullopt : archive::overlaps(known_, staged).whole_at;
     if (at) add_split(staged.size(), *at);
     if (contents_.other_kernel) add_cut_by_kexec(found);
+    // Records of other PCRs tell the PCRs nothing: where two places fit, the one that takes fewer for new comes first.
+    add(0, known_.size());
     add_altered();
     return std::move(all_);
   }
@@ -59,7 +60,7 @@ class Finder {
     lengths.push_back(0);
     for (const std::size_t length : lengths) {
       if (length == behind.size() || all_.size() >= 2 * kMostCandidates) continue;
-      Candidate candidate{.known = split + length, .shape = contents_.shape, .gone = at};
+      Candidate candidate{.known = split + length, .split = split, .shape = contents_.shape, .gone = at};
       candidate.shape.advance(at);
       candidate.dropped = Range{.first = contents_.shape.number_at(at + split),
                                 .end = length == 0 ? contents_.end : contents_.shape.number_at(known_.size() - length)};

@@ -20,6 +20,7 @@ inline constexpr std::size_t kMostCandidates = 256;
 // A place where the list's records could go on from the archive.
 struct Candidate {
   std::uint64_t known = 0;       // the list's first records that are archived
+  std::uint64_t split = 0;       // of them before those that it lost; 0 if it lost none between them
   ListShape shape;               // what the list then holds
   std::uint64_t gone = 0;        // of the list as it was last seen
   std::optional<Range> dropped;  // archived records that the list has lost among or behind those
@@ -37,8 +38,8 @@ struct Contents {
   bool other_kernel = false;                 // than the one that was last seen: a kexec may have dropped some
 };
 
-// Never empty: the last but one, or the last, is that nothing of the list is archived. Those that take fewest records
-// for new come first; at most about 3 * kMostCandidates. Time is linear in both lists but for repeated records.
+// Never empty: one, the last but for an altered list, is that nothing of the list is archived. Those that take fewest
+// records for new come first; at most about 3 * kMostCandidates. Time is linear in both lists but for repeated records.
 std::vector<Candidate> candidates_of(const Contents& contents);
 
 }  // namespace imakeep::keeper

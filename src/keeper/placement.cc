@@ -158,6 +158,8 @@ class Placer {
     auto explained = explain(nullptr, stream_, shown_, digest::PcrState(banks_), 0, evidence_.pcrs);
     if (!explained) return unexpected(explained.error());
     if (explained->diagnosis == Diagnosis::kUnexplainedExtend) explained = headless(why_not_the_last, *explained);
+    // That it is another chain than the last is said of a list that stands still only.
+    placement.certain = !known_;
     return Placed{.misfit = Misfit{.found = std::move(*explained), .as_read = std::move(placement)}};
   }
 
@@ -343,7 +345,10 @@ class Placer {
     const auto none = std::ranges::find(all, std::uint64_t{0}, &Candidate::known) - all.begin();
     for (std::size_t i = 0; i < all.size(); ++i) {
       if (all[i].known == 0 || !all[i].same) continue;
-      const auto certain = has_lasting_record(0, all[i].known);
+      // Both of the pieces that a list fell into have to show where they belong.
+      const std::uint64_t first_piece = all[i].split > 0 ? all[i].split : all[i].known;
+      auto certain = has_lasting_record(0, first_piece);
+      if (certain && *certain && first_piece < all[i].known) certain = has_lasting_record(first_piece, all[i].known);
       if (!certain) return unexpected(certain.error());
       if (*certain) return i;
     }

@@ -235,8 +235,8 @@ TEST_F(OldKernelDirectory, ACountThatIsNoneIsNamed) {
 TEST_F(OldKernelDirectory, NamesTheKernelByItsBootId) {
   make("binary_runtime_measurements", "");
   std::ofstream(directory_.file("boot_id")) << "b7d6\n";
-  EXPECT_EQ((*KernelImaSource::in(directory_.path(), directory_.file("boot_id")))->boot_id(), "b7d6");
-  EXPECT_EQ((*KernelImaSource::in(directory_.path(), directory_.file("none")))->boot_id(), "");
+  EXPECT_EQ((*KernelImaSource::in(directory_.path(), {}, directory_.file("boot_id")))->boot_id(), "b7d6");
+  EXPECT_EQ((*KernelImaSource::in(directory_.path(), {}, directory_.file("none")))->boot_id(), "");
 }
 
 TEST_F(OldKernelDirectory, AnEmptyDirectoryIsNoImaDirectory) {

@@ -208,13 +208,12 @@ class Schedule {
     });
   }
 
-  // Where every record may repeat, content cannot tell what is known from what is like it, once the PCRs do not.
-  // Nor where only violations would tell, and something else extended the PCRs.
+  // Where every record may repeat, content cannot tell what is known from what is like it, once the PCRs do not. Nor
+  // where only violations would tell: then they are kept twice, and what follows may be counted by them.
   bool blurred(KeeperProcess& keeper) {
     const auto incidents = keeper.incidents();
     return (repeats_ && says_broken(keeper)) ||
-           (broken_ && std::ranges::find(incidents, word(Diagnosis::kGapOrExtend), &archive::IncidentRow::kind) !=
-                           incidents.end());
+           std::ranges::find(incidents, word(Diagnosis::kGapOrExtend), &archive::IncidentRow::kind) != incidents.end();
   }
 
   void check(KeeperProcess& keeper) {

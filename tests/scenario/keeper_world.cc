@@ -166,6 +166,8 @@ void Machine::deleted(std::uint64_t id, KeeperProcess* by) {
 }
 
 void Machine::carried_out(ListPart part, const std::string& request, KeeperProcess* by) {
+  // "A" waits for an append that is under way, extend and all.
+  if (request == "A\n") flush_extend();
   if (request == "A\n") {
     staged_ = std::exchange(current_, {});
     return;

@@ -37,18 +37,22 @@ Result<UniqueFd> open_list(const std::string& path, int flags) {
 
 }  // namespace
 
-Result<std::unique_ptr<KernelImaSource>> KernelImaSource::in(const std::string& directory,
+Result<std::unique_ptr<KernelImaSource>> KernelImaSource::in(const std::string& directory, std::string name,
                                                              const std::string& boot_id_file) {
   auto found = imalog::ImaDirectory::inspect(directory);
   if (!found) {
     found.error().message += remedy(found.error().os_errno, false);
     return unexpected(found.error());
   }
-  return std::unique_ptr<KernelImaSource>(new KernelImaSource(std::move(*found), boot_id_file));
+  return std::unique_ptr<KernelImaSource>(
+      new KernelImaSource(std::move(*found), name.empty() ? directory : std::move(name), boot_id_file));
 }
 
-KernelImaSource::KernelImaSource(imalog::ImaDirectory directory, std::string boot_id_file)
-    : directory_(std::move(directory)), boot_id_file_(std::move(boot_id_file)), bank_(preferred(directory_.banks())) {}
+KernelImaSource::KernelImaSource(imalog::ImaDirectory directory, std::string name, std::string boot_id_file)
+    : directory_(std::move(directory)),
+      name_(std::move(name)),
+      boot_id_file_(std::move(boot_id_file)),
+      bank_(preferred(directory_.banks())) {}
 
 std::string KernelImaSource::path(ListPart part) const {
   return directory_.list_path(imalog::Form::kBinary, bank_,

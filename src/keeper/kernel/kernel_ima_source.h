@@ -22,14 +22,15 @@ class KernelImaSource : public ImaSource {
   // Names the running kernel; a line that Linux makes anew at every boot and kexec.
   static constexpr const char* kBootIdFile = "/proc/sys/kernel/random/boot_id";
 
-  // Opens no list. kEnvironment if the directory cannot be read or is no IMA directory.
-  static Result<std::unique_ptr<KernelImaSource>> in(const std::string& directory,
+  // Opens no list. `name` is what the directory is called where it is reached by another path. kEnvironment if it
+  // cannot be read or is no IMA directory.
+  static Result<std::unique_ptr<KernelImaSource>> in(const std::string& directory, std::string name = {},
                                                      const std::string& boot_id_file = kBootIdFile);
   ~KernelImaSource() override { close(); }
 
   const imalog::ImaDirectory& directory() const { return directory_; }
 
-  const std::string& name() const override { return directory_.path(); }
+  const std::string& name() const override { return name_; }
   const std::vector<digest::Bank>& banks() const override { return directory_.banks(); }
   const digest::Bank& bank() const override { return bank_; }  // sha256 if there is one, else sha1
   bool has_staging() const override { return directory_.has_staging(); }
@@ -46,11 +47,12 @@ class KernelImaSource : public ImaSource {
   std::uint64_t bytes_seen() const { return seen_[0] + seen_[1]; }
 
  private:
-  KernelImaSource(imalog::ImaDirectory directory, std::string boot_id_file);
+  KernelImaSource(imalog::ImaDirectory directory, std::string name, std::string boot_id_file);
   std::string path(ListPart part) const;
   UniqueFd& descriptor(ListPart part) { return descriptors_[part == ListPart::kStaged ? 0 : 1]; }
 
   const imalog::ImaDirectory directory_;
+  const std::string name_;
   const std::string boot_id_file_;
   const digest::Bank bank_;
   UniqueFd descriptors_[2];     // by part

@@ -1,0 +1,313 @@
+#include "fusefs/libfuse/mount_guard.h"
+
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <cstring>
+#include <sstream>
+
+#include "fusefs/libfuse/mount_point.h"
+
+namespace imakeep::fusefs {
+namespace {
+
+constexpr const char* kType = "fuse.imakeep-view";
+// Paths are told apart by what no path contains.
+constexpr char kBetween = '\0';
+constexpr std::size_t kMostBytes = 64u << 10;
+
+std::string with_slash_undone(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return path;
+}
+
+// In mountinfo a space, tab, newline or backslash of a path is \ and three octal digits.
+std::string unescaped(const std::string& text) {
+  std::string path;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    unsigned value = 0;
+    if (text[i] == '\\' && i + 3 < text.size() + 0 &&
+        std::from_chars(text.data() + i + 1, text.data() + i + 4, value, 8).ptr == text.data() + i + 4) {
+      path += static_cast<char>(value);
+      i += 3;
+    } else {
+      path += text[i];
+    }
+  }
+  return path;
+}
+
+// Whether what lies on top at `path` is a view. What is mounted later comes later.
+bool view_on_top(const std::string& path) {
+  const auto table = read_file("/proc/self/mountinfo");
+  if (!table) return false;
+  std::istringstream lines{std::string(as_text(*table))};
+  bool view = false;
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream fields(line);
+    std::vector<std::string> words;
+    for (std::string word; fields >> word;) words.push_back(word);
+    const auto dash = std::ranges::find(words, "-");
+    if (words.size() < 5 || words.end() - dash < 2) continue;
+    if (unescaped(words[4]) == path) view = *(dash + 1) == kType;
+  }
+  return view;
+}
+
+Result<std::size_t> unmount_view(const std::string& given) {
+  const std::string path = with_slash_undone(given);
+  std::size_t undone = 0;
+  while (view_on_top(path)) {
+    if (::umount2(path.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0) {
+      return fail_errno(errno, "cannot unmount " + path);
+    }
+    ++undone;
+  }
+  return undone;
+}
+
+// ---- the child
+
+struct Message {
+  char what = 0;
+  std::vector<std::string> arguments;
+  UniqueFd descriptor;
+};
+
+// Empty at the end of the connection.
+std::optional<Message> receive(int socket) {
+  std::vector<char> bytes(kMostBytes);
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+  iovec part{.iov_base = bytes.data(), .iov_len = bytes.size()};
+  msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  header.msg_control = control;
+  header.msg_controllen = sizeof control;
+  ssize_t got = 0;
+  do {
+    got = ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
+  } while (got < 0 && errno == EINTR);
+  if (got <= 0) return std::nullopt;
+  Message message{.what = bytes[0], .arguments = {}, .descriptor = {}};
+  std::istringstream text(std::string(bytes.data() + 1, static_cast<std::size_t>(got) - 1));
+  for (std::string argument; std::getline(text, argument, kBetween);) message.arguments.push_back(argument);
+  if (const cmsghdr* const sent = CMSG_FIRSTHDR(&header); sent != nullptr) {
+    int fd = -1;
+    std::memcpy(&fd, CMSG_DATA(sent), sizeof fd);
+    message.descriptor = UniqueFd(fd);
+  }
+  return message;
+}
+
+class Child {
+ public:
+  explicit Child(int socket) : socket_(socket) {}
+
+  void run() {
+    while (auto message = receive(socket_)) {
+      const auto done = carry_out(*message);
+      const std::string answer =
+          done ? std::string(1, kBetween) : std::to_string(done.error().os_errno) + kBetween + done.error().message;
+      if (::send(socket_, answer.data(), answer.size(), MSG_NOSIGNAL) < 0) break;
+    }
+    if (!leave_) static_cast<void>(unmount());
+  }
+
+ private:
+  Result<void> carry_out(Message& message) {
+    const auto& arguments = message.arguments;
+    switch (message.what) {
+      case 'c':
+        static_cast<void>(unmount_view(arguments.at(0)));
+        return check_mount_point(arguments.at(0));
+      case 'm':
+        return mount(arguments.at(0), arguments.at(1), message.descriptor.get());
+      case 'a':
+        if (!view_on_top(with_slash_undone(arguments.at(0)))) {
+          return fail(ErrorCode::kEnvironment, "no view is mounted on " + arguments.at(0) + " any more");
+        }
+        directory_ = arguments.at(0);
+        for (std::size_t i = 1; i < arguments.size(); ++i) bound_.push_back(arguments[i]);
+        return {};
+      case 'b':
+        return bind(arguments);
+      case 'l':
+        leave_ = arguments.at(0) == "1";
+        return {};
+      default:
+        return unmount();
+    }
+  }
+
+  Result<void> mount(const std::string& directory, const std::string& options, int fuse) {
+    const std::string data = "fd=" + std::to_string(fuse) + "," + options;
+    if (::mount("imakeep", directory.c_str(), kType, MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, data.c_str()) != 0) {
+      const int failed = errno;
+      return fail_errno(failed,
+                        "cannot mount the view on " + directory +
+                            (failed == EPERM ? " (that takes CAP_SYS_ADMIN: run as root or as the service)" : ""));
+    }
+    directory_ = directory;
+    return {};
+  }
+
+  Result<void> bind(const std::vector<std::string>& paths) {
+    for (std::size_t i = 0; i + 1 < paths.size(); i += 2) {
+      if (::mount(paths[i].c_str(), paths[i + 1].c_str(), nullptr, MS_BIND, nullptr) != 0) {
+        return fail_errno(errno, "cannot bind " + paths[i] + " over " + paths[i + 1]);
+      }
+      if (std::ranges::find(bound_, paths[i + 1]) == bound_.end()) bound_.push_back(paths[i + 1]);
+    }
+    return {};
+  }
+
+  Result<void> unmount() {
+    Result<void> done;
+    for (const std::string& path : bound_) {
+      if (const auto undone = unmount_view(path); !undone) done = unexpected(undone.error());
+    }
+    bound_.clear();
+    if (!directory_.empty()) {
+      if (const auto undone = unmount_view(directory_); !undone) done = unexpected(undone.error());
+    }
+    directory_.clear();
+    return done;
+  }
+
+  const int socket_;
+  std::string directory_;
+  std::vector<std::string> bound_;
+  bool leave_ = false;
+};
+
+[[noreturn]] void be_child(UniqueFd socket, const UniqueFd& mount_namespace) {
+  ::prctl(PR_SET_NAME, "imakeep-mounts");
+  // A signal to the group is not for the child: it ends when its parent did.
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGPIPE}) ::signal(signal, SIG_IGN);
+  int failed = 0;
+  if (mount_namespace.valid() && ::setns(mount_namespace.get(), CLONE_NEWNS) != 0) failed = errno;
+  if (::send(socket.get(), &failed, sizeof failed, MSG_NOSIGNAL) == sizeof failed && failed == 0) {
+    // Where it was started keeps nothing busy.
+    if (::chdir("/") == 0) Child(socket.get()).run();
+  }
+  ::_exit(0);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<MountGuard>> MountGuard::start(const UniqueFd& mount_namespace) {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+    return fail_errno(errno, "cannot make a socket");
+  UniqueFd ours(ends[0]);
+  UniqueFd theirs(ends[1]);
+  const pid_t child = ::fork();
+  if (child < 0) return fail_errno(errno, "cannot start the process that mounts");
+  if (child == 0) {
+    ours = UniqueFd();
+    be_child(std::move(theirs), mount_namespace);
+  }
+  theirs = UniqueFd();
+  std::unique_ptr<MountGuard> guard(new MountGuard(std::move(ours), child));
+  int failed = 0;
+  if (::recv(guard->socket_.get(), &failed, sizeof failed, 0) != sizeof failed) failed = ECHILD;
+  if (failed != 0) {
+    return fail_errno(failed,
+                      "cannot mount where the host's mounts are (setns takes CAP_SYS_ADMIN and CAP_SYS_CHROOT)");
+  }
+  return guard;
+}
+
+MountGuard::~MountGuard() {
+  socket_ = UniqueFd();
+  while (::waitpid(child_, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
+Result<void> MountGuard::ask(char what, const std::string& arguments, int descriptor) {
+  std::string bytes = what + arguments;
+  if (bytes.size() > kMostBytes) return fail(ErrorCode::kUsage, "the paths of the view are too long");
+  iovec part{.iov_base = bytes.data(), .iov_len = bytes.size()};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  if (descriptor >= 0) {
+    header.msg_control = control;
+    header.msg_controllen = sizeof control;
+    cmsghdr* const sent = CMSG_FIRSTHDR(&header);
+    sent->cmsg_level = SOL_SOCKET;
+    sent->cmsg_type = SCM_RIGHTS;
+    sent->cmsg_len = CMSG_LEN(sizeof(int));
+    std::memcpy(CMSG_DATA(sent), &descriptor, sizeof descriptor);
+  }
+  std::vector<char> answer(kMostBytes);
+  ssize_t got = ::sendmsg(socket_.get(), &header, MSG_NOSIGNAL);
+  if (got >= 0) {
+    do {
+      got = ::recv(socket_.get(), answer.data(), answer.size(), 0);
+    } while (got < 0 && errno == EINTR);
+  }
+  if (got <= 0)
+    return fail(ErrorCode::kEnvironment, "the process that mounts the view is gone: start the keeper again");
+  const std::string text(answer.data(), static_cast<std::size_t>(got));
+  const std::size_t between = text.find(kBetween);
+  if (between == 0) return {};
+  int os_errno = 0;
+  std::from_chars(text.data(), text.data() + between, os_errno);
+  return unexpected(Error{.code = ErrorCode::kEnvironment, .message = text.substr(between + 1), .os_errno = os_errno});
+}
+
+Result<void> MountGuard::check(const std::string& directory) {
+  return ask('c', directory);
+}
+
+Result<void> MountGuard::mount(const std::string& directory, int fuse, uid_t owner, gid_t group) {
+  return ask('m',
+             directory + kBetween + "rootmode=40550,user_id=" + std::to_string(owner) +
+                 ",group_id=" + std::to_string(group) + ",default_permissions,allow_other",
+             fuse);
+}
+
+Result<void> MountGuard::adopt(const std::string& directory, const std::vector<Bind>& binds) {
+  std::string arguments = directory;
+  for (const Bind& bind : binds) arguments += kBetween + bind.second;
+  return ask('a', arguments);
+}
+
+Result<void> MountGuard::bind(const std::vector<Bind>& binds) {
+  std::string arguments;
+  for (const auto& [from, to] : binds)
+    arguments += (arguments.empty() ? "" : std::string(1, kBetween)) + from + kBetween + to;
+  return ask('b', arguments);
+}
+
+Result<void> MountGuard::leave_mounts(bool leave) {
+  return ask('l', leave ? "1" : "0");
+}
+
+Result<void> MountGuard::unmount() {
+  return ask('u', "");
+}
+
+Result<std::size_t> unmount_views(const std::vector<std::string>& paths) {
+  std::size_t undone = 0;
+  for (const std::string& path : paths) {
+    const auto here = unmount_view(path);
+    if (!here) return here;
+    undone += *here;
+  }
+  return undone;
+}
+
+}  // namespace imakeep::fusefs

@@ -1,0 +1,61 @@
+// fusefs/libfuse/mount_guard.h - mounts the view and binds its files, and undoes both when its process is gone, however
+// that ended: a mount whose daemon died is dead, and hangs or fails everybody who looks.
+//
+// A child process does it, which ends with the connection to this one: so SIGKILL of this process leaves nothing
+// mounted. The child may live in another mount namespace, the host's, where this process is shut up in one of its own.
+// Its mounts have the type fuse.imakeep-view, and nothing else is ever unmounted.
+//
+// Source: mount(2), umount(2), setns(2), proc_pid_mountinfo(5). Threads: start() before any other thread; the rest by
+// one.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/file.h"
+
+namespace imakeep::fusefs {
+
+// A file of the view, and the file of the source that it is to cover.
+using Bind = std::pair<std::string, std::string>;
+
+class MountGuard {
+ public:
+  // `mount_namespace`, if it is valid, is where the mounts are made. kEnvironment if that is not allowed.
+  static Result<std::unique_ptr<MountGuard>> start(const UniqueFd& mount_namespace);
+  // Ends the child, which unmounts everything.
+  ~MountGuard();
+  MountGuard(const MountGuard&) = delete;
+  MountGuard& operator=(const MountGuard&) = delete;
+
+  // What check_mount_point() says of the directory, where the mounts are made. One that a dead keeper left there is
+  // unmounted first.
+  Result<void> check(const std::string& directory);
+  // Mounts the file system of `fuse`, an open /dev/fuse, on `directory`. Files are readable by the group alone.
+  Result<void> mount(const std::string& directory, int fuse, uid_t owner, gid_t group);
+  // There is such a mount, made by the keeper before: it is unmounted as if it were ours. kEnvironment if there is
+  // none.
+  Result<void> adopt(const std::string& directory, const std::vector<Bind>& binds);
+  // Covers each second by the first, on top of what covers it already.
+  Result<void> bind(const std::vector<Bind>& binds);
+  // Leaves the mounts where they are when this process ends: somebody else has the descriptor, and goes on with it.
+  Result<void> leave_mounts(bool leave);
+  Result<void> unmount();
+
+ private:
+  MountGuard(UniqueFd socket, pid_t child) : socket_(std::move(socket)), child_(child) {}
+  Result<void> ask(char what, const std::string& arguments, int descriptor = -1);
+
+  UniqueFd socket_;
+  const pid_t child_;
+};
+
+// Unmounts whatever views lie on these paths, in this process's mount namespace. Returns how many that were; errno's
+// error if one stays.
+Result<std::size_t> unmount_views(const std::vector<std::string>& paths);
+
+}  // namespace imakeep::fusefs

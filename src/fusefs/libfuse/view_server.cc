@@ -1,0 +1,237 @@
+#define FUSE_USE_VERSION 314
+#include "fusefs/libfuse/view_server.h"
+
+#include <linux/fuse.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <fuse_lowlevel.h>
+
+namespace imakeep::fusefs {
+namespace {
+
+constexpr std::size_t kWorkers = 4;
+// FUSE_NOTIFY_RESEND and the minor version that brought it; the headers of Debian 12 are older.
+constexpr std::int32_t kNotifyResend = 7;
+constexpr std::uint32_t kMinorWithResend = 40;
+
+int errno_of(const Error& error) {
+  return error.os_errno != 0 ? error.os_errno : EIO;
+}
+
+struct SessionFree {
+  void operator()(fuse_session* session) const { fuse_session_destroy(session); }
+};
+
+class Server : public ViewServer {
+ public:
+  explicit Server(ViewFiles& files) : files_(files), stop_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+  Result<void> attach(UniqueFd fuse);
+  Result<void> resume(ByteView first_request);
+  Result<void> run() override;
+  void stop() override {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t written = ::write(stop_.get(), &one, sizeof one);
+  }
+  int descriptor() const override { return fuse_session_fd(session_.get()); }
+
+ private:
+  static Server& self(fuse_req_t request) { return *static_cast<Server*>(fuse_req_userdata(request)); }
+  static fuse_lowlevel_ops operations();
+  void reply_attributes(fuse_req_t request, fuse_ino_t inode);
+  void lookup(fuse_req_t request, const char* name);
+  void readdir(fuse_req_t request, std::size_t count, off_t offset);
+  void read(fuse_req_t request, fuse_ino_t inode, std::uint64_t handle, std::uint64_t offset, std::size_t count);
+  Result<bool> receive();
+
+  ViewFiles& files_;
+  UniqueFd stop_;
+  bool resuming_ = false;  // what is answered was answered before
+  bool begun_ = false;     // the first request is known
+  fuse_buf buffer_{};
+  std::unique_ptr<void, decltype(&std::free)> buffer_memory_{nullptr, &std::free};
+  std::unique_ptr<fuse_session, SessionFree> session_;
+  boost::asio::thread_pool workers_{kWorkers};  // dies first, with all its work done
+};
+
+void Server::reply_attributes(fuse_req_t request, fuse_ino_t inode) {
+  const auto attributes = files_.attributes(inode);
+  if (!attributes) {
+    fuse_reply_err(request, errno_of(attributes.error()));
+  } else {
+    fuse_reply_attr(request, &*attributes, 0);
+  }
+}
+
+void Server::lookup(fuse_req_t request, const char* name) {
+  const auto inode = files_.lookup(name);
+  const auto attributes = inode ? files_.attributes(*inode) : Result<struct stat>();
+  if (!inode || !attributes) {
+    fuse_reply_err(request, ENOENT);
+    return;
+  }
+  fuse_entry_param entry{};
+  entry.ino = *inode;
+  entry.attr = *attributes;
+  fuse_reply_entry(request, &entry);
+}
+
+void Server::readdir(fuse_req_t request, std::size_t count, off_t offset) {
+  std::vector<char> entries(count);
+  std::size_t used = 0;
+  const std::size_t total = files_.nodes().size() + 2;
+  for (std::size_t i = static_cast<std::size_t>(offset); i < total; ++i) {
+    const char* const name = i == 0 ? "." : i == 1 ? ".." : files_.nodes()[i - 2].name.c_str();
+    const auto attributes = files_.attributes(i < 2 ? ViewFiles::kRoot : files_.inode(i - 2));
+    if (!attributes) continue;
+    const std::size_t needed =
+        fuse_add_direntry(request, entries.data() + used, count - used, name, &*attributes, static_cast<off_t>(i + 1));
+    if (needed > count - used) break;
+    used += needed;
+  }
+  fuse_reply_buf(request, entries.data(), used);
+}
+
+void Server::read(fuse_req_t request, fuse_ino_t inode, std::uint64_t handle, std::uint64_t offset, std::size_t count) {
+  const auto bytes = files_.read(inode, handle, offset, count);
+  if (!bytes) {
+    fuse_reply_err(request, errno_of(bytes.error()));
+  } else {
+    fuse_reply_buf(request, reinterpret_cast<const char*>(bytes->data()), bytes->size());
+  }
+}
+
+fuse_lowlevel_ops Server::operations() {
+  fuse_lowlevel_ops ops{};
+  ops.init = [](void*, fuse_conn_info* connection) {
+    connection->want &= ~static_cast<unsigned>(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
+  };
+  ops.lookup = [](fuse_req_t request, fuse_ino_t, const char* name) { self(request).lookup(request, name); };
+  ops.getattr = [](fuse_req_t request, fuse_ino_t inode, fuse_file_info*) {
+    self(request).reply_attributes(request, inode);
+  };
+  ops.readlink = [](fuse_req_t request, fuse_ino_t inode) {
+    fuse_reply_readlink(request, self(request).files_.link_target(inode).c_str());
+  };
+  ops.readdir = [](fuse_req_t request, fuse_ino_t, std::size_t count, off_t offset, fuse_file_info*) {
+    self(request).readdir(request, count, offset);
+  };
+  ops.open = [](fuse_req_t request, fuse_ino_t inode, fuse_file_info* info) {
+    ViewFiles& files = self(request).files_;
+    // Read by the daemon each time, never from the page cache: the size is what it is now.
+    info->direct_io = 1;
+    info->fh = files.open(inode);
+    if (fuse_reply_open(request, info) != 0) files.release(info->fh);
+  };
+  ops.release = [](fuse_req_t request, fuse_ino_t, fuse_file_info* info) {
+    self(request).files_.release(info->fh);
+    fuse_reply_err(request, 0);
+  };
+  ops.read = [](fuse_req_t request, fuse_ino_t inode, std::size_t count, off_t offset, fuse_file_info* info) {
+    boost::asio::post(self(request).workers_, [request, inode, handle = info->fh, offset, count] {
+      self(request).read(request, inode, handle, static_cast<std::uint64_t>(offset), count);
+    });
+  };
+  return ops;
+}
+
+Result<void> Server::attach(UniqueFd fuse) {
+  std::string name = "imakeep";
+  char* arguments[] = {name.data()};
+  fuse_args args = FUSE_ARGS_INIT(1, arguments);
+  const fuse_lowlevel_ops ops = operations();
+  session_.reset(fuse_session_new(&args, &ops, sizeof ops, this));
+  fuse_opt_free_args(&args);
+  // The mount is somebody else's affair; and what is answered while a session is resumed is for nobody.
+  fuse_custom_io io{};
+  io.read = [](int fd, void* into, std::size_t count, void*) { return ::read(fd, into, count); };
+  io.writev = [](int fd, iovec* parts, int count, void* server) -> ssize_t {
+    if (!static_cast<Server*>(server)->resuming_) return ::writev(fd, parts, count);
+    ssize_t bytes = 0;
+    for (int i = 0; i < count; ++i) bytes += static_cast<ssize_t>(parts[i].iov_len);
+    return bytes;
+  };
+  if (!session_ || fuse_session_custom_io(session_.get(), &io, fuse.get()) != 0) {
+    session_.reset();
+    return fail(ErrorCode::kEnvironment, "libfuse does not take the open /dev/fuse");
+  }
+  fuse.release();  // the session closes it
+  return {};
+}
+
+Result<void> Server::resume(ByteView first_request) {
+  const auto* const header = reinterpret_cast<const fuse_in_header*>(first_request.data());
+  const auto* const init = reinterpret_cast<const fuse_init_in*>(header + 1);
+  const bool whole = first_request.size() >= sizeof *header + 8 && header->opcode == FUSE_INIT;
+  if (!whole || init->minor < kMinorWithResend) {
+    return fail(ErrorCode::kUnsupported, "this kernel does not send again what the keeper before left unanswered");
+  }
+  Bytes request(first_request.begin(), first_request.end());
+  const fuse_buf buffer{.size = request.size(), .flags = {}, .mem = request.data(), .fd = -1, .pos = 0};
+  resuming_ = true;
+  fuse_session_process_buf(session_.get(), &buffer);
+  resuming_ = false;
+  begun_ = true;
+  const fuse_out_header resend{.len = sizeof resend, .error = kNotifyResend, .unique = 0};
+  if (::write(descriptor(), &resend, sizeof resend) != sizeof resend) {
+    return fail(ErrorCode::kUnsupported, "the view's file system is not there any more");
+  }
+  return {};
+}
+
+// Takes one request from the kernel. False once there are no more to come.
+Result<bool> Server::receive() {
+  const int got = fuse_session_receive_buf(session_.get(), &buffer_);
+  if (buffer_.mem != buffer_memory_.get()) {
+    static_cast<void>(buffer_memory_.release());
+    buffer_memory_.reset(buffer_.mem);
+  }
+  if (got == -EINTR || got == -EAGAIN) return true;
+  if (got == -ENODEV || got == 0) return false;
+  if (got < 0) return fail_errno(-got, "cannot read from /dev/fuse");
+  if (!begun_ && on_first_request) {
+    on_first_request(ByteView(static_cast<const std::byte*>(buffer_.mem), buffer_.size));
+  }
+  begun_ = true;
+  fuse_session_process_buf(session_.get(), &buffer_);
+  return true;
+}
+
+Result<void> Server::run() {
+  pollfd ready[2] = {{.fd = descriptor(), .events = POLLIN, .revents = 0},
+                     {.fd = stop_.get(), .events = POLLIN, .revents = 0}};
+  while (fuse_session_exited(session_.get()) == 0) {
+    const int count = ::poll(ready, 2, -1);
+    if (count < 0 && errno != EINTR) return fail_errno(errno, "cannot wait for /dev/fuse");
+    if (count <= 0) continue;
+    if (ready[1].revents != 0) return {};
+    const auto more = receive();
+    if (!more) return unexpected(more.error());
+    if (!*more) return {};
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ViewServer>> ViewServer::begin(ViewFiles& files, UniqueFd fuse) {
+  auto server = std::make_unique<Server>(files);
+  IMAKEEP_CHECK(server->attach(std::move(fuse)));
+  return server;
+}
+
+Result<std::unique_ptr<ViewServer>> ViewServer::take_over(ViewFiles& files, UniqueFd fuse, ByteView first_request) {
+  auto server = std::make_unique<Server>(files);
+  IMAKEEP_CHECK(server->attach(std::move(fuse)));
+  IMAKEEP_CHECK(server->resume(first_request));
+  return server;
+}
+
+}  // namespace imakeep::fusefs

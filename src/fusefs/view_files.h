@@ -1,0 +1,107 @@
+// fusefs/view_files.h - the files of the view: IMA's names without _staged, each holding the whole list of a chain.
+//
+//   ascii_ and binary_runtime_measurements_ALG     for every bank that the source has
+//   the same without _ALG                          links to the sha1 files
+//   runtime_measurements_count, violations         true since the chain began
+// An inode is of one chain, and says which: so a descriptor stays with its chain, and means the same to the process
+// that takes over after this one. What is left of a chain that another followed can be read to its end, which is told
+// once; ESTALE after. Errors carry the errno that the caller gets.
+//
+// Source: DESIGN 5. Threads: refresh() by one; the rest by any.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "keeper/whole_list.h"
+
+namespace imakeep::fusefs {
+
+struct ViewOptions {
+  std::vector<digest::Bank> banks;
+  uid_t owner = 0;
+  gid_t group = 0;  // may read; nobody else may
+};
+
+class ViewFiles {
+ public:
+  using Inode = std::uint64_t;
+  static constexpr Inode kRoot = 1;
+  // Another connection to the archive, to read it by.
+  using OpenStore = std::function<Result<std::unique_ptr<archive::Store>>()>;
+
+  ViewFiles(ViewOptions options, OpenStore open_store);
+
+  // Shows what the archive's last chain holds now. Errors: the archive's; what is shown stays.
+  Result<void> refresh(archive::Archive& archive, timespec now) IMAKEEP_EXCLUDES(mutex_);
+  // The chain that names lead to; 0 before there is any.
+  std::uint64_t chain() const IMAKEEP_EXCLUDES(mutex_);
+
+  struct Node {
+    std::string name;
+    std::string link_target = {};  // empty for a file
+  };
+  const std::vector<Node>& nodes() const { return nodes_; }
+
+  Inode inode(std::size_t node) const IMAKEEP_EXCLUDES(mutex_);  // in the chain that names lead to
+  std::optional<Inode> lookup(std::string_view name) const;
+  // Of a file, a link, or kRoot. kIo with ESTALE for an inode of a chain that is not known any more.
+  Result<struct stat> attributes(Inode inode) const IMAKEEP_EXCLUDES(mutex_);
+  const std::string& link_target(Inode inode) const { return nodes_[node_of(inode)].link_target; }
+
+  // A number for an open file, never one that another process gave out.
+  std::uint64_t open(Inode inode) IMAKEEP_EXCLUDES(mutex_);
+  void release(std::uint64_t handle) IMAKEEP_EXCLUDES(mutex_);
+  // At most `count` bytes, fewer only before the end or before what cannot be read. kIo with ESTALE, EIO if the archive
+  // is damaged or cannot be read.
+  Result<Bytes> read(Inode inode, std::uint64_t handle, std::uint64_t offset, std::size_t count)
+      IMAKEEP_EXCLUDES(mutex_);
+
+ private:
+  using Block = keeper::WholeList::Block;
+  using SharedBytes = std::shared_ptr<const Bytes>;
+  struct BlockKey {
+    std::uint64_t chain = 0;
+    std::size_t node = 0;
+    std::uint64_t first = 0;
+    std::uint64_t end = 0;
+    friend auto operator<=>(const BlockKey&, const BlockKey&) = default;
+  };
+  struct Cached {
+    BlockKey key;
+    SharedBytes bytes;
+  };
+
+  static std::size_t node_of(Inode inode);
+  static std::uint64_t chain_of(Inode inode);
+  std::shared_ptr<const keeper::WholeList> list_of(std::uint64_t chain) const IMAKEEP_EXCLUDES(mutex_);
+  std::string counter_text(std::size_t node, const keeper::WholeList& list) const;
+  Result<Bytes> read_list(const keeper::WholeList& list, std::size_t node, std::uint64_t offset, std::size_t count);
+  Result<SharedBytes> produced(const keeper::WholeList& list, std::size_t node, const Block& block);
+  SharedBytes cached(const BlockKey& key) IMAKEEP_EXCLUDES(mutex_);
+  void keep(const BlockKey& key, SharedBytes bytes) IMAKEEP_EXCLUDES(mutex_);
+  Result<std::unique_ptr<archive::Store>> borrow_store() IMAKEEP_EXCLUDES(mutex_);
+
+  const ViewOptions options_;
+  const OpenStore open_store_;
+  std::vector<Node> nodes_;
+  std::vector<std::optional<keeper::ListFile>> lists_shown_;  // by node; empty for what is no list
+
+  mutable Mutex mutex_;
+  std::map<std::uint64_t, std::shared_ptr<keeper::WholeList>> lists_ IMAKEEP_GUARDED_BY(mutex_);  // by chain
+  std::uint64_t chain_ IMAKEEP_GUARDED_BY(mutex_) = 0;
+  timespec changed_ IMAKEEP_GUARDED_BY(mutex_) = {};
+  std::uint64_t next_handle_ IMAKEEP_GUARDED_BY(mutex_);
+  std::set<std::uint64_t> ended_ IMAKEEP_GUARDED_BY(mutex_);  // open files of old chains that were told their end
+  std::list<Cached> cache_ IMAKEEP_GUARDED_BY(mutex_);        // the last used first
+  std::size_t cached_bytes_ IMAKEEP_GUARDED_BY(mutex_) = 0;
+  std::vector<std::unique_ptr<archive::Store>> stores_ IMAKEEP_GUARDED_BY(mutex_);  // that nobody uses now
+};
+
+}  // namespace imakeep::fusefs
