@@ -12,6 +12,7 @@ void add_list_clients(CLI::App& list, int& exit_code);
 void add_keep(CLI::App& root, int& exit_code);
 void add_status(CLI::App& root, int& exit_code);
 void add_doctor(CLI::App& root, int& exit_code);
+void add_view(CLI::App& root, int& exit_code);
 void add_verify(CLI::App& root, int& exit_code);
 void add_log(CLI::App& root, int& exit_code);
 void add_log_import(CLI::App& log, int& exit_code);

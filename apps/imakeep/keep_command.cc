@@ -11,6 +11,7 @@
 #include "control/socket_server.h"
 #include "keep_loop.h"
 #include "keep_pcrs.h"
+#include "keep_view.h"
 #include "terminal.h"
 
 namespace imakeep::app {
@@ -31,6 +32,12 @@ Result<KeepConfig> configuration(const KeepCommand& command) {
   }
   if (config.archive.empty()) {
     return fail(ErrorCode::kUsage, "name the archive, with --archive or in the file of --config");
+  }
+  if (config.view.empty() && (config.bind || !config.group.empty())) {
+    return fail(ErrorCode::kUsage, "--group and --bind are of a view: name where it is mounted, with --view");
+  }
+  if (command.once && !config.view.empty()) {
+    return fail(ErrorCode::kUsage, "a view lasts as long as the keeper: leave out --once or --view");
   }
   return config;
 }
@@ -73,7 +80,13 @@ Result<int> keep(const KeepCommand& command) {
     // Whoever reads what we say may end before us.
     ::signal(SIGPIPE, SIG_IGN);
   }
-  const auto source = keeper::KernelImaSource::in(config->ima_dir);
+  std::unique_ptr<KeepView> view;
+  if (!config->view.empty()) {
+    auto prepared = KeepView::prepare(*config);
+    if (!prepared) return unexpected(prepared.error());
+    view = std::move(*prepared);
+  }
+  const auto source = keeper::KernelImaSource::in(view ? view->source_path() : config->ima_dir, config->ima_dir);
   if (!source) return unexpected(source.error());
   const auto pcrs = open_keep_pcrs(config->pcrs);
   if (!pcrs) return unexpected(pcrs.error());
@@ -83,7 +96,8 @@ Result<int> keep(const KeepCommand& command) {
   const bool of_kernel = !(*source)->directory().on_fuse();
   SystemClock clock;
   KeepLog log(command.json);
-  KeepLoop loop({.source = **source, .archive = archive, .pcrs = pcrs->banks.get(), .clock = clock, .log = log},
+  KeepLoop loop({.source = **source, .archive = archive, .pcrs = pcrs->banks.get(), .clock = clock, .log = log,
+                 .view = view.get()},
                 *config, of_kernel ? table_of_this_kernel() : pcrs->table);
   IMAKEEP_CHECK(loop.check_method());
   loop.say_what_is_kept();

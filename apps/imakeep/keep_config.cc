@@ -104,6 +104,18 @@ constexpr std::array kOptions{
                  config.control = text;
                  return {};
                }},
+    KeepOption{"view", ValueKind::kText, "DIR", "mount a view of the whole list there (default: none)",
+               [](KeepConfig& config, const std::string& text) -> Result<void> {
+                 config.view = text;
+                 return {};
+               }},
+    KeepOption{"group", ValueKind::kText, "GROUP", "who may read the view (default: the keeper's own group)",
+               [](KeepConfig& config, const std::string& text) -> Result<void> {
+                 config.group = text;
+                 return {};
+               }},
+    KeepOption{"bind", ValueKind::kSwitch, "", "cover the list's own files by the view's",
+               [](KeepConfig& config, const std::string& text) { return set_switch(config.bind, text); }},
 };
 
 std::string place(const std::string& file, const toml::source_region& region) {

@@ -26,6 +26,9 @@ struct KeepConfig {
   std::uint32_t pressure_percent = 10;  // 0: off
   bool trim_at_exit = true;
   std::string control;  // empty: none
+  std::string view;     // where it is mounted; empty: none
+  std::string group;    // that may read it; empty: the keeper's own
+  bool bind = false;    // over the list's own files
 
   friend bool operator==(const KeepConfig&, const KeepConfig&) = default;
 };

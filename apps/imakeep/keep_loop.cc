@@ -99,6 +99,7 @@ Result<void> KeepLoop::follow() {
   }
   parts_.log.state("follow", "");
   say_found();
+  show();
   const bool unsettled =
       std::ranges::find(followed->found, Diagnosis::kUnsettled, &keeper::Found::diagnosis) != followed->found.end();
   trigger_.list_is(followed->list_records, parts_.source.bytes_seen());
@@ -111,6 +112,7 @@ Result<keeper::Trimmed> KeepLoop::trim() {
   auto trimmed = keeper_.trim();
   trim_error_.reset();
   say_found();
+  show();
   if (!trimmed) {
     trim_error_ = trimmed.error();
     trigger_.list_is(keeper_.last().list_records, parts_.source.bytes_seen());
@@ -124,6 +126,20 @@ Result<keeper::Trimmed> KeepLoop::trim() {
   trigger_.list_is(keeper_.last().list_records, trimmed->records > 0 ? 0 : parts_.source.bytes_seen());
   trigger_.trimmed(now_ms(), trimmed->records > 0 ? Outcome::kDone : Outcome::kNothing);
   return trimmed;
+}
+
+// Whoever reads the view sees what was archived just now.
+void KeepLoop::show() {
+  if (parts_.view == nullptr) return;
+  const auto covered = parts_.view->show(parts_.archive, parts_.source.banks());
+  parts_.log.state("view", covered ? "" : "the view: " + describe(covered.error()));
+  if (!covered || !*covered) return;
+  const Holders holders = find_holders(parts_.source.directory().path());
+  if (holders.holders.empty()) return;
+  parts_.log.say("held",
+                 "the list's own files are covered, but still open: " + describe(holders) +
+                     "; nothing can be taken out until that ends: restart it, and it opens the view's",
+                 {{"holders", json_of(holders)}});
 }
 
 // ---- once, and for good
@@ -293,7 +309,7 @@ Outcome KeepLoop::failed(const std::string& event, const Error& error, std::uint
   const std::uint32_t times = busy_before + 1;
   // Said at the 1st, 2nd, 4th, 8th time.
   if (std::has_single_bit(times)) {
-    const Holders holders = find_holders(parts_.source.name());
+    const Holders holders = find_holders(parts_.source.directory().path());
     parts_.log.say("busy",
                    parts_.source.name() + " is busy: " + describe(holders) +
                        (once_        ? "; run again once that is over"

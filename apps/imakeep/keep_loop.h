@@ -11,6 +11,7 @@
 
 #include "keep_config.h"
 #include "keep_log.h"
+#include "keep_view.h"
 #include "keeper/keeper.h"
 #include "keeper/kernel/kernel_ima_source.h"
 #include "keeper/trim_trigger.h"
@@ -26,6 +27,7 @@ struct KeepParts {
   tpm::PcrBanks* pcrs;  // null without any
   Clock& clock;
   KeepLog& log;
+  KeepView* view = nullptr;  // null without one
 };
 
 class KeepLoop {
@@ -56,6 +58,7 @@ class KeepLoop {
 
   Result<void> follow();
   Result<keeper::Trimmed> trim();
+  void show();
   void step();
   void wait(int signals, RequestQueue& requests);
   void take_signals(int signals);

@@ -184,7 +184,7 @@ void add_list_status(json& status, keeper::KernelImaSource& source, const Result
   if (!method) list["no_method"] = method.error().message;
   list["table"] = table_word(table);
   list["table_costs"] = table_costs(table);
-  status["holders"] = json_of(find_holders(source.name()));
+  status["holders"] = json_of(find_holders(source.directory().path()));
 }
 
 void add_keeper_status(json& status, const KeeperView& view) {

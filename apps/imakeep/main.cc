@@ -22,6 +22,7 @@ int main(int argc, char** argv) {
   add_keep(root, code);
   add_status(root, code);
   add_doctor(root, code);
+  add_view(root, code);
   add_verify(root, code);
   add_log(root, code);
   add_conformance(root, code);

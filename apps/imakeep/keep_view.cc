@@ -1,0 +1,225 @@
+#include "keep_view.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <ctime>
+
+#include <systemd/sd-daemon.h>
+
+#include "archive/sqlite/sqlite_store.h"
+
+namespace imakeep::app {
+namespace {
+
+constexpr const char* kViewName = "view";
+constexpr const char* kStateName = "view-state";
+constexpr const char* kNamespaceName = "mountns";
+
+// What the service manager has kept for us, by name.
+std::map<std::string, UniqueFd> inherited_descriptors() {
+  std::map<std::string, UniqueFd> inherited;
+  char** names = nullptr;
+  const int count = ::sd_listen_fds_with_names(1, &names);
+  for (int i = 0; i < count; ++i) {
+    inherited.insert_or_assign(names[i], UniqueFd(SD_LISTEN_FDS_START + i));
+    std::free(names[i]);  // NOLINT(cppcoreguidelines-no-malloc): so sd_listen_fds_with_names(3) says
+  }
+  std::free(names);  // NOLINT(cppcoreguidelines-no-malloc)
+  return inherited;
+}
+
+void keep_descriptor(const char* name, int fd) {
+  const std::string state = std::string("FDSTORE=1\nFDNAME=") + name;
+  ::sd_pid_notify_with_fds(0, 0, state.c_str(), &fd, 1);
+}
+
+void forget_descriptor(const char* name) {
+  ::sd_notify(0, (std::string("FDSTOREREMOVE=1\nFDNAME=") + name).c_str());
+}
+
+Result<gid_t> group_of(const std::string& name) {
+  if (name.empty()) return ::getegid();
+  const group* const found = ::getgrnam(name.c_str());  // NOLINT(concurrency-mt-unsafe): no other thread runs yet
+  if (found == nullptr) {
+    return fail(ErrorCode::kUsage, "--group: there is no group '" + name + "'; make it with: groupadd --system " + name);
+  }
+  return found->gr_gid;
+}
+
+timespec now() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return now;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<KeepView>> KeepView::prepare(const KeepConfig& config) {
+  std::unique_ptr<KeepView> view(new KeepView(config));
+  const auto group = group_of(config.group);
+  if (!group) return unexpected(group.error());
+  view->group_ = *group;
+  view->inherited_ = inherited_descriptors();
+  view->store_works_ = view->inherited_.contains(kNamespaceName);
+  auto guard = fusefs::MountGuard::start(view->inherited_[kNamespaceName]);
+  if (!guard) return unexpected(guard.error());
+  view->guard_ = std::move(*guard);
+  view->source_path_ = config.ima_dir;
+  if (config.bind) IMAKEEP_CHECK(view->cover_source());
+  if (!view->inherited_[kViewName].valid()) IMAKEEP_CHECK(view->guard_->check(config.view));
+  return view;
+}
+
+// A mount of the directory that nobody else sees, and that nothing is bound over.
+Result<void> KeepView::cover_source() {
+  private_mount_ = UniqueFd(::open_tree(AT_FDCWD, config_.ima_dir.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+  if (!private_mount_.valid()) {
+    const int failed = errno;
+    return fail_errno(failed, "cannot make a private mount of " + config_.ima_dir +
+                                  (failed == EPERM ? " (--bind takes CAP_SYS_ADMIN: run as root or as the service)" : ""));
+  }
+  source_path_ = "/proc/self/fd/" + std::to_string(private_mount_.get());
+  return {};
+}
+
+KeepView::~KeepView() {
+  // First the mounts, so that nobody finds a dead one; then whoever waits for an answer is told.
+  static_cast<void>(guard_->unmount());
+  if (store_works_) {
+    forget_descriptor(kViewName);
+    forget_descriptor(kStateName);
+  }
+  stop_serving();
+}
+
+Result<bool> KeepView::show(archive::Archive& archive, const std::vector<digest::Bank>& banks) {
+  if (!files_) {
+    files_ = std::make_unique<fusefs::ViewFiles>(
+        fusefs::ViewOptions{.banks = banks, .owner = ::geteuid(), .group = group_},
+        [file = config_.archive]() -> Result<std::unique_ptr<archive::Store>> {
+          auto store = archive::SqliteStore::open(file, archive::OpenMode::kRead);
+          if (!store) return unexpected(store.error());
+          return std::unique_ptr<archive::Store>(std::move(*store));
+        });
+  }
+  IMAKEEP_CHECK(files_->refresh(archive, now()));
+  if (ended_) stop_serving();
+  if (server_ == nullptr && !take_over()) IMAKEEP_CHECK(mount());
+  if (bound_chain_ == files_->chain() + 1) return false;
+  if (config_.bind) {
+    const auto wanted = binds();
+    if (!wanted) return unexpected(wanted.error());
+    IMAKEEP_CHECK(guard_->bind(*wanted));
+  }
+  bound_chain_ = files_->chain() + 1;
+  remember_chain();
+  return config_.bind;
+}
+
+Result<void> KeepView::mount() {
+  auto fuse = open_file("/dev/fuse", O_RDWR);
+  if (!fuse) {
+    fuse.error().message += "; load the module with: modprobe fuse";
+    return unexpected(fuse.error());
+  }
+  IMAKEEP_CHECK(guard_->check(config_.view));
+  const int descriptor = fuse->get();
+  auto server = fusefs::ViewServer::begin(*files_, std::move(*fuse));
+  if (!server) return unexpected(server.error());
+  (*server)->on_first_request = [this](ByteView request) { remember(request); };
+  IMAKEEP_CHECK(guard_->mount(config_.view, descriptor, ::geteuid(), group_));
+  serve(std::move(*server));
+  bound_chain_ = 0;
+  return {};
+}
+
+// Goes on with the file system of the keeper before this one. False if there is none: it is mounted anew then.
+bool KeepView::take_over() {
+  UniqueFd fuse = std::exchange(inherited_[kViewName], {});
+  state_ = std::exchange(inherited_[kStateName], {});
+  if (!fuse.valid() || !state_.valid()) return false;
+  std::uint64_t chain = 0;
+  Bytes request(4096);
+  const ssize_t got_chain = ::pread(state_.get(), &chain, sizeof chain, 0);
+  const ssize_t got = ::pread(state_.get(), request.data(), request.size(), sizeof chain);
+  if (got_chain != sizeof chain || got <= 0) return false;
+  request.resize(static_cast<std::size_t>(got));
+  std::vector<fusefs::Bind> covered;
+  if (config_.bind) {
+    auto wanted = binds();
+    if (!wanted) return false;
+    covered = std::move(*wanted);
+  }
+  if (!guard_->adopt(config_.view, covered)) return false;
+  auto server = fusefs::ViewServer::take_over(*files_, std::move(fuse), request);
+  if (!server) {
+    static_cast<void>(guard_->unmount());
+    return false;
+  }
+  serve(std::move(*server));
+  if (store_works_) static_cast<void>(guard_->leave_mounts(true));
+  bound_chain_ = chain + 1;
+  return true;
+}
+
+void KeepView::serve(std::unique_ptr<fusefs::ViewServer> server) {
+  server_ = std::move(server);
+  ended_ = false;
+  thread_ = std::thread([this] {
+    static_cast<void>(server_->run());
+    ended_ = true;
+  });
+}
+
+void KeepView::stop_serving() {
+  if (server_ == nullptr) return;
+  server_->stop();
+  thread_.join();
+  server_.reset();
+  ended_ = false;
+}
+
+// Each file of the list that the view has as well. Links stay links, to files that are covered.
+Result<std::vector<fusefs::Bind>> KeepView::binds() const {
+  std::vector<fusefs::Bind> binds;
+  for (const fusefs::ViewFiles::Node& node : files_->nodes()) {
+    struct stat found {};
+    if (::lstat((source_path_ + "/" + node.name).c_str(), &found) != 0 || !S_ISREG(found.st_mode)) continue;
+    const std::string& shown = node.link_target.empty() ? node.name : node.link_target;
+    binds.emplace_back(config_.view + "/" + shown, config_.ima_dir + "/" + node.name);
+  }
+  if (binds.empty()) return fail(ErrorCode::kEnvironment, config_.ima_dir + " has none of the files that the view has");
+  return binds;
+}
+
+// In the server's thread, when the session begins.
+void KeepView::remember(ByteView first_request) {
+  if (!store_works_) return;
+  state_ = UniqueFd(::memfd_create(kStateName, MFD_CLOEXEC));
+  if (!state_.valid()) return;
+  const std::uint64_t chain = files_->chain();
+  Bytes state(sizeof chain + first_request.size());
+  std::memcpy(state.data(), &chain, sizeof chain);
+  std::memcpy(state.data() + sizeof chain, first_request.data(), first_request.size());
+  if (!write_all(state_.get(), state, kStateName)) return;
+  forget_descriptor(kViewName);
+  forget_descriptor(kStateName);
+  keep_descriptor(kStateName, state_.get());
+  keep_descriptor(kViewName, server_->descriptor());
+}
+
+void KeepView::remember_chain() {
+  if (!store_works_) return;
+  static_cast<void>(guard_->leave_mounts(true));
+  if (!state_.valid()) return;
+  const std::uint64_t chain = files_->chain();
+  [[maybe_unused]] const ssize_t written = ::pwrite(state_.get(), &chain, sizeof chain, 0);
+}
+
+}  // namespace imakeep::app
