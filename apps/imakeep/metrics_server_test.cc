@@ -144,7 +144,7 @@ TEST_F(MetricsServerTest, ManyScrapesAtOnceAllGetWholeSnapshots) {
     scrapers.emplace_back([this] {
       for (int times = 0; times < 20; ++times) {
         const std::string answer = get("/metrics");
-        const std::string body = answer.substr(answer.size() - std::min<std::size_t>(answer.size(), 20'000));
+        const std::string body = answer.substr(std::min(answer.size(), answer.find("\r\n\r\n") + 4));
         EXPECT_EQ(body, std::string(20'000, body.empty() ? '?' : body.front()));
       }
     });
