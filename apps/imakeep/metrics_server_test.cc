@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <fstream>
 #include <thread>
@@ -140,16 +141,18 @@ TEST_F(MetricsServerTest, ManyScrapesAtOnceAllGetWholeSnapshots) {
   const auto server = serve();
   snapshot_.set(std::string(20'000, 'a'));
   std::vector<std::thread> scrapers;
+  std::atomic<int> scraping = 8;
   for (int i = 0; i < 8; ++i) {
-    scrapers.emplace_back([this] {
+    scrapers.emplace_back([&] {
       for (int times = 0; times < 20; ++times) {
         const std::string answer = get("/metrics");
         const std::string body = answer.substr(std::min(answer.size(), answer.find("\r\n\r\n") + 4));
         EXPECT_EQ(body, std::string(20'000, body.empty() ? '?' : body.front()));
       }
+      --scraping;
     });
   }
-  for (int times = 0; times < 200; ++times) snapshot_.set(std::string(20'000, times % 2 == 0 ? 'b' : 'a'));
+  for (int times = 0; scraping > 0; ++times) snapshot_.set(std::string(20'000, times % 2 == 0 ? 'b' : 'a'));
   for (std::thread& scraper : scrapers) scraper.join();
 }
 

@@ -98,6 +98,7 @@ check "others are waited for" wait_value imakeep_archive_records 140
 echo 2 >"$mount/binary_runtime_measurements"
 check "what others take out shows" wait_value imakeep_trims_by_others_total 1
 check_equal "  with its records" 2 "$(value imakeep_trimmed_by_others_records_total <"$file")"
+sleep 1
 before=$(value imakeep_updated_timestamp_seconds <"$file")
 sleep 17
 check_equal "without news it is made anew all the same" 1 "$(($(value imakeep_updated_timestamp_seconds <"$file") > before))"
