@@ -65,6 +65,7 @@ std::vector<std::string> journal_fields(const std::string& event, const std::str
 
 bool send_to_journal(const std::vector<std::string>& fields) {
   std::vector<iovec> vectors;
+  vectors.reserve(fields.size());
   for (const std::string& field : fields) {
     vectors.push_back({.iov_base = const_cast<char*>(field.data()), .iov_len = field.size()});
   }
