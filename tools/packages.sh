@@ -9,7 +9,7 @@ packages_to_build=(g++ cmake ninja-build pkg-config ccache libssl-dev libfuse3-d
 packages_to_show=(ima-evm-utils)
 # To test, fuzz, measure and lint.
 packages_to_check=(clang-14 libclang-rt-14-dev lld libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev
-  ima-evm-utils swtpm swtpm-tools tpm2-tools openssl sqlite3 spin python3 clang-format-16 clang-tidy-16
+  ima-evm-utils swtpm swtpm-tools tpm2-tools openssl sqlite3 spin python3 curl systemd clang-format-16 clang-tidy-16
   shellcheck)
 
 install_packages() {
@@ -31,4 +31,23 @@ install_packages() {
     return 3
   fi
   rm -f "$log"
+}
+
+# promtool alone, out of Debian's package of Prometheus: installed, that would start a server.
+install_promtool() {
+  command -v promtool >/dev/null && return 0
+  if ((EUID != 0)); then
+    echo "promtool is missing; as root: apt-get download prometheus, and take usr/bin/promtool out of it" >&2
+    return 3
+  fi
+  echo "Installing promtool ..."
+  local work
+  work=$(mktemp -d)
+  if ! (cd "$work" && apt-get download prometheus && dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool &&
+    install -m 0755 usr/bin/promtool /usr/local/bin/promtool) >"$work/log" 2>&1; then
+    tail -n 20 "$work/log" >&2
+    rm -rf "$work"
+    return 3
+  fi
+  rm -rf "$work"
 }

@@ -2,19 +2,20 @@
 
 #include <linux/capability.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <filesystem>
-#include <sstream>
 
 #include "archive/archive.h"
 #include "archive/sqlite/sqlite_store.h"
+#include "archive_writer.h"
 #include "base/file.h"
 #include "boot_options.h"
+#include "disk_space.h"
 #include "holders.h"
 #include "ima_policy.h"
 #include "imalog/ima_directory.h"
@@ -190,38 +191,23 @@ Checked check_privileges(const ImaDirectory& directory) {
 
 // ---- where it is kept
 
-// The process that writes the archive, by its lock: pid and inode stand in /proc/locks.
-std::optional<std::string> writer_of(const std::string& archive) {
-  std::error_code missing;
-  const std::string lock = std::filesystem::canonical(archive, missing).string() + ".lock";
-  struct stat status {};
-  if (missing || ::stat(lock.c_str(), &status) != 0) return std::nullopt;
-  const auto locks = read_file("/proc/locks");
-  std::istringstream lines{std::string(locks ? as_text(*locks) : std::string_view())};
-  const std::string inode = ":" + std::to_string(status.st_ino);
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream words(line);
-    std::string number, kind, advisory, access, pid, file;
-    words >> number >> kind >> advisory >> access >> pid >> file;
-    if (kind == "FLOCK" && file.ends_with(inode)) return pid;
-  }
-  return std::nullopt;
-}
-
 void add_space(std::vector<Checked>& all, const std::string& directory) {
-  struct statvfs status {};
-  if (::statvfs(directory.c_str(), &status) != 0) return;
-  const std::uint64_t free_bytes = std::uint64_t{status.f_bavail} * status.f_frsize;
-  const std::string what = human_bytes(free_bytes) + " are free in " + directory;
-  all.push_back(free_bytes >= kLittleSpaceBytes
+  const auto space = disk_space_at(directory);
+  if (!space) return;
+  const std::string what = human_bytes(space->free_bytes) + " are free in " + directory;
+  all.push_back(space->free_bytes >= kLittleSpaceBytes
                     ? ok("space", what)
                     : warn("space", what, "free some, or forget old records with `imakeep log retire`"));
 }
 
 Checked check_archive(const std::string& archive, const std::string& directory) {
   constexpr const char* kName = "archive";
+  if (::access(directory.c_str(), F_OK) != 0 && errno == ENOENT) {
+    return bad(kName, directory + " is not there",
+               "make it: install -d -m 0700 -o USER " + directory + ", for the user who runs imakeep");
+  }
   if (::access(directory.c_str(), W_OK | X_OK) != 0) {
-    return bad(kName, directory + " may not be written to", "make it, and give it to the user who runs imakeep");
+    return bad(kName, directory + " may not be written to", "give it to the user who runs imakeep");
   }
   if (::access(archive.c_str(), F_OK) != 0) return ok(kName, archive + " is not there yet and will be made");
   if (::access(archive.c_str(), R_OK | W_OK) != 0) {

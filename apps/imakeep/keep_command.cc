@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <memory>
 
 #include "archive/sqlite/sqlite_store.h"
@@ -12,6 +13,7 @@
 #include "keep_loop.h"
 #include "keep_pcrs.h"
 #include "keep_view.h"
+#include "metrics_server.h"
 #include "terminal.h"
 
 namespace imakeep::app {
@@ -55,9 +57,16 @@ Result<UniqueFd> take_signals() {
   return fd;
 }
 
-Result<void> run_until_stopped(KeepLoop& loop, const KeepConfig& config, const UniqueFd& signals) {
+Result<void> run_until_stopped(KeepLoop& loop, const KeepConfig& config, const UniqueFd& signals,
+                               const MetricsSnapshot& snapshot) {
   const auto requests = RequestQueue::make();
   if (!requests) return unexpected(requests.error());
+  std::unique_ptr<MetricsServer> metrics;
+  if (!config.metrics.empty()) {
+    auto listening = MetricsServer::listen(config.metrics, snapshot);
+    if (!listening) return unexpected(listening.error());
+    metrics = std::move(*listening);
+  }
   std::unique_ptr<control::SocketServer> server;
   if (!config.control.empty()) {
     auto listening = control::SocketServer::listen(
@@ -95,14 +104,22 @@ Result<int> keep(const KeepCommand& command) {
   archive::Archive archive(**store);
   const bool of_kernel = !(*source)->directory().on_fuse();
   SystemClock clock;
-  KeepLog log(command.json);
-  KeepLoop loop({.source = **source, .archive = archive, .pcrs = pcrs->banks.get(), .clock = clock, .log = log,
-                 .view = view.get()},
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread runs yet
+  KeepLog log(command.json, log_target(STDERR_FILENO, std::getenv("JOURNAL_STREAM")));
+  MetricsSnapshot snapshot;
+  MetricsPublisher metrics(config->metrics_file, config->metrics.empty() ? nullptr : &snapshot);
+  KeepLoop loop({.source = **source,
+                 .archive = archive,
+                 .pcrs = pcrs->banks.get(),
+                 .clock = clock,
+                 .log = log,
+                 .metrics = metrics,
+                  .view = view.get()},
                 *config, of_kernel ? table_of_this_kernel() : pcrs->table);
   IMAKEEP_CHECK(loop.check_method());
   loop.say_what_is_kept();
   if (command.once) return loop.once();
-  IMAKEEP_CHECK(run_until_stopped(loop, *config, signals));
+  IMAKEEP_CHECK(run_until_stopped(loop, *config, signals, snapshot));
   return kDone;
 }
 

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "duration.h"
 #include "keep_pcrs.h"
+#include "metrics_file.h"
 
 namespace imakeep::app {
 namespace {
@@ -116,6 +117,18 @@ constexpr std::array kOptions{
                }},
     KeepOption{"bind", ValueKind::kSwitch, "", "cover the list's own files by the view's",
                [](KeepConfig& config, const std::string& text) { return set_switch(config.bind, text); }},
+    KeepOption{"metrics", ValueKind::kText, "SOCK", "socket that serves metrics by HTTP (default: none)",
+               [](KeepConfig& config, const std::string& text) -> Result<void> {
+                 config.metrics = text;
+                 return {};
+               }},
+    KeepOption{"metrics_file", ValueKind::kText, "FILE",
+               "file for metrics, *.prom, that a node exporter collects (default: none)",
+               [](KeepConfig& config, const std::string& text) -> Result<void> {
+                 if (!text.empty()) IMAKEEP_CHECK(MetricsFile::check_name(text));
+                 config.metrics_file = text;
+                 return {};
+               }},
 };
 
 std::string place(const std::string& file, const toml::source_region& region) {

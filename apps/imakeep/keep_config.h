@@ -25,7 +25,9 @@ struct KeepConfig {
   std::uint64_t bytes = 0;              // 0: no limit
   std::uint32_t pressure_percent = 10;  // 0: off
   bool trim_at_exit = true;
-  std::string control;  // empty: none
+  std::string control;       // empty: none
+  std::string metrics;       // likewise
+  std::string metrics_file;  // likewise
   std::string view;     // where it is mounted; empty: none
   std::string group;    // that may read it; empty: the keeper's own
   bool bind = false;    // over the list's own files

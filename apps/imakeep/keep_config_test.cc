@@ -55,6 +55,8 @@ bytes = "64MB"
 pressure = "off"
 trim_at_exit = false
 control = "/run/s"
+metrics = "/run/m"
+metrics_file = "/run/m.prom"
 )");
   EXPECT_EQ(config, (KeepConfig{.ima_dir = "/ima",
                                 .archive = "/a",
@@ -67,7 +69,9 @@ control = "/run/s"
                                 .bytes = 64'000'000,
                                 .pressure_percent = 0,
                                 .trim_at_exit = false,
-                                .control = "/run/s"}));
+                                .control = "/run/s",
+                                .metrics = "/run/m",
+                                .metrics_file = "/run/m.prom"}));
 }
 
 TEST(KeepConfig, FlagsAreTheNamesWithDashes) {
@@ -100,6 +104,7 @@ TEST(KeepConfig, AValueThatMakesNoSenseIsRefusedWhereItStands) {
   expect_refused("pressure = 0\n", "1:12", "write 1 to 100, or off");
   expect_refused("pcrs = \"tpm\"\n", "1:8", "'tpm' names no PCRs");
   expect_refused("pcrs = \"memory:\"\n", "1:8", "memory:SOCK");
+  expect_refused("metrics_file = \"/run/metrics.txt\"\n", "1:16", "does not end in .prom");
   expect_refused("archive = \"\"\n", "1:11", "empty");
 }
 

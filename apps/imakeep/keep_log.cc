@@ -1,11 +1,23 @@
 #include "keep_log.h"
 
 #include <cstdio>
+#include <utility>
+
+#include "keep_events.h"
 
 namespace imakeep::app {
+namespace {
+
+void say_line(LogTarget target, const std::string& event, const std::string& text, const nlohmann::json& members) {
+  if (target == LogTarget::kJournal && send_to_journal(journal_fields(event, text, members))) return;
+  if (target != LogTarget::kPlain) std::fprintf(stderr, "<%d>", priority_of(event, members));
+  std::fprintf(stderr, "imakeep: %s\n", text.c_str());
+}
+
+}  // namespace
 
 void KeepLog::say(const std::string& event, const std::string& text, nlohmann::json members) {
-  std::fprintf(stderr, "imakeep: %s\n", text.c_str());
+  say_line(target_, event, text, members);
   if (!json_) return;
   members["event"] = event;
   members["text"] = text;
@@ -13,7 +25,7 @@ void KeepLog::say(const std::string& event, const std::string& text, nlohmann::j
   std::fflush(stdout);
 }
 
-void KeepLog::state(const std::string& event, const std::string& text) {
+void KeepLog::state(const std::string& event, const std::string& text, nlohmann::json members) {
   if (text.empty()) {
     states_.erase(event);
     return;
@@ -21,7 +33,7 @@ void KeepLog::state(const std::string& event, const std::string& text) {
   std::string& said = states_[event];
   if (said == text) return;
   said = text;
-  say(event, text);
+  say(event, text, std::move(members));
 }
 
 }  // namespace imakeep::app

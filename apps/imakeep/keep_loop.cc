@@ -13,6 +13,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "holders.h"
+#include "keeper_metrics.h"
 #include "keeper_status.h"
 #include "memory_pressure.h"
 
@@ -36,12 +37,6 @@ std::string records_text(std::uint64_t records) {
   return std::to_string(records) + (records == 1 ? " record" : " records");
 }
 
-std::string ms_text(std::int64_t us) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f ms", static_cast<double>(us) / 1000);
-  return text;
-}
-
 }  // namespace
 
 KeepLoop::KeepLoop(const KeepParts& parts, KeepConfig config, keeper::TableMode table)
@@ -53,7 +48,8 @@ KeepLoop::KeepLoop(const KeepParts& parts, KeepConfig config, keeper::TableMode 
                 .records = config_.records,
                 .bytes = config_.bytes,
                 .follow_every_ms = config_.follow_every_ms},
-               why_no_trim_.empty(), now_ms()) {}
+               why_no_trim_.empty(), now_ms()),
+      stats_(parts.clock.unix_s()) {}
 
 std::string KeepLoop::why_no_trim() const {
   if (const auto method = keeper_.method(); !method) return method.error().message;
@@ -90,6 +86,7 @@ void KeepLoop::say_what_is_kept() {
 // ---- the two things that are done to a list
 
 Result<void> KeepLoop::follow() {
+  parts_.metrics.changed();
   const auto followed = keeper_.follow();
   follow_error_.reset();
   if (!followed) {
@@ -98,6 +95,7 @@ Result<void> KeepLoop::follow() {
     return unexpected(followed.error());
   }
   parts_.log.state("follow", "");
+  stats_.followed();
   say_found();
   show();
   const bool unsettled =
@@ -108,7 +106,9 @@ Result<void> KeepLoop::follow() {
 }
 
 Result<keeper::Trimmed> KeepLoop::trim() {
+  parts_.metrics.changed();
   const std::uint32_t busy_before = trigger_.busy_trims();
+  const auto before = keeper::ChainState::load(parts_.archive);
   auto trimmed = keeper_.trim();
   trim_error_.reset();
   say_found();
@@ -121,8 +121,13 @@ Result<keeper::Trimmed> KeepLoop::trim() {
   }
   parts_.log.state("trim", "");
   parts_.log.state("follow", "");
-  if (busy_before > 0) parts_.log.say("free", "the list is free again");
-  say_trimmed(*trimmed);
+  if (busy_before > 0) {
+    parts_.log.say("free", "the list is free again");
+    around_.reset();
+  }
+  stats_.trim_ended(parts_.clock.unix_s());
+  say_trimmed(trim_story(*trimmed, keeper_.last().list_records, before.value_or(std::nullopt), parts_.archive,
+                         parts_.source.bank().digest_bytes()));
   trigger_.list_is(keeper_.last().list_records, trimmed->records > 0 ? 0 : parts_.source.bytes_seen());
   trigger_.trimmed(now_ms(), trimmed->records > 0 ? Outcome::kDone : Outcome::kNothing);
   return trimmed;
@@ -154,6 +159,7 @@ int KeepLoop::once() {
     done = follow();
   }
   progress_.reset();
+  publish_if_due();
   // What failed was said already.
   if (!done) return exit_code(done.error());
   return std::ranges::any_of(keeper_.last().found, does_not_fit) ? kNotAsItShouldBe : kDone;
@@ -164,15 +170,18 @@ void KeepLoop::run(int signals, RequestQueue& requests) {
   if (::sd_watchdog_enabled(0, &watchdog_us) > 0) watchdog_ms_ = static_cast<std::int64_t>(watchdog_us / 1000);
   watch_pressure();
   ::sd_notify(0, "READY=1");
+  publish_if_due();
   progress_.emplace("reading the list", parts_.source.count().value_or(0));
   while (!stopping_) {
     step();
     progress_.reset();
+    publish_if_due();
     if (watchdog_ms_ > 0) ::sd_notify(0, "WATCHDOG=1");
     wait(signals, requests);
   }
   end();
   requests.close();
+  parts_.metrics.end();
 }
 
 void KeepLoop::step() {
@@ -199,6 +208,7 @@ void KeepLoop::wait(int signals, RequestQueue& requests) {
   const std::int64_t now = now_ms();
   std::int64_t wait_ms = trigger_.wake_at_ms(now) - now;
   if (watchdog_ms_ > 0) wait_ms = std::min(wait_ms, watchdog_ms_ / 2);
+  wait_ms = std::clamp<std::int64_t>(parts_.metrics.due_ms() - now, 0, wait_ms);
   pollfd events[] = {{.fd = signals, .events = POLLIN, .revents = 0},
                      {.fd = requests.descriptor(), .events = POLLIN, .revents = 0},
                      {.fd = pressure_.valid() ? pressure_.get() : -1, .events = POLLPRI, .revents = 0}};
@@ -265,6 +275,12 @@ control::Message KeepLoop::answer(const control::Message& request) {
     auto made = status();
     if (!made) return refusal(made.error());
     head = std::move(*made);
+  } else if (name == "metrics") {
+    const auto text = metrics();
+    if (!text) return refusal(text.error());
+    const ByteView bytes = as_bytes(*text);
+    return {.head = {{"ok", true}, {"content_type", kMetricsContentType}},
+            .payload = Bytes(bytes.begin(), bytes.end())};
   } else if (name == "follow") {
     const auto followed = follow();
     if (!followed) return refusal(followed.error());
@@ -278,22 +294,49 @@ control::Message KeepLoop::answer(const control::Message& request) {
     head["list_records"] = keeper_.last().list_records;
   } else {
     return refusal({.code = ErrorCode::kUsage,
-                    .message = "a keeper has no operation '" + name + "'; there are status, follow and trim"});
+                    .message = "a keeper has no operation '" + name + "'; there are status, follow, trim and metrics"});
   }
   head["ok"] = true;
   return {.head = std::move(head)};
 }
 
-Result<nlohmann::json> KeepLoop::status() {
+// ---- how it stands
+
+Result<nlohmann::json> KeepLoop::status(bool fresh) {
   auto status = archive_status(parts_.archive, config_.archive);
   if (!status) return status;
-  add_list_status(*status, parts_.source, keeper_.method(), keeper_.table());
+  if (fresh || !around_ || now_ms() - around_->at_ms >= MetricsPublisher::kEveryMs) look_around();
+  (*status)["at_unix_s"] = parts_.clock.unix_s();
+  (*status)["archive"].update(around_->archive_totals);
+  add_list_status(*status, parts_.source, keeper_.method(), keeper_.table(), around_->holders);
   add_keeper_status(*status, {.last = keeper_.last(),
                               .last_error = last_error(),
                               .follows_only = why_no_trim_,
                               .has_pcrs = parts_.pcrs != nullptr,
-                              .busy = busy_});
+                              .stats = stats_,
+                              .now_ms = now_ms(),
+                              .last_writers = writers_.seen()});
   return status;
+}
+
+void KeepLoop::look_around() {
+  around_ = Around{.at_ms = now_ms(),
+                   .holders = find_holders(parts_.source.directory().path()),
+                   // A damaged archive has none; what is wrong with it others say.
+                   .archive_totals = archive_totals(parts_.archive).value_or(nlohmann::json::object())};
+  writers_.saw(around_->holders, parts_.clock.unix_s());
+}
+
+Result<std::string> KeepLoop::metrics(bool fresh) {
+  const auto made = status(fresh);
+  if (!made) return unexpected(made.error());
+  return metrics_text(*made, IMAKEEP_VERSION);
+}
+
+void KeepLoop::publish_if_due() {
+  if (now_ms() < parts_.metrics.due_ms()) return;
+  const auto published = parts_.metrics.publish(metrics(false), now_ms());
+  parts_.log.state("metrics", published ? "" : "no metrics: " + describe(published.error()));
 }
 
 // ---- what is said
@@ -301,15 +344,22 @@ Result<nlohmann::json> KeepLoop::status() {
 // An error of a follow or trim: says it if that is new, and what to make of it. `busy_before`: how often in a row the
 // list was busy before this time.
 Outcome KeepLoop::failed(const std::string& event, const Error& error, std::uint32_t busy_before) {
+  if (event == "trim") {
+    stats_.trim_failed(now_ms(), is_busy(error));
+  } else {
+    stats_.follow_failed(now_ms(), is_busy(error));
+  }
   if (!is_busy(error)) {
-    parts_.log.state(event, (is_reboot(error) ? "a reboot or kexec is under way: " : "") + describe(error));
+    const auto members = error.os_errno == 0 ? nlohmann::json::object() : nlohmann::json{{"errno", error.os_errno}};
+    parts_.log.state(event, (is_reboot(error) ? "a reboot or kexec is under way: " : "") + describe(error), members);
     return Outcome::kFailed;
   }
-  ++busy_;
   const std::uint32_t times = busy_before + 1;
   // Said at the 1st, 2nd, 4th, 8th time.
   if (std::has_single_bit(times)) {
     const Holders holders = find_holders(parts_.source.directory().path());
+    writers_.saw(holders, parts_.clock.unix_s());
+    if (around_) around_->holders = holders;
     parts_.log.say("busy",
                    parts_.source.name() + " is busy: " + describe(holders) +
                        (once_        ? "; run again once that is over"
@@ -326,23 +376,23 @@ void KeepLoop::say_found() {
     const std::string text =
         "chain " + std::to_string(found.chain) + ": " + std::string(keeper::word(found.diagnosis)) + ": " + found.what;
     found_now.insert(text);
-    if (!said_.contains(text)) parts_.log.say("found", text, json_of(found));
+    if (said_.contains(text)) continue;
+    nlohmann::json members = json_of(found);
+    const std::string suspects = writers_.suspects(found.diagnosis);
+    if (!suspects.empty() && writers_.seen()) members["last_writers"] = json_of(*writers_.seen());
+    parts_.log.say("found", text + suspects, std::move(members));
   }
   said_ = std::move(found_now);
 }
 
-void KeepLoop::say_trimmed(const keeper::Trimmed& trimmed) {
-  if (trimmed.records == 0) {
-    parts_.log.state("idle", "nothing was taken out: " + trimmed.why_not);
+void KeepLoop::say_trimmed(const TrimStory& story) {
+  if (story.trimmed.records == 0) {
+    parts_.log.state("idle", "nothing was taken out: " + story.trimmed.why_not);
     return;
   }
   parts_.log.state("idle", "");
-  parts_.log.say("trimmed",
-                 "took out " + records_text(trimmed.records) + " by " + std::string(method_word(trimmed.method)) +
-                     ", holding the list for " + ms_text(trimmed.hold_us) + "; " +
-                     records_text(keeper_.last().list_records) + " left" +
-                     (trimmed.no_table_memory ? "; Linux had no memory for a new table of digests" : ""),
-                 json_of(trimmed));
+  stats_.took_out(story.trimmed.hold_us, story.range ? story.range->bytes : 0);
+  parts_.log.say("trimmed", text_of(story), json_of(story));
 }
 
 void KeepLoop::tell_systemd() {

@@ -15,8 +15,12 @@
 #include "keeper/keeper.h"
 #include "keeper/kernel/kernel_ima_source.h"
 #include "keeper/trim_trigger.h"
+#include "keeper_stats.h"
+#include "last_writers.h"
+#include "metrics_publisher.h"
 #include "request_queue.h"
 #include "terminal.h"
+#include "trim_story.h"
 
 namespace imakeep::app {
 
@@ -27,6 +31,7 @@ struct KeepParts {
   tpm::PcrBanks* pcrs;  // null without any
   Clock& clock;
   KeepLog& log;
+  MetricsPublisher& metrics;
   KeepView* view = nullptr;  // null without one
 };
 
@@ -67,11 +72,15 @@ class KeepLoop {
   void end();
 
   control::Message answer(const control::Message& request);
-  Result<nlohmann::json> status();
+  // Who has the list open, and what every segment is asked for, are `fresh` or some seconds old.
+  Result<nlohmann::json> status(bool fresh = true);
+  void look_around();
+  Result<std::string> metrics(bool fresh = true);
+  void publish_if_due();
 
   keeper::Outcome failed(const std::string& event, const Error& error, std::uint32_t busy_before);
   void say_found();
-  void say_trimmed(const keeper::Trimmed& trimmed);
+  void say_trimmed(const TrimStory& story);
   void tell_systemd();
 
   const KeepParts parts_;
@@ -86,8 +95,16 @@ class KeepLoop {
   std::optional<Error> follow_error_;  // of the last one
   std::optional<Error> trim_error_;    // likewise
   std::set<std::string> said_;         // what was found when the list was last looked at
-  std::uint64_t busy_ = 0;             // how often the list was, since the start
-  std::int64_t watchdog_ms_ = 0;       // systemd wants to hear of us so often; 0: never
+  KeeperStats stats_;
+  LastWriters writers_;
+  // What takes long to find out, and when that was.
+  struct Around {
+    std::int64_t at_ms = 0;
+    Holders holders;
+    nlohmann::json archive_totals;
+  };
+  std::optional<Around> around_;
+  std::int64_t watchdog_ms_ = 0;  // systemd wants to hear of us so often; 0: never
 };
 
 }  // namespace imakeep::app

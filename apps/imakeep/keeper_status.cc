@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "disk_space.h"
 #include "keeper/chain_state.h"
 
 namespace imakeep::app {
@@ -46,6 +47,23 @@ json last_incidents(const std::vector<archive::IncidentRow>& incidents) {
   const std::size_t from = incidents.size() - std::min(incidents.size(), kMostIncidents);
   for (std::size_t i = from; i < incidents.size(); ++i) last.push_back(json_of(incidents[i]));
   return last;
+}
+
+json counts_by_kind(const std::vector<archive::IncidentRow>& incidents) {
+  json counts = json::object();
+  for (const archive::IncidentRow& incident : incidents) {
+    counts[incident.kind] = counts.value(incident.kind, std::uint64_t{0}) + 1;
+  }
+  return counts;
+}
+
+json counts_by_diagnosis(const std::vector<keeper::Found>& all) {
+  json counts = json::object();
+  for (const keeper::Found& found : all) {
+    const std::string diagnosis(keeper::word(found.diagnosis));
+    counts[diagnosis] = counts.value(diagnosis, std::uint64_t{0}) + 1;
+  }
+  return counts;
 }
 
 // As the archive alone tells it: what lags behind is not in it.
@@ -145,6 +163,10 @@ json json_of(const Holders& holders) {
   return made;
 }
 
+json json_of(const SeenWriters& seen) {
+  return {{"seen_unix_s", seen.seen_unix_s}, {"writers", json_of(Holders{.holders = seen.writers})}};
+}
+
 Result<json> archive_status(archive::Archive& archive, const std::string& file) {
   const auto chains = archive.chains();
   if (!chains) return unexpected(chains.error());
@@ -164,15 +186,34 @@ Result<json> archive_status(archive::Archive& archive, const std::string& file) 
                  {"chain", nullptr},
                  {"pcrs", {{"state", "not proven"}}},
                  {"pending", *pending ? json_of(**pending) : json(nullptr)},
-                 {"incidents", last_incidents(*incidents)}};
+                 {"incidents", last_incidents(*incidents)},
+                 {"incident_counts", counts_by_kind(*incidents)}};
+  if (const auto space = disk_space_at(file)) {
+    status["archive"]["free_bytes"] = space->free_bytes;
+    status["archive"]["filesystem_bytes"] = space->total_bytes;
+  }
   if (!*state) return status;
   status["pcrs"] = pcrs_of(**state, *incidents);
   IMAKEEP_CHECK(add_chain(status, archive, **state));
   return status;
 }
 
+Result<json> archive_totals(archive::Archive& archive) {
+  const auto chains = archive.chains();
+  if (!chains) return unexpected(chains.error());
+  std::uint64_t payload_bytes = 0;
+  std::uint64_t violations = 0;
+  for (const archive::Chain& chain : *chains) {
+    const auto stats = archive.stats(chain.chain);
+    if (!stats) return unexpected(stats.error());
+    payload_bytes += stats->payload_bytes;
+    violations += stats->violations;
+  }
+  return json{{"payload_bytes", payload_bytes}, {"violations", violations}};
+}
+
 void add_list_status(json& status, keeper::KernelImaSource& source, const Result<keeper::Method>& method,
-                     keeper::TableMode table) {
+                     keeper::TableMode table, const Holders& holders) {
   json& list = status["list"];
   list["directory"] = source.name();
   if (const auto count = source.count()) {
@@ -180,18 +221,32 @@ void add_list_status(json& status, keeper::KernelImaSource& source, const Result
   } else {
     list["error"] = describe(count.error());
   }
+  if (const auto violations = source.directory().violations()) list["violations"] = *violations;
   list["method"] = method ? json(method_word(*method)) : json(nullptr);
   if (!method) list["no_method"] = method.error().message;
   list["table"] = table_word(table);
   list["table_costs"] = table_costs(table);
-  status["holders"] = json_of(find_holders(source.directory().path()));
+  status["holders"] = json_of(holders);
+}
+
+void compare_with_list(json& status) {
+  const json& list = status.at("list");
+  const bool more = list.value("current_records", std::uint64_t{0}) > list.value("archived_records", std::uint64_t{0});
+  if (more && status.at("pcrs").at("state") == "proven") status["pcrs"]["state"] = "behind";
 }
 
 void add_keeper_status(json& status, const KeeperView& view) {
-  status["keeper"] = {
-      {"pid", ::getpid()}, {"busy", view.busy}, {"list_records", view.last.list_records}, {"lag", view.last.lag}};
-  if (view.last_error) status["keeper"]["error"] = describe(*view.last_error);
-  if (!view.follows_only.empty()) status["keeper"]["follows_only"] = view.follows_only;
+  json& keeper = status["keeper"] = view.stats.json(view.now_ms);
+  keeper["pid"] = ::getpid();
+  if (view.stats.has_looked()) {
+    keeper["list_records"] = view.last.list_records;
+    keeper["staged_records"] = view.last.staged_records;
+    keeper["lag"] = view.last.lag;
+    keeper["found"] = counts_by_diagnosis(view.last.found);
+  }
+  if (view.last_writers) keeper["last_writers"] = json_of(*view.last_writers);
+  if (view.last_error) keeper["error"] = describe(*view.last_error);
+  if (!view.follows_only.empty()) keeper["follows_only"] = view.follows_only;
   const auto misfit = std::ranges::find_if(view.last.found, does_not_fit);
   if (misfit != view.last.found.end()) {
     status["pcrs"] = json_of(*misfit);

@@ -1,13 +1,14 @@
 #include <cstdio>
-#include <ctime>
 #include <memory>
 
 #include "archive/sqlite/sqlite_store.h"
 #include "boot_options.h"
 #include "commands.h"
 #include "control/client.h"
+#include "keeper_metrics.h"
 #include "keeper_status.h"
 #include "terminal.h"
+#include "time_text.h"
 
 namespace imakeep::app {
 namespace {
@@ -19,6 +20,7 @@ struct StatusOptions {
   std::string archive;
   std::string ima_dir;
   bool json = false;
+  bool prometheus = false;
 };
 
 Result<json> ask_keeper(const std::string& socket) {
@@ -30,19 +32,29 @@ Result<json> ask_keeper(const std::string& socket) {
   return std::move(answer->head);
 }
 
+Result<std::string> ask_keeper_for_metrics(const std::string& socket) {
+  auto client = control::Client::connect(socket);
+  if (!client) return unexpected(client.error());
+  const auto answer = client->ask({.head = {{"op", "metrics"}}});
+  if (!answer) return unexpected(named(answer.error(), socket));
+  return std::string(as_text(answer->payload));
+}
+
 Result<json> read_archive(const StatusOptions& options) {
   const auto store = archive::SqliteStore::open(options.archive, archive::OpenMode::kRead);
   if (!store) return unexpected(store.error());
   archive::Archive archive(**store);
   auto status = archive_status(archive, options.archive);
+  SystemClock clock;
+  if (status) (*status)["at_unix_s"] = clock.unix_s();
   if (!status || options.ima_dir.empty()) return status;
   const auto source = keeper::KernelImaSource::in(options.ima_dir);
   if (!source) return unexpected(source.error());
   const keeper::TableMode table =
       (*source)->directory().on_fuse() ? keeper::TableMode::kUnknown : table_of_this_kernel();
-  SystemClock clock;
   const keeper::Keeper keeper(**source, archive, nullptr, clock, {.table = table});
-  add_list_status(*status, **source, keeper.method(), table);
+  add_list_status(*status, **source, keeper.method(), table, find_holders((*source)->name()));
+  compare_with_list(*status);
   return status;
 }
 
@@ -53,13 +65,7 @@ std::string number(const json& value) {
 }
 
 std::string time_text(const json& unix_s) {
-  const std::time_t seconds = unix_s.is_number_integer() ? unix_s.get<std::time_t>() : 0;
-  if (seconds == 0) return "never";
-  std::tm parts{};
-  char text[32];
-  ::gmtime_r(&seconds, &parts);
-  std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &parts);
-  return text;
+  return app::time_text(unix_s.is_number_integer() ? unix_s.get<std::int64_t>() : 0);
 }
 
 void line(const char* name, const std::string& text) {
@@ -119,9 +125,19 @@ void print_list(const json& status) {
 void print_pcrs(const json& status) {
   const json& pcrs = status["pcrs"];
   std::string text = text_of(pcrs, "state");
+  if (text == "behind") text += ": the list has records that are not archived yet";
   if (text == "lagging") text += ": " + number(status["keeper"]["lag"]) + " records are not in the PCRs yet";
   if (pcrs.contains("diagnosis")) text += ", " + text_of(pcrs, "diagnosis") + ": " + text_of(pcrs, "what");
   line("PCRs", text);
+}
+
+std::string writers_text(const json& keeper) {
+  if (!keeper.contains("last_writers")) return {};
+  const json& seen = keeper["last_writers"];
+  std::string text = "; last seen to hold the list, " + time_text(seen["seen_unix_s"]) + ":";
+  for (const json& writer : seen["writers"]) text += " " + text_of(writer, "text") + ";";
+  text.pop_back();
+  return text;
 }
 
 void print_keeper(const json& status) {
@@ -129,7 +145,7 @@ void print_keeper(const json& status) {
   const json& keeper = status["keeper"];
   line("keeper", "pid " + number(keeper["pid"]) + ", found the list busy " + number(keeper["busy"]) + " times" +
                      (keeper.contains("follows_only") ? "; " + text_of(keeper, "follows_only") : "") +
-                     (keeper.contains("error") ? "; last: " + text_of(keeper, "error") : ""));
+                     writers_text(keeper) + (keeper.contains("error") ? "; last: " + text_of(keeper, "error") : ""));
 }
 
 void print_incidents(const json& status) {
@@ -146,10 +162,26 @@ void print_incidents(const json& status) {
   }
 }
 
+// Done once they are printed: whether all is well is theirs to say.
+int print_metrics(const StatusOptions& options) {
+  Result<std::string> text;
+  if (!options.control.empty()) {
+    text = ask_keeper_for_metrics(options.control);
+  } else if (const auto status = read_archive(options)) {
+    text = metrics_text(*status, IMAKEEP_VERSION);
+  } else {
+    text = unexpected(status.error());
+  }
+  if (!text) return report(text.error());
+  std::fputs(text->c_str(), stdout);
+  return kDone;
+}
+
 int run_status(const StatusOptions& options) {
   if (options.control.empty() == options.archive.empty()) {
     return report({.code = ErrorCode::kUsage, .message = "name either a keeper's --control socket or an --archive"});
   }
+  if (options.prometheus) return print_metrics(options);
   const auto status = options.control.empty() ? read_archive(options) : ask_keeper(options.control);
   if (!status) return report(status.error());
   if (options.json) {
@@ -189,7 +221,8 @@ void add_status(CLI::App& root, int& exit_code) {
   command->add_option("--ima-dir", options->ima_dir, "the list that the archive belongs to")
       ->type_name("DIR")
       ->needs(archive);
-  command->add_flag("--json", options->json, "print JSON");
+  CLI::Option* const json = command->add_flag("--json", options->json, "print JSON");
+  command->add_flag("--prometheus", options->prometheus, "print metrics in Prometheus' text format")->excludes(json);
   command->callback([options, &exit_code] { exit_code = run_status_guarded(*options); });
 }
 

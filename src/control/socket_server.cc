@@ -1,11 +1,9 @@
 #include "control/socket_server.h"
 
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
-#include <cerrno>
 #include <chrono>
 #include <list>
 #include <system_error>
@@ -15,34 +13,13 @@
 #include <boost/asio/local/stream_protocol.hpp>
 
 #include "base/mutex.h"
+#include "control/listening_socket.h"
 #include "control/stream_message.h"
 
 namespace imakeep::control {
 namespace {
 
 using Protocol = boost::asio::local::stream_protocol;
-
-// Whether `path` is free to be bound, after removing what a dead process left.
-Result<void> claim(const std::string& path) {
-  struct stat found {};
-  if (::lstat(path.c_str(), &found) != 0) return {};
-  if (!S_ISSOCK(found.st_mode)) {
-    return fail(ErrorCode::kEnvironment, path + " exists and is no socket; choose another name for the control socket");
-  }
-  boost::asio::io_context context;
-  Protocol::socket probe(context);
-  boost::system::error_code error;
-  probe.connect(Protocol::endpoint(path), error);
-  if (!error) {
-    return fail(ErrorCode::kEnvironment,
-                "control socket " + path + " is in use; stop the program that serves it, or choose another name");
-  }
-  if (error != boost::asio::error::connection_refused) {
-    return fail_errno(error.value(), "cannot use control socket " + path);
-  }
-  if (::unlink(path.c_str()) != 0) return fail_errno(errno, "cannot replace control socket " + path);
-  return {};
-}
 
 class Server : public SocketServer {
  public:
@@ -73,21 +50,8 @@ class Server : public SocketServer {
 };
 
 Result<void> Server::start(const std::string& path) {
-  try {
-    const Protocol::endpoint endpoint(path);
-    IMAKEEP_CHECK(claim(path));
-    acceptor_.open(endpoint.protocol());
-    // The socket must never be open to others, not even between bind and chmod.
-    const mode_t old_mask = ::umask(0177);
-    boost::system::error_code error;
-    acceptor_.bind(endpoint, error);
-    ::umask(old_mask);
-    if (error) return fail_errno(error.value(), "cannot make control socket " + path);
-    path_ = path;
-    acceptor_.listen();
-  } catch (const boost::system::system_error& error) {
-    return fail_errno(error.code().value(), "cannot listen on control socket " + path);
-  }
+  IMAKEEP_CHECK(listen_on(acceptor_, path, 0600, "control socket"));
+  path_ = path;
   accepting_ = std::thread([this] { accept(); });
   return {};
 }

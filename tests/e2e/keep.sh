@@ -86,6 +86,12 @@ check_equal "once with --json says what was done" 1 "$(add /bin/cp; once --json 
 check "an empty list is all right" bash -c '"$1" keep --once --ima-dir "$2" --archive "$3" --pcrs "$4" 2>&1 | grep "nothing was taken out"' _ \
   "$imakeep" "$mount" "$archive" "$pcrs"
 check_equal "status of the archive" proven "$("$imakeep" status --archive "$archive" --json | field state)"
+add /bin/cp /bin/mv
+check_equal "  that does not know all of the list is behind it" behind "$("$imakeep" status --archive "$archive" --ima-dir "$mount" --json | field state)"
+check_equal "  in words" 1 "$("$imakeep" status --archive "$archive" --ima-dir "$mount" | grep -c '^PCRs *behind: the list has records that are not archived yet')"
+check_equal "  which the archive alone cannot tell" proven "$("$imakeep" status --archive "$archive" --json | field state)"
+once
+check_equal "  and proven once it was kept" proven "$("$imakeep" status --archive "$archive" --ima-dir "$mount" --json | field state)"
 check "status of archive and list names both" bash -c '"$1" status --archive "$2" --ima-dir "$3" | grep -q "^list  *$3: [0-9]* records now, method"' _ \
   "$imakeep" "$archive" "$mount"
 
@@ -112,10 +118,11 @@ s.sendall(json.dumps({"op": sys.argv[2]}).encode() + b"\n")
 print(s.makefile().readline())' "$keeper_sock" "$1"; }
 check_equal "asked to trim, it does and answers" 135 "$(ask trim | grep -o '"records":[0-9]*' | cut -d: -f2)"
 check_equal "  and the list is short" 1 "$(records_now)"
-check "an unknown request is refused" bash -c 'grep -q "status, follow and trim" <<<"$1"' _ "$(ask dance)"
+check "an unknown request is refused" bash -c 'grep -q "status, follow, trim and metrics" <<<"$1"' _ "$(ask dance)"
 add /bin/cat /bin/cp
 kill -USR1 "$keeper"
 check "told by SIGUSR1, it trims" wait_for "took out 2 records by count"
+check_equal "  and tells it in one line" 1 "$(grep -cE "took out 2 records by count: 135 to 136 of chain 1, proven 20[0-9: UTC-]*, holding the list for [0-9.]* ms; 1 record left, [0-9]* B of the list are gone$" "$work/keep.err")"
 
 exec 3<"$mount/binary_runtime_measurements"
 add /bin/mv
@@ -131,19 +138,30 @@ add /bin/rm /bin/touch
 sleep 0.3
 echo 2 >"$mount/binary_runtime_measurements"
 check "what somebody else takes out is said" wait_for "trimmed-by-other: somebody else deleted"
+check_equal "  with nobody to name" 1 "$(said "deleted 2 records; they are archived; nobody was seen to have the list open for writing")"
 check_equal "  and counted" 1 "$(status --json | tr -d '\n ' | grep -c '"by_others":{"records":2,"times":1}')"
 check "  and is no fault" status
+add /bin/id /bin/join
+sleep 0.3
+exec 4<>"$mount/binary_runtime_measurements"
+add /bin/tty
+check "who has it open for writing is named" wait_for "busy: pid $$ (keep.sh) has binary_runtime_measurements_sha1 open for writing"
+echo 2 >&4
+exec 4>&-
+check "  and if records are gone then, again" wait_for "deleted 2 records; they are archived; last seen to hold the list, 20[0-9: UTC-]*: pid $$ (keep.sh) has binary_runtime_measurements_sha1 open for writing"
+check_equal "  by status too" 1 "$(status | grep -c "^keeper .*; last seen to hold the list, 20.* UTC: pid $$ (keep.sh)")"
+check_equal "  and in JSON" 1 "$(status --json | tr -d '\n ' | grep -c "\"last_writers\":{\"seen_unix_s\":[0-9]*,\"writers\":\[{[^]]*\"pid\":$$,")"
 add /bin/stat
 end_keeper TERM
 check_equal "told to end it ends well" 0 "$ended"
-check_equal "  having archived and taken out what came last" "142 of 142 records proven, 0 behind" "$(proven)"
+check_equal "  having archived and taken out what came last" "145 of 145 records proven, 0 behind" "$(proven)"
 check_equal "  but for what may not go" 1 "$(records_now)"
 check "  its socket is gone" bash -c '! test -e "$1"' _ "$keeper_sock"
 
 add /bin/ln
 start_keeper --no-trim-at-exit
 end_keeper INT
-check_equal "told not to trim at the end it archives only" "143 of 143 records proven, 0 behind, list 2" "$(proven), list $(records_now)"
+check_equal "told not to trim at the end it archives only" "146 of 146 records proven, 0 behind, list 2" "$(proven), list $(records_now)"
 start_keeper
 # Requests that nobody reads the answers of: there is always one that waits.
 python3 -c '
@@ -174,7 +192,7 @@ check "a limit of bytes trims" wait_for "took out"
 end_keeper KILL
 add /bin/sleep
 check "after kill -9 the next one goes on" once
-check_equal "  with every record once" "154 of 154 records proven, 0 behind" "$(proven)"
+check_equal "  with every record once" "157 of 157 records proven, 0 behind" "$(proven)"
 
 # ---- configuration
 
@@ -262,6 +280,13 @@ check_equal "a kernel that gives nothing back is a warning" 1 "$("$imakeep" doct
 check_equal "PCRs of no bank of the list" 1 "$(rm -rf "$work/other-tpm/pcr-sha1" "$work/other-tpm/pcr-sha256"; mkdir -p "$work/other-tpm/pcr-sha512"
   "$imakeep" doctor --ima-dir "$mount" --pcrs "sysfs:$work/other-tpm" | grep -c '^FAIL  PCRs')"
 check_equal "an archive that is none" 1 "$(echo text >"$work/text"; "$imakeep" doctor --ima-dir "$mount" --pcrs "$pcrs" --archive "$work/text" | grep -c '^FAIL  archive')"
+check_equal "a directory for the archive that is missing is to be made" 1 \
+  "$("$imakeep" doctor --ima-dir "$mount" --pcrs "$pcrs" --archive "$work/none/a" | grep -c "^FAIL  archive: $work/none is not there; remedy: make it: install -d ")"
+once >"$work/once.out" 2>&1
+check "an archive that nobody writes" bash -c '! "$1" doctor --ima-dir "$2" --pcrs none --archive "$3" | grep "is writing it"' _ "$imakeep" "$mount" "$archive"
+start_keeper
+check_equal "  and one that a keeper writes" 1 "$(doctor | grep -c "^ok    archive: .*; process $keeper is writing it")"
+end_keeper
 check_refused "PCRs that are named wrongly" 2 "--pcrs" doctor --pcrs tpm
 
 finish

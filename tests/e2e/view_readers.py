@@ -20,7 +20,6 @@ import random
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -287,13 +286,13 @@ class World:
         """What docs/agents.md says of mmap and inotify."""
         fd = os.open(self.view / "binary_runtime_measurements_sha256", os.O_RDONLY)
         try:
+            size = min(4096, os.fstat(fd).st_size)
             try:
-                mmap.mmap(fd, 4096, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ)
+                mmap.mmap(fd, size, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ)
                 self.report.differs("mmap", "a shared mapping was allowed")
             except OSError as error:
                 if error.errno != errno.ENODEV:
                     self.report.differs("mmap", f"shared: {error}")
-            size = min(4096, os.fstat(fd).st_size)
             private = mmap.mmap(fd, size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
             self.compare("mmap", "binary_runtime_measurements_sha256", private[:size])
             self.report.round("mmap")

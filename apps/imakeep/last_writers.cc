@@ -1,0 +1,28 @@
+#include "last_writers.h"
+
+#include <algorithm>
+
+#include "time_text.h"
+
+namespace imakeep::app {
+
+void LastWriters::saw(const Holders& holders, std::int64_t now_unix_s) {
+  SeenWriters seen{.writers = {}, .seen_unix_s = now_unix_s};
+  std::ranges::copy_if(holders.holders, std::back_inserter(seen.writers), &Holder::may_write);
+  if (!seen.writers.empty()) seen_ = std::move(seen);
+}
+
+std::string LastWriters::suspects(keeper::Diagnosis found) const {
+  if (found != keeper::Diagnosis::kTrimmedByOther && found != keeper::Diagnosis::kGap &&
+      found != keeper::Diagnosis::kGapOrExtend) {
+    return {};
+  }
+  if (!seen_) return "; nobody was seen to have the list open for writing";
+  std::string text = "; last seen to hold the list, " + time_text(seen_->seen_unix_s) + ":";
+  for (const Holder& writer : seen_->writers) {
+    text += (&writer == &seen_->writers.front() ? " " : "; ") + describe(writer);
+  }
+  return text;
+}
+
+}  // namespace imakeep::app

@@ -1,0 +1,30 @@
+// metrics_snapshot.h - the last metrics that the keeper's thread made, for threads that may not touch the list.
+// Threads: safe from any.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/mutex.h"
+
+namespace imakeep::app {
+
+class MetricsSnapshot {
+ public:
+  void set(std::string text) IMAKEEP_EXCLUDES(mutex_) {
+    auto next = std::make_shared<const std::string>(std::move(text));
+    const MutexLock lock(mutex_);
+    text_.swap(next);
+  }
+  // Null before the first set().
+  std::shared_ptr<const std::string> get() const IMAKEEP_EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    return text_;
+  }
+
+ private:
+  mutable Mutex mutex_;
+  std::shared_ptr<const std::string> text_ IMAKEEP_GUARDED_BY(mutex_);
+};
+
+}  // namespace imakeep::app

@@ -1,0 +1,12 @@
+// time_text.h - moments as people read them. Threads: no shared state.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace imakeep::app {
+
+// "2026-11-25 17:05:03 UTC"; "never" for 0.
+std::string time_text(std::int64_t unix_s);
+
+}  // namespace imakeep::app
