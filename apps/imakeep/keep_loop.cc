@@ -316,6 +316,12 @@ Result<nlohmann::json> KeepLoop::status(bool fresh) {
                               .stats = stats_,
                               .now_ms = now_ms(),
                               .last_writers = writers_.seen()});
+  if (parts_.view != nullptr) {
+    (*status)["view"] = {{"directory", config_.view},
+                         {"mounted", parts_.view->mounted()},
+                         {"chain", parts_.view->chain()},
+                         {"covers_list", config_.bind}};
+  }
   return status;
 }
 

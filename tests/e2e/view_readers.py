@@ -117,6 +117,7 @@ class World:
         self.view, self.measured = work / "view", work / "measured"
         for directory in [self.kept, self.whole, self.view, self.measured]:
             directory.mkdir()
+        self.shown = self.view
         self.servers, self.keeper, self.manager = [], None, None
         self.starts, self.added = 0, 0
         # While a keeper is missing on purpose, a reader's documented error is all right.
@@ -154,7 +155,7 @@ class World:
 
     def view_is_up(self):
         try:
-            return (self.view / FILES[0]).stat().st_size > 0
+            return all((self.shown / name).stat().st_size > 0 for name in FILES)
         except OSError:
             return False
 
@@ -202,7 +203,7 @@ class World:
 
     def whole_file(self):
         name = random.choice(FILES)
-        self.compare("whole file", name, (self.view / name).read_bytes())
+        self.compare("whole file", name, (self.shown / name).read_bytes())
 
     def program(self, kind, command, name):
         """What a program prints of the file; its own errors are told by its exit code and message."""
@@ -217,13 +218,13 @@ class World:
 
     def cat(self):
         name = random.choice(FILES)
-        self.program("cat", ["cat", str(self.view / name)], name)
+        self.program("cat", ["cat", str(self.shown / name)], name)
 
     def dd(self):
         name = random.choice(FILES)
         size = random.choice([1, 7, 333, 4095, 4097, 65537, 300001])
         limit = ["count=3000"] if size < 100 else []
-        self.program("dd", ["dd", f"if={self.view / name}", f"bs={size}", "status=none", *limit], name)
+        self.program("dd", ["dd", f"if={self.shown / name}", f"bs={size}", "status=none", *limit], name)
 
     def evmctl(self):
         """The PCRs are read first, so they lie within the list that is read then."""
@@ -240,13 +241,13 @@ class World:
             arguments += ["--pcrs", f"{bank},{self.work / f'pcrs.{bank}'}"]
         time.sleep(0.2)  # what those PCRs stand for is archived by then
         copy = self.work / "evmctl.list"
-        copy.write_bytes((self.view / "binary_runtime_measurements").read_bytes())
-        done = subprocess.run(["evmctl", "ima_measurement", *arguments, str(self.view / "binary_runtime_measurements")],
+        copy.write_bytes((self.shown / "binary_runtime_measurements").read_bytes())
+        done = subprocess.run(["evmctl", "ima_measurement", *arguments, str(self.shown / "binary_runtime_measurements")],
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
         if done.returncode == 0:
             return
         text = done.stdout.decode(errors="replace")
-        if self.gap and not os.access(self.view / FILES[0], os.R_OK):
+        if self.gap and not os.access(self.shown / FILES[0], os.R_OK):
             raise OSError(errno.ENOTCONN, text)
         if self.gap:
             return  # a keeper that was just killed had not archived what the PCRs stand for
@@ -255,7 +256,7 @@ class World:
     def long_held(self):
         """As Keylime's agent in Rust: one descriptor for good, offsets and record counts that are remembered."""
         name = "ascii_runtime_measurements_sha256"
-        path = self.view / name
+        path = self.shown / name
         seen, lines = b"", 0
         with open(path, "rb", buffering=0) as held:
             while not self.stop.is_set():
@@ -269,9 +270,11 @@ class World:
                 back = random.randrange(len(seen)) if seen else 0
                 held.seek(back)
                 again = held.read(random.randint(1, 5000))
-                if again != seen[back : back + len(again)]:
+                # It may be longer now than what was seen, which the next round looks at.
+                before = seen[back : back + len(again)]
+                if again[: len(before)] != before:
                     self.report.differs("held descriptor", f"other bytes at {back} than before")
-                count = int((self.view / "runtime_measurements_count").read_text())
+                count = int((self.shown / "runtime_measurements_count").read_text())
                 if count < lines:
                     self.report.differs("held descriptor", f"the count is {count}, and {lines} records were read")
                 self.report.round("held descriptor")
@@ -279,12 +282,12 @@ class World:
 
     def start_tail(self):
         output = open(self.work / "tail.out", "wb")
-        return subprocess.Popen(["tail", "-c", "+1", "-s", "0.1", "-f", str(self.view / "ascii_runtime_measurements_sha1")],
+        return subprocess.Popen(["tail", "-c", "+1", "-s", "0.1", "-f", str(self.shown / "ascii_runtime_measurements_sha1")],
                                 stdout=output, stderr=subprocess.PIPE)
 
     def check_mmap(self):
         """What docs/agents.md says of mmap and inotify."""
-        fd = os.open(self.view / "binary_runtime_measurements_sha256", os.O_RDONLY)
+        fd = os.open(self.shown / "binary_runtime_measurements_sha256", os.O_RDONLY)
         try:
             size = min(4096, os.fstat(fd).st_size)
             try:
@@ -300,7 +303,7 @@ class World:
             os.close(fd)
         libc = ctypes.CDLL(None, use_errno=True)
         watch = libc.inotify_init1(os.O_NONBLOCK)
-        path = str(self.view / "ascii_runtime_measurements_sha1").encode()
+        path = str(self.shown / "ascii_runtime_measurements_sha1").encode()
         if libc.inotify_add_watch(watch, path, 0x2) < 0:  # IN_MODIFY
             self.report.differs("inotify", os.strerror(ctypes.get_errno()))
         time.sleep(1)
@@ -320,9 +323,9 @@ class World:
     def finish(self):
         """Everything that was added comes to be seen."""
         for name in FILES:
-            self.wait_for(lambda: self.view_is_up() and (self.view / name).stat().st_size == len(self.truth(name)),
+            self.wait_for(lambda: self.view_is_up() and (self.shown / name).stat().st_size == len(self.truth(name)),
                           f"{name} in full")
-            got = (self.view / name).read_bytes()
+            got = (self.shown / name).read_bytes()
             if got != self.truth(name):
                 self.report.differs("in the end", f"{name} is not the whole list")
             self.report.round("in the end")
@@ -381,10 +384,10 @@ def test(world):
     adder = threading.Thread(target=world.add)
     adder.start()
     world.start_keeper()
-    world.wait_for(world.view_is_up, "the view")
     if options.bind:
-        # Agents read the kernel's own names.
-        world.view = world.kept
+        # Agents read the kernel's own names, where sizes are 0 until the view covers them.
+        world.shown = world.kept
+    world.wait_for(world.view_is_up, "the view")
     kinds = [world.whole_file, world.cat, world.dd]
     threads = [threading.Thread(target=world.reader, args=(once.__name__, once)) for once in kinds]
     threads += [threading.Thread(target=world.reader, args=("evmctl", world.evmctl))]
@@ -413,7 +416,7 @@ def test(world):
         world.report.round("tail -f")
         tail.kill()
         tail.wait()
-    trimmed = int((world.kept if not options.bind else world.work / "kept").joinpath("runtime_measurements_count").read_text())
+    trimmed = int(world.kept.joinpath("runtime_measurements_count").read_text())
     return verdict(world, trimmed)
 
 
