@@ -12,7 +12,7 @@ packages_to_package=(scdoc dpkg-dev)
 # To test, fuzz, measure and lint.
 packages_to_check=(clang-14 libclang-rt-14-dev lld libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev
   ima-evm-utils swtpm swtpm-tools tpm2-tools openssl sqlite3 spin python3 clang-format-16 clang-tidy-16
-  shellcheck)
+  shellcheck systemd man-db debootstrap lintian)
 
 install_packages() {
   local missing=() package
