@@ -4,6 +4,7 @@
 set -uo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
+need debootstrap
 build=$(realpath "$1")
 begin_checks
 root=$work/root

@@ -17,11 +17,18 @@ make_package() {
   ls "$directory"/*.deb
 }
 
+# need PROGRAM...: skips the test without root or one of the programs.
+need() {
+  local program
+  ((EUID == 0)) || skip "needs root"
+  for program in "$@"; do
+    command -v "$program" >/dev/null || skip "needs $program"
+  done
+}
+
 # make_root ROOT: a clean Debian 12, from where this machine's apt has it. Skips the test where there is none to be had.
 make_root() {
   local mirror
-  ((EUID == 0)) || skip "needs root"
-  command -v debootstrap >/dev/null || skip "needs debootstrap"
   mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Codename: bookworm' 'Component: main' |
     head -n 1)
   [[ $mirror ]] || skip "this machine's apt has no Debian 12"
