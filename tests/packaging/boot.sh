@@ -1,7 +1,7 @@
 #!/bin/bash
 # boot.sh BUILD [KERNEL]: a Debian 12 with the package, booted by systemd on a Linux with IMA staging (QEMU, software TPM):
-# the unit keeps Linux's own list, by each method. tests/packaging/guest.sh is what runs in there. KERNEL is a bzImage, $IMAKEEP_LAB_KERNEL
-# if left out; it must have what tests/packaging/kernel.config says. Takes some minutes where there is no KVM.
+# the unit keeps Linux's own list, by each method. tests/packaging/guest.sh is what runs in there. KERNEL is a bzImage,
+# $IMAKEEP_LAB_KERNEL if left out; it must have what tests/packaging/kernel.config says. Takes minutes without KVM.
 set -uo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -10,9 +10,7 @@ build=$(realpath "$1")
 kernel=${2:-${IMAKEEP_LAB_KERNEL:-}}
 [[ $kernel ]] || skip "no kernel; name one, or set IMAKEEP_LAB_KERNEL"
 [[ -r $kernel ]] || { echo "$kernel cannot be read" && exit 1; }
-for program in qemu-system-x86_64 swtpm mke2fs; do
-  command -v $program >/dev/null || skip "needs $program"
-done
+need debootstrap qemu-system-x86_64 swtpm mke2fs
 begin_checks
 root=$work/root
 swtpm=
