@@ -15,7 +15,7 @@ step() {
 
 mapfile -t sources < <(git ls-files '*.h' '*.cc')
 mapfile -t linted < <(git ls-files 'src/*.cc' 'apps/*.cc' | grep -v '_test\.cc$')
-mapfile -t scripts < <(git ls-files | while read -r file; do head -c 15 "$file" 2>/dev/null | grep -qa '^#!/bin/bash' && echo "$file"; done)
+mapfile -t scripts < <(git ls-files | while read -r file; do head -c 15 "$file" 2>/dev/null | grep -qaE '^#!/bin/(ba)?sh' && echo "$file"; done)
 
 # shellcheck disable=SC2317  # called through step
 lint() {
@@ -25,7 +25,7 @@ lint() {
 
 step "format" clang-format-16 --dry-run -Werror "${sources[@]}"
 step "layers" python3 tools/check_layers.py
-step "scripts" shellcheck "${scripts[@]}" tools/packages.sh
+step "scripts" shellcheck "${scripts[@]}" tools/packages.sh packaging/imakeep.bash
 step "mutations have their places" tools/mutate_keeper.py --stale
 step "lint" lint
 exit "$failed"

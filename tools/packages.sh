@@ -7,10 +7,14 @@ packages_to_build=(g++ cmake ninja-build pkg-config ccache libssl-dev libfuse3-d
   libtss2-dev)
 # What quickstart needs besides: somebody else's program that checks our list.
 packages_to_show=(ima-evm-utils)
+# To make the Debian package and its man pages.
+packages_to_package=(scdoc dpkg-dev file)
 # To test, fuzz, measure and lint.
 packages_to_check=(clang-14 libclang-rt-14-dev lld libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev
-  ima-evm-utils swtpm swtpm-tools tpm2-tools openssl sqlite3 spin python3 curl systemd clang-format-16 clang-tidy-16
-  shellcheck)
+  ima-evm-utils swtpm swtpm-tools tpm2-tools openssl sqlite3 spin python3 curl systemd man-db debootstrap lintian
+  clang-format-16 clang-tidy-16 shellcheck)
+# ./check --lab besides: a machine to boot.
+packages_to_boot=(qemu-system-x86 e2fsprogs)
 
 install_packages() {
   local missing=() package

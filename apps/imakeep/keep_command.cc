@@ -114,10 +114,16 @@ Result<int> keep(const KeepCommand& command) {
                  .clock = clock,
                  .log = log,
                  .metrics = metrics,
-                  .view = view.get()},
+                 .view = view.get()},
                 *config, of_kernel ? table_of_this_kernel() : pcrs->table);
   IMAKEEP_CHECK(loop.check_method());
   loop.say_what_is_kept();
+  if (view && view->hidden()) {
+    log.say(
+        "view-hidden",
+        "the service manager did not say where the host's mounts are: the view may be seen by this service alone; the "
+        "unit wants ExecStartPre=+imakeep view share-namespace, NotifyAccess=exec and FileDescriptorStoreMax=");
+  }
   if (command.once) return loop.once();
   IMAKEEP_CHECK(run_until_stopped(loop, *config, signals, snapshot));
   return kDone;

@@ -28,9 +28,9 @@ struct KeepConfig {
   std::string control;       // empty: none
   std::string metrics;       // likewise
   std::string metrics_file;  // likewise
-  std::string view;     // where it is mounted; empty: none
-  std::string group;    // that may read it; empty: the keeper's own
-  bool bind = false;    // over the list's own files
+  std::string view;          // where it is mounted; empty: none
+  std::string group;         // that may read it; empty: the keeper's own
+  bool bind = false;         // over the list's own files
 
   friend bool operator==(const KeepConfig&, const KeepConfig&) = default;
 };

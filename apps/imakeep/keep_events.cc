@@ -27,6 +27,9 @@ constexpr std::array kEvents{
     KeepEvent{"pressure", "80fcda5c0f544e9c8c183e63c8917371", LOG_NOTICE},
     KeepEvent{"no-pressure", "95696e179af6407bb836a461fc07a8f4", LOG_NOTICE},
     KeepEvent{"metrics", "73f62d07b445455cb085120a8fdbb5a9", LOG_WARNING},
+    KeepEvent{"view", "8656ea6b57e64d1b91a01c5d385d070b", LOG_ERR},
+    KeepEvent{"view-hidden", "965b70418703481184d21495d94b018e", LOG_WARNING},
+    KeepEvent{"held", "4b10649c6d3f478383603d558eb5ea2e", LOG_WARNING},
     KeepEvent{"ending", "c0a7e9b47bc1409596fec3a15c1d1f69", LOG_INFO},
 };
 

@@ -47,7 +47,8 @@ Result<gid_t> group_of(const std::string& name) {
   if (name.empty()) return ::getegid();
   const group* const found = ::getgrnam(name.c_str());  // NOLINT(concurrency-mt-unsafe): no other thread runs yet
   if (found == nullptr) {
-    return fail(ErrorCode::kUsage, "--group: there is no group '" + name + "'; make it with: groupadd --system " + name);
+    return fail(ErrorCode::kUsage,
+                "--group: there is no group '" + name + "'; make it with: groupadd --system " + name);
   }
   return found->gr_gid;
 }
@@ -66,6 +67,8 @@ Result<std::unique_ptr<KeepView>> KeepView::prepare(const KeepConfig& config) {
   if (!group) return unexpected(group.error());
   view->group_ = *group;
   view->inherited_ = inherited_descriptors();
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread runs yet
+  view->under_manager_ = std::getenv("NOTIFY_SOCKET") != nullptr;
   view->store_works_ = view->inherited_.contains(kNamespaceName);
   auto guard = fusefs::MountGuard::start(view->inherited_[kNamespaceName]);
   if (!guard) return unexpected(guard.error());
@@ -81,8 +84,15 @@ Result<void> KeepView::cover_source() {
   private_mount_ = UniqueFd(::open_tree(AT_FDCWD, config_.ima_dir.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
   if (!private_mount_.valid()) {
     const int failed = errno;
-    return fail_errno(failed, "cannot make a private mount of " + config_.ima_dir +
-                                  (failed == EPERM ? " (--bind takes CAP_SYS_ADMIN: run as root or as the service)" : ""));
+    return fail_errno(failed,
+                      "cannot make a private mount of " + config_.ima_dir +
+                          (failed == EPERM ? " (--bind takes CAP_SYS_ADMIN: run as root or as the service)" : ""));
+  }
+  // What is bound over the directory's files elsewhere does not come here.
+  mount_attr alone{};
+  alone.propagation = MS_PRIVATE;
+  if (::mount_setattr(private_mount_.get(), "", AT_EMPTY_PATH, &alone, sizeof alone) != 0) {
+    return fail_errno(errno, "cannot make the mount of " + config_.ima_dir + " private");
   }
   source_path_ = "/proc/self/fd/" + std::to_string(private_mount_.get());
   return {};
@@ -100,24 +110,26 @@ KeepView::~KeepView() {
 
 Result<bool> KeepView::show(archive::Archive& archive, const std::vector<digest::Bank>& banks) {
   if (!files_) {
-    files_ = std::make_unique<fusefs::ViewFiles>(
-        fusefs::ViewOptions{.banks = banks, .owner = ::geteuid(), .group = group_},
-        [file = config_.archive]() -> Result<std::unique_ptr<archive::Store>> {
-          auto store = archive::SqliteStore::open(file, archive::OpenMode::kRead);
-          if (!store) return unexpected(store.error());
-          return std::unique_ptr<archive::Store>(std::move(*store));
-        });
+    files_ =
+        std::make_unique<fusefs::ViewFiles>(fusefs::ViewOptions{.banks = banks, .owner = ::geteuid(), .group = group_},
+                                            [file = config_.archive]() -> Result<std::unique_ptr<archive::Store>> {
+                                              auto store = archive::SqliteStore::open(file, archive::OpenMode::kRead);
+                                              if (!store) return unexpected(store.error());
+                                              return std::unique_ptr<archive::Store>(std::move(*store));
+                                            });
   }
   IMAKEEP_CHECK(files_->refresh(archive, now()));
+  // Before anything was archived the list's own files say more.
+  if (files_->chain() == 0) return false;
   if (ended_) stop_serving();
   if (server_ == nullptr && !take_over()) IMAKEEP_CHECK(mount());
-  if (bound_chain_ == files_->chain() + 1) return false;
+  if (bound_chain_ == files_->chain()) return false;
   if (config_.bind) {
     const auto wanted = binds();
     if (!wanted) return unexpected(wanted.error());
     IMAKEEP_CHECK(guard_->bind(*wanted));
   }
-  bound_chain_ = files_->chain() + 1;
+  bound_chain_ = files_->chain();
   remember_chain();
   return config_.bind;
 }
@@ -164,7 +176,7 @@ bool KeepView::take_over() {
   }
   serve(std::move(*server));
   if (store_works_) static_cast<void>(guard_->leave_mounts(true));
-  bound_chain_ = chain + 1;
+  bound_chain_ = chain;
   return true;
 }
 

@@ -36,6 +36,8 @@ class KeepView {
   // and may be tried again. True if the list's files were covered just now.
   Result<bool> show(archive::Archive& archive, const std::vector<digest::Bank>& banks);
 
+  // systemd did not say where the host's mounts are, so the view is where this process is: perhaps for nobody to see.
+  bool hidden() const { return under_manager_ && !store_works_; }
   bool mounted() const { return server_ != nullptr && !ended_; }
   std::uint64_t chain() const { return files_ ? files_->chain() : 0; }
 
@@ -54,14 +56,15 @@ class KeepView {
   const KeepConfig config_;
   std::uint32_t group_ = 0;
   std::map<std::string, UniqueFd> inherited_;  // by name
+  bool under_manager_ = false;                 // there is a service manager
   bool store_works_ = false;                   // the service manager keeps descriptors for us
   UniqueFd private_mount_;
   std::string source_path_;
   std::unique_ptr<fusefs::MountGuard> guard_;
   std::unique_ptr<fusefs::ViewFiles> files_;
   std::unique_ptr<fusefs::ViewServer> server_;
-  UniqueFd state_;  // what is remembered for the keeper after this one
-  std::uint64_t bound_chain_ = 0;
+  UniqueFd state_;                 // what is remembered for the keeper after this one
+  std::uint64_t bound_chain_ = 0;  // whose files cover the list's own
   std::thread thread_;
   std::atomic<bool> ended_ = false;  // somebody unmounted it
 };

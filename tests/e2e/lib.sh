@@ -8,14 +8,12 @@ begin() {
     echo "skipped: needs root and /dev/fuse"
     exit 77
   fi
-  work=$(mktemp -d)
+  begin_checks
   mount=$work/ima
   sock=$work/sock
   mkdir "$mount"
   daemon=
   swtpm=
-  checks=0
-  failures=0
   trap 'end_list; end_swtpm; rm -rf "$work"' EXIT
   trap 'exit 130' INT TERM
 }
@@ -31,6 +29,14 @@ started() {
   done
   echo "$what did not start: $(cat "$errors")"
   exit 1
+}
+
+# begin_checks: for what needs no list. After it there is $work, and nothing of it at the end.
+begin_checks() {
+  work=$(mktemp -d)
+  checks=0
+  failures=0
+  trap 'rm -rf "$work"' EXIT
 }
 
 # start_list OPTION...: serves a list on $mount and waits until it is ready.
@@ -123,6 +129,10 @@ check_refused() {
 finish() {
   end_list
   check "nothing is left mounted" bash -c '! mountpoint -q "$1"' _ "$mount"
+  finish_checks
+}
+
+finish_checks() {
   echo "$checks checks, $failures failed"
   [[ $failures == 0 ]]
 }

@@ -1,5 +1,6 @@
 #include "fusefs/libfuse/mount_guard.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -128,8 +129,7 @@ class Child {
     const auto& arguments = message.arguments;
     switch (message.what) {
       case 'c':
-        static_cast<void>(unmount_view(arguments.at(0)));
-        return check_mount_point(arguments.at(0));
+        return prepare(arguments.at(0));
       case 'm':
         return mount(arguments.at(0), arguments.at(1), message.descriptor.get());
       case 'a':
@@ -149,6 +149,15 @@ class Child {
     }
   }
 
+  static Result<void> prepare(const std::string& directory) {
+    static_cast<void>(unmount_view(directory));
+    ::umask(022);
+    if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) {
+      return fail_errno(errno, "cannot make the mount point " + directory);
+    }
+    return check_mount_point(directory);
+  }
+
   Result<void> mount(const std::string& directory, const std::string& options, int fuse) {
     const std::string data = "fd=" + std::to_string(fuse) + "," + options;
     if (::mount("imakeep", directory.c_str(), kType, MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, data.c_str()) != 0) {
@@ -163,6 +172,8 @@ class Child {
 
   Result<void> bind(const std::vector<std::string>& paths) {
     for (std::size_t i = 0; i + 1 < paths.size(); i += 2) {
+      // Nothing can be put on top of a file whose name leads to another one by now.
+      if (const auto undone = unmount_view(paths[i + 1]); !undone) return unexpected(undone.error());
       if (::mount(paths[i].c_str(), paths[i + 1].c_str(), nullptr, MS_BIND, nullptr) != 0) {
         return fail_errno(errno, "cannot bind " + paths[i] + " over " + paths[i + 1]);
       }
@@ -298,6 +309,15 @@ Result<void> MountGuard::leave_mounts(bool leave) {
 
 Result<void> MountGuard::unmount() {
   return ask('u', "");
+}
+
+Result<void> join_host_mounts() {
+  const auto host = open_file("/proc/1/ns/mnt", O_RDONLY);
+  if (!host) return unexpected(host.error());
+  if (::setns(host->get(), CLONE_NEWNS) != 0) {
+    return fail_errno(errno, "cannot go to the host's mounts (that takes root)");
+  }
+  return {};
 }
 
 Result<std::size_t> unmount_views(const std::vector<std::string>& paths) {

@@ -32,15 +32,15 @@ class MountGuard {
   MountGuard(const MountGuard&) = delete;
   MountGuard& operator=(const MountGuard&) = delete;
 
-  // What check_mount_point() says of the directory, where the mounts are made. One that a dead keeper left there is
-  // unmounted first.
+  // What check_mount_point() says of the directory, where the mounts are made; it is made if it is not there. A view
+  // that a dead keeper left on it is unmounted first.
   Result<void> check(const std::string& directory);
   // Mounts the file system of `fuse`, an open /dev/fuse, on `directory`. Files are readable by the group alone.
   Result<void> mount(const std::string& directory, int fuse, uid_t owner, gid_t group);
   // There is such a mount, made by the keeper before: it is unmounted as if it were ours. kEnvironment if there is
   // none.
   Result<void> adopt(const std::string& directory, const std::vector<Bind>& binds);
-  // Covers each second by the first, on top of what covers it already.
+  // Covers each second by the first, in the place of what covers it already.
   Result<void> bind(const std::vector<Bind>& binds);
   // Leaves the mounts where they are when this process ends: somebody else has the descriptor, and goes on with it.
   Result<void> leave_mounts(bool leave);
@@ -53,6 +53,9 @@ class MountGuard {
   UniqueFd socket_;
   const pid_t child_;
 };
+
+// Goes to the mount namespace of process 1, which is where the host's mounts are. Only a process with one thread can.
+Result<void> join_host_mounts();
 
 // Unmounts whatever views lie on these paths, in this process's mount namespace. Returns how many that were; errno's
 // error if one stays.

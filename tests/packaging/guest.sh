@@ -1,0 +1,147 @@
+#!/bin/bash
+# What boot.sh runs in its machine, by a unit of its own: checks of imakeep.service under systemd on Linux's own list. Writes
+# a line "ok|FAIL, name, what was said" for each, and "end" behind the last.
+set -uo pipefail
+out=/mnt
+mount -t 9p -o trans=virtio,version=9p2000.L out $out || exit 1
+trap 'journalctl --no-pager -b >$out/journal 2>&1; sync' EXIT
+socket=/run/imakeep/imakeep.sock
+archive=/var/lib/imakeep/archive.imk
+ima=/sys/kernel/security/ima
+
+# check NAME COMMAND...
+check() {
+  local name=$1 said
+  shift
+  if said=$("$@" 2>&1); then
+    printf 'ok\t%s\n' "$name"
+  else
+    printf 'FAIL\t%s\t%s\n' "$name" "$(tr '\n\t' '; ' <<<"$said")"
+  fi >>$out/checks
+}
+equal() { [[ $1 == "$2" ]] || { echo "expected '$1', found '$2'" && return 1; }; }
+property() { systemctl show --value -p "$1" imakeep.service; }
+archived() { imakeep status --control $socket --json | grep -o '"records":[ ]*[0-9]*' | head -n 1 | tr -dc 0-9; }
+in_list() { cat $ima/runtime_measurements_count; }
+process_has() { grep -qx "$1" "/proc/$(property MainPID)/status" || { grep "^${1%%:*}" "/proc/$(property MainPID)/status" && return 1; }; }
+# until_true SECONDS COMMAND...
+until_true() {
+  local end=$((SECONDS + $1))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    ((SECONDS < end)) || { "$@"; return; }
+    sleep 0.5
+  done
+}
+said() { journalctl --no-pager -u imakeep.service -b --since "@$since" | grep -q -- "$1" || { journalctl --no-pager -u imakeep.service -n 5 -o cat && return 1; }; }
+from_here() { since=$(date +%s); }
+another_process() { [[ $(property MainPID) != 0 && $(property MainPID) != "$1" && $(property ActiveState) == active ]]; }
+state_is() { equal "$1" "$(property ActiveState)"; }
+proven() { imakeep status --control $socket | grep -q '^PCRs.*proven' || { imakeep status --control $socket; return 1; }; }
+
+# measure N: so many new records in Linux's list.
+measure() {
+  for ((i = 0; i < $1; ++i)); do
+    echo "$RANDOM $SECONDS $i" >/root/measured
+    cat /root/measured >/dev/null
+  done
+}
+
+# ---- as it was booted
+
+check "it was started at boot" equal "active" "$(systemctl is-active imakeep.service)"
+check "it was not started again" equal 0 "$(property NRestarts)"
+check "before the agent" equal active "$(systemctl is-active keylime_agent.service)"
+check "it runs as its user" equal imakeep "$(stat -c %U "/proc/$(property MainPID)")"
+check "with CAP_SYS_ADMIN and CAP_SYS_CHROOT only" process_has $'CapEff:\t0000000000240000'
+check "and no others to be had" process_has $'CapBnd:\t0000000000240000'
+check "with no new privileges" process_has $'NoNewPrivs:\t1'
+check "with its system calls filtered" process_has $'Seccomp:\t2'
+check "the exposure is 2.5 at most" systemd-analyze security --no-pager --threshold=25 imakeep.service
+check "root can ask it" imakeep status --control $socket
+check "the list is proven by the TPM" until_true 20 proven
+check "it reads the TPM by Linux's files" imakeep doctor --archive $archive --policy /etc/ima/ima-policy
+
+# ---- it takes records out of Linux's list
+
+from_here
+had=$(in_list)
+systemctl kill --kill-who=main -s USR1 imakeep.service
+check "it takes records out" until_true 30 said "took out"
+check "which are gone" test "$(in_list)" -lt "$had"
+# To run it is measured too, until its records are archived.
+check "the archive is proven by the TPM" until_true 30 imakeep verify --archive $archive --tpm /sys/class/tpm/tpm0
+
+# Where the table is flushed records are staged, and nothing is left; where it is kept they are counted, and one is.
+method=$(grep -qw ima_flush_htable /proc/cmdline && echo stage || echo count)
+check "by the method that fits" said "by $method,"
+if [[ $method == stage ]]; then
+  echo end >>$out/checks
+  exit
+fi
+check "it went on with the archive behind the boot before" bash -c 'imakeep status --control $1 | grep -q "in 2 chains"' _ $socket
+
+# ---- a reader that holds the list
+
+from_here
+measure 20
+exec 7<$ima/binary_runtime_measurements
+systemctl kill --kill-who=main -s USR1 imakeep.service
+check "a reader keeps it from taking out" until_true 30 said "busy"
+check "it says that it may not see who" said "may not be looked into"
+check "which the doctor can, as root" bash -c 'imakeep doctor | grep -q "pid $1 (bash) has binary_runtime_measurements.* open for reading"' _ $$
+exec 7<&-
+check "it takes out once the reader is gone" until_true 60 said "free again"
+
+# ---- failures
+
+pid=$(property MainPID)
+kill -KILL "$pid"
+check "killed, it is started again" until_true 60 another_process "$pid"
+check "on the same archive" until_true 20 proven
+mkdir -p /run/systemd/system/imakeep.service.d
+printf '[Service]\nWatchdogSec=4s\n' >/run/systemd/system/imakeep.service.d/watchdog.conf
+systemctl daemon-reload
+systemctl restart imakeep.service
+pid=$(property MainPID)
+sleep 8
+check "it feeds the watchdog" equal "$pid" "$(property MainPID)"
+kill -STOP "$pid"
+check "without that it is started again" until_true 60 another_process "$pid"
+rm -r /run/systemd/system/imakeep.service.d
+systemctl daemon-reload
+cp /etc/imakeep/imakeep.toml /root/good.toml
+echo 'archvie = "x"' >>/etc/imakeep/imakeep.toml
+systemctl restart imakeep.service
+check "a wrong configuration fails" until_true 20 state_is failed
+sleep 7
+check "and is not tried again" equal "failed 0" "$(property ActiveState) $(property NRestarts)"
+check "what a failed keeper left is unmounted" bash -c 'journalctl -b -u imakeep-unmount.service | grep -q Starting'
+cp /root/good.toml /etc/imakeep/imakeep.toml
+
+# ---- the package, under systemd
+
+systemctl reset-failed imakeep.service imakeep-unmount.service
+systemctl start imakeep.service
+check "a right configuration is taken" until_true 20 proven
+pid=$(property MainPID)
+records=$(archived)
+export DEBIAN_FRONTEND=noninteractive
+check "it is upgraded" dpkg -i /root/newer.deb
+check "which starts the new one" until_true 20 another_process "$pid"
+check "on the archive that was there" test "$(archived)" -ge "$records"
+check "it is removed" dpkg -r imakeep
+check "which stops it" equal inactive "$(systemctl is-active imakeep.service)"
+check "and leaves the archive" test -s $archive
+check "nothing of it runs" bash -c '! grep -s "^Name:.imakeep" /proc/[0-9]*/status'
+check "its folder in /run is gone" test ! -e /run/imakeep
+check "it is installed again" dpkg -i /root/imakeep.deb
+check "which starts it" equal active "$(systemctl is-active imakeep.service)"
+check "on the archive that was there" bash -c '(( $1 >= $2 ))' _ "$(archived)" "$records"
+measure 50
+check "it is stopped" systemctl stop imakeep.service
+check "it took records out before it ended" test "$(in_list)" -lt 50
+check "the archive is sound" imakeep log --archive $archive --check
+check "it is purged" dpkg -P imakeep
+check "the archive is left as evidence" test -s $archive
+echo end >>$out/checks

@@ -1,0 +1,44 @@
+# Sourced by the scripts that need packages or a root of Debian. Checks are those of ../e2e/lib.sh.
+# shellcheck shell=bash
+# shellcheck source=../e2e/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib.sh"
+
+skip() {
+  echo "skipped: $*"
+  exit 77
+}
+
+# make_package BUILD DIR [VERSION]: prints the .deb of a build for the package, made in DIR; of another version if named.
+make_package() {
+  local build=$1 directory=$2
+  mkdir -p "$directory"
+  (cd "$build" && cpack -G DEB -B "$directory" ${3:+-D CPACK_PACKAGE_VERSION="$3"}) >"$work/cpack.out" 2>&1 ||
+    { cat "$work/cpack.out" >&2 && return 1; }
+  ls "$directory"/*.deb
+}
+
+# need PROGRAM...: skips the test without root or one of the programs.
+need() {
+  local program
+  ((EUID == 0)) || skip "needs root"
+  for program in "$@"; do
+    command -v "$program" >/dev/null || skip "needs $program"
+  done
+}
+
+# make_root ROOT: a clean Debian 12, from where this machine's apt has it. Skips the test where there is none to be had.
+make_root() {
+  local mirror
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Codename: bookworm' 'Component: main' |
+    head -n 1)
+  [[ $mirror ]] || skip "this machine's apt has no Debian 12"
+  debootstrap --variant=minbase --cache-dir=/var/cache/apt/archives bookworm "$1" "$mirror" >"$work/debootstrap.out" 2>&1 ||
+    skip "no Debian 12 could be made: $(tail -n 3 "$work/debootstrap.out")"
+}
+
+# apt_install ROOT PACKAGE...: without what is only recommended.
+apt_install() {
+  local root=$1
+  shift
+  chroot "$root" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+}
