@@ -81,6 +81,51 @@ if [[ $method == stage ]]; then
 fi
 check "it went on with the archive behind the boot before" bash -c 'imakeep status --control $1 | grep -q "in 2 chains"' _ $socket
 
+# ---- the view, among the host's mounts though the unit has its own
+
+view=/run/imakeep/view
+shown=ascii_runtime_measurements_sha256
+goes_on() {  # goes_on FD: what is left to read of the descriptor, behind /root/begun, is the rest of the view
+  cat <&"$1" >>/root/begun && cmp -n "$(stat -c %s /root/begun)" /root/begun $view/$shown && [[ $(wc -c </root/begun) -gt 2000 ]]
+}
+shows_whole() { [[ $(wc -l <"$1/$shown") == $(<$view/runtime_measurements_count) && $(wc -l <"$1/$shown") -gt $2 ]]; }
+check "the view is there" until_true 20 mountpoint -q $view
+check "for its group and nobody else" equal "440 imakeep:imakeep" "$(stat -c '%a %U:%G' $view/$shown)"
+check "nobody else may look" bash -c '! setpriv --reuid nobody --clear-groups ls $1' _ $view
+check "a member of the group may read" setpriv --reuid nobody --regid imakeep --clear-groups cat $view/$shown
+check "it shows what was taken out" shows_whole $view "$(in_list)"
+check "which the TPM proves" until_true 20 imakeep verify --tpm /sys/class/tpm/tpm0 $view/binary_runtime_measurements_sha256
+exec 8<$view/$shown
+head -c 2000 <&8 >/root/begun
+from_here
+pid=$(property MainPID)
+kill -KILL "$pid"
+check "a killed keeper's reader waits for the next" goes_on 8
+check "which is another process" until_true 20 another_process "$pid"
+exec 8<&-
+check "the mount is the same" equal 1 "$(grep -c " $view " /proc/self/mountinfo)"
+sed -i 's/^view = .*/&\nbind = true/' /etc/imakeep/imakeep.toml
+systemctl restart imakeep.service
+check "it covers the kernel's files" until_true 30 shows_whole $ima 20
+from_here
+measure 30
+systemctl kill --kill-who=main -s USR1 imakeep.service
+check "and takes records out below" until_true 30 said "took out"
+check "which are shown all the same" shows_whole $ima 50
+pid=$(property MainPID)
+exec 8<$ima/$shown
+head -c 2000 <&8 >/root/begun
+kill -KILL "$pid"
+check "killed, it covers them still" goes_on 8
+exec 8<&-
+check "and goes on" until_true 20 another_process "$pid"
+check "with nothing mounted twice" until_true 20 equal 1 "$(grep -c " $ima/$shown " /proc/self/mountinfo)"
+systemctl stop imakeep.service
+check "stopped, it covers nothing" bash -c '! grep imakeep-view /proc/self/mountinfo'
+sed -i '/^bind/d' /etc/imakeep/imakeep.toml
+systemctl start imakeep.service
+check "started again, it has its view" until_true 20 mountpoint -q $view
+
 # ---- a reader that holds the list
 
 from_here
@@ -134,6 +179,7 @@ check "it is removed" dpkg -r imakeep
 check "which stops it" equal inactive "$(systemctl is-active imakeep.service)"
 check "and leaves the archive" test -s $archive
 check "nothing of it runs" bash -c '! grep -s "^Name:.imakeep" /proc/[0-9]*/status'
+check "nothing of it is mounted" bash -c '! grep imakeep-view /proc/self/mountinfo'
 check "its folder in /run is gone" test ! -e /run/imakeep
 check "it is installed again" dpkg -i /root/imakeep.deb
 check "which starts it" equal active "$(systemctl is-active imakeep.service)"
