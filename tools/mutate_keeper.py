@@ -86,7 +86,7 @@ def run(command, **options):
 def copy_tree():
     tree = COPY / "tree"
     tree.mkdir(parents=True, exist_ok=True)
-    for part in ["src", "apps", "tests", "cmake", "testdata", "docs"]:
+    for part in ["src", "apps", "tests", "cmake", "testdata", "docs", "packaging"]:
         shutil.rmtree(tree / part, ignore_errors=True)
         # With times of now: what a run before this one broke is built anew.
         shutil.copytree(ROOT / part, tree / part, copy_function=shutil.copyfile)

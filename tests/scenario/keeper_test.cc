@@ -352,6 +352,24 @@ void trim_while_records_come_in(World& world, const Content& comes_in, const std
   EXPECT_EQ(opened, 8);
 }
 
+TEST(Trim, ByStageArchivesWhatCameInJustBefore) {
+  for (const bool with_pcrs : {true, false}) {
+    World world({}, {.method = Method::kStage, .unproven = !with_pcrs}, with_pcrs);
+    add_numbered(world.machine, 0, 3);
+    bool came = false;
+    world.keeper.on_effect = [&](const std::string& what) -> std::optional<Error> {
+      if (what == "before open to write" && !std::exchange(came, true)) add_numbered(world.machine, 3, 2);
+      return std::nullopt;
+    };
+    world.keeper.kill();
+    world.keeper.start();
+    EXPECT_EQ(world.trim().records, 5u);
+    EXPECT_TRUE(came);
+    EXPECT_EQ(world.keeper.archived(), 5u);
+    EXPECT_EQ(world.keeper.wrong(), "");
+  }
+}
+
 TEST(Trim, ByCountEndsThoughRecordsKeepComingIn) {
   World world({.table = mlist::TableMode::kNone}, {.method = Method::kCount});
   add_numbered(world.machine, 0, 3);
