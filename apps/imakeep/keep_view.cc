@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <ctime>
+#include <filesystem>
 
 #include <systemd/sd-daemon.h>
 
@@ -62,7 +63,11 @@ timespec now() {
 }  // namespace
 
 Result<std::unique_ptr<KeepView>> KeepView::prepare(const KeepConfig& config) {
-  std::unique_ptr<KeepView> view(new KeepView(config));
+  // The process that mounts is in another directory.
+  KeepConfig absolute = config;
+  absolute.view = std::filesystem::absolute(config.view).string();
+  absolute.ima_dir = std::filesystem::absolute(config.ima_dir).string();
+  std::unique_ptr<KeepView> view(new KeepView(absolute));
   const auto group = group_of(config.group);
   if (!group) return unexpected(group.error());
   view->group_ = *group;
@@ -99,6 +104,7 @@ Result<void> KeepView::cover_source() {
 }
 
 KeepView::~KeepView() {
+  if (guard_ == nullptr) return;  // nothing could be prepared
   // First the mounts, so that nobody finds a dead one; then whoever waits for an answer is told.
   static_cast<void>(guard_->unmount());
   if (store_works_) {

@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <optional>
 
@@ -10,7 +11,6 @@
 
 #include "commands.h"
 #include "fusefs/libfuse/mount_guard.h"
-#include "imalog/ima_directory.h"
 #include "keep_config.h"
 #include "terminal.h"
 
@@ -50,16 +50,10 @@ Result<int> unmount(const Unmount& command) {
   if (result != nullptr && std::string_view(result) != "success") return kDone;
   if (command.host) IMAKEEP_CHECK(fusefs::join_host_mounts());
   std::vector<std::string> paths;
-  // Of all files that could be covered: which there are may not be seen through what covers them.
-  if (const auto directory = imalog::ImaDirectory::inspect(config.ima_dir)) {
-    for (const imalog::Form form : imalog::kForms) {
-      paths.push_back(directory->link_path(form, imalog::Part::kCurrent));
-      for (const digest::Bank& bank : directory->banks()) {
-        paths.push_back(directory->list_path(form, bank, imalog::Part::kCurrent));
-      }
-    }
-    paths.push_back(directory->count_path());
-    paths.push_back(directory->violations_path());
+  // Any file there could be covered. Only names are read: what covers them may be dead.
+  std::error_code unreadable;
+  for (const auto& entry : std::filesystem::directory_iterator(config.ima_dir, unreadable)) {
+    paths.push_back(entry.path().string());
   }
   if (!config.view.empty()) paths.push_back(config.view);
   const auto undone = fusefs::unmount_views(paths);

@@ -160,4 +160,41 @@ check "a socket that a dead process left is in the way of nobody" test -S "$sock
 start_list
 check "and is replaced" stats
 
+# ---- where to mount a view
+
+# As on Linux, where /sys/kernel/security/ima is a link.
+ln -s ima "$work/link"
+keep() { "$imakeep" keep --ima-dir link --archive "$work/archive" --pcrs "memory:$sock" --pressure off "$@"; }
+start_view() {
+  (cd "$work" && exec "$imakeep" keep --ima-dir link --archive archive --pcrs "memory:$sock" --pressure off --view view --bind) \
+    2>"$work/keep.err" &
+  keeper=$!
+}
+views() { grep 'fuse\.imakeep-view' /proc/self/mountinfo | grep -c " $work/"; }
+until_views() {
+  for _ in {1..100}; do
+    [[ $(views) == "$1" ]] && return
+    sleep 0.1
+  done
+  echo "there are $(views): $(cat "$work/keep.err")" && return 1
+}
+
+list add --control "$sock" /bin/ls >/dev/null
+check_refused "a view for a group that is not there" 2 "no group 'no-such'" keep --view "$work/view" --group no-such
+check_refused "a view on a directory that is not empty" 3 "$work/full is not empty" keep --view "$work/full"
+start_view
+check "a view by a relative path, over files behind a link" until_views 7
+check "  is where it was told" test -s "$work/view/binary_runtime_measurements_sha1"
+kill "$keeper"
+wait "$keeper"
+check "  and nothing of it is left mounted" until_views 0
+start_view
+check "the next keeper mounts it again" until_views 7
+# Together with the process that unmounts for it.
+kill -KILL "$(cat "/proc/$keeper/task/$keeper/children")" "$keeper"
+wait "$keeper" 2>/dev/null
+check_equal "killed, it leaves dead mounts" 7 "$(views)"
+check "  which can be taken away" "$imakeep" view unmount --view "$work/view" --ima-dir "$work/link"
+check_equal "  all of them" 0 "$(views)"
+
 finish

@@ -27,11 +27,12 @@ usr/share/man/man8/imakeep-conformance.8.gz
 usr/share/man/man8/imakeep-doctor.8.gz
 usr/share/man/man8/imakeep-keep.8.gz
 usr/share/man/man8/imakeep-status.8.gz
+usr/share/man/man8/imakeep-view.8.gz
 EOF
 )
 check_equal "every file but the documents" "$expected" \
   "$(sed 's,^\./,,; /^usr\/share\/doc\//d' "$work/installed")"
-for document in README.md copyright changelog.gz docs/imakeep.toml docs/formats/archive.md; do
+for document in README.md copyright changelog.gz docs/imakeep.toml docs/operators.md docs/formats/archive.md; do
   check "document $document" test -s "$root/usr/share/doc/imakeep/$document"
 done
 check "nobody but root may write a file" bash -c '! find "$1" -perm /022 ! -type l | grep .' _ "$root"

@@ -14,6 +14,7 @@
 #include <charconv>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
 #include <sstream>
 
 #include "fusefs/libfuse/mount_point.h"
@@ -26,9 +27,12 @@ constexpr const char* kType = "fuse.imakeep-view";
 constexpr char kBetween = '\0';
 constexpr std::size_t kMostBytes = 64u << 10;
 
-std::string with_slash_undone(std::string path) {
-  while (path.size() > 1 && path.back() == '/') path.pop_back();
-  return path;
+// As mountinfo has it, without links: on Linux the directory of IMA's files is behind one. Links are read, and nothing
+// is asked of what is mounted, which may be dead.
+std::string real_path(const std::string& given) {
+  std::error_code missing;
+  const std::filesystem::path path = std::filesystem::canonical(given, missing);
+  return missing ? given : path.string();
 }
 
 // In mountinfo a space, tab, newline or backslash of a path is \ and three octal digits.
@@ -65,7 +69,7 @@ bool view_on_top(const std::string& path) {
 }
 
 Result<std::size_t> unmount_view(const std::string& given) {
-  const std::string path = with_slash_undone(given);
+  const std::string path = real_path(given);
   std::size_t undone = 0;
   while (view_on_top(path)) {
     if (::umount2(path.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0) {
@@ -133,7 +137,7 @@ class Child {
       case 'm':
         return mount(arguments.at(0), arguments.at(1), message.descriptor.get());
       case 'a':
-        if (!view_on_top(with_slash_undone(arguments.at(0)))) {
+        if (!view_on_top(real_path(arguments.at(0)))) {
           return fail(ErrorCode::kEnvironment, "no view is mounted on " + arguments.at(0) + " any more");
         }
         directory_ = arguments.at(0);
