@@ -27,12 +27,14 @@ constexpr const char* kType = "fuse.imakeep-view";
 constexpr char kBetween = '\0';
 constexpr std::size_t kMostBytes = 64u << 10;
 
-// As mountinfo has it, without links: on Linux the directory of IMA's files is behind one. Links are read, and nothing
-// is asked of what is mounted, which may be dead.
-std::string real_path(const std::string& given) {
+// As mountinfo has it: on Linux the directory of IMA's files is behind a link. What is mounted there itself may be dead, so
+// nothing is asked of it.
+std::string real_path(std::string given) {
+  while (given.size() > 1 && given.back() == '/') given.pop_back();
+  const std::filesystem::path path(given);
   std::error_code missing;
-  const std::filesystem::path path = std::filesystem::canonical(given, missing);
-  return missing ? given : path.string();
+  const std::filesystem::path parent = std::filesystem::canonical(path.parent_path(), missing);
+  return missing ? given : (parent / path.filename()).string();
 }
 
 // In mountinfo a space, tab, newline or backslash of a path is \ and three octal digits.
