@@ -329,7 +329,7 @@ Result<void> join_host_mounts() {
 Result<std::size_t> unmount_views(const std::vector<std::string>& paths) {
   std::size_t undone = 0;
   for (const std::string& path : paths) {
-    const auto here = unmount_view(path);
+    auto here = unmount_view(path);
     if (!here) return here;
     undone += *here;
   }
