@@ -97,6 +97,7 @@ Result<int> keep(const KeepCommand& command) {
   }
   const auto source = keeper::KernelImaSource::in(view ? view->source_path() : config->ima_dir, config->ima_dir);
   if (!source) return unexpected(source.error());
+  if (view) view->begin_catching_up((*source)->directory());
   const auto pcrs = open_keep_pcrs(config->pcrs);
   if (!pcrs) return unexpected(pcrs.error());
   const auto store = archive::SqliteStore::open(config->archive, archive::OpenMode::kCreate);

@@ -37,6 +37,9 @@ std::string records_text(std::uint64_t records) {
   return std::to_string(records) + (records == 1 ? " record" : " records");
 }
 
+// A first reading may take longer than TimeoutStartSec=: it says so as it goes on.
+constexpr const char* kMoreTimeToStart = "EXTEND_TIMEOUT_USEC=60000000";
+
 }  // namespace
 
 KeepLoop::KeepLoop(const KeepParts& parts, KeepConfig config, keeper::TableMode table)
@@ -63,6 +66,7 @@ keeper::KeeperOptions KeepLoop::keeper_options(keeper::TableMode table) {
           .table = table,
           .progress = [this](std::uint64_t records) {
             if (watchdog_ms_ > 0) ::sd_notify(0, "WATCHDOG=1");
+            if (!ready_) ::sd_notify(0, kMoreTimeToStart);
             if (progress_) progress_->at(records);
           }};
 }
@@ -136,8 +140,10 @@ Result<keeper::Trimmed> KeepLoop::trim() {
 // Whoever reads the view sees what was archived just now.
 void KeepLoop::show() {
   if (parts_.view == nullptr) return;
+  looked();
   const auto covered = parts_.view->show(parts_.archive, parts_.source.banks());
-  parts_.log.state("view", covered ? "" : "the view: " + describe(covered.error()));
+  const std::string wrong = covered ? parts_.view->damage() : describe(covered.error());
+  parts_.log.state("view", wrong.empty() ? "" : "the view: " + wrong);
   if (!covered || !*covered) return;
   const Holders holders = find_holders(parts_.source.directory().path());
   if (holders.holders.empty()) return;
@@ -145,6 +151,20 @@ void KeepLoop::show() {
                  "the list's own files are covered, but still open: " + describe(holders) +
                      "; nothing can be taken out until that ends: restart it, and it opens the view's",
                  {{"holders", json_of(holders)}});
+}
+
+// What the list held when it was looked at last, for readers of the view who would wait for more.
+void KeepLoop::looked() {
+  if (catch_up() == nullptr) return;
+  const keeper::Followed& last = keeper_.last();
+  const bool settled = last.lag == 0 && !last_error();
+  catch_up()->looked(settled ? std::optional(last.list_records - last.staged_records) : std::nullopt);
+}
+
+void KeepLoop::take_catch_up() {
+  const std::uint64_t taken = catch_up()->take();
+  (void)follow();  // what fails is said, and due again later
+  catch_up()->done(taken);
 }
 
 // ---- once, and for good
@@ -169,12 +189,13 @@ void KeepLoop::run(int signals, RequestQueue& requests) {
   std::uint64_t watchdog_us = 0;
   if (::sd_watchdog_enabled(0, &watchdog_us) > 0) watchdog_ms_ = static_cast<std::int64_t>(watchdog_us / 1000);
   watch_pressure();
-  ::sd_notify(0, "READY=1");
   publish_if_due();
   progress_.emplace("reading the list", parts_.source.count().value_or(0));
   while (!stopping_) {
     step();
     progress_.reset();
+    // Who waits for the keeper finds the view.
+    if (!std::exchange(ready_, true)) ::sd_notify(0, "READY=1");
     publish_if_due();
     if (watchdog_ms_ > 0) ::sd_notify(0, "WATCHDOG=1");
     wait(signals, requests);
@@ -211,7 +232,8 @@ void KeepLoop::wait(int signals, RequestQueue& requests) {
   wait_ms = std::clamp<std::int64_t>(parts_.metrics.due_ms() - now, 0, wait_ms);
   pollfd events[] = {{.fd = signals, .events = POLLIN, .revents = 0},
                      {.fd = requests.descriptor(), .events = POLLIN, .revents = 0},
-                     {.fd = pressure_.valid() ? pressure_.get() : -1, .events = POLLPRI, .revents = 0}};
+                     {.fd = pressure_.valid() ? pressure_.get() : -1, .events = POLLPRI, .revents = 0},
+                     {.fd = catch_up() != nullptr ? catch_up()->descriptor() : -1, .events = POLLIN, .revents = 0}};
   const int most = std::numeric_limits<int>::max();
   if (::poll(events, std::size(events), static_cast<int>(std::min<std::int64_t>(wait_ms, most))) <= 0) return;
   if ((events[0].revents & POLLIN) != 0) take_signals(signals);
@@ -220,6 +242,7 @@ void KeepLoop::wait(int signals, RequestQueue& requests) {
   } else if ((events[2].revents & POLLPRI) != 0) {
     take_pressure();
   }
+  if ((events[3].revents & POLLIN) != 0) take_catch_up();
   if ((events[1].revents & POLLIN) == 0) return;
   for (RequestQueue::Waiting& waiting : requests.take()) waiting.answer.set_value(answer(waiting.request));
 }

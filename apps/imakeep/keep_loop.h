@@ -63,7 +63,10 @@ class KeepLoop {
 
   Result<void> follow();
   Result<keeper::Trimmed> trim();
+  CatchUp* catch_up() const { return parts_.view != nullptr ? parts_.view->catch_up() : nullptr; }
   void show();
+  void looked();
+  void take_catch_up();
   void step();
   void wait(int signals, RequestQueue& requests);
   void take_signals(int signals);
@@ -91,6 +94,7 @@ class KeepLoop {
   std::optional<Progress> progress_;  // of the first reading
   UniqueFd pressure_;
   bool once_ = false;
+  bool ready_ = false;  // systemd was told so
   bool stopping_ = false;
   std::optional<Error> follow_error_;  // of the last one
   std::optional<Error> trim_error_;    // likewise

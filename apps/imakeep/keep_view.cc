@@ -105,19 +105,27 @@ Result<void> KeepView::cover_source() {
 
 KeepView::~KeepView() {
   if (guard_ == nullptr) return;  // nothing could be prepared
+  if (catch_up_) catch_up_->end();
+  // Where the service manager holds the descriptor, who starts next may go on with it; else ExecStopPost= unmounts.
+  if (store_works_ && mounted()) {
+    stop_serving();
+    return;
+  }
   // First the mounts, so that nobody finds a dead one; then whoever waits for an answer is told.
   static_cast<void>(guard_->unmount());
-  if (store_works_) {
-    forget_descriptor(kViewName);
-    forget_descriptor(kStateName);
-  }
   stop_serving();
 }
 
 Result<bool> KeepView::show(archive::Archive& archive, const std::vector<digest::Bank>& banks) {
   if (!files_) {
     files_ =
-        std::make_unique<fusefs::ViewFiles>(fusefs::ViewOptions{.banks = banks, .owner = ::geteuid(), .group = group_},
+        std::make_unique<fusefs::ViewFiles>(fusefs::ViewOptions{.banks = banks,
+                            .owner = ::geteuid(),
+                            .group = group_,
+                            .catch_up =
+                                [this] {
+                                  if (catch_up_) catch_up_->wait_for_news();
+                                }},
                                             [file = config_.archive]() -> Result<std::unique_ptr<archive::Store>> {
                                               auto store = archive::SqliteStore::open(file, archive::OpenMode::kRead);
                                               if (!store) return unexpected(store.error());
@@ -138,6 +146,10 @@ Result<bool> KeepView::show(archive::Archive& archive, const std::vector<digest:
   bound_chain_ = files_->chain();
   remember_chain();
   return config_.bind;
+}
+
+void KeepView::begin_catching_up(const imalog::ImaDirectory& source) {
+  catch_up_ = std::make_unique<CatchUp>([source] { return source.count(); });
 }
 
 Result<void> KeepView::mount() {

@@ -13,6 +13,7 @@
 #include <memory>
 #include <thread>
 
+#include "catch_up.h"
 #include "fusefs/libfuse/mount_guard.h"
 #include "fusefs/libfuse/view_server.h"
 #include "keep_config.h"
@@ -35,6 +36,13 @@ class KeepView {
   // Shows what the archive holds, of these banks; mounts if nothing is mounted. What fails leaves everything as it is,
   // and may be tried again. True if the list's files were covered just now.
   Result<bool> show(archive::Archive& archive, const std::vector<digest::Bank>& banks);
+
+  // Whom the view's readers wait for, once there are any: `source` is the list's directory. Null before.
+  CatchUp* catch_up() { return catch_up_.get(); }
+  void begin_catching_up(const imalog::ImaDirectory& source);
+
+  // Why not all of the list can be shown; empty if it can.
+  std::string damage() const { return files_ ? files_->damage() : ""; }
 
   // systemd did not say where the host's mounts are, so the view is where this process is: perhaps for nobody to see.
   bool hidden() const { return under_manager_ && !store_works_; }
@@ -61,6 +69,7 @@ class KeepView {
   UniqueFd private_mount_;
   std::string source_path_;
   std::unique_ptr<fusefs::MountGuard> guard_;
+  std::unique_ptr<CatchUp> catch_up_;
   std::unique_ptr<fusefs::ViewFiles> files_;
   std::unique_ptr<fusefs::ViewServer> server_;
   UniqueFd state_;                 // what is remembered for the keeper after this one

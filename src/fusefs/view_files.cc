@@ -77,6 +77,10 @@ Result<void> ViewFiles::refresh(archive::Archive& archive, timespec now) {
   return {};
 }
 
+std::string ViewFiles::damage() const {
+  return list_of(chain())->damage();
+}
+
 std::uint64_t ViewFiles::chain() const {
   const MutexLock lock(mutex_);
   return chain_;
@@ -147,19 +151,27 @@ Result<Bytes> ViewFiles::read(Inode inode, std::uint64_t handle, std::uint64_t o
   const std::size_t node = node_of(inode);
   const auto list = list_of(chain_of(inode));
   if (node >= nodes_.size() || list == nullptr) return stale();
-  auto bytes = [&]() -> Result<Bytes> {
-    if (lists_shown_[node]) return read_list(*list, node, offset, count);
-    const std::string text = counter_text(node, *list);
-    const ByteView all = as_bytes(text);
-    const ByteView rest = all.subspan(std::min<std::uint64_t>(offset, all.size()));
-    return Bytes(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(std::min(count, rest.size())));
-  }();
+  auto bytes = read_once(*list, node, offset, count);
+  if (bytes && bytes->size() < count && list->chain() == chain()) {
+    catch_up();
+    bytes = read_once(*list, node, offset, count);
+  }
   if (!bytes || !bytes->empty()) return bytes;
   const MutexLock lock(mutex_);
   if (list->chain() == chain_) return bytes;
   // The end of a chain that is over is told once.
   if (!ended_.insert(handle).second) return stale();
   return bytes;
+}
+
+Result<Bytes> ViewFiles::read_once(const WholeList& list, std::size_t node, std::uint64_t offset, std::size_t count) {
+  if (lists_shown_[node]) return read_list(list, node, offset, count);
+  // Counts of what is not known any more would be false.
+  if (const std::string damage = list.damage(); !damage.empty()) return fail_with(EIO, damage);
+  const std::string text = counter_text(node, list);
+  const ByteView all = as_bytes(text);
+  const ByteView rest = all.subspan(std::min<std::uint64_t>(offset, all.size()));
+  return Bytes(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(std::min(count, rest.size())));
 }
 
 Result<Bytes> ViewFiles::read_list(const WholeList& list, std::size_t node, std::uint64_t offset, std::size_t count) {

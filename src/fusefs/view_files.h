@@ -27,6 +27,8 @@ struct ViewOptions {
   std::vector<digest::Bank> banks;
   uid_t owner = 0;
   gid_t group = 0;  // may read; nobody else may
+  // Called when somebody comes to the end of what is shown, and before a size is told: what it does may show more.
+  std::function<void()> catch_up = {};
 };
 
 class ViewFiles {
@@ -40,6 +42,12 @@ class ViewFiles {
 
   // Shows what the archive's last chain holds now. Errors: the archive's; what is shown stays.
   Result<void> refresh(archive::Archive& archive, timespec now) IMAKEEP_EXCLUDES(mutex_);
+  // Has what is new shown, before a size is told. May take a while.
+  void catch_up() const {
+    if (options_.catch_up) options_.catch_up();
+  }
+  // Why not all of the last chain can be shown; empty if it can.
+  std::string damage() const;
   // The chain that names lead to; 0 before there is any.
   std::uint64_t chain() const IMAKEEP_EXCLUDES(mutex_);
 
@@ -82,6 +90,7 @@ class ViewFiles {
   static std::uint64_t chain_of(Inode inode);
   std::shared_ptr<const keeper::WholeList> list_of(std::uint64_t chain) const IMAKEEP_EXCLUDES(mutex_);
   std::string counter_text(std::size_t node, const keeper::WholeList& list) const;
+  Result<Bytes> read_once(const keeper::WholeList& list, std::size_t node, std::uint64_t offset, std::size_t count);
   Result<Bytes> read_list(const keeper::WholeList& list, std::size_t node, std::uint64_t offset, std::size_t count);
   Result<SharedBytes> produced(const keeper::WholeList& list, std::size_t node, const Block& block);
   SharedBytes cached(const BlockKey& key) IMAKEEP_EXCLUDES(mutex_);

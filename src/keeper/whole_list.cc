@@ -71,6 +71,11 @@ std::uint64_t WholeList::violations() const {
   return violations_;
 }
 
+std::string WholeList::damage() const {
+  const MutexLock lock(mutex_);
+  return damage_;
+}
+
 std::uint64_t WholeList::bytes(const ListFile& file) const {
   const MutexLock lock(mutex_);
   return offset_of(file, end_) + (damage_.empty() ? 0 : 1);

@@ -37,6 +37,8 @@ class WholeList {
 
   std::uint64_t records() const IMAKEEP_EXCLUDES(mutex_);
   std::uint64_t violations() const IMAKEEP_EXCLUDES(mutex_);
+  // Why nothing is known behind that, counts among it; empty if all is.
+  std::string damage() const IMAKEEP_EXCLUDES(mutex_);
   // What the file holds. Behind damage it holds no more than is known, and one byte that cannot be read, so that nobody
   // takes what is there for the whole.
   std::uint64_t bytes(const ListFile& file) const IMAKEEP_EXCLUDES(mutex_);

@@ -103,6 +103,11 @@ kill -KILL "$pid"
 check "a killed keeper's reader waits for the next" goes_on 8
 check "which is another process" until_true 20 another_process "$pid"
 exec 8<&-
+exec 8<$view/$shown
+head -c 2000 <&8 >/root/begun
+systemctl restart imakeep.service
+check "a restart is none of a reader's business" goes_on 8
+exec 8<&-
 check "the mount is the same" equal 1 "$(grep -c " $view " /proc/self/mountinfo)"
 sed -i 's/^view = .*/&\nbind = true/' /etc/imakeep/imakeep.toml
 systemctl restart imakeep.service
@@ -119,7 +124,7 @@ kill -KILL "$pid"
 check "killed, it covers them still" goes_on 8
 exec 8<&-
 check "and goes on" until_true 20 another_process "$pid"
-check "with nothing mounted twice" until_true 20 equal 1 "$(grep -c " $ima/$shown " /proc/self/mountinfo)"
+check "with nothing mounted twice" until_true 20 equal 1 "$(grep -c " $(realpath $ima)/$shown " /proc/self/mountinfo)"
 systemctl stop imakeep.service
 check "stopped, it covers nothing" bash -c '! grep imakeep-view /proc/self/mountinfo'
 sed -i '/^bind/d' /etc/imakeep/imakeep.toml

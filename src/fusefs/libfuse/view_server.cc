@@ -115,7 +115,12 @@ fuse_lowlevel_ops Server::operations() {
   };
   ops.lookup = [](fuse_req_t request, fuse_ino_t, const char* name) { self(request).lookup(request, name); };
   ops.getattr = [](fuse_req_t request, fuse_ino_t inode, fuse_file_info*) {
-    self(request).reply_attributes(request, inode);
+    Server& server = self(request);
+    if (inode == ViewFiles::kRoot) return server.reply_attributes(request, inode);
+    boost::asio::post(server.workers_, [&server, request, inode] {
+      server.files_.catch_up();
+      server.reply_attributes(request, inode);
+    });
   };
   ops.readlink = [](fuse_req_t request, fuse_ino_t inode) {
     fuse_reply_readlink(request, self(request).files_.link_target(inode).c_str());
