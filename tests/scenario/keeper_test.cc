@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "archive/archive_reader.h"
 #include "scenario/keeper_world.h"
 
 namespace imakeep::keeper::test {
@@ -352,22 +353,96 @@ void trim_while_records_come_in(World& world, const Content& comes_in, const std
   EXPECT_EQ(opened, 8);
 }
 
+// Calls `meanwhile` once, at that moment of the next calls.
+void once_at(World& world, const std::string& moment, const std::function<void()>& meanwhile) {
+  world.keeper.on_effect = [&, meanwhile, moment,
+                            done = false](const std::string& what) mutable -> std::optional<Error> {
+    if (what == moment && !std::exchange(done, true)) meanwhile();
+    return std::nullopt;
+  };
+  world.keeper.kill();
+  world.keeper.start();
+}
+
 TEST(Trim, ByStageArchivesWhatCameInJustBefore) {
   for (const bool with_pcrs : {true, false}) {
     World world({}, {.method = Method::kStage, .unproven = !with_pcrs}, with_pcrs);
     add_numbered(world.machine, 0, 3);
-    bool came = false;
-    world.keeper.on_effect = [&](const std::string& what) -> std::optional<Error> {
-      if (what == "before open to write" && !std::exchange(came, true)) add_numbered(world.machine, 3, 2);
-      return std::nullopt;
-    };
-    world.keeper.kill();
-    world.keeper.start();
+    once_at(world, "before open to write", [&] { add_numbered(world.machine, 3, 2); });
     EXPECT_EQ(world.trim().records, 5u);
-    EXPECT_TRUE(came);
     EXPECT_EQ(world.keeper.archived(), 5u);
     EXPECT_EQ(world.keeper.wrong(), "");
   }
+}
+
+TEST(Trim, ByStageDeletesNothingThatReadsOtherwiseThanTheArchive) {
+  World world({}, {.method = Method::kStage});
+  add_numbered(world.machine, 0, 3);
+  once_at(world, "after open to write", [&] {
+    world.keeper.source().alter([](ListPart part, std::uint64_t offset, std::span<std::byte> bytes) {
+      if (part == ListPart::kStaged && offset == 0 && bytes.size() > 80) bytes[80] ^= std::byte{1};
+    });
+  });
+  const auto trimmed = world.keeper.keeper().trim();
+  EXPECT_FALSE(trimmed && trimmed->records > 0);
+  EXPECT_EQ(world.machine.in_list(), 3u);
+}
+
+TEST(Trim, ByCountWithoutPcrsDeletesNothingOfAListThatBecameAnother) {
+  World world({}, {.method = Method::kCount, .unproven = true}, false);
+  add_numbered(world.machine, 0, 4);
+  once_at(world, "before open to write", [&] {
+    ASSERT_TRUE(world.machine.other(ListPart::kCurrent, "3\n"));
+    add_numbered(world.machine, 4, 3);
+  });
+  world.trim();
+  EXPECT_EQ(world.keeper.bad_deletion, "");
+  EXPECT_EQ(world.keeper.wrong(), "");
+  EXPECT_TRUE(world.keeper.complete());
+}
+
+TEST(Trim, NothingGoesWhenAnAnchorIsAllThatProves) {
+  World world({}, {.method = Method::kCount});
+  add_numbered(world.machine, 0, 3);
+  world.machine.foreign_extend();
+  EXPECT_FALSE(world.follow().proven);
+  EXPECT_FALSE(world.follow().proven) << "an anchor proves nothing by itself";
+  EXPECT_FALSE(world.keeper.keeper().trim());
+  EXPECT_EQ(world.machine.in_list(), 3u);
+  add_numbered(world.machine, 3, 1);
+  EXPECT_GT(world.trim().records, 0u);
+}
+
+TEST(Follow, KeepsNoDigestThatWasAlteredInTheList) {
+  World world;
+  add_numbered(world.machine, 0, 2);
+  // Behind the first record's PCR.
+  world.keeper.source().alter([](ListPart part, std::uint64_t offset, std::span<std::byte> bytes) {
+    if (part == ListPart::kCurrent && offset == 0 && bytes.size() > 10) bytes[10] ^= std::byte{1};
+  });
+  EXPECT_THAT(diagnoses(world.follow()), ElementsAre(Diagnosis::kAlteredRecord));
+  const auto chain = must(world.keeper.archive().chain(1));
+  archive::ArchiveReader reader(world.keeper.store, chain, 0, 1);
+  const auto step = must(reader.next());
+  ASSERT_TRUE(step.record);
+  EXPECT_FALSE(step.record->record.own) << "its digest follows from its data, as the PCRs prove";
+}
+
+// A violation at the head says nothing: here another is there, and as many records as before, of which two are new.
+TEST(Follow, AViolationAtTheHeadIsNoSignThatTheListIsTheSame) {
+  World world;
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(world.machine.add(violation("/v")));
+    ASSERT_TRUE(world.machine.add(ima_ng("/" + std::to_string(i))));
+  }
+  world.follow();
+  ASSERT_TRUE(world.machine.other(ListPart::kCurrent, "2\n"));
+  // Of another PCR, so that IMA's own stands where it stood.
+  ASSERT_TRUE(world.machine.add(ima_ng("/2", 11)));
+  ASSERT_TRUE(world.machine.add(ima_ng("/v", 11)));
+  world.follow();
+  EXPECT_TRUE(world.keeper.complete());
+  EXPECT_EQ(world.keeper.wrong(), "");
 }
 
 TEST(Trim, ByCountEndsThoughRecordsKeepComingIn) {
