@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <optional>
 
@@ -10,7 +11,6 @@
 
 #include "commands.h"
 #include "fusefs/libfuse/mount_guard.h"
-#include "imalog/ima_directory.h"
 #include "keep_config.h"
 #include "terminal.h"
 
@@ -48,21 +48,12 @@ Result<int> unmount(const Unmount& command) {
   // systemd says so in ExecStopPost=. After a crash the next keeper takes the mounts over.
   const char* const result = std::getenv("SERVICE_RESULT");  // NOLINT(concurrency-mt-unsafe): there is one thread
   if (result != nullptr && std::string_view(result) != "success") return kDone;
-  if (command.host) IMAKEEP_CHECK(fusefs::join_host_mounts());
-  std::vector<std::string> paths;
-  // Of all files that could be covered: which there are may not be seen through what covers them.
-  if (const auto directory = imalog::ImaDirectory::inspect(config.ima_dir)) {
-    for (const imalog::Form form : imalog::kForms) {
-      paths.push_back(directory->link_path(form, imalog::Part::kCurrent));
-      for (const digest::Bank& bank : directory->banks()) {
-        paths.push_back(directory->list_path(form, bank, imalog::Part::kCurrent));
-      }
-    }
-    paths.push_back(directory->count_path());
-    paths.push_back(directory->violations_path());
+  // Before the working directory changes with the mounts.
+  for (std::string* const path : {&config.view, &config.ima_dir}) {
+    if (!path->empty()) *path = std::filesystem::absolute(*path);
   }
-  if (!config.view.empty()) paths.push_back(config.view);
-  const auto undone = fusefs::unmount_views(paths);
+  if (command.host) IMAKEEP_CHECK(fusefs::join_host_mounts());
+  const auto undone = fusefs::unmount_views(config.view, config.ima_dir);
   if (!undone) return unexpected(undone.error());
   return kDone;
 }
