@@ -1,9 +1,9 @@
 // catch_up.h - lets readers of the view wait until the list was looked at once more.
 //
-// A quote is taken before the list is read, so whoever reads the list has to find all that the quote covers: a record is
-// in Linux's list before it is in the PCRs. The view shows what is archived. So a reader who comes to its end waits until
-// what the list holds by then is archived, where the list's count says that there is more than was seen.
-// Threads: wait_for_news() from any; the rest from the one that looks at the list.
+// A quote is taken before the list is read, so whoever reads the list has to find all that the quote covers: a record
+// is in Linux's list before it is in the PCRs. The view shows what is archived. So a reader who comes to its end waits
+// until what the list holds by then is archived, where the list's count says that there is more than was seen. Threads:
+// wait_for_news() from any; the rest from the one that looks at the list.
 #pragma once
 
 #include <condition_variable>

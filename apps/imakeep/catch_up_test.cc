@@ -1,10 +1,11 @@
 #include "catch_up.h"
 
-#include <gtest/gtest.h>
 #include <poll.h>
 
 #include <atomic>
 #include <thread>
+
+#include <gtest/gtest.h>
 
 namespace imakeep::app {
 namespace {

@@ -63,10 +63,9 @@ timespec now() {
 }  // namespace
 
 Result<std::unique_ptr<KeepView>> KeepView::prepare(const KeepConfig& config) {
-  // The process that mounts is in another directory.
   KeepConfig absolute = config;
-  absolute.view = std::filesystem::absolute(config.view).string();
-  absolute.ima_dir = std::filesystem::absolute(config.ima_dir).string();
+  // Mounts are made by a process that is somewhere else.
+  for (std::string* const path : {&absolute.view, &absolute.ima_dir}) *path = std::filesystem::absolute(*path);
   std::unique_ptr<KeepView> view(new KeepView(absolute));
   const auto group = group_of(config.group);
   if (!group) return unexpected(group.error());
@@ -113,29 +112,35 @@ KeepView::~KeepView() {
   }
   // First the mounts, so that nobody finds a dead one; then whoever waits for an answer is told.
   static_cast<void>(guard_->unmount());
+  // What was not taken over is left as it is for the next start, which may come further.
+  if (store_works_ && !inherited_[kViewName].valid()) {
+    forget_descriptor(kViewName);
+    forget_descriptor(kStateName);
+  }
   stop_serving();
 }
 
 Result<bool> KeepView::show(archive::Archive& archive, const std::vector<digest::Bank>& banks) {
   if (!files_) {
-    files_ =
-        std::make_unique<fusefs::ViewFiles>(fusefs::ViewOptions{.banks = banks,
-                            .owner = ::geteuid(),
-                            .group = group_,
-                            .catch_up =
-                                [this] {
-                                  if (catch_up_) catch_up_->wait_for_news();
-                                }},
-                                            [file = config_.archive]() -> Result<std::unique_ptr<archive::Store>> {
-                                              auto store = archive::SqliteStore::open(file, archive::OpenMode::kRead);
-                                              if (!store) return unexpected(store.error());
-                                              return std::unique_ptr<archive::Store>(std::move(*store));
-                                            });
+    fusefs::ViewOptions options{.banks = banks, .owner = ::geteuid(), .group = group_};
+    options.catch_up = [this] {
+      if (catch_up_) catch_up_->wait_for_news();
+    };
+    const auto open_store = [file = config_.archive]() -> Result<std::unique_ptr<archive::Store>> {
+      auto store = archive::SqliteStore::open(file, archive::OpenMode::kRead);
+      if (!store) return unexpected(store.error());
+      return std::unique_ptr<archive::Store>(std::move(*store));
+    };
+    files_ = std::make_unique<fusefs::ViewFiles>(std::move(options), open_store);
   }
   IMAKEEP_CHECK(files_->refresh(archive, now()));
   // Before anything was archived the list's own files say more.
   if (files_->chain() == 0) return false;
-  if (ended_) stop_serving();
+  if (ended_ || (server_ != nullptr && !guard_->stands())) {
+    // The rest of it goes too, so that all is of one file system.
+    static_cast<void>(guard_->unmount());
+    stop_serving();
+  }
   if (server_ == nullptr && !take_over()) IMAKEEP_CHECK(mount());
   if (bound_chain_ == files_->chain()) return false;
   if (config_.bind) {
@@ -172,14 +177,19 @@ Result<void> KeepView::mount() {
 // Goes on with the file system of the keeper before this one. False if there is none: it is mounted anew then.
 bool KeepView::take_over() {
   UniqueFd fuse = std::exchange(inherited_[kViewName], {});
+  const MutexLock lock(state_mutex_);
   state_ = std::exchange(inherited_[kStateName], {});
   if (!fuse.valid() || !state_.valid()) return false;
   std::uint64_t chain = 0;
-  Bytes request(4096);
+  const Bytes names = digest_of_names();
+  Bytes rest(4096);
   const ssize_t got_chain = ::pread(state_.get(), &chain, sizeof chain, 0);
-  const ssize_t got = ::pread(state_.get(), request.data(), request.size(), sizeof chain);
-  if (got_chain != sizeof chain || got <= 0) return false;
-  request.resize(static_cast<std::size_t>(got));
+  const ssize_t got = ::pread(state_.get(), rest.data(), rest.size(), sizeof chain);
+  if (got_chain != sizeof chain || got <= static_cast<ssize_t>(names.size())) return false;
+  rest.resize(static_cast<std::size_t>(got));
+  // A keeper that knows other files numbers them otherwise: descriptors would lead to others.
+  if (!equal(ByteView(rest).first(names.size()), names)) return false;
+  const ByteView request = ByteView(rest).subspan(names.size());
   std::vector<fusefs::Bind> covered;
   if (config_.bind) {
     auto wanted = binds();
@@ -228,15 +238,24 @@ Result<std::vector<fusefs::Bind>> KeepView::binds() const {
   return binds;
 }
 
+Bytes KeepView::digest_of_names() const {
+  std::string names;
+  for (const fusefs::ViewFiles::Node& node : files_->nodes()) names += node.name + '\n';
+  const digest::Digest digest = digest::hash(digest::Algorithm::kSha256, as_bytes(names));
+  return {digest.view().begin(), digest.view().end()};
+}
+
 // In the server's thread, when the session begins.
 void KeepView::remember(ByteView first_request) {
   if (!store_works_) return;
+  const MutexLock lock(state_mutex_);
   state_ = UniqueFd(::memfd_create(kStateName, MFD_CLOEXEC));
   if (!state_.valid()) return;
   const std::uint64_t chain = files_->chain();
-  Bytes state(sizeof chain + first_request.size());
+  Bytes state(sizeof chain);
   std::memcpy(state.data(), &chain, sizeof chain);
-  std::memcpy(state.data() + sizeof chain, first_request.data(), first_request.size());
+  append_bytes(state, digest_of_names());
+  append_bytes(state, first_request);
   if (!write_all(state_.get(), state, kStateName)) return;
   forget_descriptor(kViewName);
   forget_descriptor(kStateName);
@@ -247,6 +266,7 @@ void KeepView::remember(ByteView first_request) {
 void KeepView::remember_chain() {
   if (!store_works_) return;
   static_cast<void>(guard_->leave_mounts(true));
+  const MutexLock lock(state_mutex_);
   if (!state_.valid()) return;
   const std::uint64_t chain = files_->chain();
   [[maybe_unused]] const ssize_t written = ::pwrite(state_.get(), &chain, sizeof chain, 0);

@@ -4,7 +4,7 @@
 // Under systemd these descriptors come from the service's file descriptor store (sd_listen_fds(3)):
 //   mountns     the mount namespace to mount in, put there by `imakeep view share-namespace`
 //   view        the file system's /dev/fuse, of the keeper before
-//   view-state  the chain that its names lead to, and the first request of its session
+//   view-state  the chain that its names lead to, a digest of the names, and the first request of its session
 // Threads: one, the same for all calls; prepare() before any other thread is started.
 #pragma once
 
@@ -13,6 +13,7 @@
 #include <memory>
 #include <thread>
 
+#include "base/mutex.h"
 #include "catch_up.h"
 #include "fusefs/libfuse/mount_guard.h"
 #include "fusefs/libfuse/view_server.h"
@@ -54,12 +55,13 @@ class KeepView {
 
   Result<void> cover_source();
   Result<void> mount();
-  bool take_over();
+  bool take_over() IMAKEEP_EXCLUDES(state_mutex_);
   void serve(std::unique_ptr<fusefs::ViewServer> server);
   void stop_serving();
   Result<std::vector<fusefs::Bind>> binds() const;
-  void remember(ByteView first_request);
-  void remember_chain();
+  Bytes digest_of_names() const;
+  void remember(ByteView first_request) IMAKEEP_EXCLUDES(state_mutex_);
+  void remember_chain() IMAKEEP_EXCLUDES(state_mutex_);
 
   const KeepConfig config_;
   std::uint32_t group_ = 0;
@@ -72,7 +74,9 @@ class KeepView {
   std::unique_ptr<CatchUp> catch_up_;
   std::unique_ptr<fusefs::ViewFiles> files_;
   std::unique_ptr<fusefs::ViewServer> server_;
-  UniqueFd state_;                 // what is remembered for the keeper after this one
+  Mutex state_mutex_;
+  // What is remembered for the keeper after this one.
+  UniqueFd state_ IMAKEEP_GUARDED_BY(state_mutex_);
   std::uint64_t bound_chain_ = 0;  // whose files cover the list's own
   std::thread thread_;
   std::atomic<bool> ended_ = false;  // somebody unmounted it

@@ -48,15 +48,12 @@ Result<int> unmount(const Unmount& command) {
   // systemd says so in ExecStopPost=. After a crash the next keeper takes the mounts over.
   const char* const result = std::getenv("SERVICE_RESULT");  // NOLINT(concurrency-mt-unsafe): there is one thread
   if (result != nullptr && std::string_view(result) != "success") return kDone;
-  if (command.host) IMAKEEP_CHECK(fusefs::join_host_mounts());
-  std::vector<std::string> paths;
-  // Any file there could be covered. Only names are read: what covers them may be dead.
-  std::error_code unreadable;
-  for (const auto& entry : std::filesystem::directory_iterator(config.ima_dir, unreadable)) {
-    paths.push_back(entry.path().string());
+  // Before the working directory changes with the mounts.
+  for (std::string* const path : {&config.view, &config.ima_dir}) {
+    if (!path->empty()) *path = std::filesystem::absolute(*path);
   }
-  if (!config.view.empty()) paths.push_back(config.view);
-  const auto undone = fusefs::unmount_views(paths);
+  if (command.host) IMAKEEP_CHECK(fusefs::join_host_mounts());
+  const auto undone = fusefs::unmount_views(config.view, config.ima_dir);
   if (!undone) return unexpected(undone.error());
   return kDone;
 }

@@ -69,12 +69,14 @@ Result<void> ViewFiles::refresh(archive::Archive& archive, timespec now) {
     list = found == lists_.end() ? std::make_shared<WholeList>(**chain) : found->second;
   }
   const std::uint64_t before = list->records();
-  IMAKEEP_CHECK(list->extend(archive.store(), (*chain)->end));
+  auto extended = list->extend(archive.store(), (*chain)->end);
   const MutexLock lock(mutex_);
+  // A chain is shown once all of it is known; one that is shown grows by what was read before an error too.
+  if (!extended && chain_ != list->chain()) return extended;
   if (chain_ != list->chain() || list->records() != before) changed_ = now;
   lists_[list->chain()] = list;
   chain_ = list->chain();
-  return {};
+  return extended;
 }
 
 std::string ViewFiles::damage() const {

@@ -1,11 +1,13 @@
 #include "fusefs/libfuse/mount_guard.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +17,8 @@
 #include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <map>
+#include <random>
 #include <sstream>
 
 #include "fusefs/libfuse/mount_point.h"
@@ -26,15 +30,19 @@ constexpr const char* kType = "fuse.imakeep-view";
 // Paths are told apart by what no path contains.
 constexpr char kBetween = '\0';
 constexpr std::size_t kMostBytes = 64u << 10;
+// So long a keeper has to answer for its view.
+constexpr int kMostWaitMs = 3000;
 
-// As mountinfo has it: on Linux the directory of IMA's files is behind a link. What is mounted there itself may be dead, so
-// nothing is asked of it.
-std::string real_path(std::string given) {
-  while (given.size() > 1 && given.back() == '/') given.pop_back();
-  const std::filesystem::path path(given);
-  std::error_code missing;
-  const std::filesystem::path parent = std::filesystem::canonical(path.parent_path(), missing);
-  return missing ? given : (parent / path.filename()).string();
+// As mountinfo names it: no links, no dots, no slash too many. The last part need not be there, nor answer: so nothing
+// goes into it.
+std::string canonical(const std::string& given) {
+  std::string path = given;
+  while (path.size() > 1 && (path.ends_with('/') || path.ends_with("/."))) path.pop_back();
+  std::error_code failed;
+  if (auto whole = std::filesystem::canonical(path, failed); !failed) return whole;
+  const auto absolute = std::filesystem::absolute(path, failed);
+  const auto parent = std::filesystem::canonical(absolute.parent_path(), failed);
+  return failed ? absolute : parent / absolute.filename();
 }
 
 // In mountinfo a space, tab, newline or backslash of a path is \ and three octal digits.
@@ -42,7 +50,7 @@ std::string unescaped(const std::string& text) {
   std::string path;
   for (std::size_t i = 0; i < text.size(); ++i) {
     unsigned value = 0;
-    if (text[i] == '\\' && i + 3 < text.size() + 0 &&
+    if (text[i] == '\\' && i + 3 < text.size() &&
         std::from_chars(text.data() + i + 1, text.data() + i + 4, value, 8).ptr == text.data() + i + 4) {
       path += static_cast<char>(value);
       i += 3;
@@ -53,33 +61,67 @@ std::string unescaped(const std::string& text) {
   return path;
 }
 
-// Whether what lies on top at `path` is a view. What is mounted later comes later.
-bool view_on_top(const std::string& path) {
+// The paths on which a view lies on top, and the source of each: a word that no other view has.
+std::map<std::string, std::string> views_on_top() {
+  std::map<std::string, std::string> views;
   const auto table = read_file("/proc/self/mountinfo");
-  if (!table) return false;
+  if (!table) return views;
   std::istringstream lines{std::string(as_text(*table))};
-  bool view = false;
+  // What is mounted later comes later.
   for (std::string line; std::getline(lines, line);) {
     std::istringstream fields(line);
     std::vector<std::string> words;
     for (std::string word; fields >> word;) words.push_back(word);
     const auto dash = std::ranges::find(words, "-");
-    if (words.size() < 5 || words.end() - dash < 2) continue;
-    if (unescaped(words[4]) == path) view = *(dash + 1) == kType;
+    if (words.size() < 5 || words.end() - dash < 3) continue;
+    if (*(dash + 1) == kType) {
+      views.insert_or_assign(unescaped(words[4]), *(dash + 2));
+    } else {
+      views.erase(unescaped(words[4]));
+    }
   }
-  return view;
+  return views;
 }
 
-Result<std::size_t> unmount_view(const std::string& given) {
-  const std::string path = real_path(given);
+// Empty if what lies on top at the path is no view.
+std::string view_on_top(const std::string& path) {
+  const auto views = views_on_top();
+  const auto found = views.find(path);
+  return found == views.end() ? std::string() : found->second;
+}
+
+// Whatever views lie on `path`; with a source, only that one.
+Result<std::size_t> unmount_view(const std::string& given, const std::string& only_source = {}) {
+  const std::string path = canonical(given);
   std::size_t undone = 0;
-  while (view_on_top(path)) {
+  for (;;) {
+    const std::string source = view_on_top(path);
+    if (source.empty() || (!only_source.empty() && source != only_source)) return undone;
     if (::umount2(path.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0) {
-      return fail_errno(errno, "cannot unmount " + path);
+      const int failed = errno;
+      // Somebody else may have been faster.
+      if (view_on_top(path) == source) return fail_errno(failed, "cannot unmount " + path);
     }
     ++undone;
   }
-  return undone;
+}
+
+// Whether somebody answers for what is mounted there. A process of its own asks: who waits for a file server that does
+// not answer can be ended by SIGKILL alone.
+bool answers(const std::string& path) {
+  const pid_t probe = ::fork();
+  if (probe < 0) return true;
+  if (probe == 0) {
+    struct stat found {};
+    ::_exit(::stat(path.c_str(), &found) == 0 ? 0 : 1);
+  }
+  const UniqueFd ended(static_cast<int>(::syscall(SYS_pidfd_open, probe, 0)));
+  pollfd waits{.fd = ended.get(), .events = POLLIN, .revents = 0};
+  if (::poll(&waits, 1, kMostWaitMs) != 1) ::kill(probe, SIGKILL);
+  int status = 0;
+  while (::waitpid(probe, &status, 0) < 0 && errno == EINTR) {
+  }
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 // ---- the child
@@ -139,12 +181,12 @@ class Child {
       case 'm':
         return mount(arguments.at(0), arguments.at(1), message.descriptor.get());
       case 'a':
-        if (!view_on_top(real_path(arguments.at(0)))) {
-          return fail(ErrorCode::kEnvironment, "no view is mounted on " + arguments.at(0) + " any more");
-        }
-        directory_ = arguments.at(0);
-        for (std::size_t i = 1; i < arguments.size(); ++i) bound_.push_back(arguments[i]);
+        return adopt(arguments.at(0));
+      case 'o':
+        bound_.push_back(canonical(arguments.at(0)));
         return {};
+      case 's':
+        return stands();
       case 'b':
         return bind(arguments);
       case 'l':
@@ -156,7 +198,15 @@ class Child {
   }
 
   static Result<void> prepare(const std::string& directory) {
-    static_cast<void>(unmount_view(directory));
+    const std::string path = canonical(directory);
+    if (!view_on_top(path).empty()) {
+      if (answers(path)) {
+        return fail(ErrorCode::kEnvironment, directory +
+                                                 " is a mount point already: a keeper that runs shows its view there; "
+                                                 "end it or choose another directory");
+      }
+      if (const auto undone = unmount_view(path); !undone) return unexpected(undone.error());
+    }
     ::umask(022);
     if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) {
       return fail_errno(errno, "cannot make the mount point " + directory);
@@ -166,43 +216,74 @@ class Child {
 
   Result<void> mount(const std::string& directory, const std::string& options, int fuse) {
     const std::string data = "fd=" + std::to_string(fuse) + "," + options;
-    if (::mount("imakeep", directory.c_str(), kType, MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, data.c_str()) != 0) {
+    const std::string source = "imakeep:" + to_hex(random_bytes());
+    if (::mount(source.c_str(), directory.c_str(), kType, MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, data.c_str()) !=
+        0) {
       const int failed = errno;
       return fail_errno(failed,
                         "cannot mount the view on " + directory +
                             (failed == EPERM ? " (that takes CAP_SYS_ADMIN: run as root or as the service)" : ""));
     }
-    directory_ = directory;
+    directory_ = canonical(directory);
+    source_ = source;
     return {};
+  }
+
+  static Bytes random_bytes() {
+    Bytes bytes(8);
+    std::random_device random;
+    for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
+    return bytes;
+  }
+
+  Result<void> adopt(const std::string& directory) {
+    directory_ = canonical(directory);
+    source_ = view_on_top(directory_);
+    if (!source_.empty()) return {};
+    directory_.clear();
+    return fail(ErrorCode::kEnvironment, "no view is mounted on " + directory + " any more");
   }
 
   Result<void> bind(const std::vector<std::string>& paths) {
-    for (std::size_t i = 0; i + 1 < paths.size(); i += 2) {
-      // Nothing can be put on top of a file whose name leads to another one by now.
-      if (const auto undone = unmount_view(paths[i + 1]); !undone) return unexpected(undone.error());
-      if (::mount(paths[i].c_str(), paths[i + 1].c_str(), nullptr, MS_BIND, nullptr) != 0) {
-        return fail_errno(errno, "cannot bind " + paths[i] + " over " + paths[i + 1]);
-      }
-      if (std::ranges::find(bound_, paths[i + 1]) == bound_.end()) bound_.push_back(paths[i + 1]);
+    const std::string covered = canonical(paths.at(1));
+    // Nothing can be put on top of a file whose name leads to another one by now.
+    if (const auto undone = unmount_view(covered); !undone) return unexpected(undone.error());
+    if (::mount(paths.at(0).c_str(), covered.c_str(), nullptr, MS_BIND, nullptr) != 0) {
+      return fail_errno(errno, "cannot bind " + paths.at(0) + " over " + covered);
     }
+    if (std::ranges::find(bound_, covered) == bound_.end()) bound_.push_back(covered);
     return {};
   }
 
+  Result<void> stands() const {
+    const auto views = views_on_top();
+    const auto is_ours = [&](const std::string& path) {
+      const auto found = views.find(path);
+      return found != views.end() && found->second == source_;
+    };
+    if (!is_ours(directory_)) return fail(ErrorCode::kEnvironment, "the view is not mounted on " + directory_);
+    const auto bare = std::ranges::find_if_not(bound_, is_ours);
+    if (bare != bound_.end()) return fail(ErrorCode::kEnvironment, "the view does not cover " + *bare);
+    return {};
+  }
+
+  // Nothing but what is ours: a keeper that came after may be there already.
   Result<void> unmount() {
     Result<void> done;
+    if (source_.empty()) return done;
     for (const std::string& path : bound_) {
-      if (const auto undone = unmount_view(path); !undone) done = unexpected(undone.error());
+      if (const auto undone = unmount_view(path, source_); !undone) done = unexpected(undone.error());
     }
     bound_.clear();
-    if (!directory_.empty()) {
-      if (const auto undone = unmount_view(directory_); !undone) done = unexpected(undone.error());
-    }
+    if (const auto undone = unmount_view(directory_, source_); !undone) done = unexpected(undone.error());
     directory_.clear();
+    source_.clear();
     return done;
   }
 
   const int socket_;
   std::string directory_;
+  std::string source_;  // of our own mounts
   std::vector<std::string> bound_;
   bool leave_ = false;
 };
@@ -214,7 +295,10 @@ class Child {
   int failed = 0;
   if (mount_namespace.valid() && ::setns(mount_namespace.get(), CLONE_NEWNS) != 0) failed = errno;
   if (::send(socket.get(), &failed, sizeof failed, MSG_NOSIGNAL) == sizeof failed && failed == 0) {
-    // Where it was started keeps nothing busy.
+    // Where it was started keeps nothing busy, and what its parent had open is closed with the parent.
+    const auto kept = static_cast<unsigned>(socket.get());
+    if (kept > 3) ::close_range(3, kept - 1, 0);
+    ::close_range(kept + 1, ~0u, 0);
     if (::chdir("/") == 0) Child(socket.get()).run();
   }
   ::_exit(0);
@@ -297,16 +381,19 @@ Result<void> MountGuard::mount(const std::string& directory, int fuse, uid_t own
 }
 
 Result<void> MountGuard::adopt(const std::string& directory, const std::vector<Bind>& binds) {
-  std::string arguments = directory;
-  for (const Bind& bind : binds) arguments += kBetween + bind.second;
-  return ask('a', arguments);
+  IMAKEEP_CHECK(ask('a', directory));
+  for (const Bind& bind : binds) IMAKEEP_CHECK(ask('o', bind.second));
+  return {};
 }
 
+// One by one, so that a message has room for two paths of any length.
 Result<void> MountGuard::bind(const std::vector<Bind>& binds) {
-  std::string arguments;
-  for (const auto& [from, to] : binds)
-    arguments += (arguments.empty() ? "" : std::string(1, kBetween)) + from + kBetween + to;
-  return ask('b', arguments);
+  for (const auto& [from, to] : binds) IMAKEEP_CHECK(ask('b', from + kBetween + to));
+  return {};
+}
+
+Result<void> MountGuard::stands() {
+  return ask('s', "");
 }
 
 Result<void> MountGuard::leave_mounts(bool leave) {
@@ -326,7 +413,14 @@ Result<void> join_host_mounts() {
   return {};
 }
 
-Result<std::size_t> unmount_views(const std::vector<std::string>& paths) {
+Result<std::size_t> unmount_views(const std::string& view, const std::string& covered) {
+  std::vector<std::string> paths;
+  // Whatever lies there now: what a directory has cannot be seen through a dead mount on it.
+  const std::filesystem::path directory = covered.empty() ? std::string() : canonical(covered);
+  for (const auto& [path, source] : views_on_top()) {
+    if (!covered.empty() && std::filesystem::path(path).parent_path() == directory) paths.push_back(path);
+  }
+  if (!view.empty()) paths.push_back(view);
   std::size_t undone = 0;
   for (const std::string& path : paths) {
     auto here = unmount_view(path);

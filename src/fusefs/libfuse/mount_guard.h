@@ -3,7 +3,8 @@
 //
 // A child process does it, which ends with the connection to this one: so SIGKILL of this process leaves nothing
 // mounted. The child may live in another mount namespace, the host's, where this process is shut up in one of its own.
-// Its mounts have the type fuse.imakeep-view, and nothing else is ever unmounted.
+// Its mounts have the type fuse.imakeep-view, and nothing else is ever unmounted; each view has a source of its own, so
+// that the child of a keeper that was killed leaves alone what the next one mounted in its place.
 //
 // Source: mount(2), umount(2), setns(2), proc_pid_mountinfo(5). Threads: start() before any other thread; the rest by
 // one.
@@ -32,8 +33,9 @@ class MountGuard {
   MountGuard(const MountGuard&) = delete;
   MountGuard& operator=(const MountGuard&) = delete;
 
+  // Paths are absolute: the child is somewhere else.
   // What check_mount_point() says of the directory, where the mounts are made; it is made if it is not there. A view
-  // that a dead keeper left on it is unmounted first.
+  // that a dead keeper left on it, for which nobody answers, is unmounted first.
   Result<void> check(const std::string& directory);
   // Mounts the file system of `fuse`, an open /dev/fuse, on `directory`. Files are readable by the group alone.
   Result<void> mount(const std::string& directory, int fuse, uid_t owner, gid_t group);
@@ -44,6 +46,8 @@ class MountGuard {
   Result<void> bind(const std::vector<Bind>& binds);
   // Leaves the mounts where they are when this process ends: somebody else has the descriptor, and goes on with it.
   Result<void> leave_mounts(bool leave);
+  // kEnvironment if somebody unmounted any of it, or put something over it.
+  Result<void> stands();
   Result<void> unmount();
 
  private:
@@ -57,8 +61,8 @@ class MountGuard {
 // Goes to the mount namespace of process 1, which is where the host's mounts are. Only a process with one thread can.
 Result<void> join_host_mounts();
 
-// Unmounts whatever views lie on these paths, in this process's mount namespace. Returns how many that were; errno's
-// error if one stays.
-Result<std::size_t> unmount_views(const std::vector<std::string>& paths);
+// Unmounts whatever views lie on `view` and on files of the directory `covered`, in this process's mount namespace;
+// either may be empty. Returns how many that were; errno's error if one stays.
+Result<std::size_t> unmount_views(const std::string& view, const std::string& covered);
 
 }  // namespace imakeep::fusefs

@@ -1,0 +1,373 @@
+// view_files_test.cc - what the view's files are, what they hold, and what is left of a chain that another followed.
+#include "fusefs/view_files.h"
+
+#include <atomic>
+#include <cerrno>
+#include <random>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "archive/sqlite/sqlite_store.h"
+#include "archive/test_support.h"
+#include "support/scratch_directory.h"
+
+namespace imakeep::fusefs {
+namespace {
+
+namespace imatest = imalog::test;
+using archive::SqliteStore;
+using archive::test::Incoming;
+using imatest::must;
+
+constexpr std::string_view kAscii256 = "ascii_runtime_measurements_sha256";
+constexpr std::string_view kBinary1 = "binary_runtime_measurements_sha1";
+constexpr std::string_view kCount = "runtime_measurements_count";
+
+// An archive in a file, the view of it, and readers that open it by themselves.
+class View {
+ public:
+  explicit View(std::string_view banks = "sha1,sha256")
+      : store_(must(SqliteStore::open(file(), archive::OpenMode::kCreate))),
+        archive_(*store_),
+        files_({.banks = imatest::banks(banks), .owner = 7, .group = 8}, [this] { return open_store(); }) {}
+
+  std::uint64_t begin_chain() {
+    return must(archive_.begin_chain(imatest::banks("sha1,sha256"), archive::ChainStart::kBoot)).chain;
+  }
+  void append(std::uint64_t chain, const Incoming& from, std::size_t first, std::size_t count) {
+    must(archive_.append(chain, first, std::span(from.records).subspan(first, count), from.bank, 0));
+  }
+  void refresh(std::time_t now = 0) { must(files_.refresh(archive_, {.tv_sec = now, .tv_nsec = 5})); }
+  // A chain of `count` made records, shown.
+  std::uint64_t show_chain(const Incoming& from) {
+    const std::uint64_t chain = begin_chain();
+    append(chain, from, 0, from.records.size());
+    refresh();
+    return chain;
+  }
+  void lose_segments(std::uint64_t chain) {
+    archive::Transaction transaction(*store_);
+    must(transaction.begin());
+    for (const auto& row : store_->segments(chain).segments) must(store_->remove_segment(chain, row.first));
+    must(transaction.commit());
+  }
+
+  ViewFiles& files() { return files_; }
+  int opened_stores() const { return opened_; }
+  std::atomic<bool> refuse_stores = false;
+
+ private:
+  std::string file() const { return directory_.file("archive"); }
+  Result<std::unique_ptr<archive::Store>> open_store() {
+    if (refuse_stores) return fail(ErrorCode::kEnvironment, "no such archive");
+    ++opened_;
+    auto store = SqliteStore::open(file(), archive::OpenMode::kRead);
+    if (!store) return unexpected(store.error());
+    return std::unique_ptr<archive::Store>(std::move(*store));
+  }
+
+  test::ScratchDirectory directory_{test::ScratchDirectory::in_memory()};
+  std::unique_ptr<SqliteStore> store_;
+  archive::Archive archive_;
+  std::atomic<int> opened_ = 0;
+  ViewFiles files_;
+};
+
+// A reader with a descriptor of its own.
+class Open {
+ public:
+  Open(ViewFiles& files, std::string_view name)
+      : files_(files), inode_(files.lookup(name).value()), handle_(files.open(inode_)) {}
+  ~Open() { files_.release(handle_); }
+  Open(const Open&) = delete;
+  Open& operator=(const Open&) = delete;
+
+  Result<Bytes> read(std::uint64_t offset, std::size_t count) { return files_.read(inode_, handle_, offset, count); }
+  // To the end, which is told by nothing more to come.
+  Bytes rest(std::uint64_t offset = 0, std::size_t at_once = 100'000) {
+    Bytes bytes;
+    for (;;) {
+      const Bytes more = must(read(offset + bytes.size(), at_once));
+      if (more.empty()) return bytes;
+      append_bytes(bytes, more);
+    }
+  }
+  struct stat attributes() { return must(files_.attributes(inode_)); }
+
+ private:
+  ViewFiles& files_;
+  ViewFiles::Inode inode_;
+  std::uint64_t handle_;
+};
+
+int errno_of(const Result<Bytes>& result) {
+  return result ? 0 : result.error().os_errno;
+}
+
+TEST(ViewFiles, AreNamedAsTheKernelsAreWithoutStaging) {
+  View view("sha1,sha384");
+  std::vector<std::string> found;
+  for (const auto& node : view.files().nodes()) {
+    found.push_back(node.name + (node.link_target.empty() ? "" : ">" + node.link_target));
+  }
+  std::ranges::sort(found);
+  EXPECT_EQ(found, (std::vector<std::string>{"ascii_runtime_measurements>ascii_runtime_measurements_sha1",
+                                             "ascii_runtime_measurements_sha1", "ascii_runtime_measurements_sha384",
+                                             "binary_runtime_measurements>binary_runtime_measurements_sha1",
+                                             "binary_runtime_measurements_sha1", "binary_runtime_measurements_sha384",
+                                             "runtime_measurements_count", "violations"}));
+  EXPECT_FALSE(view.files().lookup("ascii_runtime_measurements_sha1_staged"));
+  EXPECT_FALSE(view.files().lookup(""));
+}
+
+TEST(ViewFiles, AreReadableByTheGroupAlone) {
+  View view;
+  view.show_chain(archive::test::made("/mode/", 3));
+  EXPECT_EQ(Open(view.files(), kAscii256).attributes().st_mode, mode_t{S_IFREG | 0440});
+  EXPECT_EQ(Open(view.files(), kCount).attributes().st_mode, mode_t{S_IFREG | 0440});
+  const auto link = must(view.files().attributes(view.files().lookup("binary_runtime_measurements").value()));
+  EXPECT_EQ(link.st_mode, mode_t{S_IFLNK | 0777});
+  EXPECT_EQ(link.st_size, 32);
+  EXPECT_EQ(view.files().link_target(link.st_ino), kBinary1);
+  const auto root = must(view.files().attributes(ViewFiles::kRoot));
+  EXPECT_EQ(root.st_mode, mode_t{S_IFDIR | 0550});
+  for (const auto& found : {link, root, Open(view.files(), kAscii256).attributes()}) {
+    EXPECT_EQ(found.st_uid, 7u);
+    EXPECT_EQ(found.st_gid, 8u);
+  }
+}
+
+TEST(ViewFiles, HaveTheirTrueSizeAndTheTimeOfTheLastRecord) {
+  View view;
+  const Incoming log = archive::test::made("/grows/", 20);
+  const std::uint64_t chain = view.begin_chain();
+  view.append(chain, log, 0, 10);
+  view.refresh(100);
+  Open open(view.files(), kBinary1);
+  const auto before = open.attributes();
+  EXPECT_EQ(before.st_mtim.tv_sec, 100);
+  view.refresh(200);
+  EXPECT_EQ(open.attributes().st_mtim.tv_sec, 100) << "nothing came";
+  view.append(chain, log, 10, 10);
+  EXPECT_EQ(open.attributes().st_size, before.st_size) << "not shown yet";
+  view.refresh(300);
+  EXPECT_EQ(open.attributes().st_mtim.tv_sec, 300);
+  EXPECT_EQ(open.attributes().st_size, static_cast<off_t>(log.list.size()));
+  EXPECT_EQ(open.attributes().st_ino, before.st_ino);
+  EXPECT_EQ(open.rest(), log.list);
+}
+
+TEST(ViewFiles, CountersAreTrueSinceTheChainBegan) {
+  View view;
+  view.show_chain(archive::test::made("/count/", 20));
+  Open count(view.files(), kCount);
+  EXPECT_EQ(as_text(count.rest()), "20\n");
+  EXPECT_EQ(count.attributes().st_size, 3);
+  EXPECT_EQ(as_text(count.rest(1)), "0\n");
+  EXPECT_EQ(as_text(Open(view.files(), "violations").rest(0, 1)), "2\n");
+}
+
+TEST(ViewFiles, AreEmptyBeforeThereIsAChain) {
+  View view;
+  view.refresh();
+  EXPECT_EQ(view.files().chain(), 0u);
+  EXPECT_EQ(Open(view.files(), kAscii256).attributes().st_size, 0);
+  EXPECT_TRUE(Open(view.files(), kAscii256).rest().empty());
+  EXPECT_EQ(as_text(Open(view.files(), kCount).rest()), "0\n");
+}
+
+TEST(ViewFiles, ReadAnywhereAndAnyCount) {
+  View view;
+  const Incoming log = archive::test::made("/anywhere/", 6000);
+  view.show_chain(log);
+  Open open(view.files(), kBinary1);
+  const std::size_t size = log.list.size();
+  ASSERT_GT(size, 4 * keeper::WholeList::kBlockBytes);
+  for (const std::size_t at_once : {333u, 4096u, 131072u, 1u << 20, 1u << 24})
+    EXPECT_EQ(open.rest(0, at_once), log.list);
+  std::mt19937 random(1);
+  for (int i = 0; i < 200; ++i) {
+    const std::size_t offset = random() % size;
+    const std::size_t count = random() % 200'000;
+    const ByteView rest = ByteView(log.list).subspan(offset);
+    EXPECT_TRUE(equal(must(open.read(offset, count)), rest.first(std::min(count, rest.size()))));
+  }
+  EXPECT_TRUE(must(open.read(0, 0)).empty());
+  EXPECT_TRUE(must(open.read(size, 1)).empty());
+  EXPECT_TRUE(must(open.read(std::uint64_t{1} << 62, 100)).empty());
+  EXPECT_EQ(must(open.read(size - 1, 100)).size(), 1u);
+}
+
+TEST(ViewFiles, AnOldChainIsReadToItsEndWhichIsToldOnceAndIsStaleAfter) {
+  View view;
+  const Incoming old_log = archive::test::made("/old/", 3000);
+  const std::uint64_t old_chain = view.show_chain(old_log);
+  Open held(view.files(), kBinary1);
+  Open twin(view.files(), kBinary1);
+  Open count(view.files(), kCount);
+  EXPECT_EQ(must(held.read(0, 1000)).size(), 1000u);
+
+  const Incoming new_log = archive::test::made("/new/", 5);
+  const std::uint64_t new_chain = view.show_chain(new_log);
+  EXPECT_NE(old_chain, new_chain);
+  EXPECT_EQ(view.files().chain(), new_chain);
+  Open fresh(view.files(), kBinary1);
+  EXPECT_NE(fresh.attributes().st_ino, held.attributes().st_ino);
+  EXPECT_EQ(fresh.rest(), new_log.list);
+  EXPECT_TRUE(must(fresh.read(new_log.list.size(), 10)).empty());
+  EXPECT_TRUE(must(fresh.read(new_log.list.size(), 10)).empty()) << "it may yet grow";
+
+  EXPECT_EQ(held.attributes().st_size, static_cast<off_t>(old_log.list.size()));
+  // rest() is told the end once.
+  EXPECT_TRUE(equal(held.rest(1000), ByteView(old_log.list).subspan(1000)));
+  EXPECT_EQ(errno_of(held.read(old_log.list.size(), 10)), ESTALE);
+  EXPECT_EQ(must(held.read(5, 10)).size(), 10u) << "what it holds is there all the same";
+  EXPECT_TRUE(must(twin.read(old_log.list.size(), 10)).empty()) << "every descriptor is told for itself";
+  EXPECT_EQ(errno_of(twin.read(old_log.list.size(), 10)), ESTALE);
+  EXPECT_EQ(as_text(count.rest()), "3000\n");
+  EXPECT_EQ(errno_of(count.read(5, 10)), ESTALE);
+}
+
+TEST(ViewFiles, AClosedDescriptorsEndIsForgotten) {
+  View view;
+  const Incoming log = archive::test::made("/old/", 3);
+  view.show_chain(log);
+  ViewFiles& files = view.files();
+  const auto inode = files.lookup(kBinary1).value();
+  view.show_chain(log);
+  const std::uint64_t handle = files.open(inode);
+  EXPECT_TRUE(must(files.read(inode, handle, log.list.size(), 1)).empty());
+  files.release(handle);
+  EXPECT_TRUE(must(files.read(inode, handle, log.list.size(), 1)).empty());
+  EXPECT_NE(files.open(inode), handle);
+}
+
+TEST(ViewFiles, AnInodeOfAnUnknownChainOrFileIsStale) {
+  View view;
+  view.show_chain(archive::test::made("/known/", 3));
+  const auto known = view.files().lookup(kBinary1).value();
+  for (const ViewFiles::Inode unknown : {known + (std::uint64_t{9} << 8), known | 0xff, ViewFiles::Inode{2}}) {
+    EXPECT_EQ(errno_of(view.files().read(unknown, 1, 0, 10)), ESTALE) << unknown;
+    EXPECT_EQ(view.files().attributes(unknown).error().os_errno, ESTALE) << unknown;
+  }
+  EXPECT_EQ(errno_of(view.files().read(ViewFiles::kRoot, 1, 0, 10)), ESTALE);
+}
+
+TEST(ViewFiles, MeanTheSameToAViewThatComesAfter) {
+  View view;
+  const Incoming log = archive::test::made("/again/", 30);
+  view.show_chain(log);
+  const auto inode = view.files().lookup(kAscii256).value();
+  View after;
+  after.show_chain(log);
+  EXPECT_EQ(after.files().lookup(kAscii256).value(), inode);
+  EXPECT_EQ(must(after.files().read(inode, 1, 0, 1u << 20)), must(view.files().read(inode, 1, 0, 1u << 20)));
+  EXPECT_NE(view.files().open(inode), after.files().open(inode)) << "handles are never another process's";
+}
+
+TEST(ViewFiles, ABlockIsMadeOnceForAllWhoComeSoonAfter) {
+  View view;
+  const Incoming log = archive::test::made("/cached/", 6000);
+  const std::uint64_t chain = view.show_chain(log);
+  Open first(view.files(), kBinary1);
+  EXPECT_TRUE(equal(must(first.read(0, 100)), ByteView(log.list).first(100)));
+  view.lose_segments(chain);
+  Open second(view.files(), kBinary1);
+  EXPECT_TRUE(equal(must(second.read(200, 1000)), ByteView(log.list).subspan(200, 1000)));
+  EXPECT_EQ(errno_of(second.read(log.list.size() - 10, 10)), EIO) << "that was never made";
+  EXPECT_EQ(errno_of(Open(view.files(), kAscii256).read(0, 10)), EIO) << "nor this";
+}
+
+TEST(ViewFiles, ConnectionsToTheArchiveAreUsedAgain) {
+  View view;
+  view.show_chain(archive::test::made("/stores/", 6000));
+  Open(view.files(), kBinary1).rest();
+  Open(view.files(), kAscii256).rest();
+  // One for the reader, and one that makes blocks ahead of it.
+  EXPECT_LE(view.opened_stores(), 2);
+}
+
+TEST(ViewFiles, AnArchiveThatCannotBeOpenedIsEio) {
+  View view;
+  view.show_chain(archive::test::made("/gone/", 10));
+  view.refuse_stores = true;
+  EXPECT_EQ(errno_of(Open(view.files(), kBinary1).read(0, 10)), EIO);
+  view.refuse_stores = false;
+  EXPECT_EQ(must(Open(view.files(), kBinary1).read(0, 10)).size(), 10u);
+}
+
+TEST(ViewFiles, WhatLiesBeforeDamageIsReadAndWhoComesForTheRestIsTold) {
+  View view;
+  const Incoming log = archive::test::made("/damage/", 6000);
+  const std::uint64_t chain = view.begin_chain();
+  view.append(chain, log, 0, 3000);
+  view.refresh();
+  Open open(view.files(), kBinary1);
+  const auto known = static_cast<std::size_t>(open.attributes().st_size);
+  // Read before it is lost: what came before the damage stays readable from the cache.
+  EXPECT_TRUE(equal(open.rest(0, 1u << 20), ByteView(log.list).first(known)));
+  view.append(chain, log, 3000, 3000);
+  view.lose_segments(chain);
+  view.refresh();
+  EXPECT_EQ(open.attributes().st_size, static_cast<off_t>(known + 1));
+  EXPECT_TRUE(equal(must(open.read(known - 50, 100)), ByteView(log.list).subspan(known - 50, 50)));
+  EXPECT_EQ(errno_of(open.read(known, 1)), EIO);
+}
+
+TEST(ViewFilesThreads, ReadersSeeAPrefixOfTheListWhileItGrows) {
+  View view;
+  const Incoming log = archive::test::made("/threads/", 4000);
+  const std::uint64_t chain = view.begin_chain();
+  view.append(chain, log, 0, 100);
+  view.refresh();
+  std::atomic<bool> done = false;
+  std::atomic<int> rounds = 0;
+  const auto reader = [&](std::string_view name, unsigned seed) {
+    std::mt19937 random(seed);
+    while (!done) {
+      Open open(view.files(), name);
+      const auto size = static_cast<std::size_t>(open.attributes().st_size);
+      const std::size_t offset = random() % (size + 1);
+      const auto bytes = open.read(offset, random() % 300'000 + 1);
+      ASSERT_TRUE(bytes) << describe(bytes.error());
+      ASSERT_GE(bytes->size(), std::min<std::size_t>(1, size - offset));
+      ASSERT_LE(offset + bytes->size(), log.list.size());
+      ASSERT_TRUE(equal(*bytes, ByteView(log.list).subspan(offset, bytes->size())));
+      ASSERT_FALSE(Open(view.files(), kAscii256).rest().empty());
+      ++rounds;
+    }
+  };
+  std::vector<std::thread> threads;
+  for (unsigned seed = 0; seed < 4; ++seed) threads.emplace_back(reader, kBinary1, seed);
+  for (std::size_t at = 100; at < log.records.size(); at += 100) {
+    view.append(chain, log, at, 100);
+    view.refresh(static_cast<std::time_t>(at));
+  }
+  while (rounds < 8) std::this_thread::yield();
+  done = true;
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(Open(view.files(), kBinary1).rest(), log.list);
+}
+
+TEST(ViewFilesThreads, ANewChainComesUnderReaders) {
+  View view;
+  const Incoming log = archive::test::made("/chains/", 500);
+  view.show_chain(log);
+  std::atomic<bool> done = false;
+  const auto reader = [&] {
+    while (!done) {
+      Open open(view.files(), kBinary1);
+      // Whichever chain it is of, all have the same records.
+      ASSERT_EQ(open.rest(), log.list);
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i) threads.emplace_back(reader);
+  for (int i = 0; i < 10; ++i) view.show_chain(log);
+  done = true;
+  for (std::thread& thread : threads) thread.join();
+}
+
+}  // namespace
+}  // namespace imakeep::fusefs
