@@ -6,9 +6,10 @@
 Every record is added to two lists: one that is kept, and one that nobody ever takes anything out of. Whatever a reader of
 the view gets has to be a prefix of what the other list shows, byte for byte, in every bank and both forms; and in the end
 all of it. `kill` ends the keeper by SIGKILL and starts another: readers may get the errors that docs/agents.md names, and
-never other bytes. `handover` does the same, by SIGTERM every other time, with the keeper's descriptors held by a service manager (this
-program, as systemd does it): then no reader may get any error at all.
-Prints a line for each kind of reader; exits 1 if one saw something else, 77 if a program is missing.
+never other bytes. `handover` does the same, by SIGTERM every other time, with the keeper's descriptors held by a service
+manager (this program, as systemd does it): then no reader may get any error at all.
+It lasts --seconds, or as many as $IMAKEEP_VIEW_SECONDS says. Prints a line for each kind of reader; exits 1 if one saw
+something else, 77 if a program is missing.
 """
 import argparse
 import array
@@ -332,14 +333,14 @@ class World:
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("imakeep")
-    parser.add_argument("--seconds", type=float, default=15)
+    parser.add_argument("--seconds", type=float, default=float(os.environ.get("IMAKEEP_VIEW_SECONDS", 8)))
     parser.add_argument("--readers", type=int, default=8)
     parser.add_argument("--restart", choices=["none", "kill", "handover"], default="none")
-    parser.add_argument("--restart-every", type=float, default=5)
+    parser.add_argument("--restart-every", type=float, default=3)
     parser.add_argument("--bind", action="store_true")
     options = parser.parse_args()
-    if shutil.which("evmctl") is None:
-        print("skipped: needs evmctl")
+    if os.getuid() != 0 or not os.access("/dev/fuse", os.W_OK) or shutil.which("evmctl") is None:
+        print("skipped: needs root, /dev/fuse and evmctl")
         sys.exit(77)
     work = Path(tempfile.mkdtemp(prefix="imakeep-view-"))
     world = World(options, work)

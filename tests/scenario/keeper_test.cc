@@ -407,6 +407,7 @@ TEST(Trim, NothingGoesWhenAnAnchorIsAllThatProves) {
   world.machine.foreign_extend();
   EXPECT_FALSE(world.follow().proven);
   EXPECT_FALSE(world.follow().proven) << "an anchor proves nothing by itself";
+  EXPECT_EQ(world.keeper.row().proven, 0u);
   EXPECT_FALSE(world.keeper.keeper().trim());
   EXPECT_EQ(world.machine.in_list(), 3u);
   add_numbered(world.machine, 3, 1);
