@@ -312,8 +312,8 @@ done
 check "a full disk is said" said "full"
 shown=$(count)
 check "the view goes on with what is archived" test "$shown" -gt 0 -a "$shown" -lt "$added"
-# What still fits may come in between the two.
-is_one() { [[ $(count) == "$(wc -l <"$view/ascii_runtime_measurements_sha256")" ]]; }
+# What still fits may come in between the two. One of the captured paths has a newline in it.
+is_one() { [[ $(($(count) + 1)) == "$(wc -l <"$view/ascii_runtime_measurements_sha256")" ]]; }
 check "and its file has as many records as it counts" soon is_one
 check "nothing that is not archived is deleted" test "$((shown + $(in_list)))" -ge "$added"
 mount -o remount,size=40m "$work/small"
