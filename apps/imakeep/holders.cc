@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <set>
+#include <tuple>
 
 #include "base/file.h"
 
@@ -19,12 +20,14 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kListStem = "_runtime_measurements";
 
-using FileId = std::pair<dev_t, ino_t>;
+// Device, major and minor, and inode.
+using FileId = std::tuple<std::uint32_t, std::uint32_t, std::uint64_t>;
 
+// Without asking a file server: one that others' files are on may not answer, and the view's is the keeper itself.
 std::optional<FileId> file_id(const std::string& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
-  return FileId(status.st_dev, status.st_ino);
+  struct statx status {};
+  if (::statx(AT_FDCWD, path.c_str(), AT_STATX_DONT_SYNC, STATX_INO, &status) != 0) return std::nullopt;
+  return FileId(status.stx_dev_major, status.stx_dev_minor, status.stx_ino);
 }
 
 std::set<FileId> lists_of(const std::string& directory) {
@@ -63,7 +66,6 @@ bool add_holders(const std::string& process, pid_t pid, const std::set<FileId>& 
   std::error_code failed;
   for (fs::directory_iterator entry(process + "/fd", failed), end; !failed && entry != end; entry.increment(failed)) {
     std::error_code gone;
-    // The name first: a stat of what others have open may wait for a file server that is not there.
     const std::string name = fs::read_symlink(entry->path(), gone).filename();
     if (gone || name.find(kListStem) == std::string::npos) continue;
     const auto id = file_id(entry->path());
