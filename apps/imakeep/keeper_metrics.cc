@@ -166,6 +166,7 @@ void add_unproven(Exposition& text, const json& status) {
 // Every diagnosis, so that a first one is an increase; and what else an archive may hold.
 void add_by_kind(Exposition& text, const json& counts, const char* label_name) {
   std::vector<std::string> kinds;
+  kinds.reserve(std::size(kAllDiagnoses) + counts.size());
   for (const keeper::Diagnosis diagnosis : kAllDiagnoses) kinds.emplace_back(keeper::word(diagnosis));
   for (const auto& [kind, count] : counts.items()) {
     if (std::ranges::find(kinds, kind) == kinds.end()) kinds.push_back(kind);

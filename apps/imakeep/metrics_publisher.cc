@@ -17,7 +17,7 @@ Result<void> MetricsPublisher::publish(Result<std::string> text, std::int64_t no
   changed_ = false;
   published_ms_ = now_ms;
   if (!text) return unexpected(text.error());
-  const auto written = file_ ? file_->write(*text) : Result<void>();
+  auto written = file_ ? file_->write(*text) : Result<void>();
   if (snapshot_ != nullptr) snapshot_->set(std::move(*text));
   return written;
 }

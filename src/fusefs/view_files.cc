@@ -35,7 +35,7 @@ ViewFiles::ViewFiles(ViewOptions options, OpenStore open_store)
       next_handle_((std::uint64_t{std::random_device()()} << 32) | std::random_device()()) {
   const auto add = [&](Node node, std::optional<keeper::ListFile> shows) {
     nodes_.push_back(std::move(node));
-    lists_shown_.push_back(std::move(shows));
+    lists_shown_.push_back(shows);
   };
   for (const Form form : {Form::kAscii, Form::kBinary}) {
     const std::string stem = std::string(imalog::form_name(form)) + "_runtime_measurements";

@@ -73,6 +73,7 @@ std::vector<Found> deleted_by_others(ChainState& state, const Placement& placeme
 
 std::vector<Found> altered_records(std::uint64_t chain, const Placement& placement) {
   std::vector<Found> found;
+  found.reserve(placement.altered.size());
   for (const std::uint64_t number : placement.altered) {
     found.push_back({.diagnosis = Diagnosis::kAlteredRecord,
                      .chain = chain,

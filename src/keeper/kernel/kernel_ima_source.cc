@@ -37,7 +37,7 @@ Result<UniqueFd> open_list(const std::string& path, int flags) {
 
 }  // namespace
 
-Result<std::unique_ptr<KernelImaSource>> KernelImaSource::in(const std::string& directory, std::string name,
+Result<std::unique_ptr<KernelImaSource>> KernelImaSource::in(const std::string& directory, const std::string& name,
                                                              const std::string& boot_id_file) {
   auto found = imalog::ImaDirectory::inspect(directory);
   if (!found) {
@@ -45,7 +45,7 @@ Result<std::unique_ptr<KernelImaSource>> KernelImaSource::in(const std::string& 
     return unexpected(found.error());
   }
   return std::unique_ptr<KernelImaSource>(
-      new KernelImaSource(std::move(*found), name.empty() ? directory : std::move(name), boot_id_file));
+      new KernelImaSource(std::move(*found), name.empty() ? directory : name, boot_id_file));
 }
 
 KernelImaSource::KernelImaSource(imalog::ImaDirectory directory, std::string name, std::string boot_id_file)

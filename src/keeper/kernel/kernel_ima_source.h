@@ -24,7 +24,7 @@ class KernelImaSource : public ImaSource {
 
   // Opens no list. `name` is what the directory is called where it is reached by another path. kEnvironment if it
   // cannot be read or is no IMA directory.
-  static Result<std::unique_ptr<KernelImaSource>> in(const std::string& directory, std::string name = {},
+  static Result<std::unique_ptr<KernelImaSource>> in(const std::string& directory, const std::string& name = {},
                                                      const std::string& boot_id_file = kBootIdFile);
   ~KernelImaSource() override { close(); }
 
