@@ -13,6 +13,8 @@
 namespace imakeep::app {
 namespace {
 
+constexpr int kMostTries = 5;
+
 // "ID PARENT MAJOR:MINOR ROOT ..." is a line of mountinfo.
 std::optional<dev_t> device_of_mount(std::uint64_t mount_id) {
   const auto mounts = read_file("/proc/self/mountinfo");
@@ -62,9 +64,14 @@ std::optional<std::string> writer_of(const std::string& archive) {
   const std::string path = std::filesystem::canonical(archive, missing).string();
   if (missing) return std::nullopt;
   const auto file = locked_file(path + ".lock");
-  const auto locks = read_file("/proc/locks");
-  if (!file || !locks) return std::nullopt;
-  return flock_holder(as_text(*locks), *file);
+  if (!file) return std::nullopt;
+  // The table is told piece by piece: while others take and give back locks, one may be missed.
+  for (int tries = 0; tries < kMostTries; ++tries) {
+    const auto locks = read_file("/proc/locks");
+    if (!locks) return std::nullopt;
+    if (auto holder = flock_holder(as_text(*locks), *file)) return holder;
+  }
+  return std::nullopt;
 }
 
 }  // namespace imakeep::app

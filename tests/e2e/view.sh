@@ -21,7 +21,7 @@ in_list() { stats | sed -n 's/^current *\([0-9]*\) records.*/\1/p'; }
 keep() { timeout 30 "$imakeep" keep --ima-dir "$mount" --archive "$archive" --pcrs "memory:$sock" "$@"; }
 count() { cat "${1:-$view}/runtime_measurements_count"; }
 gone() { [[ $(views_mounted) == 0 ]]; }
-views_mounted() { grep -c ' - fuse.imakeep-view ' /proc/self/mountinfo; }
+views_mounted() { grep -F " $work/" /proc/self/mountinfo | grep -c ' - fuse.imakeep-view '; }
 # soon COMMAND...: until it succeeds, 10 s at most.
 soon() {
   for _ in $(seq 200); do
@@ -231,6 +231,7 @@ for signal in KILL TERM; do
   [[ -n $keeper ]] || start_keeper --bind
   [[ -n $reader ]] || start_reader "$mount/$bin_sha1"
   soon is 141 count "$mount"
+  soon is 1 in_list
   end_keeper $signal
   checks_until=$((SECONDS + 2))
   soon gone
