@@ -1,6 +1,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -38,8 +39,13 @@ Result<KeepConfig> configuration(const KeepCommand& command) {
   if (config.view.empty() && (config.bind || !config.group.empty())) {
     return fail(ErrorCode::kUsage, "--group and --bind are of a view: name where it is mounted, with --view");
   }
-  if (command.once && !config.view.empty()) {
-    return fail(ErrorCode::kUsage, "a view lasts as long as the keeper: leave out --once or --view");
+  if (command.once) {
+    const auto names_view = [](const auto& given) { return std::string_view(given.first->name) == "view"; };
+    if (std::ranges::any_of(command.given, names_view)) {
+      return fail(ErrorCode::kUsage, "a view lasts as long as the keeper: leave out --once or --view");
+    }
+    // The file is that of the service, which may run meanwhile.
+    config.view.clear();
   }
   return config;
 }

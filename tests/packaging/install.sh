@@ -39,7 +39,9 @@ check "nobody but root may write a file" bash -c '! find "$1" -perm /022 ! -type
 check "the installed program starts" "$root/usr/bin/imakeep" --version
 check "a man page can be read" bash -c 'man -l "$1" | grep -q -- --trim-at-exit' _ "$root/usr/share/man/man8/imakeep-keep.8.gz"
 check "the keeper takes the default configuration" bash -c '
-  sed "s,/var/lib/imakeep,$2," "$1/etc/imakeep/imakeep.toml" >"$2/imakeep.toml"
+  # This machine has no group of the name: the package makes it.
+  sed "s,/var/lib/imakeep,$2,; s,/run/imakeep/view,$2/view,; s,^group = .*,group = \"root\"," \
+    "$1/etc/imakeep/imakeep.toml" >"$2/imakeep.toml"
   said=$("$1/usr/bin/imakeep" keep --config "$2/imakeep.toml" --ima-dir "$2/none" 2>&1)
   code=$?
   echo "$code: $said"
