@@ -20,6 +20,12 @@ Result<void> set_text(std::string& to, const std::string& text) {
   return {};
 }
 
+// Empty stands for none.
+Result<void> set_any(std::string& to, const std::string& text) {
+  to = text;
+  return {};
+}
+
 Result<void> set_switch(bool& to, const std::string& text) {
   if (text != "true" && text != "false") return fail(ErrorCode::kUsage, "'" + text + "' is neither true nor false");
   to = text == "true";
@@ -101,27 +107,15 @@ constexpr std::array kOptions{
     KeepOption{"trim_at_exit", ValueKind::kSwitch, "", "take records out before ending (default: true)",
                [](KeepConfig& config, const std::string& text) { return set_switch(config.trim_at_exit, text); }},
     KeepOption{"control", ValueKind::kText, "SOCK", "socket to take requests on (default: none)",
-               [](KeepConfig& config, const std::string& text) -> Result<void> {
-                 config.control = text;
-                 return {};
-               }},
+               [](KeepConfig& config, const std::string& text) { return set_any(config.control, text); }},
     KeepOption{"view", ValueKind::kText, "DIR", "mount a view of the whole list there (default: none)",
-               [](KeepConfig& config, const std::string& text) -> Result<void> {
-                 config.view = text;
-                 return {};
-               }},
+               [](KeepConfig& config, const std::string& text) { return set_any(config.view, text); }},
     KeepOption{"group", ValueKind::kText, "GROUP", "who may read the view (default: the keeper's own group)",
-               [](KeepConfig& config, const std::string& text) -> Result<void> {
-                 config.group = text;
-                 return {};
-               }},
+               [](KeepConfig& config, const std::string& text) { return set_any(config.group, text); }},
     KeepOption{"bind", ValueKind::kSwitch, "", "cover the list's own files by the view's",
                [](KeepConfig& config, const std::string& text) { return set_switch(config.bind, text); }},
     KeepOption{"metrics", ValueKind::kText, "SOCK", "socket that serves metrics by HTTP (default: none)",
-               [](KeepConfig& config, const std::string& text) -> Result<void> {
-                 config.metrics = text;
-                 return {};
-               }},
+               [](KeepConfig& config, const std::string& text) { return set_any(config.metrics, text); }},
     KeepOption{"metrics_file", ValueKind::kText, "FILE",
                "file for metrics, *.prom, that a node exporter collects (default: none)",
                [](KeepConfig& config, const std::string& text) -> Result<void> {

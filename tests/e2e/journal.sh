@@ -55,11 +55,6 @@ start_keeper() {
   echo "the keeper did not start: $(entries)"
   exit 1
 }
-end_keeper() {
-  [[ -n $keeper ]] || return 0
-  { kill "$keeper" && wait "$keeper"; } 2>/dev/null
-  keeper=
-}
 
 # shellcheck disable=SC2119  # without options
 start_list
@@ -93,7 +88,7 @@ add /bin/ls /bin/ln
 echo "$(($(cat "$mount/runtime_measurements_count") - 1))" >"$mount/binary_runtime_measurements"
 kill -CONT "$keeper"
 check "records that are lost are an error" told_soon IMAKEEP_EVENT=found PRIORITY=3 IMAKEEP_DIAGNOSIS=gap
-end_keeper
+end_keeper TERM
 check "that it ends is an entry" told_soon IMAKEEP_EVENT=ending
 check_equal "no line went beside the entries" "" "$(journalctl -D /run/log/journal -o cat --no-pager _TRANSPORT=stdout)"
 entries | grep -E '^(MESSAGE|IMAKEEP_[A-Z_]*)=' >"$work/told"
@@ -105,13 +100,13 @@ check_equal "  nor a digest" 0 "$(grep -cE '[0-9a-f]{40}' "$work/told")"
 
 lines() { journalctl --sync && journalctl -D /run/log/journal -o export --no-pager _TRANSPORT=stdout; }
 start_keeper another
-end_keeper
+end_keeper TERM
 check_equal "told of another stream it says lines" 1 "$(lines | grep -c '^MESSAGE=imakeep: keeping ')"
 rm -f "$archive"*
 mv /run/systemd/journal/socket /run/systemd/journal/elsewhere
 start_keeper own
 sleep 0.5
-end_keeper
+end_keeper TERM
 mv /run/systemd/journal/elsewhere /run/systemd/journal/socket
 check_equal "without the journal's socket too" 2 "$(lines | grep -c '^MESSAGE=imakeep: keeping ')"
 check_equal "  with their priority, which the journal takes off" 1 \

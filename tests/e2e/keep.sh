@@ -36,13 +36,6 @@ start_keeper() {
   keeper=$!
   started "the keeper" "$keeper" "$work/keep.err" test -S "$keeper_sock"
 }
-# end_keeper [SIGNAL]: its exit code is in $ended.
-end_keeper() {
-  [[ -n $keeper ]] || return 0
-  { kill -"${1:-TERM}" "$keeper" && wait "$keeper"; } 2>/dev/null
-  ended=$?
-  keeper=
-}
 trap 'end_keeper KILL; end_list; rm -rf "$work"' EXIT
 new_list() {
   end_list

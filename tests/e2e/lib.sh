@@ -56,6 +56,14 @@ end_list() {
   daemon=
 }
 
+# end_keeper [SIGNAL]: ends the process $keeper, if there is one; its exit code is in $ended.
+end_keeper() {
+  [[ -n $keeper ]] || return 0
+  { kill -"${1:-TERM}" "$keeper" && wait "$keeper"; } 2>/dev/null
+  ended=$?
+  keeper=
+}
+
 # start_swtpm [FLAGS]: a TPM 2.0 after a reset, that $tcti names. It keeps its state from one start to the next.
 # FLAGS replace swtpm's --flags.
 start_swtpm() {

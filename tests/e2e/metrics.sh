@@ -32,19 +32,7 @@ start_keeper() {
   "$imakeep" keep --ima-dir "$mount" --archive "$archive" --pcrs "memory:$sock" --control "$keeper_sock" --every 0 \
     --pressure off --follow-every 50ms --metrics "$http" --metrics-file "$file" --json >>"$work/keep.out" 2>>"$work/keep.err" &
   keeper=$!
-  for _ in $(seq 200); do
-    [[ -S $keeper_sock && -s $file ]] && return
-    kill -0 "$keeper" 2>/dev/null || break
-    sleep 0.05
-  done
-  echo "the keeper did not start: $(cat "$work/keep.err")"
-  exit 1
-}
-end_keeper() {
-  [[ -n $keeper ]] || return 0
-  { kill -"${1:-TERM}" "$keeper" && wait "$keeper"; } 2>/dev/null
-  ended=$?
-  keeper=
+  started "the keeper" "$keeper" "$work/keep.err" test -S "$keeper_sock" -a -s "$file"
 }
 trap 'end_keeper KILL; end_list; rm -rf "$work"' EXIT
 

@@ -41,12 +41,6 @@ start_keeper() {
   started "the view" "$keeper" "$work/keep.err" is_shown
 }
 is_shown() { count >/dev/null 2>&1; }
-# end_keeper [SIGNAL]
-end_keeper() {
-  [[ -n $keeper ]] || return 0
-  { kill -"${1:-TERM}" "$keeper" && wait "$keeper"; } 2>/dev/null
-  keeper=
-}
 # start_reader FILE: holds it open until it is asked, by SIGUSR1, to read from it: then it prints the errno and ends.
 start_reader() {
   : >"$work/reader.out"

@@ -17,6 +17,7 @@
 
 #include "base/file.h"
 #include "fusefs/libfuse/mount_point.h"
+#include "fusefs/libfuse/request_buffer.h"
 
 namespace imakeep::fusefs {
 namespace {
@@ -79,8 +80,7 @@ class Mounted : public Mount {
   std::deque<DeferredOpen> deferred_;
   std::unordered_map<const OpenFile*, std::unique_ptr<OpenFile>> open_files_;  // those that the kernel has open
   UniqueFd stop_;
-  fuse_buf buffer_{};
-  std::unique_ptr<void, decltype(&std::free)> buffer_memory_{nullptr, &std::free};
+  RequestBuffer buffer_;
   std::unique_ptr<fuse_session, SessionFree> session_;
   boost::asio::thread_pool workers_{kWorkers};  // dies first, with all its work done
 };
@@ -247,15 +247,10 @@ Result<void> Mounted::attach(const std::string& directory) {
 
 // Takes one request from the kernel. False once there are no more to come.
 Result<bool> Mounted::receive() {
-  const int got = fuse_session_receive_buf(session_.get(), &buffer_);
-  if (buffer_.mem != buffer_memory_.get()) {
-    static_cast<void>(buffer_memory_.release());
-    buffer_memory_.reset(buffer_.mem);
-  }
-  if (got == -EINTR || got == -EAGAIN) return true;
-  if (got == -ENODEV || got == 0) return false;
-  if (got < 0) return fail_errno(-got, "cannot read from /dev/fuse");
-  fuse_session_process_buf(session_.get(), &buffer_);
+  const auto received = buffer_.receive(session_.get());
+  if (!received) return unexpected(received.error());
+  if (*received != Received::kRequest) return *received != Received::kEnd;
+  fuse_session_process_buf(session_.get(), &buffer_.request());
   return true;
 }
 

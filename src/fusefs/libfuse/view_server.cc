@@ -13,6 +13,8 @@
 #include <boost/asio/thread_pool.hpp>
 #include <fuse_lowlevel.h>
 
+#include "fusefs/libfuse/request_buffer.h"
+
 namespace imakeep::fusefs {
 namespace {
 
@@ -55,8 +57,7 @@ class Server : public ViewServer {
   UniqueFd stop_;
   bool resuming_ = false;  // what is answered was answered before
   bool begun_ = false;     // the first request is known
-  fuse_buf buffer_{};
-  std::unique_ptr<void, decltype(&std::free)> buffer_memory_{nullptr, &std::free};
+  RequestBuffer buffer_;
   std::unique_ptr<fuse_session, SessionFree> session_;
   boost::asio::thread_pool workers_{kWorkers};  // dies first, with all its work done
 };
@@ -193,19 +194,12 @@ Result<void> Server::resume(ByteView first_request) {
 
 // Takes one request from the kernel. False once there are no more to come.
 Result<bool> Server::receive() {
-  const int got = fuse_session_receive_buf(session_.get(), &buffer_);
-  if (buffer_.mem != buffer_memory_.get()) {
-    static_cast<void>(buffer_memory_.release());
-    buffer_memory_.reset(buffer_.mem);
-  }
-  if (got == -EINTR || got == -EAGAIN) return true;
-  if (got == -ENODEV || got == 0) return false;
-  if (got < 0) return fail_errno(-got, "cannot read from /dev/fuse");
-  if (!begun_ && on_first_request) {
-    on_first_request(ByteView(static_cast<const std::byte*>(buffer_.mem), buffer_.size));
-  }
+  const auto received = buffer_.receive(session_.get());
+  if (!received) return unexpected(received.error());
+  if (*received != Received::kRequest) return *received != Received::kEnd;
+  if (!begun_ && on_first_request) on_first_request(buffer_.bytes());
   begun_ = true;
-  fuse_session_process_buf(session_.get(), &buffer_);
+  fuse_session_process_buf(session_.get(), &buffer_.request());
   return true;
 }
 
