@@ -43,7 +43,7 @@ put_modules() {
 make_initramfs() {
   local file=$1 imakeep=$2 root applet
   shift 2
-  root=$(mktemp -d) || return 1
+  root=$(mktemp -d) && chmod 0755 "$root" || return 1
   mkdir -p "$root"/{dev,etc,lab,proc,run,share,sys,tmp,usr/bin,usr/sbin,usr/lib,usr/lib64,var/lib/imakeep}
   ln -s usr/bin usr/sbin usr/lib usr/lib64 "$root"
   put "$root" busybox bash evmctl kexec setpriv tpm2 || return 1

@@ -6,7 +6,7 @@ ima=/sys/kernel/security/ima
 archive=/var/lib/imakeep/archive.imk
 socket=/run/imakeep/imakeep.sock
 view=/run/imakeep/view
-said=/share/keeper-said
+keeper_log=/share/keeper-said
 export TPM2TOOLS_TCTI=device:/dev/tpmrm0
 keeper=
 
@@ -15,9 +15,9 @@ attest_host() {
   [[ ! -b /dev/vda ]] || mount -t ext4 /dev/vda /var/lib/imakeep || return 1
   mkdir -p /run/imakeep /run/measured
   chown imakeep:imakeep /run/imakeep /var/lib/imakeep
-  # root reads it as the file system's owner would: a TPM belongs to tss, as udev has it.
-  chgrp tss /dev/tpmrm0 && chmod 0660 /dev/tpmrm0
-  : >$said
+  # As udev has them.
+  chgrp tss /dev/tpmrm0 && chmod 0660 /dev/tpmrm0 && chmod 0666 /dev/fuse || return 1
+  : >$keeper_log
   local filter='cat'
   [[ ${without_rules:-} ]] && filter='grep -v -e fowner -e 0x65735546'
   $filter >$ima/policy <<RULES
@@ -35,19 +35,20 @@ measure func=CRITICAL_DATA
 RULES
 }
 
-# as_service COMMAND...: with the user, the groups and the rights that imakeep.service has.
-as_service() {
-  setpriv --reuid imakeep --regid imakeep --groups root,tss --bounding-set -all,+sys_admin,+sys_chroot \
-    --inh-caps -all,+sys_admin,+sys_chroot --ambient-caps -all,+sys_admin,+sys_chroot --no-new-privs "$@"
-}
+# A command behind these words has the user, the groups and the rights that imakeep.service has.
+# shellcheck disable=SC2054  # the commas are setpriv's
+as_service=(setpriv --reuid imakeep --regid imakeep --groups root,tss --bounding-set "-all,+sys_admin,+sys_chroot"
+  --inh-caps "-all,+sys_admin,+sys_chroot" --ambient-caps "-all,+sys_admin,+sys_chroot" --no-new-privs)
 
-# start_keeper OPTION...: it has looked at the list when this is done.
+# start_keeper OPTION...: it has looked at the list when this is done. Without a keeper there is nothing more to check.
 start_keeper() {
   local from
-  from=$(wc -l <$said)
-  as_service imakeep keep --archive $archive --control $socket --follow-every 200ms --pressure off "$@" 2>>$said &
+  from=$(wc -l <$keeper_log)
+  "${as_service[@]}" imakeep keep --archive $archive --control $socket --follow-every 200ms --pressure off "$@" 2>>$keeper_log &
   keeper=$!
-  check "the keeper keeps Linux's list" until_true 30 bash -c 'tail -n +$2 $1 | grep -q "keeping $3"' _ $said $((from + 1)) $ima
+  check "the keeper keeps Linux's list" until_true 60 bash -c 'tail -n +$2 $1 | grep -q "keeping $3" || { tail $1; exit 1; }' _ \
+    $keeper_log $((from + 1)) $ima
+  kill -0 "$keeper" || exit 1
 }
 
 # end_keeper SIGNAL: its exit code is in $ended.
@@ -67,7 +68,9 @@ in_list() { cat $ima/runtime_measurements_count; }
 diagnoses() {
   status --json | tr -d ' \n' | grep -o '"incident_counts":{[^}]*}' | grep -oE '"[a-z-]+":[1-9]' | tr -d '":0-9' | tr '\n' ' ' | sed 's/ $//'
 }
-keeper_said() { grep -q -- "$1" $said || { tail -n 5 $said && return 1; }; }
+# by_others: how many records others took out.
+by_others() { status --json | tr -d ' \n' | grep -o '"by_others":{"records":[0-9]*' | tr -dc 0-9; }
+keeper_said() { grep -q -- "$1" $keeper_log || { tail -n 5 $keeper_log && return 1; }; }
 is_proven() { status | grep -q '^PCRs.*proven' || { status; return 1; }; }
 
 # measure N [NAME]: so many new records, by no other program.
@@ -128,7 +131,7 @@ verify_by_quote() {
 }
 
 # keep_once OPTION...: archives and takes out what came last.
-keep_once() { as_service imakeep keep --archive $archive --once "$@" 2>&1; }
+keep_once() { "${as_service[@]}" imakeep keep --archive $archive --once "$@" 2>&1; }
 
 # prove_whole_log OPTION...: a quote of now, over a log that ends here. What the tools of this add to the list comes with their
 # first run, so that is done before.

@@ -16,13 +16,13 @@ kill_keeper() { end_keeper KILL 2>/dev/null; }
 chains() { status_number chains; }
 staged_now() { [[ $(head -c 1 $ima/binary_runtime_measurements_staged | wc -c) == 1 ]]; }
 marked() { imakeep status --archive $archive --json | grep -q '"pending":[ ]*{' || { imakeep status --archive $archive && return 1; }; }
-took_out() { tail -n +"$said_before" $said | grep -q "took out" || { tail -n 5 $said && return 1; }; }
+took_out() { tail -n +"$said_before" $keeper_log | grep -q "took out" || { tail -n 5 $keeper_log && return 1; }; }
 
 missed() { [[ $(diagnoses) == *gap* ]] || { diagnoses && return 1; }; }
 
 # join: the keeper of this part goes on with the chain of the part before it.
 join() {
-  said_before=$(($(wc -l <$said) + 1))
+  said_before=$(($(wc -l <$keeper_log) + 1))
   start_keeper --every 0 --method stage
   check "$part: it is proven by the PCRs" until_true 20 is_proven
   check "$part: the keeper joins the chain" equal 1 "$(chains)"
@@ -57,7 +57,7 @@ case $part in
     for attempt in {1..40}; do
       measure 300
       before=$(in_list)
-      as_service imakeep keep --archive $archive --once --method stage 2>/dev/null &
+      "${as_service[@]}" imakeep keep --archive $archive --once --method stage 2>/dev/null &
       keeper=$!
       while kill -0 $keeper 2>/dev/null && (($(<$ima/runtime_measurements_count) >= before)); do :; done
       sleep "0.0$((attempt % 10))"
@@ -99,7 +99,7 @@ case $part in
     dmesg | grep -i ima >/share/dmesg-dropped
     check "$part: Linux dropped records" test "$(in_list)" -lt 300
     join
-    check "$part: the keeper says how many" bash -c 'tail -n +$2 $1 | grep -E "kexec-dropped.* [0-9]+ records"' _ $said "$said_before"
+    check "$part: the keeper says how many" bash -c 'tail -n +$2 $1 | grep -E "kexec-dropped.* [0-9]+ records"' _ $keeper_log "$said_before"
     check "$part: and had saved them" test "$(archived)" -ge "$(</share/kept)"
     trims
     end_keeper TERM
@@ -112,11 +112,11 @@ case $part in
     start_kernel
     ;;
   lost)
-    said_before=$(($(wc -l <$said) + 1))
+    said_before=$(($(wc -l <$keeper_log) + 1))
     start_keeper --every 0 --method stage
     check "$part: records that nobody saved are missed" until_true 20 missed
-    tail -n +"$said_before" $said >/share/figures
-    check "$part: nothing is taken out then" bash -c 'kill -USR1 $3; sleep 2; ! tail -n +$2 $1 | grep "took out"' _ $said "$said_before" "$keeper"
+    tail -n +"$said_before" $keeper_log >/share/figures
+    check "$part: nothing is taken out then" bash -c 'kill -USR1 $3; sleep 2; ! tail -n +$2 $1 | grep "took out"' _ $keeper_log "$said_before" "$keeper"
     end_keeper TERM
     end_checks
     ;;

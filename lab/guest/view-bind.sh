@@ -55,8 +55,8 @@ for round in {1..6}; do
   check "round $round: nobody but the keeper holds the kernel's files" nobody_holds
 done
 stop_load
-check "records were taken out meanwhile" test "$(grep -c 'took out' $said)" -ge 3
-check "and never was the list busy" bash -c '! grep -i "is busy" $1' _ $said
+check "records were taken out meanwhile" test "$(grep -c 'took out' $keeper_log)" -ge 3
+check "and never was the list busy" bash -c '! grep -i "is busy" $1' _ $keeper_log
 check "the doctor finds nobody either" bash -c 'imakeep doctor --archive $1 | grep "holders: nobody has the list open"' _ $archive
 
 # Trims go on while these read, though only of what they measure themselves.
@@ -91,5 +91,5 @@ end_keeper TERM
 check "told to end, it ends well" equal 0 $ended
 check "and covers nothing any more" bash -c '! grep imakeep /proc/self/mountinfo'
 check "the kernel's own file is back, and short" test "$(wc -l <$ascii)" -lt "$lines"
-echo "$lines records in the view, $(in_list) in the list, $(grep -c 'took out' $said) trims" >/share/figures
+echo "$lines records in the view, $(in_list) in the list, $(grep -c 'took out' $keeper_log) trims" >/share/figures
 end_checks

@@ -3,7 +3,6 @@
 # shellcheck shell=bash disable=SC2154
 
 suite_conformance() {
-  local compared=$tree/docs/fuse-differences.md
   compare_lists kept sha1,sha256 "" ""
   compare_lists flushed sha1,sha256 ima_flush_htable --flush-hash-table
   compare_lists "kept, four banks" sha1,sha256,sha384,sha512 "" ""
@@ -18,10 +17,22 @@ compare_lists() {
   mv "$work/share/linux.json" "$linux" 2>/dev/null
   # shellcheck disable=SC2086  # no option when empty
   start_list --banks "$banks" $4
+  as_many_records "$(cat "$work/share/records")"
   "$imakeep" conformance --ima-dir "$mount" --control "$sock" --destructive --json >"$ours" 2>"$work/ours.err"
   check "$name: imakeep's own list conforms" test $? == 0
   end_list
   check "$name: Linux's list and imakeep's answer the same" \
-    python3 "$tree/lab/compare_conformance.py" "$linux" "$ours" "$compared"
-  [[ ! -s $work/check.out ]] || sed 's/^/      /' "$work/check.out"
+    python3 "$tree/lab/compare_conformance.py" "$linux" "$ours" "$tree/docs/fuse-differences.md"
+  [[ $(tail -n 1 "$work/check.out") != *results* ]] || echo "      $(tail -n 1 "$work/check.out")"
+}
+
+# as_many_records N: what some checks find is a number of records, so our list begins with as many as Linux's did.
+as_many_records() {
+  local i
+  mkdir -p "$work/files"
+  for ((i = $(cat "$mount/runtime_measurements_count"); i < $1; ++i)); do
+    echo "$i" >"$work/files/$i"
+    "$imakeep" list add --control "$sock" "$work/files/$i" >/dev/null
+  done
+  check_equal "the lists begin with as many records" "$1" "$(cat "$mount/runtime_measurements_count")"
 }
