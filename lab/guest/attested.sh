@@ -17,7 +17,7 @@ attest_host() {
   chown imakeep:imakeep /run/imakeep /var/lib/imakeep
   # As udev has them.
   chgrp tss /dev/tpmrm0 && chmod 0660 /dev/tpmrm0 && chmod 0666 /dev/fuse || return 1
-  : >$keeper_log
+  : >>$keeper_log
   local filter='cat'
   [[ ${without_rules:-} ]] && filter='grep -v -e fowner -e 0x65735546'
   $filter >$ima/policy <<RULES

@@ -53,14 +53,15 @@ case $part in
     join
     trims
     kill_keeper
-    # Killed between its mark and its D: what was staged is as long as it takes to kill it there.
-    for attempt in {1..40}; do
-      measure 300
+    # Killed between its mark and its D: as soon as, with records staged, the archive's journal is written to.
+    for _ in {1..40}; do
+      measure 20
       before=$(in_list)
       "${as_service[@]}" imakeep keep --archive $archive --once --method stage 2>/dev/null &
       keeper=$!
       while kill -0 $keeper 2>/dev/null && (($(<$ima/runtime_measurements_count) >= before)); do :; done
-      sleep "0.0$((attempt % 10))"
+      : >/run/measured/staged
+      while kill -0 $keeper 2>/dev/null && [[ ! $archive-wal -nt /run/measured/staged ]]; do :; done
       kill_keeper
       staged_now && marked >/dev/null && break
     done
