@@ -146,25 +146,24 @@ void add_policy(std::vector<Checked>& all, const DoctorOptions& options) {
   }
   const uid_t owner = owner_of_files(options.archive);
   const PolicyCheck check = check_policy(rules, owner);
-  if (!check.measures_files) {
-    all.push_back(ok(kName, file + " measures no files"));
-    return;
-  }
-  const std::string before = " before line " + std::to_string(check.measured_from) + " of the policy";
-  if (owner == 0) {
-    all.push_back(warn(kName, "imakeep's files belong to root, so they are measured as root's are",
-                       "run imakeep as a user of its own and put `dont_measure fowner=UID`" + before));
-  } else if (!check.exempts_owner) {
+  const auto rule_before = [](const std::string& rule, std::size_t line) {
+    return "put `dont_measure " + rule + "` before line " + std::to_string(line) + " of the policy";
+  };
+  if (!check.archive_measured_at) {
+    all.push_back(ok(kName, "the archive is not measured"));
+  } else if (owner == 0) {
+    all.push_back(
+        warn(kName, "imakeep's files belong to root, so they are measured as root's are",
+             "run imakeep as a user of its own and " + rule_before("fowner=UID", *check.archive_measured_at)));
+  } else {
     all.push_back(bad(kName, "imakeep's own files are measured: its archive anew at every write",
-                      "put `dont_measure fowner=" + std::to_string(owner) + "`" + before));
-  } else {
-    all.push_back(ok(kName, "files of user " + std::to_string(owner) + " are not measured"));
+                      rule_before("fowner=" + std::to_string(owner), *check.archive_measured_at)));
   }
-  if (check.exempts_fuse) {
-    all.push_back(ok(kName, "files on FUSE are not measured"));
-  } else {
+  if (check.view_measured_at) {
     all.push_back(bad(kName, "files on FUSE are measured: the view anew at every open",
-                      "put `dont_measure fsmagic=0x65735546`" + before));
+                      rule_before("fsmagic=0x65735546", *check.view_measured_at)));
+  } else {
+    all.push_back(ok(kName, "reading the view is not measured"));
   }
 }
 
