@@ -47,6 +47,10 @@ Checked bad(std::string name, std::string what, std::string remedy) {
 Checked check_directory(const std::string& path, const Result<ImaDirectory>& directory) {
   constexpr const char* kName = "IMA directory";
   if (directory) return ok(kName, path + " has lists for " + digest::bank_names(directory->banks()));
+  if (directory.error().os_errno == ENOTCONN) {
+    return bad(kName, directory.error().message,
+               "nobody answers for it: if a keeper left its view there, run: imakeep view unmount --ima-dir " + path);
+  }
   return bad(kName, directory.error().message,
              directory.error().os_errno == EACCES || directory.error().os_errno == EPERM
                  ? "run as root"

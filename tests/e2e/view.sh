@@ -246,6 +246,22 @@ soon is 141 count "$mount"
 kill_both
 start_keeper --bind
 check "so does the next keeper" soon is 141 count "$mount"
+kill_both
+check_refused "one without a view names the command" 3 "imakeep view unmount --ima-dir $mount" keep --once
+check_equal "so does doctor" 1 "$("$imakeep" doctor --ima-dir "$mount" --pcrs none | grep -c "^FAIL  IMA directory: .*imakeep view unmount --ima-dir $mount")"
+start_keeper --ima-dir "$mount/"
+check_equal "one with a view that covers nothing takes the dead covers away" "1 1" "$(views_mounted) $(count "$mount")"
+check_equal "and shows all of it" 141 "$(count)"
+end_keeper
+start_keeper --bind
+soon is 141 count "$mount"
+covers=$(views_mounted)
+"$imakeep" keep --ima-dir "$mount" --archive "$work/archive2" --pcrs none --view "$work/view2" 2>"$work/keep2.err" &
+other=$!
+soon is 141 count "$work/view2"
+check_equal "it leaves alone what covers the list and is alive" "$((covers + 1)) 141" "$(views_mounted) $(count "$mount")"
+kill "$other"
+wait "$other"
 end_keeper
 
 # ---- odd paths
