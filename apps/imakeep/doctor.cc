@@ -21,6 +21,7 @@
 #include "imalog/ima_directory.h"
 #include "keeper_status.h"
 #include "terminal.h"
+#include "this_boot.h"
 
 namespace imakeep::app {
 namespace {
@@ -218,8 +219,16 @@ Checked check_archive(const std::string& archive, const std::string& directory) 
   }
   const auto store = archive::SqliteStore::open(archive, archive::OpenMode::kRead);
   if (!store) return bad(kName, describe(store.error()), "name another archive, or restore this one from a backup");
-  const auto chains = archive::Archive(**store).chains();
+  archive::Archive kept(**store);
+  const auto chains = kept.chains();
   if (!chains) return bad(kName, describe(chains.error()), "`imakeep log --check` tells what can still be read");
+  if (!chains->empty() && chains->back().first_kept > 0 &&
+      is_of_this_boot(kept, chains->back().chain).value_or(false)) {
+    return warn(kName,
+                archive + " has lost the beginning of chain " + std::to_string(chains->back().chain) +
+                    ", that of this boot, to `imakeep log retire`: the view cannot show it",
+                "reboot when that suits: the next boot begins a new chain");
+  }
   const auto writer = writer_of(archive);
   return ok(kName, archive + " has " + std::to_string(chains->size()) + " chains" +
                        (writer ? "; process " + *writer + " is writing it" : ""));

@@ -142,8 +142,7 @@ void KeepLoop::show() {
   if (parts_.view == nullptr) return;
   looked();
   const auto covered = parts_.view->show(parts_.archive, parts_.source.banks());
-  const std::string wrong = covered ? parts_.view->damage() : describe(covered.error());
-  parts_.log.state("view", wrong.empty() ? "" : "the view: " + wrong);
+  say_view(covered ? parts_.view->damage() : describe(covered.error()));
   if (!covered || !*covered) return;
   const Holders holders = find_holders(parts_.source.directory().path());
   if (holders.holders.empty()) return;
@@ -151,6 +150,11 @@ void KeepLoop::show() {
                  "the list's own files are covered, but still open: " + describe(holders) +
                      "; nothing can be taken out until that ends: restart it, and it opens the view's",
                  {{"holders", json_of(holders)}});
+}
+
+void KeepLoop::say_view(const std::string& error) {
+  view_error_ = error;
+  parts_.log.state("view", error.empty() ? "" : "the view: " + error);
 }
 
 // What the list held when it was looked at last, for readers of the view who would wait for more.
@@ -344,6 +348,7 @@ Result<nlohmann::json> KeepLoop::status(bool fresh) {
                          {"mounted", parts_.view->mounted()},
                          {"chain", parts_.view->chain()},
                          {"covers_list", config_.bind}};
+    if (!view_error_.empty()) (*status)["view"]["error"] = view_error_;
   }
   return status;
 }

@@ -65,6 +65,7 @@ class KeepLoop {
   Result<keeper::Trimmed> trim();
   CatchUp* catch_up() const { return parts_.view != nullptr ? parts_.view->catch_up() : nullptr; }
   void show();
+  void say_view(const std::string& error);
   void looked();
   void take_catch_up();
   void step();
@@ -98,6 +99,7 @@ class KeepLoop {
   bool stopping_ = false;
   std::optional<Error> follow_error_;  // of the last one
   std::optional<Error> trim_error_;    // likewise
+  std::string view_error_;             // why the view does not show all of the list; empty if it does
   std::set<std::string> said_;         // what was found when the list was last looked at
   KeeperStats stats_;
   LastWriters writers_;
