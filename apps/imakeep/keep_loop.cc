@@ -37,6 +37,10 @@ std::string records_text(std::uint64_t records) {
   return std::to_string(records) + (records == 1 ? " record" : " records");
 }
 
+bool unsettled(const keeper::Followed& followed) {
+  return std::ranges::find(followed.found, Diagnosis::kUnsettled, &keeper::Found::diagnosis) != followed.found.end();
+}
+
 // A first reading may take longer than TimeoutStartSec=: it says so as it goes on.
 constexpr const char* kMoreTimeToStart = "EXTEND_TIMEOUT_USEC=60000000";
 
@@ -96,16 +100,17 @@ Result<void> KeepLoop::follow() {
   if (!followed) {
     follow_error_ = followed.error();
     trigger_.followed(now_ms(), failed("follow", followed.error(), trigger_.busy_follows()));
+    if (parts_.view != nullptr && !placed_) {
+      say_view("it waits until the list was read once: what is archived may be of an earlier boot");
+    }
     return unexpected(followed.error());
   }
   parts_.log.state("follow", "");
   stats_.followed();
   say_found();
   show();
-  const bool unsettled =
-      std::ranges::find(followed->found, Diagnosis::kUnsettled, &keeper::Found::diagnosis) != followed->found.end();
   trigger_.list_is(followed->list_records, parts_.source.bytes_seen());
-  trigger_.followed(now_ms(), Outcome::kDone, followed->lag > 0 || unsettled);
+  trigger_.followed(now_ms(), Outcome::kDone, followed->lag > 0 || unsettled(*followed));
   return {};
 }
 
@@ -141,6 +146,10 @@ Result<keeper::Trimmed> KeepLoop::trim() {
 void KeepLoop::show() {
   if (parts_.view == nullptr) return;
   looked();
+  const keeper::Followed& last = keeper_.last();
+  placed_ = placed_ || (last.chain && (last.archived > 0 || !unsettled(last)));
+  // Before that what is archived may be the list of an earlier boot.
+  if (!placed_) return;
   const auto covered = parts_.view->show(parts_.archive, parts_.source.banks());
   say_view(covered ? parts_.view->damage() : describe(covered.error()));
   if (!covered || !*covered) return;

@@ -95,7 +95,8 @@ class KeepLoop {
   std::optional<Progress> progress_;  // of the first reading
   UniqueFd pressure_;
   bool once_ = false;
-  bool ready_ = false;  // systemd was told so
+  bool ready_ = false;   // systemd was told so
+  bool placed_ = false;  // a look found the list to be of the archive's last chain
   bool stopping_ = false;
   std::optional<Error> follow_error_;  // of the last one
   std::optional<Error> trim_error_;    // likewise

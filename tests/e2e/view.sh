@@ -330,6 +330,24 @@ check "doctor says why" bash -c 'grep -q "^warn  archive: .*lost the beginning o
   "$("$imakeep" doctor --ima-dir "$mount" --pcrs "memory:$sock" --archive "$archive")"
 end_keeper
 
+# ---- a first look that fails
+
+# Of another list, as after a reboot: what is archived is not what this one holds.
+end_list
+start_list --banks sha1,sha256
+add "$work/file"
+exec 7<>"$mount/${bin_sha1}_staged"
+begin_keeper 7>&-
+check "while somebody has the list open nothing is mounted, and the log says why" soon said "the view: it waits until the list was read once"
+kill -USR1 "$keeper"
+check "trims are tried" soon said "asked by a signal"
+check "and again" soon said "tried 4 times"
+check_equal "the archive's last chain is not shown for it" 0 "$(views_mounted)"
+exec 7>&-
+check "once it is closed this list is shown" soon is 1 count
+check "byte for byte" cmp "$mount/$bin_sha1" "$view/$bin_sha1"
+end_keeper
+
 # ---- a full disk
 
 end_list
