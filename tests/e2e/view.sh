@@ -34,11 +34,15 @@ soon() {
 is() { [[ $("${@:2}" 2>/dev/null) == "$1" ]]; }
 said() { grep -q -- "$1" "$work/keep.err"; }
 start_keeper() {
-  : >"$work/keep.err"
-  "$imakeep" keep --ima-dir "$mount" --archive "$archive" --pcrs "memory:$sock" --control "$keeper_sock" --every 100ms \
-    --pressure off --follow-every 50ms --view "$view" "$@" >"$work/keep.out" 2>"$work/keep.err" &
-  keeper=$!
+  begin_keeper "$@"
   started "the view" "$keeper" "$work/keep.err" is_shown
+}
+# begin_keeper OPTION...: does not wait for its view.
+begin_keeper() {
+  : >"$work/keep.err"
+  "$imakeep" keep --ima-dir "$mount" --archive "$archive" --pcrs "memory:$sock" --control "$keeper_sock" \
+    --every 100ms --pressure off --follow-every 50ms --view "$view" "$@" >"$work/keep.out" 2>"$work/keep.err" &
+  keeper=$!
 }
 is_shown() { count >/dev/null 2>&1; }
 # start_reader FILE: holds it open until it is asked, by SIGUSR1, to read from it: then it prints the errno and ends.
@@ -246,6 +250,22 @@ soon is 141 count "$mount"
 kill_both
 start_keeper --bind
 check "so does the next keeper" soon is 141 count "$mount"
+kill_both
+check_refused "one without a view names the command" 3 "imakeep view unmount --ima-dir $mount" keep --once
+check_equal "so does doctor" 1 "$("$imakeep" doctor --ima-dir "$mount" --pcrs none | grep -c "^FAIL  IMA directory: .*imakeep view unmount --ima-dir $mount")"
+start_keeper --ima-dir "$mount/"
+check_equal "one with a view that covers nothing takes the dead covers away" "1 1" "$(views_mounted) $(count "$mount")"
+check_equal "and shows all of it" 141 "$(count)"
+end_keeper
+start_keeper --bind
+soon is 141 count "$mount"
+covers=$(views_mounted)
+"$imakeep" keep --ima-dir "$mount" --archive "$work/archive2" --pcrs none --view "$work/view2" 2>"$work/keep2.err" &
+other=$!
+soon is 141 count "$work/view2"
+check_equal "it leaves alone what covers the list and is alive" "$((covers + 1)) 141" "$(views_mounted) $(count "$mount")"
+kill "$other"
+wait "$other"
 end_keeper
 
 # ---- odd paths
@@ -284,6 +304,49 @@ check "an archive that was moved is still read, or refused" bash -c 'cat "$1" | 
 check "the keeper lives" kill -0 "$keeper"
 end_keeper
 mv "$work/away/archive"* "$work"
+
+# ---- a chain without its beginning
+
+load
+add "$work/full/precious"
+start_keeper
+soon is 1 in_list
+end_keeper
+retire() { "$imakeep" log retire --archive "$archive" --keep-bytes 0 "$@"; }
+check_refused "nothing is retired that no verifier acknowledged" 3 "--unacknowledged forgets them" retire --running
+check_refused "nor what the running boot's view shows" 3 "allow it with --running" retire --unacknowledged
+check "the view is as before" bash -c '[[ $1 == 0 ]]' _ "$("$imakeep" status --archive "$archive" --json | sed -n 's/.*"first_kept": \([0-9]*\).*/\1/p')"
+check "unless that is wanted" retire --unacknowledged --running
+begin_keeper
+soon test -e "$view/$bin_sha1"
+for file in "$bin_sha1" ascii_runtime_measurements_sha256 runtime_measurements_count violations; do
+  check_equal "$file of a chain without its beginning" EIO "$(errno_of "open('$view/$file').read()")"
+done
+add "$work/keep.out"
+check "the list goes on being kept" soon is 1 in_list
+check_equal "the log says why, once" 1 "$(grep -c "the view: the first [0-9]* records of chain 1 were retired" "$work/keep.err")"
+check "status says why" bash -c 'grep -q "^view .*chain 1; the first [0-9]* records of chain 1 were retired" <<<"$1"' _ "$(status)"
+check "doctor says why" bash -c 'grep -q "^warn  archive: .*lost the beginning of chain 1" <<<"$1"' _ \
+  "$("$imakeep" doctor --ima-dir "$mount" --pcrs "memory:$sock" --archive "$archive")"
+end_keeper
+
+# ---- a first look that fails
+
+# Of another list, as after a reboot: what is archived is not what this one holds.
+end_list
+start_list --banks sha1,sha256
+add "$work/file"
+exec 7<>"$mount/${bin_sha1}_staged"
+begin_keeper 7>&-
+check "while somebody has the list open nothing is mounted, and the log says why" soon said "the view: it waits until the list was read once"
+kill -USR1 "$keeper"
+check "trims are tried" soon said "asked by a signal"
+check "and again" soon said "tried 4 times"
+check_equal "the archive's last chain is not shown for it" 0 "$(views_mounted)"
+exec 7>&-
+check "once it is closed this list is shown" soon is 1 count
+check "byte for byte" cmp "$mount/$bin_sha1" "$view/$bin_sha1"
+end_keeper
 
 # ---- a full disk
 
