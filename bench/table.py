@@ -182,4 +182,5 @@ def main():
     print(f"wrote {PAGE}")
 
 
-main()
+if __name__ == "__main__":
+    main()
