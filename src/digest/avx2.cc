@@ -69,12 +69,6 @@ template <int Bits>
 
 }  // namespace
 
-bool available() {
-  // The processor has it, and the system saves the registers.
-  __builtin_cpu_init();
-  return __builtin_cpu_supports("avx2") != 0;
-}
-
 void sha512_lanes(std::uint64_t (*states)[8], const std::byte* const* blocks) {
   Words schedule[16];
   for (std::size_t part = 0; part < 4; ++part) load_words(schedule + 4 * part, blocks, part);
@@ -112,9 +106,6 @@ void sha512_lanes(std::uint64_t (*states)[8], const std::byte* const* blocks) {
 
 namespace imakeep::digest::avx2 {
 
-bool available() {
-  return false;
-}
 void sha512_lanes(std::uint64_t (*)[8], const std::byte* const*) {}
 
 }  // namespace imakeep::digest::avx2

@@ -34,6 +34,7 @@ struct Sha256 : Sha<std::uint32_t, sha_ni::kLanes> {
                                                  0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
   static constexpr std::size_t kDigestBytes = 32;
   static constexpr auto compress = sha_ni::sha256;
+  static constexpr auto compress_pair = sha_ni::sha256_pair;
   static constexpr auto compress_lanes = sha_ni::sha256_lanes;
 };
 

@@ -78,6 +78,32 @@ TEST_P(EveryKernel, HashesPartsAsOneMessage) {
   }
 }
 
+TEST_P(EveryKernel, ExtendsAPcrBesideMessages) {
+  std::mt19937_64 random(4);
+  // Few extends beside many messages, and the other way round.
+  for (const auto& [extended, hashed] : {std::pair{0, 9}, {9, 0}, {1, 50}, {50, 1}, {40, 40}, {300, 200}}) {
+    const std::vector<Bytes> bodies = messages(random, static_cast<std::size_t>(hashed), 300);
+    const std::vector<ByteView> views(bodies.begin(), bodies.end());
+    for (const Algorithm algorithm : kAlgorithms) {
+      std::vector<Digest> extends(static_cast<std::size_t>(extended));
+      for (Digest& digest : extends) digest = Digest::filled(digest_bytes(algorithm), static_cast<std::byte>(random()));
+      std::vector<Digest> after(extends.size()), digests(views.size());
+      const Digest start = Digest::filled(digest_bytes(algorithm), std::byte{7});
+      hash_many_beside(algorithm, views, digests, {.pcr = start, .digests = extends, .after = after});
+      Digest pcr = start;
+      for (std::size_t i = 0; i < extends.size(); ++i) {
+        Bytes joined(pcr.view().begin(), pcr.view().end());
+        append_bytes(joined, extends[i].view());
+        pcr = reference(algorithm, joined);
+        ASSERT_EQ(after[i], pcr) << info(algorithm).name << ", extend " << i << " of " << extended;
+      }
+      for (std::size_t i = 0; i < views.size(); ++i) {
+        ASSERT_EQ(digests[i], reference(algorithm, views[i])) << info(algorithm).name << ", message " << i;
+      }
+    }
+  }
+}
+
 std::string test_name(const testing::TestParamInfo<Kernel>& test) {
   std::string name(kernel_name(test.param));
   std::ranges::replace_if(

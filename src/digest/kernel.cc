@@ -5,8 +5,9 @@
 #include <atomic>
 #include <string>
 
-#include "digest/avx2.h"
-#include "digest/sha_ni.h"
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 namespace imakeep::digest {
 namespace {
@@ -18,9 +19,34 @@ struct Named {
 constexpr std::array<Named, 3> kAll = {
     {{Kernel::kPortable, "portable"}, {Kernel::kShaNi, "sha-ni"}, {Kernel::kShaNiAvx2, "sha-ni+avx2"}}};
 
+#if defined(__x86_64__)
+// Asked here, where nothing is compiled for what may not be there.
+bool has_sha_ni() {
+  constexpr unsigned kSsse3 = 1u << 9;   // leaf 1, ECX
+  constexpr unsigned kSse41 = 1u << 19;  // leaf 1, ECX
+  constexpr unsigned kSha = 1u << 29;    // leaf 7, EBX
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (__get_cpuid(1, &a, &b, &c, &d) == 0 || (c & kSsse3) == 0 || (c & kSse41) == 0) return false;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (b & kSha) != 0;
+}
+
+// The processor has it, and the system saves the registers.
+bool has_avx2() {
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx2") != 0;
+}
+#else
+bool has_sha_ni() {
+  return false;
+}
+bool has_avx2() {
+  return false;
+}
+#endif
+
 bool available(Kernel kernel) {
   if (kernel == Kernel::kPortable) return true;
-  return sha_ni::available() && (kernel == Kernel::kShaNi || avx2::available());
+  return has_sha_ni() && (kernel == Kernel::kShaNi || has_avx2());
 }
 
 std::atomic<Kernel>& chosen() {

@@ -4,7 +4,6 @@
 // could take this copy of it for the whole program.
 #if defined(__x86_64__)
 
-#include <cpuid.h>
 #include <immintrin.h>
 
 #include <utility>
@@ -126,16 +125,15 @@ IMAKEEP_INLINE void store_sha1(std::uint32_t* state, __m128i abcd, __m128i e) {
 using Sha256Rounds = std::make_index_sequence<16>;
 using Sha1Rounds = std::make_index_sequence<20>;
 
-}  // namespace
-
-bool available() {
-  constexpr unsigned kSsse3 = 1u << 9;   // leaf 1, ECX
-  constexpr unsigned kSse41 = 1u << 19;  // leaf 1, ECX
-  constexpr unsigned kSha = 1u << 29;    // leaf 7, EBX
-  unsigned a = 0, b = 0, c = 0, d = 0;
-  if (__get_cpuid(1, &a, &b, &c, &d) == 0 || (c & kSsse3) == 0 || (c & kSse41) == 0) return false;
-  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (b & kSha) != 0;
+template <std::size_t Lanes>
+IMAKEEP_INLINE void sha256_each(std::uint32_t (*states)[8], const std::byte* const* blocks) {
+  __m128i abef[Lanes], cdgh[Lanes];
+  for (std::size_t lane = 0; lane < Lanes; ++lane) load_sha256(states[lane], abef[lane], cdgh[lane]);
+  sha256_blocks(abef, cdgh, blocks, Sha256Rounds());
+  for (std::size_t lane = 0; lane < Lanes; ++lane) store_sha256(states[lane], abef[lane], cdgh[lane]);
 }
+
+}  // namespace
 
 void sha1(std::uint32_t* state, const std::byte* blocks, std::size_t count) {
   __m128i abcd[1], e[1];
@@ -158,11 +156,12 @@ void sha1_lanes(std::uint32_t (*states)[8], const std::byte* const* blocks) {
   for (std::size_t lane = 0; lane < kLanes; ++lane) store_sha1(states[lane], abcd[lane], e[lane]);
 }
 
+void sha256_pair(std::uint32_t (*states)[8], const std::byte* const* blocks) {
+  sha256_each<2>(states, blocks);
+}
+
 void sha256_lanes(std::uint32_t (*states)[8], const std::byte* const* blocks) {
-  __m128i abef[kLanes], cdgh[kLanes];
-  for (std::size_t lane = 0; lane < kLanes; ++lane) load_sha256(states[lane], abef[lane], cdgh[lane]);
-  sha256_blocks(abef, cdgh, blocks, Sha256Rounds());
-  for (std::size_t lane = 0; lane < kLanes; ++lane) store_sha256(states[lane], abef[lane], cdgh[lane]);
+  sha256_each<kLanes>(states, blocks);
 }
 
 }  // namespace imakeep::digest::sha_ni
@@ -171,11 +170,9 @@ void sha256_lanes(std::uint32_t (*states)[8], const std::byte* const* blocks) {
 
 namespace imakeep::digest::sha_ni {
 
-bool available() {
-  return false;
-}
 void sha1(std::uint32_t*, const std::byte*, std::size_t) {}
 void sha256(std::uint32_t*, const std::byte*, std::size_t) {}
+void sha256_pair(std::uint32_t (*)[8], const std::byte* const*) {}
 void sha1_lanes(std::uint32_t (*)[8], const std::byte* const*) {}
 void sha256_lanes(std::uint32_t (*)[8], const std::byte* const*) {}
 

@@ -1,7 +1,5 @@
 #include "imalog/digest_batch.h"
 
-#include "digest/hash_many.h"
-
 namespace imakeep::imalog {
 
 void DigestBatch::clear() {
@@ -45,10 +43,15 @@ void DigestBatch::add_extended(const RecordContentView& content) {
   }
 }
 
-std::span<const digest::Digest> DigestBatch::compute() {
+std::span<const digest::Digest> DigestBatch::compute_beside(const digest::Extends& extends) {
   for (const ImaAt& ima : ima_) messages_[ima.message] = ima.bytes;
   hashed_.resize(messages_.size());
-  digest::hash_many(bank_.padded_sha1 ? digest::Algorithm::kSha1 : bank_.algorithm, messages_, hashed_);
+  if (bank_.padded_sha1) {
+    digest::extend_many(bank_.algorithm, extends);
+    digest::hash_many(digest::Algorithm::kSha1, messages_, hashed_);
+  } else {
+    digest::hash_many_beside(bank_.algorithm, messages_, hashed_, extends);
+  }
   for (std::size_t i = 0; i < hashed_.size(); ++i) {
     digest::Digest& digest = digests_[record_of_[i]];
     if (bank_.padded_sha1) {

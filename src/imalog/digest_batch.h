@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "digest/hash_many.h"
 #include "imalog/template_digest.h"
 
 namespace imakeep::imalog {
@@ -27,7 +28,9 @@ class DigestBatch {
   void add_extended(const RecordContentView& content);
 
   // Valid until the next call of anything else.
-  std::span<const digest::Digest> compute();
+  std::span<const digest::Digest> compute() { return compute_beside({}); }
+  // The same while a PCR of the bank is extended, by digests that do not come from here.
+  std::span<const digest::Digest> compute_beside(const digest::Extends& extends);
 
  private:
   // What the digest of an "ima" record is computed over.
