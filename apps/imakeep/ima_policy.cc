@@ -25,20 +25,32 @@ std::optional<std::uint64_t> number(std::string_view text, int base) {
   return value;
 }
 
-// Whether it measures files when they are opened to be read or written. What other conditions it has is not looked at:
-// somebody may always fulfil them.
-bool measures_opened_files(const PolicyRule& rule) {
+// Whether it measures files of that user when they are opened to be read or written. Who opens them is not looked at:
+// that may always be somebody whom the rule means.
+bool measures_opened_files(const PolicyRule& rule, uid_t owner) {
   if (rule.action != "measure") return false;
+  if (const auto of = value_of(rule, "fowner"); of && number(*of, 10) != owner) return false;
   const std::string_view function = value_of(rule, "func").value_or("FILE_CHECK");
   const std::string_view mask = value_of(rule, "mask").value_or("");
   // PATH_CHECK is what Linux called it before.
   return (function == "FILE_CHECK" || function == "PATH_CHECK") && !mask.ends_with("MAY_EXEC");
 }
 
-bool measures_fuse(const PolicyRule& rule) {
+// Whether it is of the files of that file system, or of those of all.
+bool is_of_fuse(const PolicyRule& rule) {
   const auto magic = value_of(rule, "fsmagic");
   const auto name = value_of(rule, "fsname");
-  return measures_opened_files(rule) && (!magic || number(*magic, 16) == kFuseMagic) && (!name || *name == "fuse");
+  return (!magic || number(*magic, 16) == kFuseMagic) && (!name || *name == "fuse");
+}
+
+bool measures_view(const PolicyRule& rule, uid_t owner) {
+  return measures_opened_files(rule, owner) && is_of_fuse(rule);
+}
+
+// The archive is on no FUSE; which of the others it is on is not known here.
+bool measures_archive(const PolicyRule& rule, uid_t owner) {
+  const bool of_one = value_of(rule, "fsmagic").has_value() || value_of(rule, "fsname").has_value();
+  return measures_opened_files(rule, owner) && !(of_one && is_of_fuse(rule));
 }
 
 // A dont_measure of everything for which `name` has `value`: further conditions would leave something to be measured.
@@ -72,9 +84,10 @@ PolicyCheck check_policy(const std::vector<PolicyRule>& rules, uid_t owner) {
   for (const PolicyRule& rule : rules) {
     owner_exempt = owner_exempt || exempts(rule, "fowner", owner, 10);
     fuse_exempt = fuse_exempt || exempts(rule, "fsmagic", kFuseMagic, 16);
-    if (!owner_exempt && !check.archive_measured_at && measures_opened_files(rule))
+    if (!owner_exempt && !check.archive_measured_at && measures_archive(rule, owner)) {
       check.archive_measured_at = rule.line;
-    if (!fuse_exempt && !check.view_measured_at && measures_fuse(rule)) check.view_measured_at = rule.line;
+    }
+    if (!fuse_exempt && !check.view_measured_at && measures_view(rule, owner)) check.view_measured_at = rule.line;
   }
   return check;
 }

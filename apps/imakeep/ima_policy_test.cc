@@ -45,6 +45,21 @@ TEST(CheckPolicy, AnotherUserOrFileSystemDoesNotDo) {
   EXPECT_EQ(check("dont_measure fowner>812\nmeasure uid=0\n").archive_measured_at, 2u);
 }
 
+TEST(CheckPolicy, ARuleOfAnotherOwnerMeasuresNeither) {
+  const PolicyCheck found = check("measure func=FILE_CHECK mask=MAY_READ fowner=0\nmeasure fowner=812\n");
+  EXPECT_EQ(found.archive_measured_at, 2u);
+  EXPECT_EQ(found.view_measured_at, 2u);
+}
+
+TEST(CheckPolicy, ARuleOfFuseMeasuresTheViewAlone) {
+  for (const char* const rule : {"measure fsmagic=0x65735546\n", "measure func=FILE_CHECK fsname=fuse\n"}) {
+    EXPECT_FALSE(check(rule).archive_measured_at) << rule;
+    EXPECT_EQ(check(rule).view_measured_at, 1u) << rule;
+  }
+  EXPECT_EQ(check("measure fsmagic=0xef53\n").archive_measured_at, 1u);
+  EXPECT_FALSE(check("measure fsmagic=0xef53\n").view_measured_at);
+}
+
 TEST(CheckPolicy, HexIsTakenInEitherCase) {
   EXPECT_FALSE(check("dont_measure fsmagic=0X65735546\nmeasure\n").view_measured_at);
   EXPECT_FALSE(check("dont_measure fsmagic=65735546\nmeasure\n").view_measured_at);

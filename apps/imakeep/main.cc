@@ -17,10 +17,10 @@ int main(int argc, char** argv) {
   root.set_version_flag("--version", "imakeep " IMAKEEP_VERSION);
   int code = kDone;
   // NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread runs yet
-  if (const char* const kernel = std::getenv("IMAKEEP_DIGEST")) {
-    if (const auto used = imakeep::digest::use_kernel(kernel); !used) {
-      std::fprintf(stderr, "imakeep: IMAKEEP_DIGEST: %s\n", used.error().message.c_str());
-      return kWrongUsage;
+  if (const char* const kernel = std::getenv("IMAKEEP_DIGEST"); kernel != nullptr && *kernel != '\0') {
+    if (auto used = imakeep::digest::use_kernel(kernel); !used) {
+      used.error().message = "IMAKEEP_DIGEST: " + used.error().message;
+      return report(used.error());
     }
   }
   CLI::App* const list = root.add_subcommand("list", "the measurement list itself, for machines without it");

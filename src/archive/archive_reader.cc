@@ -56,8 +56,7 @@ std::optional<Damage> ArchiveReader::decode(const SegmentRow& row) {
     if (!record || !*record) {
       std::string why = record ? "the segment holds fewer records than it should" : describe(record.error());
       if (records_.empty()) return skip_to(row.end(), std::move(why));
-      broken_to_ = row.end();
-      broken_ = std::move(why);
+      broken_ = Broken{.to = row.end(), .why = std::move(why)};
       return std::nullopt;
     }
     if (number >= next_) records_.push_back(**record);
@@ -70,8 +69,9 @@ Result<ArchiveReader::Run> ArchiveReader::next_run() {
     records_.clear();
     at_ = 0;
     std::optional<Damage> damage;
-    if (!broken_.empty()) {
-      damage = skip_to(broken_to_, std::exchange(broken_, {}));
+    if (broken_) {
+      damage = skip_to(broken_->to, std::move(broken_->why));
+      broken_.reset();
     } else if (next_ < end_) {
       auto loaded = load();
       if (!loaded) return unexpected(loaded.error());

@@ -60,9 +60,12 @@ class ArchiveReader {
   Bytes payload_;
   std::vector<RecordView> records_;  // of the loaded segment, from the first that was asked for
   std::size_t at_ = 0;               // in records_: where next_ is
-  // What follows records_ in their segment and cannot be read: up to which record, and why.
-  std::uint64_t broken_to_ = 0;
-  std::string broken_;
+  // What follows records_ in their segment and cannot be read.
+  struct Broken {
+    std::uint64_t to = 0;  // behind the segment's last record
+    std::string why;
+  };
+  std::optional<Broken> broken_;
 };
 
 }  // namespace imakeep::archive

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <new>
 #include <random>
 #include <utility>
 
@@ -16,8 +17,6 @@ constexpr unsigned kChainShift = 8;
 constexpr std::uint64_t kFirstKind = 16;
 // Blocks that were made and are kept for the next reader.
 constexpr std::size_t kCacheBytes = 8u << 20;
-// Were more to read ahead, what was made for one would be gone for another before it is read.
-constexpr std::size_t kMostReadAhead = 8;
 
 constexpr const char* kCount = "runtime_measurements_count";
 constexpr const char* kViolations = "violations";
@@ -180,12 +179,17 @@ void ViewFiles::read_ahead(Inode inode, std::uint64_t handle) {
   {
     const MutexLock lock(mutex_);
     const auto open = open_.find(handle);
-    if (open == open_.end() || !open->second.in_order || open_.size() > kMostReadAhead) return;
+    if (open == open_.end() || !open->second.in_order) return;
     next = open->second.next_offset;
   }
   const auto block = list->block_at(*lists_shown_[node], next);
   // The last one may grow before it is read.
   if (!block || !*block || (*block)->end == list->records()) return;
+  {
+    // Where blocks are made for others already, they come first: what is made ahead might be gone before it is read.
+    const MutexLock lock(mutex_);
+    if (!making_.empty()) return;
+  }
   static_cast<void>(produced(*list, node, **block));
 }
 
@@ -209,7 +213,7 @@ Result<Bytes> ViewFiles::read_list(const WholeList& list, std::size_t node, std:
     if (!made) {
       // What lies before can be read; who comes for the rest is told.
       if (!bytes.empty()) break;
-      return fail_with(EIO, describe(made.error()));
+      return fail_with(made.error().os_errno == ENOMEM ? ENOMEM : EIO, describe(made.error()));
     }
     const ByteView rest = ByteView(**made).subspan(at - (*block)->offset);
     append_bytes(bytes, rest.first(std::min(rest.size(), count - bytes.size())));
@@ -227,7 +231,13 @@ Result<ViewFiles::SharedBytes> ViewFiles::produced(const WholeList& list, std::s
       made_.wait(mutex_);
     }
   }
-  auto bytes = make(list, node, block);
+  // Whoever waits goes on, also where there is no memory for it.
+  Result<SharedBytes> bytes = nullptr;
+  try {
+    bytes = make(list, node, block);
+  } catch (const std::bad_alloc&) {
+    bytes = fail_with(ENOMEM, "there is no memory for a part of the list");
+  }
   const MutexLock lock(mutex_);
   if (bytes) keep(key, *bytes);
   making_.erase(key);

@@ -71,8 +71,8 @@ class ViewFiles {
   // is damaged or cannot be read.
   Result<Bytes> read(Inode inode, std::uint64_t handle, std::uint64_t offset, std::size_t count)
       IMAKEEP_EXCLUDES(mutex_);
-  // After a read: makes what the reader comes for next, if it reads from front to end and few others do. May take as
-  // long as read().
+  // After a read: makes what the reader comes for next, if it reads from front to end and nobody waits for something to
+  // be made. May take as long as read().
   void read_ahead(Inode inode, std::uint64_t handle) IMAKEEP_EXCLUDES(mutex_);
 
  private:

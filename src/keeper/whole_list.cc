@@ -6,6 +6,7 @@
 #include "imalog/ascii.h"
 
 namespace imakeep::keeper {
+
 WholeList::WholeList(const archive::Chain& chain) : chain_(chain) {
   if (chain_.first_kept == 0) return;
   damage_ = "the first " + std::to_string(chain_.first_kept) + " records of chain " + std::to_string(chain_.chain) +
@@ -19,46 +20,70 @@ std::uint64_t WholeList::offset_of(const ListFile& file, const Mark& mark) {
                                             : mark.ascii_bytes + mark.first * 2 * digest_bytes;
 }
 
-void WholeList::add(const archive::RecordView& record, std::string& line) {
-  line.clear();
-  // A record that cannot be printed has no line; whoever reads its block in ASCII is told so.
-  static_cast<void>(imalog::append_ascii(line, record.content, {}, chain_.order));
-  end_.binary_bytes += imalog::encoded_bytes(record.content, 0);
-  end_.ascii_bytes += line.size();
-  ++end_.first;
-  violations_ += record.content.violation ? 1u : 0u;
-}
+// Records that were read and are not shown yet.
+class WholeList::Growth {
+ public:
+  Growth(const Mark& end, const std::optional<Mark>& block, ByteOrder order)
+      : end_(end), block_(block), order_(order) {}
 
-// A block had best end with a segment, or reading it takes two of them.
-void WholeList::close_block(bool segment_ends) {
-  const std::uint64_t bytes = blocks_.empty() ? 0 : end_.binary_bytes - blocks_.back().binary_bytes;
-  if (blocks_.empty() || bytes >= (segment_ends ? kBlockBytes / 2 : 2 * kBlockBytes)) blocks_.push_back(end_);
-}
+  // Records that were read together, of one segment: a block had best begin with them, or reading it takes two
+  // segments.
+  void add(std::span<const archive::RecordView> records) {
+    begin_block(kBlockBytes / 2);
+    for (const archive::RecordView& record : records) {
+      begin_block(2 * kBlockBytes);
+      line_.clear();
+      // A record that cannot be printed has no line; whoever reads its block in ASCII is told so.
+      static_cast<void>(imalog::append_ascii(line_, record.content, {}, order_));
+      end_.binary_bytes += imalog::encoded_bytes(record.content, 0);
+      end_.ascii_bytes += line_.size();
+      ++end_.first;
+      violations_ += record.content.violation ? 1u : 0u;
+    }
+  }
+
+  const Mark& end() const { return end_; }
+  std::vector<Mark> take_blocks() { return std::exchange(blocks_, {}); }
+  std::uint64_t take_violations() { return std::exchange(violations_, 0); }
+
+ private:
+  // Where the block before has so many bytes.
+  void begin_block(std::uint64_t bytes) {
+    if (block_ && end_.binary_bytes - block_->binary_bytes < bytes) return;
+    block_ = end_;
+    blocks_.push_back(end_);
+  }
+
+  Mark end_;
+  std::optional<Mark> block_;  // where the last one begins
+  const ByteOrder order_;
+  std::vector<Mark> blocks_;
+  std::uint64_t violations_ = 0;
+  std::string line_;
+};
 
 Result<void> WholeList::extend(archive::Store& store, std::uint64_t end) {
-  std::uint64_t from = 0;
+  std::optional<Growth> growth;
   {
     const MutexLock lock(mutex_);
     if (!damage_.empty()) return {};
-    from = end_.first;
+    growth.emplace(end_, blocks_.empty() ? std::nullopt : std::optional(blocks_.back()), chain_.order);
   }
-  archive::ArchiveReader reader(store, chain_, from, end);
-  std::string line;
+  archive::ArchiveReader reader(store, chain_, growth->end().first, end);
   for (;;) {
     const auto run = reader.next_run();
     if (!run) return unexpected(run.error());
     if (run->done()) return {};
+    growth->add(run->records);
     const MutexLock lock(mutex_);
     if (run->damage) {
       damage_ = "the archive is damaged at record " + std::to_string(run->first) + " of chain " +
                 std::to_string(chain_.chain) + ": " + run->damage->what;
       return {};
     }
-    bool first_of_segment = true;
-    for (const archive::RecordView& record : run->records) {
-      close_block(std::exchange(first_of_segment, false));
-      add(record, line);
-    }
+    for (const Mark& block : growth->take_blocks()) blocks_.push_back(block);
+    end_ = growth->end();
+    violations_ += growth->take_violations();
   }
 }
 

@@ -45,6 +45,10 @@ void ListCursor::fill_in_digests(Bytes& out) {
       std::memcpy(at, line_.data(), line_.size());
     }
   }
+  forget_digests();
+}
+
+void ListCursor::forget_digests() {
   digests_.clear();
   digest_places_.clear();
 }
@@ -87,18 +91,20 @@ Result<void> ListCursor::seek(ListWalk& walk, std::uint64_t offset) {
     ++index_;
     Bytes shown;
     IMAKEEP_CHECK(show(shown, *content));
-    fill_in_digests(shown);
     const std::size_t passed = std::min<std::uint64_t>(left, shown.size());
     left -= passed;
+    if (passed < shown.size()) {
+      fill_in_digests(shown);
+    } else {
+      forget_digests();
+    }
     leftover_.assign(shown.begin() + static_cast<std::ptrdiff_t>(passed), shown.end());
   }
   return {};
 }
 
 Result<void> ListCursor::read(std::uint64_t offset, std::size_t count, Bytes& out) {
-  // What an error left.
-  digests_.clear();
-  digest_places_.clear();
+  forget_digests();  // that an error left
   if (offset == 0) {
     index_ = 0;
     leftover_.clear();

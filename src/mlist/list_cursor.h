@@ -33,6 +33,7 @@ class ListCursor {
   // until then.
   Result<void> show(Bytes& out, const imalog::RecordContentView& content);
   void fill_in_digests(Bytes& out);
+  void forget_digests();
 
   const MeasurementList& list_;
   const ListKind kind_;

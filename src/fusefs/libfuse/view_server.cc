@@ -23,8 +23,8 @@ namespace imakeep::fusefs {
 namespace {
 
 constexpr std::size_t kWorkers = 4;
-// Readers may wait for the keeper, not the keeper for them: see nice(2).
-constexpr int kWorkerNiceness = 10;
+// By so much the workers are nicer than the keeper: where readers are many, they wait for each other, not it for them.
+constexpr int kWorkersNicer = 5;
 // FUSE_NOTIFY_RESEND and the minor version that brought it; the headers of Debian 12 are older.
 constexpr std::int32_t kNotifyResend = 7;
 constexpr std::uint32_t kMinorWithResend = 40;
@@ -37,19 +37,21 @@ struct SessionFree {
   void operator()(fuse_session* session) const { fuse_session_destroy(session); }
 };
 
-// Threads that do what is posted. Ends once all of it is done.
+// Threads that do what is posted. At the end what was begun is done, and the rest is not: who takes over is asked
+// again.
 class Workers {
  public:
   Workers() {
     for (std::thread& thread : threads_) {
       thread = std::thread([this] {
-        ::setpriority(PRIO_PROCESS, 0, kWorkerNiceness);  // of this thread, in Linux
+        // Both are of this thread, in Linux.
+        ::setpriority(PRIO_PROCESS, 0, ::getpriority(PRIO_PROCESS, 0) + kWorkersNicer);
         context_.run();
       });
     }
   }
   ~Workers() {
-    more_.reset();
+    context_.stop();
     for (std::thread& thread : threads_) thread.join();
   }
 
@@ -92,7 +94,7 @@ class Server : public ViewServer {
   bool begun_ = false;     // the first request is known
   RequestBuffer buffer_;
   std::unique_ptr<fuse_session, SessionFree> session_;
-  Workers workers_;  // dies first, with all its work done
+  Workers workers_;  // dies first
 };
 
 void Server::reply_attributes(fuse_req_t request, fuse_ino_t inode) {
