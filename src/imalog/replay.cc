@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "imalog/digest_batch.h"
+
 namespace imakeep::imalog {
 
 namespace {
@@ -11,6 +13,8 @@ unexpected<Error> not_replayed(const digest::Bank& bank, std::uint32_t pcr) {
 }
 
 constexpr std::uint32_t kAllPcrs = ~0u;
+// Records of a list whose digests are computed together.
+constexpr std::size_t kRecordsAtOnce = 256;
 
 }  // namespace
 
@@ -99,19 +103,41 @@ void Replay::add_extended(std::uint32_t pcr, std::span<const digest::Digest> dig
 
 Result<void> Replay::add_list(ByteView list, const digest::Bank& shown, ByteOrder order) {
   ListReader reader(list, {.digest_bytes = static_cast<std::uint8_t>(shown.digest_bytes()), .order = order});
+  // The list's own bank, whose digests are checked, then those that are replayed besides.
+  std::vector<DigestBatch> batches{DigestBatch(shown)};
+  std::vector<std::size_t> batch_of;  // by bank of state_
+  for (const digest::Bank& bank : state_.banks()) {
+    batch_of.push_back(bank == shown ? 0 : batches.size());
+    if (bank != shown) batches.emplace_back(bank);
+  }
+  std::vector<std::span<const digest::Digest>> computed(batches.size());
+  std::vector<digest::Digest> extended(state_.banks().size());
+  std::vector<RecordView> records;
   for (;;) {
-    const std::size_t offset = reader.offset();
-    const auto record = reader.next();
-    if (!record) return unexpected(record.error());
-    if (!*record) return {};
-    const RecordContentView content = (*record)->content();
-    if (!digest_fits(shown, content, (*record)->digest)) {
-      return unexpected(Error{.code = ErrorCode::kMismatch,
-                              .message = "the " + shown.name() + " template digest does not fit the record's data",
-                              .offset = offset,
-                              .record = reader.records_read() - 1});
+    std::uint64_t offset = reader.offset();
+    const std::uint64_t first = reader.records_read();
+    Result<std::optional<RecordView>> record;
+    records.clear();
+    for (DigestBatch& batch : batches) batch.clear();
+    while (records.size() < kRecordsAtOnce && (record = reader.next()) && *record) {
+      records.push_back(**record);
+      for (DigestBatch& batch : batches) batch.add_extended((*record)->content());
     }
-    add(content);
+    for (std::size_t batch = 0; batch < batches.size(); ++batch) computed[batch] = batches[batch].compute();
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      const RecordContentView content = records[i].content();
+      if (!content.violation && !equal(computed[0][i].view(), records[i].digest)) {
+        return unexpected(Error{.code = ErrorCode::kMismatch,
+                                .message = "the " + shown.name() + " template digest does not fit the record's data",
+                                .offset = offset,
+                                .record = first + i});
+      }
+      for (std::size_t bank = 0; bank < extended.size(); ++bank) extended[bank] = computed[batch_of[bank]][i];
+      add_extended(content.pcr, extended);
+      offset += records[i].encoded_bytes;
+    }
+    if (!record) return unexpected(record.error());
+    if (records.empty()) return {};
   }
 }
 

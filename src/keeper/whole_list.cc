@@ -1,17 +1,11 @@
 #include "keeper/whole_list.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "imalog/ascii.h"
 
 namespace imakeep::keeper {
-namespace {
-
-// So many records are taken in under the lock at once.
-constexpr std::uint64_t kRecordsAtOnce = 1024;
-
-}  // namespace
-
 WholeList::WholeList(const archive::Chain& chain) : chain_(chain) {
   if (chain_.first_kept == 0) return;
   damage_ = "the first " + std::to_string(chain_.first_kept) + " records of chain " + std::to_string(chain_.chain) +
@@ -26,7 +20,6 @@ std::uint64_t WholeList::offset_of(const ListFile& file, const Mark& mark) {
 }
 
 void WholeList::add(const archive::RecordView& record, std::string& line) {
-  if (blocks_.empty() || end_.binary_bytes - blocks_.back().binary_bytes >= kBlockBytes) blocks_.push_back(end_);
   line.clear();
   // A record that cannot be printed has no line; whoever reads its block in ASCII is told so.
   static_cast<void>(imalog::append_ascii(line, record.content, {}, chain_.order));
@@ -34,6 +27,12 @@ void WholeList::add(const archive::RecordView& record, std::string& line) {
   end_.ascii_bytes += line.size();
   ++end_.first;
   violations_ += record.content.violation ? 1u : 0u;
+}
+
+// A block had best end with a segment, or reading it takes two of them.
+void WholeList::close_block(bool segment_ends) {
+  const std::uint64_t bytes = blocks_.empty() ? 0 : end_.binary_bytes - blocks_.back().binary_bytes;
+  if (blocks_.empty() || bytes >= (segment_ends ? kBlockBytes / 2 : 2 * kBlockBytes)) blocks_.push_back(end_);
 }
 
 Result<void> WholeList::extend(archive::Store& store, std::uint64_t end) {
@@ -45,20 +44,22 @@ Result<void> WholeList::extend(archive::Store& store, std::uint64_t end) {
   }
   archive::ArchiveReader reader(store, chain_, from, end);
   std::string line;
-  while (from < end) {
+  for (;;) {
+    const auto run = reader.next_run();
+    if (!run) return unexpected(run.error());
+    if (run->done()) return {};
     const MutexLock lock(mutex_);
-    for (std::uint64_t i = 0; i < kRecordsAtOnce && from < end; ++i, ++from) {
-      const auto step = reader.next();
-      if (!step) return unexpected(step.error());
-      if (!step->record) {
-        damage_ = "the archive is damaged at record " + std::to_string(from) + " of chain " +
-                  std::to_string(chain_.chain) + (step->damage ? ": " + step->damage->what : "");
-        return {};
-      }
-      add(step->record->record, line);
+    if (run->damage) {
+      damage_ = "the archive is damaged at record " + std::to_string(run->first) + " of chain " +
+                std::to_string(chain_.chain) + ": " + run->damage->what;
+      return {};
+    }
+    bool first_of_segment = true;
+    for (const archive::RecordView& record : run->records) {
+      close_block(std::exchange(first_of_segment, false));
+      add(record, line);
     }
   }
-  return {};
 }
 
 std::uint64_t WholeList::records() const {
@@ -98,25 +99,37 @@ Result<std::optional<WholeList::Block>> WholeList::block_at(const ListFile& file
 }
 
 Result<Bytes> WholeList::bytes_of(archive::Store& store, const ListFile& file, const Block& block) const {
+  const bool in_binary = file.form == imalog::Form::kBinary;
   archive::ArchiveReader reader(store, chain_, block.first, block.end);
+  imalog::DigestBatch digests(file.bank);
   Bytes binary;
   std::string ascii;
-  for (std::uint64_t number = block.first; number < block.end; ++number) {
-    const auto step = reader.next();
-    if (!step) return unexpected(step.error());
-    if (!step->record) {
-      return fail(ErrorCode::kMalformed, "record " + std::to_string(number) + " cannot be read from the archive" +
-                                             (step->damage ? ": " + step->damage->what : ""));
+  if (in_binary) {
+    binary.reserve(block.bytes);
+  } else {
+    ascii.reserve(block.bytes);
+  }
+  for (;;) {
+    const auto run = reader.next_run();
+    if (!run) return unexpected(run.error());
+    if (run->damage) {
+      return fail(ErrorCode::kMalformed, "record " + std::to_string(run->damage->first) +
+                                             " cannot be read from the archive: " + run->damage->what);
     }
-    const archive::RecordView& record = step->record->record;
-    const digest::Digest shown = archive::shown_digest(file.bank, record);
-    if (file.form == imalog::Form::kBinary) {
-      imalog::encode_record(binary, record.content, shown.view(), chain_.order);
-    } else {
-      IMAKEEP_CHECK(imalog::append_ascii(ascii, record.content, shown.view(), chain_.order));
+    if (run->done()) break;
+    digests.clear();
+    for (const archive::RecordView& record : run->records) archive::add_shown(digests, record);
+    const auto shown = digests.compute();
+    for (std::size_t i = 0; i < shown.size(); ++i) {
+      const imalog::RecordContentView& content = run->records[i].content;
+      if (in_binary) {
+        imalog::encode_record(binary, content, shown[i].view(), chain_.order);
+      } else {
+        IMAKEEP_CHECK(imalog::append_ascii(ascii, content, shown[i].view(), chain_.order));
+      }
     }
   }
-  if (file.form == imalog::Form::kAscii) append_bytes(binary, as_bytes(ascii));
+  if (!in_binary) append_bytes(binary, as_bytes(ascii));
   if (binary.size() != block.bytes) {
     return fail(ErrorCode::kMalformed, "records " + std::to_string(block.first) + " to " + std::to_string(block.end) +
                                            " of the archive have changed their size");

@@ -23,7 +23,7 @@ struct ListFile {
 
 class WholeList {
  public:
-  // A block is closed once its records take so many bytes; so much is made for a byte anywhere.
+  // Blocks take about so many bytes of the list, at most twice as many and a record; so much is made for a byte anywhere.
   static constexpr std::uint64_t kBlockBytes = 128u << 10;
 
   // Of that chain, of which nothing is known yet. Refuses none; a chain whose beginning was retired has no bytes.
@@ -63,6 +63,7 @@ class WholeList {
     std::uint64_t ascii_bytes = 0;
   };
   static std::uint64_t offset_of(const ListFile& file, const Mark& mark);
+  void close_block(bool segment_ends) IMAKEEP_REQUIRES(mutex_);
   void add(const archive::RecordView& record, std::string& line) IMAKEEP_REQUIRES(mutex_);
 
   const archive::Chain chain_;  // as it was when this began: its end is end_.first
