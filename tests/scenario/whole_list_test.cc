@@ -329,6 +329,21 @@ TEST(WholeList, WhatIsLostLaterFailsAloneAndKeepsItsSize) {
   EXPECT_EQ(list.bytes_of(world.store(), file, *last).error().code, ErrorCode::kMalformed);
 }
 
+TEST(WholeList, ABlockThatIsNotWhatItWasIsNotGivenOut) {
+  World world;
+  world.append(numbered(100));
+  WholeList list = world.whole();
+  world.extend(list);
+  for (const ListFile& file : all_files()) {
+    WholeList::Block block = *must(list.block_at(file, 0));
+    EXPECT_EQ(must(list.bytes_of(world.store(), file, block)).size(), block.bytes);
+    --block.end;
+    const auto shorter = list.bytes_of(world.store(), file, block);
+    ASSERT_FALSE(shorter);
+    EXPECT_EQ(shorter.error().code, ErrorCode::kMalformed);
+  }
+}
+
 TEST(WholeList, AChainWhoseBeginningWasRetiredHasNoByteThatCanBeRead) {
   World world;
   const std::vector<Content> contents = numbered(4000);
