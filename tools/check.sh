@@ -25,7 +25,9 @@ lint() {
 
 step "format" clang-format-16 --dry-run -Werror "${sources[@]}"
 step "layers" python3 tools/check_layers.py
-step "scripts" shellcheck "${scripts[@]}" tools/packages.sh packaging/imakeep.bash
+mapfile -t sourced < <(git ls-files 'lab/*.sh')
+step "scripts" shellcheck "${scripts[@]}" "${sourced[@]}" tools/packages.sh packaging/imakeep.bash
 step "mutations have their places" tools/mutate_keeper.py --stale
+step "the lab's breakages have their places" lab/breakages.py --stale
 step "lint" lint
 exit "$failed"

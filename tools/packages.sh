@@ -15,6 +15,15 @@ packages_to_check=(clang-14 libclang-rt-14-dev lld libgtest-dev libgmock-dev lib
   clang-format-16 clang-tidy-16 shellcheck)
 # ./check --lab besides: a machine to boot.
 packages_to_boot=(qemu-system-x86 e2fsprogs)
+# lab/run: a machine to boot, what runs in it, and a kernel to be built.
+packages_to_lab=("${packages_to_boot[@]}" swtpm swtpm-tools tpm2-tools ima-evm-utils busybox-static kexec-tools kmod cpio file
+  xz-utils make gcc flex bison bc libelf-dev libssl-dev)
+
+# Where this machine's apt has Debian from.
+debian_mirror() {
+  # shellcheck disable=SC2016  # apt fills it in
+  apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Codename: bookworm' 'Component: main' | head -n 1
+}
 
 install_packages() {
   local missing=() package

@@ -1,23 +1,23 @@
 #!/bin/bash
 # boot.sh BUILD [KERNEL]: a Debian 12 with the package, booted by systemd on a Linux with IMA staging (QEMU, software TPM):
-# the unit keeps Linux's own list, by each method. tests/packaging/guest.sh is what runs in there. KERNEL is a bzImage,
-# $IMAKEEP_LAB_KERNEL if left out; it must have what tests/packaging/kernel.config says. Takes minutes without KVM.
+# the unit keeps Linux's own list, by each method. tests/packaging/guest.sh is what runs in there. KERNEL is a bzImage that has
+# what lab/kernel.config says; the lab's own if left out. Takes minutes without KVM.
 set -uo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 here=$(realpath "$(dirname "$0")")
+tree=$(realpath "$here/../..")
+# shellcheck source=../../lab/kernel.sh
+. "$tree/lab/kernel.sh"
+# shellcheck source=../../lab/machine.sh
+. "$tree/lab/machine.sh"
 build=$(realpath "$1")
-kernel=${2:-${IMAKEEP_LAB_KERNEL:-}}
-[[ $kernel ]] || skip "no kernel; name one, or set IMAKEEP_LAB_KERNEL"
-[[ -r $kernel ]] || { echo "$kernel cannot be read" && exit 1; }
+kernel=$(IMAKEEP_LAB_KERNEL=${2:-${IMAKEEP_LAB_KERNEL:-}} lab_kernel) || skip "no kernel; name one, or set IMAKEEP_LAB_KERNEL"
 need debootstrap qemu-system-x86_64 swtpm mke2fs
 begin_checks
 root=
-swtpm=
-machine=
 leave() {
-  [[ $machine ]] && kill "$machine" 2>/dev/null
-  [[ $swtpm ]] && kill "$swtpm" 2>/dev/null
+  end_machine
   remove_root
 }
 trap leave EXIT
@@ -26,7 +26,7 @@ make_root_with_packages "$build"
 apt_install "$root" systemd-sysv udev /root/imakeep.deb >"$work/apt.out" 2>&1 || { cat "$work/apt.out"; exit 1; }
 umount "$root/proc"
 
-cp "$here/guest.sh" "$root/root/guest.sh"
+cp "$here/guest.sh" "$tree/lab/guest/check.sh" "$root/root"
 cat >"$root/etc/systemd/system/guest.service" <<'EOF'
 [Unit]
 After=imakeep.service
@@ -75,48 +75,22 @@ echo 'imakeep' >"$root/etc/hostname"
 truncate -s 1G "$work/disk"
 mke2fs -q -F -t ext4 -d "$root" "$work/disk" || exit 1
 
-mkdir "$work/tpm"
-# A /dev/kvm may be there and not work: then the machine ends at once.
-{ timeout 3 qemu-system-x86_64 -accel kvm -cpu max -display none; } 2>"$work/kvm.out"
-acceleration=$([[ $? == 124 ]] && echo kvm || echo tcg,thread=multi)
-
 # boot NAME BOOT_OPTION...: boots the disk as the last boot left it, with the same TPM reset, and takes over its checks.
 boot() {
-  local name=$1 start=$SECONDS out=$work/out-$1 console=$work/console-$1 code
+  local name=$1 out=$work/out-$1 before=$failures
   shift
   mkdir "$out"
-  rm -f "$work/tpm/sock"
-  swtpm socket --tpm2 --tpmstate dir="$work/tpm" --ctrl type=unixio,path="$work/tpm/sock" --flags startup-clear &
-  swtpm=$!
-  for _ in $(seq 100); do [[ -S $work/tpm/sock ]] && break; sleep 0.05; done
-  timeout 900 qemu-system-x86_64 -accel "$acceleration" -cpu max -m 1024 -smp 2 -display none -no-reboot \
-    -serial file:"$console" -kernel "$kernel" -drive file="$work/disk",if=virtio,format=raw \
-    -append "root=/dev/vda rw console=ttyS0 quiet lsm=integrity $*" \
-    -chardev socket,id=c,path="$work/tpm/sock" -tpmdev emulator,id=t,chardev=c -device tpm-tis,tpmdev=t \
-    -virtfs local,path="$out",mount_tag=out,security_model=none &
-  machine=$!
-  while kill -0 "$machine" 2>/dev/null; do
-    # systemd that cannot start stops there, and the machine with it.
-    grep -aqs 'Freezing execution' "$console" && kill "$machine"
-    sleep 1
-  done
-  wait "$machine"
-  code=$?
-  machine=
-  wait "$swtpm"
-  swtpm=
-  echo "      the machine ran for $((SECONDS - start)) s ($name, $acceleration)"
+  start_machine "$name" "$kernel" "root=/dev/vda rw lsm=integrity $*" "$out" -drive file="$work/disk",if=virtio,format=raw
+  # systemd that cannot start stops there, and the machine with it.
+  await_machine 900 'Freezing execution'
+  echo "      the machine ran for $ran_s s ($name, $accelerated)"
   if grep -aqs 'Freezing execution' "$console"; then
-    skip "this kernel cannot run systemd; see tests/packaging/kernel.config: $(grep -a 'systemd\[1\]: ' "$console" | tail -n 2)"
+    skip "this kernel cannot run systemd; see lab/kernel.config: $(grep -a 'systemd\[1\]: ' "$console" | tail -n 2)"
   fi
-  check_equal "$name: the machine ran and ended" "0" "$code"
-  check "$name: it got to the end of its checks" grep -qx end "$out/checks"
-  [[ -e $out/checks ]] || return
-  while IFS=$'\t' read -r verdict what said; do
-    [[ $verdict == end ]] || check_equal "$name: $what" ok "$verdict${said:+ $said}"
-  done <"$out/checks"
-  if ((failures)); then
-    tail -n 20 "$console"
+  check_equal "$name: the machine ran and ended" "0" "$machine_code"
+  take_checks "$name" "$out/checks"
+  if ((failures > before)); then
+    show_console
     [[ -e $out/journal ]] && grep -a 'systemd\[1\]\|imakeep\|guest' "$out/journal" | tail -n 100
   fi
 }

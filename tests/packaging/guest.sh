@@ -1,38 +1,20 @@
 #!/bin/bash
-# What boot.sh runs in its machine, by a unit of its own: checks of imakeep.service under systemd on Linux's own list. Writes
-# a line "ok|FAIL, name, what was said" for each, and "end" behind the last.
+# What boot.sh runs in its machine, by a unit of its own: checks of imakeep.service under systemd on Linux's own list.
 set -uo pipefail
 out=/mnt
+checks=$out/checks
+# shellcheck source=../../lab/guest/check.sh
+. /root/check.sh
 mount -t 9p -o trans=virtio,version=9p2000.L out $out || exit 1
 trap 'journalctl --no-pager -b >$out/journal 2>&1; sync' EXIT
 socket=/run/imakeep/imakeep.sock
 archive=/var/lib/imakeep/archive.imk
 ima=/sys/kernel/security/ima
 
-# check NAME COMMAND...
-check() {
-  local name=$1 said
-  shift
-  if said=$("$@" 2>&1); then
-    printf 'ok\t%s\n' "$name"
-  else
-    printf 'FAIL\t%s\t%s\n' "$name" "$(tr '\n\t' '; ' <<<"$said")"
-  fi >>$out/checks
-}
-equal() { [[ $1 == "$2" ]] || { echo "expected '$1', found '$2'" && return 1; }; }
 property() { systemctl show --value -p "$1" imakeep.service; }
 archived() { imakeep status --control $socket --json | grep -o '"records":[ ]*[0-9]*' | head -n 1 | tr -dc 0-9; }
 in_list() { cat $ima/runtime_measurements_count; }
 process_has() { grep -qx "$1" "/proc/$(property MainPID)/status" || { grep "^${1%%:*}" "/proc/$(property MainPID)/status" && return 1; }; }
-# until_true SECONDS COMMAND...
-until_true() {
-  local end=$((SECONDS + $1))
-  shift
-  until "$@" >/dev/null 2>&1; do
-    ((SECONDS < end)) || { "$@"; return; }
-    sleep 0.5
-  done
-}
 said() { journalctl --no-pager -u imakeep.service -b --since "@$since" | grep -q -- "$1" || { journalctl --no-pager -u imakeep.service -n 5 -o cat && return 1; }; }
 from_here() { since=$(date +%s); }
 another_process() { [[ $(property MainPID) != 0 && $(property MainPID) != "$1" && $(property ActiveState) == active ]]; }
@@ -76,7 +58,7 @@ check "the archive is proven by the TPM" until_true 30 imakeep verify --archive 
 method=$(grep -qw ima_flush_htable /proc/cmdline && echo stage || echo count)
 check "by the method that fits" said "took out .* by $method"
 if [[ $method == stage ]]; then
-  echo end >>$out/checks
+  end_checks
   exit
 fi
 check "it went on with the archive behind the boot before" bash -c 'imakeep status --control $1 | grep -q "in 2 chains"' _ $socket
@@ -195,4 +177,4 @@ check "it took records out before it ended" test "$(in_list)" -lt 50
 check "the archive is sound" imakeep log --archive $archive --check
 check "it is purged" dpkg -P imakeep
 check "the archive is left as evidence" test -s $archive
-echo end >>$out/checks
+end_checks

@@ -2,6 +2,8 @@
 # shellcheck shell=bash
 # shellcheck source=../e2e/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib.sh"
+# shellcheck source=../../tools/packages.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../../tools/packages.sh"
 
 skip() {
   echo "skipped: $*"
@@ -29,8 +31,7 @@ need() {
 # make_root ROOT: a clean Debian 12, from where this machine's apt has it. Skips the test where there is none to be had.
 make_root() {
   local mirror
-  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Codename: bookworm' 'Component: main' |
-    head -n 1)
+  mirror=$(debian_mirror)
   [[ $mirror ]] || skip "this machine's apt has no Debian 12"
   debootstrap --variant=minbase --cache-dir=/var/cache/apt/archives bookworm "$1" "$mirror" >"$work/debootstrap.out" 2>&1 ||
     skip "no Debian 12 could be made: $(tail -n 3 "$work/debootstrap.out")"

@@ -1,0 +1,82 @@
+# The keeper on Linux's own list, by the method that the first word of $1 names: programs are measured meanwhile, and two agents
+# issue N beside it.
+# shellcheck shell=bash
+# shellcheck source=check.sh
+. /lab/check.sh
+# shellcheck source=attested.sh
+. /lab/attested.sh
+part=$1
+method=${part%%-*}
+flushed=$([[ $part == *flushed ]] && echo yes)
+list=ascii_runtime_measurements_sha256
+
+# agent NAME: an agent that deletes the three oldest records whenever it may: when the view shows the last of them, so that
+# it is archived. It has the list for itself meanwhile. Where the table is flushed Linux refuses every number.
+agent() {
+  local fd line taken=0 refused=0
+  while [[ ! -e /share/stop ]]; do
+    echo "$taken $refused" >"/share/agent-$1"
+    sleep "0.$((RANDOM % 9 + 1))"
+    { exec {fd}<>$ima/$list; } 2>/dev/null || continue
+    { IFS= read -r line && IFS= read -r line && IFS= read -r line; } <&"$fd" && grep -qxF -- "$line" $view/$list &&
+      if echo 3 >&"$fd"; then taken=$((taken + 3)); else refused=$((refused + 1)); fi 2>/dev/null
+    exec {fd}>&-
+  done
+  echo "$taken $refused" >"/share/agent-$1"
+}
+
+# all_at_work: both agents have issued numbers, and the keeper has taken records out all the same.
+all_at_work() { ! grep -qx '0 0' /share/agent-one /share/agent-two && keeper_said "took out .* by $method"; }
+
+check "the host is attested" attest_host
+check "the TPM has a key" make_key
+start_keeper --method "$method" --every 2s --view $view
+check "there is a view" until_true 20 test -s $view/$list
+start_load
+agent one & load+=($!)
+agent two & load+=($!)
+sleep 5
+until_true 90 all_at_work
+stop_load
+read -r taken_one refused_one </share/agent-one
+read -r taken_two refused_two </share/agent-two
+if [[ $flushed ]]; then
+  check "Linux refused the agents every number" test $((refused_one * refused_two > 0 && taken_one + taken_two == 0)) == 1
+else
+  check "both agents took records out" test $((taken_one * taken_two > 0)) == 1
+  check "and Linux refused them nothing" equal 0 $((refused_one + refused_two))
+  until_true 10 is_proven
+  check "the keeper counted what they took" equal $((taken_one + taken_two)) "$(by_others)"
+fi
+check "the keeper took records out" keeper_said "took out .* by $method"
+check "all of it is proven by the PCRs" until_true 20 is_proven
+check "and nothing was found" equal "" "$(diagnoses)"
+echo "records: $(archived) archived, $((taken_one + taken_two)) taken out by agents, $(grep -c 'took out' $keeper_log) trims" >/share/figures
+
+# What it does by itself must add nothing: five records in the list are five in the archive, trim after trim.
+trims() { grep -c "took out" $keeper_log; }
+trimmed() { (($(trims) > $1)); }
+settled() {
+  local before
+  before=$(archived)
+  sleep 0.6
+  equal "$before" "$(archived)"
+}
+# Programs that are used below for the first time are measured now.
+trimmed 0
+until_true 10 settled
+for round in 1 2 3; do
+  had=$(archived)
+  trims=$(trims)
+  measure 5 own
+  until_true 10 settled
+  kill -USR1 "$keeper"
+  check "round $round: it takes records out" until_true 10 trimmed "$trims"
+  sleep 3
+  check "round $round: by its own work the keeper adds no record" equal $((had + 5)) "$(archived)"
+done
+
+end_keeper TERM
+check "told to end, it ends well" equal 0 $ended
+prove_whole_log --method "$method"
+end_checks

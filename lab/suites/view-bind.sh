@@ -1,0 +1,9 @@
+# The view covers the kernel's own files, and everybody who reads these sees the whole list while records are taken out of it:
+# lab/guest/view-bind.sh.
+# shellcheck shell=bash disable=SC2154
+
+suite_view_bind() {
+  new_disk archive 64M
+  new_tpm sha1,sha256
+  boot "view over the kernel's files" run
+}
