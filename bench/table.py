@@ -134,16 +134,42 @@ def keeper_rows(runs, memory):
            verdict(peaks[-1] <= 1.1 * peaks[-2]))
 
 
+VIEW_FILES = ("binary_runtime_measurements_sha256", "ascii_runtime_measurements_sha256")
+
+
+def view_rows(runs):
+    def rates(name, file):
+        found = [runs[f"{name}/{file}/{n}"] for n in KEEPER_LENGTHS]
+        return [run["list_bytes"] / (ns(run) / 1e9) for run in found]
+
+    def by_length(texts):
+        return ", ".join(f"{n:,}: {text}" for n, text in zip(KEEPER_LENGTHS, texts))
+
+    for file in VIEW_FILES:
+        made, listed = rates("view/read_view_first", file), rates("view/read_list_again", file)
+        text = by_length(f"{rate / 1e6:.0f} MB/s ({rate / beside:.2f} ×)" for rate, beside in zip(made, listed))
+        yield (f"view, reading {file} by 128 KiB, nothing made before (× the list itself through FUSE)", text,
+               "≥ 300 MB/s, linear", verdict(min(made) >= 3e8))
+    first = [ns(runs[f"view/first_byte/{n}"]) for n in KEEPER_LENGTHS]
+    yield "view, first byte anywhere, the longest of 20", by_length(map(pretty, first)), "≤ 5 ms", verdict(max(first) <= 5e6)
+    start = [ns(runs[f"view/start/{n}"]) for n in KEEPER_LENGTHS]
+    yield "view, from the keeper's start until all is shown", by_length(map(pretty, start)), "", ""
+    alone, beside = ns(runs["view/trim/alone"]), ns(runs["view/trim/beside_200"])
+    yield ("trim, beside 200 readers of the view", f"{pretty(beside)}; alone {pretty(alone)}: {beside / alone:.1f} ×",
+           "≤ 2 ×", verdict(beside <= 2 * alone))
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
     runs = load(folder / "list_bench.json")
     locks = next(iter(load(folder / "lock_bench.json").values()))
     archive = load(folder / "archive_bench.json")
     keeper = keeper_rows(load(folder / "keeper_bench.json"), load(folder / "keeper_memory.json"))
+    view = view_rows(load(folder / "view_bench.json"))
     lines = [f"Measured on {cpu_name()}, {platform.system()} {platform.release()}, g++ -O3.", "",
              "| what | measured | target | |", "|---|---|---|---|"]
     for rows in (append_rows(runs), request_rows(runs, locks), memory_rows(runs), read_rows(runs),
-                 archive_rows(archive), keeper):
+                 archive_rows(archive), keeper, view):
         lines += [f"| {what} | {measured} | {target} | {met} |" for what, measured, target, met in rows]
     table = "\n".join(lines)
     if "--print" in sys.argv:
@@ -156,4 +182,5 @@ def main():
     print(f"wrote {PAGE}")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -213,6 +213,17 @@ def segment_seeds():
     write("segment_fuzz", "bad-frame-cut", frame[:-1])
 
 
+def digest_seeds():
+    bodies = [r[3] for r in records("sha256")]
+
+    def messages(*parts):
+        return b"".join(bytes([len(p)]) + p for p in parts)
+
+    write("digest_fuzz", "list", messages(*[body for body in bodies if len(body) < 256]))
+    write("digest_fuzz", "around-blocks", messages(*[b"x" * n for n in (0, 1, 55, 56, 63, 64, 65, 119, 120, 127, 128)]))
+    write("digest_fuzz", "one", messages(bodies[0][:255]))
+
+
 def import_seeds():
     encoded = [r[4] for r in records("sha1")[:8]]
 
@@ -238,3 +249,4 @@ if __name__ == "__main__":
     quote_seeds()
     segment_seeds()
     import_seeds()
+    digest_seeds()

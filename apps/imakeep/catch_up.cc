@@ -7,8 +7,8 @@
 
 namespace imakeep::app {
 
-CatchUp::CatchUp(std::function<Result<std::uint64_t>()> count)
-    : count_(std::move(count)), event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+CatchUp::CatchUp(std::function<Result<std::uint64_t>()> count, std::int64_t most_wait_ms)
+    : count_(std::move(count)), most_wait_ms_(most_wait_ms), event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 void CatchUp::wait_for_news() {
   const auto count = count_();
@@ -18,7 +18,7 @@ void CatchUp::wait_for_news() {
   const std::uint64_t mine = ++asked_;
   const std::uint64_t one = 1;
   [[maybe_unused]] const ssize_t written = ::write(event_.get(), &one, sizeof one);
-  const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(kMostWaitMs);
+  const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(most_wait_ms_);
   while (!ended_ && answered_ < mine) {
     if (changed_.wait_until(mutex_, until) == std::cv_status::timeout) return;
   }

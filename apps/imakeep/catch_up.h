@@ -22,7 +22,7 @@ class CatchUp {
   static constexpr std::int64_t kMostWaitMs = 2000;
 
   // `count` is asked how many records the current list holds, from any thread.
-  explicit CatchUp(std::function<Result<std::uint64_t>()> count);
+  explicit CatchUp(std::function<Result<std::uint64_t>()> count, std::int64_t most_wait_ms = kMostWaitMs);
 
   void wait_for_news() IMAKEEP_EXCLUDES(mutex_);
 
@@ -38,6 +38,7 @@ class CatchUp {
 
  private:
   const std::function<Result<std::uint64_t>()> count_;
+  const std::int64_t most_wait_ms_;
   const UniqueFd event_;
   Mutex mutex_;
   std::condition_variable_any changed_;

@@ -21,6 +21,7 @@
 #include "imalog/ima_directory.h"
 #include "keeper_status.h"
 #include "terminal.h"
+#include "this_boot.h"
 
 namespace imakeep::app {
 namespace {
@@ -47,6 +48,10 @@ Checked bad(std::string name, std::string what, std::string remedy) {
 Checked check_directory(const std::string& path, const Result<ImaDirectory>& directory) {
   constexpr const char* kName = "IMA directory";
   if (directory) return ok(kName, path + " has lists for " + digest::bank_names(directory->banks()));
+  if (directory.error().os_errno == ENOTCONN) {
+    return bad(kName, directory.error().message,
+               "nobody answers for it: if a keeper left its view there, run: imakeep view unmount --ima-dir " + path);
+  }
   return bad(kName, directory.error().message,
              directory.error().os_errno == EACCES || directory.error().os_errno == EPERM
                  ? "run as root"
@@ -146,25 +151,24 @@ void add_policy(std::vector<Checked>& all, const DoctorOptions& options) {
   }
   const uid_t owner = owner_of_files(options.archive);
   const PolicyCheck check = check_policy(rules, owner);
-  if (!check.measures_files) {
-    all.push_back(ok(kName, file + " measures no files"));
-    return;
-  }
-  const std::string before = " before line " + std::to_string(check.measured_from) + " of the policy";
-  if (owner == 0) {
-    all.push_back(warn(kName, "imakeep's files belong to root, so they are measured as root's are",
-                       "run imakeep as a user of its own and put `dont_measure fowner=UID`" + before));
-  } else if (!check.exempts_owner) {
+  const auto rule_before = [](const std::string& rule, std::size_t line) {
+    return "put `dont_measure " + rule + "` before line " + std::to_string(line) + " of the policy";
+  };
+  if (!check.archive_measured_at) {
+    all.push_back(ok(kName, "the archive is not measured"));
+  } else if (owner == 0) {
+    all.push_back(
+        warn(kName, "imakeep's files belong to root, so they are measured as root's are",
+             "run imakeep as a user of its own and " + rule_before("fowner=UID", *check.archive_measured_at)));
+  } else {
     all.push_back(bad(kName, "imakeep's own files are measured: its archive anew at every write",
-                      "put `dont_measure fowner=" + std::to_string(owner) + "`" + before));
-  } else {
-    all.push_back(ok(kName, "files of user " + std::to_string(owner) + " are not measured"));
+                      rule_before("fowner=" + std::to_string(owner), *check.archive_measured_at)));
   }
-  if (check.exempts_fuse) {
-    all.push_back(ok(kName, "files on FUSE are not measured"));
-  } else {
+  if (check.view_measured_at) {
     all.push_back(bad(kName, "files on FUSE are measured: the view anew at every open",
-                      "put `dont_measure fsmagic=0x65735546`" + before));
+                      rule_before("fsmagic=0x65735546", *check.view_measured_at)));
+  } else {
+    all.push_back(ok(kName, "reading the view is not measured"));
   }
 }
 
@@ -215,8 +219,16 @@ Checked check_archive(const std::string& archive, const std::string& directory) 
   }
   const auto store = archive::SqliteStore::open(archive, archive::OpenMode::kRead);
   if (!store) return bad(kName, describe(store.error()), "name another archive, or restore this one from a backup");
-  const auto chains = archive::Archive(**store).chains();
+  archive::Archive kept(**store);
+  const auto chains = kept.chains();
   if (!chains) return bad(kName, describe(chains.error()), "`imakeep log --check` tells what can still be read");
+  if (!chains->empty() && chains->back().first_kept > 0 &&
+      is_of_this_boot(kept, chains->back().chain).value_or(false)) {
+    return warn(kName,
+                archive + " has lost the beginning of chain " + std::to_string(chains->back().chain) +
+                    ", that of this boot, to `imakeep log retire`: the view cannot show it",
+                "reboot when that suits: the next boot begins a new chain");
+  }
   const auto writer = writer_of(archive);
   return ok(kName, archive + " has " + std::to_string(chains->size()) + " chains" +
                        (writer ? "; process " + *writer + " is writing it" : ""));

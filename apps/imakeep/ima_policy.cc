@@ -1,18 +1,12 @@
 #include "ima_policy.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <optional>
 #include <sstream>
 
 namespace imakeep::app {
 namespace {
-
-// What rules with these functions measure is no content of a file that imakeep has.
-constexpr std::array kNoFiles = {"KEY_CHECK",    "KEXEC_CMDLINE",      "CRITICAL_DATA",
-                                 "POLICY_CHECK", "KEXEC_KERNEL_CHECK", "KEXEC_INITRAMFS_CHECK",
-                                 "MODULE_CHECK", "FIRMWARE_CHECK",     "SETXATTR_CHECK"};
 
 std::optional<std::string_view> value_of(const PolicyRule& rule, std::string_view name) {
   for (const std::string_view condition : rule.conditions) {
@@ -23,18 +17,40 @@ std::optional<std::string_view> value_of(const PolicyRule& rule, std::string_vie
   return std::nullopt;
 }
 
-bool measures_files(const PolicyRule& rule) {
-  if (rule.action != "measure") return false;
-  const auto function = value_of(rule, "func");
-  return !function || std::ranges::find(kNoFiles, *function) == kNoFiles.end();
-}
-
 std::optional<std::uint64_t> number(std::string_view text, int base) {
   if (base == 16 && (text.starts_with("0x") || text.starts_with("0X"))) text.remove_prefix(2);
   std::uint64_t value = 0;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value, base);
   if (failed != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return value;
+}
+
+// Whether it measures files of that user when they are opened to be read or written. Who opens them is not looked at:
+// that may always be somebody whom the rule means.
+bool measures_opened_files(const PolicyRule& rule, uid_t owner) {
+  if (rule.action != "measure") return false;
+  if (const auto of = value_of(rule, "fowner"); of && number(*of, 10) != owner) return false;
+  const std::string_view function = value_of(rule, "func").value_or("FILE_CHECK");
+  const std::string_view mask = value_of(rule, "mask").value_or("");
+  // PATH_CHECK is what Linux called it before.
+  return (function == "FILE_CHECK" || function == "PATH_CHECK") && !mask.ends_with("MAY_EXEC");
+}
+
+// Whether it is of the files of that file system, or of those of all.
+bool is_of_fuse(const PolicyRule& rule) {
+  const auto magic = value_of(rule, "fsmagic");
+  const auto name = value_of(rule, "fsname");
+  return (!magic || number(*magic, 16) == kFuseMagic) && (!name || *name == "fuse");
+}
+
+bool measures_view(const PolicyRule& rule, uid_t owner) {
+  return measures_opened_files(rule, owner) && is_of_fuse(rule);
+}
+
+// The archive is on no FUSE; which of the others it is on is not known here.
+bool measures_archive(const PolicyRule& rule, uid_t owner) {
+  const bool of_one = value_of(rule, "fsmagic").has_value() || value_of(rule, "fsname").has_value();
+  return measures_opened_files(rule, owner) && !(of_one && is_of_fuse(rule));
 }
 
 // A dont_measure of everything for which `name` has `value`: further conditions would leave something to be measured.
@@ -63,14 +79,15 @@ std::vector<PolicyRule> parse_policy(std::string_view text) {
 
 PolicyCheck check_policy(const std::vector<PolicyRule>& rules, uid_t owner) {
   PolicyCheck check;
+  bool owner_exempt = false;
+  bool fuse_exempt = false;
   for (const PolicyRule& rule : rules) {
-    if (measures_files(rule)) {
-      check.measures_files = true;
-      check.measured_from = rule.line;
-      return check;
+    owner_exempt = owner_exempt || exempts(rule, "fowner", owner, 10);
+    fuse_exempt = fuse_exempt || exempts(rule, "fsmagic", kFuseMagic, 16);
+    if (!owner_exempt && !check.archive_measured_at && measures_archive(rule, owner)) {
+      check.archive_measured_at = rule.line;
     }
-    check.exempts_owner = check.exempts_owner || exempts(rule, "fowner", owner, 10);
-    check.exempts_fuse = check.exempts_fuse || exempts(rule, "fsmagic", kFuseMagic, 16);
+    if (!fuse_exempt && !check.view_measured_at && measures_view(rule, owner)) check.view_measured_at = rule.line;
   }
   return check;
 }

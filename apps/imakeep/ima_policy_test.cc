@@ -22,46 +22,88 @@ TEST(ParsePolicy, ARuleIsAnActionAndItsConditions) {
 
 TEST(CheckPolicy, BothRulesBeforeThoseThatMeasureKeepImakeepOut) {
   const PolicyCheck found = check("dont_measure fowner=812\ndont_measure fsmagic=0x65735546 \nmeasure uid=0\n");
-  EXPECT_TRUE(found.measures_files);
-  EXPECT_TRUE(found.exempts_owner);
-  EXPECT_TRUE(found.exempts_fuse);
+  EXPECT_FALSE(found.archive_measured_at);
+  EXPECT_FALSE(found.view_measured_at);
 }
 
 TEST(CheckPolicy, ARuleBehindOneThatMeasuresIsTooLate) {
   const PolicyCheck found =
-      check("dont_measure fsmagic=0x65735546\nmeasure func=FILE_CHECK\ndont_measure fowner=812\n");
-  EXPECT_EQ(found.measured_from, 2u);
-  EXPECT_FALSE(found.exempts_owner);
-  EXPECT_TRUE(found.exempts_fuse);
+      check("dont_measure fsmagic=0x65735546\nmeasure func=FILE_CHECK\ndont_measure fowner=812\nmeasure\n");
+  EXPECT_EQ(found.archive_measured_at, 2u);
+  EXPECT_FALSE(found.view_measured_at);
 }
 
 TEST(CheckPolicy, ARuleThatExemptsOnlyAPartDoesNotDo) {
-  EXPECT_FALSE(check("dont_measure fowner=812 func=BPRM_CHECK\nmeasure uid=0\n").exempts_owner);
-  EXPECT_FALSE(check("dont_measure fsmagic=0x65735546 uid=5\nmeasure uid=0\n").exempts_fuse);
+  EXPECT_EQ(check("dont_measure fowner=812 func=BPRM_CHECK\nmeasure uid=0\n").archive_measured_at, 2u);
+  EXPECT_EQ(check("dont_measure fsmagic=0x65735546 uid=5\nmeasure uid=0\n").view_measured_at, 2u);
 }
 
 TEST(CheckPolicy, AnotherUserOrFileSystemDoesNotDo) {
   const PolicyCheck found = check("dont_measure fowner=8120\ndont_measure fsmagic=0x9fa0\nmeasure uid=0\n");
-  EXPECT_FALSE(found.exempts_owner);
-  EXPECT_FALSE(found.exempts_fuse);
-  EXPECT_FALSE(check("dont_measure fowner>812\nmeasure uid=0\n").exempts_owner);
+  EXPECT_EQ(found.archive_measured_at, 3u);
+  EXPECT_EQ(found.view_measured_at, 3u);
+  EXPECT_EQ(check("dont_measure fowner>812\nmeasure uid=0\n").archive_measured_at, 2u);
+}
+
+TEST(CheckPolicy, ARuleOfAnotherOwnerMeasuresNeither) {
+  const PolicyCheck found = check("measure func=FILE_CHECK mask=MAY_READ fowner=0\nmeasure fowner=812\n");
+  EXPECT_EQ(found.archive_measured_at, 2u);
+  EXPECT_EQ(found.view_measured_at, 2u);
+}
+
+TEST(CheckPolicy, ARuleOfFuseMeasuresTheViewAlone) {
+  for (const char* const rule : {"measure fsmagic=0x65735546\n", "measure func=FILE_CHECK fsname=fuse\n"}) {
+    EXPECT_FALSE(check(rule).archive_measured_at) << rule;
+    EXPECT_EQ(check(rule).view_measured_at, 1u) << rule;
+  }
+  EXPECT_EQ(check("measure fsmagic=0xef53\n").archive_measured_at, 1u);
+  EXPECT_FALSE(check("measure fsmagic=0xef53\n").view_measured_at);
 }
 
 TEST(CheckPolicy, HexIsTakenInEitherCase) {
-  EXPECT_TRUE(check("dont_measure fsmagic=0X65735546\nmeasure\n").exempts_fuse);
-  EXPECT_TRUE(check("dont_measure fsmagic=65735546\nmeasure\n").exempts_fuse);
+  EXPECT_FALSE(check("dont_measure fsmagic=0X65735546\nmeasure\n").view_measured_at);
+  EXPECT_FALSE(check("dont_measure fsmagic=65735546\nmeasure\n").view_measured_at);
 }
 
 TEST(CheckPolicy, RulesThatMeasureNoFilesMayComeFirst) {
   const PolicyCheck found =
       check("measure func=KEY_CHECK\nmeasure func=CRITICAL_DATA label=selinux\ndont_measure fowner=812\nmeasure\n");
-  EXPECT_TRUE(found.exempts_owner);
-  EXPECT_EQ(found.measured_from, 4u);
+  EXPECT_FALSE(found.archive_measured_at);
+  EXPECT_EQ(found.view_measured_at, 4u);
+}
+
+TEST(CheckPolicy, WhatIsExecutedMappedOrLoadedIsNoFileOfImakeep) {
+  // As Keylime's example policy has it.
+  const PolicyCheck found = check(
+      "dont_measure fsmagic=0x9fa0\nmeasure func=BPRM_CHECK\nmeasure func=FILE_MMAP mask=MAY_EXEC\n"
+      "measure func=MMAP_CHECK mask=MAY_EXEC\nmeasure func=MODULE_CHECK uid=0\nmeasure func=FIRMWARE_CHECK\n"
+      "measure mask=MAY_EXEC\nmeasure func=FILE_CHECK mask=^MAY_EXEC\n");
+  EXPECT_FALSE(found.archive_measured_at);
+  EXPECT_FALSE(found.view_measured_at);
+}
+
+TEST(CheckPolicy, WhatIsReadIsMeasuredUnderEitherName) {
+  for (const std::string rule :
+       {"measure", "measure func=FILE_CHECK mask=^MAY_READ euid=0", "measure func=PATH_CHECK mask=MAY_READ uid=0"}) {
+    const PolicyCheck found = check("measure func=BPRM_CHECK\n" + rule + "\n");
+    EXPECT_EQ(found.archive_measured_at, 2u) << rule;
+    EXPECT_EQ(found.view_measured_at, 2u) << rule;
+  }
+}
+
+TEST(CheckPolicy, ARuleForAnotherFileSystemDoesNotMeasureTheView) {
+  const PolicyCheck found = check("measure func=FILE_CHECK fsmagic=0xef53\nmeasure fsname=ext4\n");
+  EXPECT_EQ(found.archive_measured_at, 1u);
+  EXPECT_FALSE(found.view_measured_at);
+  EXPECT_EQ(check("measure fsmagic=0x65735546\n").view_measured_at, 1u);
+  EXPECT_EQ(check("measure fsname=fuse\n").view_measured_at, 1u);
 }
 
 TEST(CheckPolicy, APolicyThatMeasuresNoFilesNeedsNoRule) {
-  EXPECT_FALSE(check("appraise fowner=0\ndont_appraise fsmagic=0x9fa0\nmeasure func=KEXEC_CMDLINE\n").measures_files);
-  EXPECT_FALSE(check("").measures_files);
+  for (const char* policy : {"appraise fowner=0\ndont_appraise fsmagic=0x9fa0\nmeasure func=KEXEC_CMDLINE\n", ""}) {
+    EXPECT_FALSE(check(policy).archive_measured_at);
+    EXPECT_FALSE(check(policy).view_measured_at);
+  }
 }
 
 }  // namespace

@@ -101,7 +101,11 @@ Result<int> keep(const KeepCommand& command) {
     if (!prepared) return unexpected(prepared.error());
     view = std::move(*prepared);
   }
-  const auto source = keeper::KernelImaSource::in(view ? view->source_path() : config->ima_dir, config->ima_dir);
+  auto source = keeper::KernelImaSource::in(view ? view->source_path() : config->ima_dir, config->ima_dir);
+  if (!source && source.error().os_errno == ENOTCONN) {
+    source.error().message += "; if a keeper that is gone left its view over the list's files, take it away with: " +
+                              std::string("imakeep view unmount --ima-dir ") + config->ima_dir;
+  }
   if (!source) return unexpected(source.error());
   if (view) view->begin_catching_up((*source)->directory());
   const auto pcrs = open_keep_pcrs(config->pcrs);

@@ -37,6 +37,10 @@ std::string records_text(std::uint64_t records) {
   return std::to_string(records) + (records == 1 ? " record" : " records");
 }
 
+bool unsettled(const keeper::Followed& followed) {
+  return std::ranges::find(followed.found, Diagnosis::kUnsettled, &keeper::Found::diagnosis) != followed.found.end();
+}
+
 // A first reading may take longer than TimeoutStartSec=: it says so as it goes on.
 constexpr const char* kMoreTimeToStart = "EXTEND_TIMEOUT_USEC=60000000";
 
@@ -96,16 +100,17 @@ Result<void> KeepLoop::follow() {
   if (!followed) {
     follow_error_ = followed.error();
     trigger_.followed(now_ms(), failed("follow", followed.error(), trigger_.busy_follows()));
+    if (parts_.view != nullptr && !placed_) {
+      say_view("it waits until the list was read once: what is archived may be of an earlier boot");
+    }
     return unexpected(followed.error());
   }
   parts_.log.state("follow", "");
   stats_.followed();
   say_found();
   show();
-  const bool unsettled =
-      std::ranges::find(followed->found, Diagnosis::kUnsettled, &keeper::Found::diagnosis) != followed->found.end();
   trigger_.list_is(followed->list_records, parts_.source.bytes_seen());
-  trigger_.followed(now_ms(), Outcome::kDone, followed->lag > 0 || unsettled);
+  trigger_.followed(now_ms(), Outcome::kDone, followed->lag > 0 || unsettled(*followed));
   return {};
 }
 
@@ -141,9 +146,12 @@ Result<keeper::Trimmed> KeepLoop::trim() {
 void KeepLoop::show() {
   if (parts_.view == nullptr) return;
   looked();
+  const keeper::Followed& last = keeper_.last();
+  placed_ = placed_ || (last.chain && (last.archived > 0 || !unsettled(last)));
+  // Before that what is archived may be the list of an earlier boot.
+  if (!placed_) return;
   const auto covered = parts_.view->show(parts_.archive, parts_.source.banks());
-  const std::string wrong = covered ? parts_.view->damage() : describe(covered.error());
-  parts_.log.state("view", wrong.empty() ? "" : "the view: " + wrong);
+  say_view(covered ? parts_.view->damage() : describe(covered.error()));
   if (!covered || !*covered) return;
   const Holders holders = find_holders(parts_.source.directory().path());
   if (holders.holders.empty()) return;
@@ -151,6 +159,11 @@ void KeepLoop::show() {
                  "the list's own files are covered, but still open: " + describe(holders) +
                      "; nothing can be taken out until that ends: restart it, and it opens the view's",
                  {{"holders", json_of(holders)}});
+}
+
+void KeepLoop::say_view(const std::string& error) {
+  view_error_ = error;
+  parts_.log.state("view", error.empty() ? "" : "the view: " + error);
 }
 
 // What the list held when it was looked at last, for readers of the view who would wait for more.
@@ -344,6 +357,7 @@ Result<nlohmann::json> KeepLoop::status(bool fresh) {
                          {"mounted", parts_.view->mounted()},
                          {"chain", parts_.view->chain()},
                          {"covers_list", config_.bind}};
+    if (!view_error_.empty()) (*status)["view"]["error"] = view_error_;
   }
   return status;
 }

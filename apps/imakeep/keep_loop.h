@@ -65,6 +65,7 @@ class KeepLoop {
   Result<keeper::Trimmed> trim();
   CatchUp* catch_up() const { return parts_.view != nullptr ? parts_.view->catch_up() : nullptr; }
   void show();
+  void say_view(const std::string& error);
   void looked();
   void take_catch_up();
   void step();
@@ -94,10 +95,12 @@ class KeepLoop {
   std::optional<Progress> progress_;  // of the first reading
   UniqueFd pressure_;
   bool once_ = false;
-  bool ready_ = false;  // systemd was told so
+  bool ready_ = false;   // systemd was told so
+  bool placed_ = false;  // a look found the list to be of the archive's last chain
   bool stopping_ = false;
   std::optional<Error> follow_error_;  // of the last one
   std::optional<Error> trim_error_;    // likewise
+  std::string view_error_;             // why the view does not show all of the list; empty if it does
   std::set<std::string> said_;         // what was found when the list was last looked at
   KeeperStats stats_;
   LastWriters writers_;

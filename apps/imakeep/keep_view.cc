@@ -78,7 +78,12 @@ Result<std::unique_ptr<KeepView>> KeepView::prepare(const KeepConfig& config) {
   if (!guard) return unexpected(guard.error());
   view->guard_ = std::move(*guard);
   view->source_path_ = config.ima_dir;
-  if (config.bind) IMAKEEP_CHECK(view->cover_source());
+  if (config.bind) {
+    IMAKEEP_CHECK(view->cover_source());
+  } else {
+    // A keeper before this one may have been told otherwise; through what it left the list cannot be read.
+    IMAKEEP_CHECK(view->guard_->uncover(absolute.ima_dir));
+  }
   if (!view->inherited_[kViewName].valid()) IMAKEEP_CHECK(view->guard_->check(config.view));
   return view;
 }

@@ -228,6 +228,13 @@ void add_keeper(Exposition& text, const json& status) {
   text.sample("", holds.at("times").dump(), "_count");
 }
 
+void add_view(Exposition& text, const json& status) {
+  const json& view = at(status, "/view");
+  if (!view.is_object()) return;
+  text.family("imakeep_view_complete", "gauge", "1 if the view shows the whole list, 0 if it cannot.");
+  text.sample("", view.contains("error") ? "0" : "1");
+}
+
 }  // namespace
 
 std::string metrics_text(const json& status, const std::string& version) {
@@ -238,6 +245,7 @@ std::string metrics_text(const json& status, const std::string& version) {
   add_unproven(text, status);
   add_diagnoses(text, status);
   add_pending(text, status);
+  add_view(text, status);
   add_holders(text, status);
   add_keeper(text, status);
   return text.take();

@@ -257,8 +257,8 @@ void add_keeper_status(json& status, const KeeperView& view) {
 }
 
 bool status_fits(const json& status) {
-  const bool failing = status.contains("keeper") && status.at("keeper").contains("error");
-  return !failing && status.at("pcrs").value("state", "") != "does not fit";
+  const auto failing = [&](const char* part) { return status.contains(part) && status.at(part).contains("error"); };
+  return !failing("keeper") && !failing("view") && status.at("pcrs").value("state", "") != "does not fit";
 }
 
 }  // namespace imakeep::app

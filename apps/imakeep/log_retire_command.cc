@@ -9,6 +9,7 @@
 #include "archive/sqlite/sqlite_store.h"
 #include "commands.h"
 #include "terminal.h"
+#include "this_boot.h"
 
 namespace imakeep::app {
 namespace {
@@ -20,6 +21,7 @@ struct RetireOptions {
   std::optional<std::uint64_t> older_than_s;
   std::optional<std::uint64_t> keep_bytes;
   bool unacknowledged = false;
+  bool running = false;
   bool json = false;
 };
 
@@ -37,6 +39,18 @@ archive::Retention retention(const RetireOptions& options) {
   return retention;
 }
 
+// A view that begins late would show other bytes at each offset, and no list that fits the PCRs: it shows nothing then.
+Result<void> check_not_shown(archive::Archive& archive, std::uint64_t chain) {
+  const auto shown = is_of_this_boot(archive, chain);
+  if (!shown) return unexpected(shown.error());
+  if (!*shown) return {};
+  return fail(
+      ErrorCode::kRefused,
+      "chain " + std::to_string(chain) +
+          " is that of the running boot, and without its beginning the view cannot show it any more (EIO) until "
+          "the next boot: name another with --chain, or allow it with --running");
+}
+
 Result<archive::Retired> retire(const RetireOptions& options) {
   if (!options.before && !options.older_than_s && !options.keep_bytes) {
     return fail(ErrorCode::kUsage, "say what may go, with --before, --older-than or --keep-bytes");
@@ -47,6 +61,7 @@ Result<archive::Retired> retire(const RetireOptions& options) {
   const auto chain = archive.chain_or_last(options.chain);
   if (!chain) return unexpected(chain.error());
   if (!*chain) return fail(ErrorCode::kUsage, options.archive + " holds no chain yet");
+  if (!options.running) IMAKEEP_CHECK(check_not_shown(archive, (*chain)->chain));
   return archive.retire((*chain)->chain, retention(options));
 }
 
@@ -79,6 +94,7 @@ void add_log_retire(CLI::App& log, int& exit_code) {
       ->transform(CLI::AsSizeValue(true))
       ->type_name("SIZE");
   command->add_flag("--unacknowledged", options->unacknowledged, "also what no verifier has acknowledged");
+  command->add_flag("--running", options->running, "also of the running boot's chain, which the view cannot show then");
   command->add_flag("--json", options->json, "print JSON");
   command->callback([options, &exit_code] { exit_code = run_retire(*options); });
 }

@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "commands.h"
+#include "digest/kernel.h"
 #include "terminal.h"
 
 int main(int argc, char** argv) {
@@ -15,6 +16,13 @@ int main(int argc, char** argv) {
   root.require_subcommand(1);
   root.set_version_flag("--version", "imakeep " IMAKEEP_VERSION);
   int code = kDone;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread runs yet
+  if (const char* const kernel = std::getenv("IMAKEEP_DIGEST"); kernel != nullptr && *kernel != '\0') {
+    if (auto used = imakeep::digest::use_kernel(kernel); !used) {
+      used.error().message = "IMAKEEP_DIGEST: " + used.error().message;
+      return report(used.error());
+    }
+  }
   CLI::App* const list = root.add_subcommand("list", "the measurement list itself, for machines without it");
   list->require_subcommand(1);
   add_list_serve(*list, code);

@@ -148,6 +148,14 @@ void print_keeper(const json& status) {
                      writers_text(keeper) + (keeper.contains("error") ? "; last: " + text_of(keeper, "error") : ""));
 }
 
+void print_view(const json& status) {
+  if (!status.contains("view")) return;
+  const json& view = status["view"];
+  line("view", text_of(view, "directory") + ": " +
+                   (view["mounted"].get<bool>() ? "chain " + number(view["chain"]) : "not mounted") +
+                   (view.contains("error") ? "; " + text_of(view, "error") : ""));
+}
+
 void print_incidents(const json& status) {
   const json& pending = status["pending"];
   line("mark", pending.is_null() ? "none"
@@ -192,6 +200,7 @@ int run_status(const StatusOptions& options) {
     print_pcrs(*status);
     print_list(*status);
     print_keeper(*status);
+    print_view(*status);
     print_incidents(*status);
   }
   return status_fits(*status) ? kDone : kNotAsItShouldBe;

@@ -123,43 +123,56 @@ class SegmentWriter {
 class Intake {
  public:
   Intake(Store& store, Chain& chain, const digest::Bank& shown, std::int64_t now_unix_s)
-      : chain_(chain), shown_(shown), writer_(store, chain, now_unix_s) {}
+      : chain_(chain), shown_(shown), writer_(store, chain, now_unix_s) {
+    for (const digest::Bank& bank : chain.banks) batches_.emplace_back(bank);
+    const auto known = std::ranges::find(chain.banks, shown);
+    shown_batch_ = static_cast<std::size_t>(known - chain.banks.begin());
+    if (known == chain.banks.end()) batches_.emplace_back(shown);
+    computed_.resize(batches_.size());
+  }
 
   Result<Appended> take(std::span<const IncomingView> records) {
     std::size_t bytes = 0;
     for (const IncomingView& record : records) bytes += record.content.body.size();
     IMAKEEP_CHECK(writer_.gather(bytes));
     Appended appended;
-    for (const IncomingView& incoming : records) {
-      const RecordView record = checked(incoming);
-      if (record.own) appended.mismatched.push_back(chain_.end);
-      ++chain_.end;
-      IMAKEEP_CHECK(writer_.add(record));
-      ++appended.records;
+    while (!records.empty()) {
+      const auto some = records.first(std::min(records.size(), kRecordsAtOnce));
+      records = records.subspan(some.size());
+      compute_digests(some);
+      for (std::size_t i = 0; i < some.size(); ++i) {
+        const RecordView record = checked(some[i], i);
+        if (record.own) appended.mismatched.push_back(chain_.end);
+        ++chain_.end;
+        IMAKEEP_CHECK(writer_.add(record));
+        ++appended.records;
+      }
     }
     IMAKEEP_CHECK(writer_.flush());
     return appended;
   }
 
  private:
-  // The record with its own digest if that does not follow from the data; its digests are extended on the way.
-  RecordView checked(const IncomingView& incoming) {
-    RecordView record{.content = incoming.content};
-    const auto& banks = chain_.banks;
-    bool known = incoming.content.violation;  // A violation shows zeros: that is how it was told.
-    for (std::size_t i = 0; i < banks.size(); ++i) {
-      digest::Digest extended = imalog::extended_digest(banks[i], incoming.content);
-      if (banks[i] == shown_ && !known) {
-        known = true;
-        if (!equal(extended.view(), incoming.shown)) {
-          record.own = OwnDigestView{.bank = shown_, .digest = incoming.shown};
-          extended = digest::Digest(incoming.shown);
-        }
-      }
-      chain_.end_pcrs.extend(i, incoming.content.pcr, extended);
+  static constexpr std::size_t kRecordsAtOnce = 512;
+
+  void compute_digests(std::span<const IncomingView> records) {
+    for (std::size_t i = 0; i < batches_.size(); ++i) {
+      batches_[i].clear();
+      for (const IncomingView& record : records) batches_[i].add_extended(record.content);
+      computed_[i] = batches_[i].compute();
     }
-    if (!known && !imalog::digest_fits(shown_, incoming.content, incoming.shown)) {
+  }
+
+  // The record with its own digest if that does not follow from the data; its digests are extended on the way.
+  RecordView checked(const IncomingView& incoming, std::size_t i) {
+    RecordView record{.content = incoming.content};
+    // A violation shows zeros: that is how it was told.
+    if (!incoming.content.violation && !equal(computed_[shown_batch_][i].view(), incoming.shown)) {
       record.own = OwnDigestView{.bank = shown_, .digest = incoming.shown};
+    }
+    for (std::size_t bank = 0; bank < chain_.banks.size(); ++bank) {
+      const bool own = record.own && bank == shown_batch_;
+      chain_.end_pcrs.extend(bank, incoming.content.pcr, own ? digest::Digest(incoming.shown) : computed_[bank][i]);
     }
     return record;
   }
@@ -167,6 +180,9 @@ class Intake {
   Chain& chain_;
   const digest::Bank& shown_;
   SegmentWriter writer_;
+  std::vector<imalog::DigestBatch> batches_;  // one each bank of the chain, and one for shown_ if it is none of them
+  std::size_t shown_batch_ = 0;
+  std::vector<std::span<const digest::Digest>> computed_;  // what batches_ gave
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "archive/archive_reader.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "archive/payload.h"
 
@@ -10,7 +11,6 @@ Damage ArchiveReader::skip_to(std::uint64_t number, std::string what) {
   const std::uint64_t to = std::clamp(number, next_ + 1, end_);
   Damage damage{.first = next_, .records = to - next_, .what = std::move(what)};
   next_ = to;
-  reader_.reset();
   return damage;
 }
 
@@ -26,7 +26,7 @@ Result<std::optional<SegmentRow>> ArchiveReader::find_segment(std::string& why) 
   return std::nullopt;
 }
 
-// Makes reader_ stand at next_, or tells what is damaged there.
+// Fills records_ from next_ on, or tells what is damaged there.
 Result<std::optional<Damage>> ArchiveReader::load() {
   std::optional<SegmentRow> segment;
   Result<Bytes> payload = Bytes();
@@ -42,33 +42,59 @@ Result<std::optional<Damage>> ArchiveReader::load() {
     payload = read_payload(store_, *segment);
     if (payload || payload.error().code != ErrorCode::kUsage) break;
   }
-  const SegmentRow& row = *segment;
   if (!payload && payload.error().code != ErrorCode::kMalformed) return unexpected(payload.error());
-  if (!payload) return skip_to(row.end(), describe(payload.error()));
+  if (!payload) return skip_to(segment->end(), describe(payload.error()));
   payload_ = std::move(*payload);
-  reader_.emplace(payload_);
-  segment_end_ = row.end();
-  for (std::uint64_t number = row.first; number < next_; ++number) {
-    const auto record = reader_->next();
-    if (!record || !*record) return skip_to(row.end(), "the segment holds fewer records than it should");
+  return decode(*segment);
+}
+
+// What the segment holds from next_ on and is asked for. Damage behind a record is told after it.
+std::optional<Damage> ArchiveReader::decode(const SegmentRow& row) {
+  SegmentReader reader(payload_);
+  for (std::uint64_t number = row.first; number < std::min(row.end(), end_); ++number) {
+    const auto record = reader.next();
+    if (!record || !*record) {
+      std::string why = record ? "the segment holds fewer records than it should" : describe(record.error());
+      if (records_.empty()) return skip_to(row.end(), std::move(why));
+      broken_ = Broken{.to = row.end(), .why = std::move(why)};
+      return std::nullopt;
+    }
+    if (number >= next_) records_.push_back(**record);
   }
   return std::nullopt;
 }
 
+Result<ArchiveReader::Run> ArchiveReader::next_run() {
+  if (at_ == records_.size()) {
+    records_.clear();
+    at_ = 0;
+    std::optional<Damage> damage;
+    if (broken_) {
+      damage = skip_to(broken_->to, std::move(broken_->why));
+      broken_.reset();
+    } else if (next_ < end_) {
+      auto loaded = load();
+      if (!loaded) return unexpected(loaded.error());
+      damage = std::move(*loaded);
+    }
+    if (damage) return Run{.first = damage->first, .records = {}, .damage = std::move(damage)};
+  }
+  const Run run{.first = next_, .records = std::span(records_).subspan(at_), .damage = std::nullopt};
+  next_ += run.records.size();
+  at_ = records_.size();
+  return run;
+}
+
 Result<ArchiveReader::Step> ArchiveReader::next() {
-  if (next_ >= end_) return Step{};
-  if (!reader_ || next_ >= segment_end_) {
-    auto damage = load();
-    if (!damage) return unexpected(damage.error());
-    if (*damage) return Step{.record = std::nullopt, .damage = std::move(**damage)};
+  if (at_ == records_.size()) {
+    auto run = next_run();
+    if (!run) return unexpected(run.error());
+    if (run->done() || run->damage) return Step{.record = std::nullopt, .damage = std::move(run->damage)};
+    // They are given out one by one.
+    next_ = run->first;
+    at_ = 0;
   }
-  const auto record = reader_->next();
-  if (!record) return Step{.record = std::nullopt, .damage = skip_to(segment_end_, describe(record.error()))};
-  if (!*record) {
-    return Step{.record = std::nullopt,
-                .damage = skip_to(segment_end_, "the segment holds fewer records than it should")};
-  }
-  return Step{.record = NumberedRecord{.number = next_++, .record = **record}, .damage = std::nullopt};
+  return Step{.record = NumberedRecord{.number = next_++, .record = records_[at_++]}, .damage = std::nullopt};
 }
 
 }  // namespace imakeep::archive

@@ -4,6 +4,9 @@
 // Threads: an object belongs to one thread at a time.
 #pragma once
 
+#include <span>
+#include <vector>
+
 #include "archive/archive.h"
 
 namespace imakeep::archive {
@@ -34,18 +37,35 @@ class ArchiveReader {
   // The next record, the next damage, or neither after the last. Errors are the store's, but for kMalformed.
   Result<Step> next();
 
+  // Records that lie in one segment, so that they can be looked at together.
+  struct Run {
+    std::uint64_t first = 0;              // the number of the first
+    std::span<const RecordView> records;  // valid until the next call
+    std::optional<Damage> damage;         // what was stepped over: then there are no records
+    bool done() const { return records.empty() && !damage; }
+  };
+  // The records up to the end of their segment; otherwise as next(), behind which it goes on.
+  Result<Run> next_run();
+
  private:
   Result<std::optional<Damage>> load();
+  std::optional<Damage> decode(const SegmentRow& row);
   Result<std::optional<SegmentRow>> find_segment(std::string& why);
   Damage skip_to(std::uint64_t number, std::string what);
 
   Store& store_;
   const std::uint64_t chain_;
-  std::uint64_t next_;
+  std::uint64_t next_;  // the record that is read next
   const std::uint64_t end_;
-  std::uint64_t segment_end_ = 0;  // of the loaded payload
   Bytes payload_;
-  std::optional<SegmentReader> reader_;
+  std::vector<RecordView> records_;  // of the loaded segment, from the first that was asked for
+  std::size_t at_ = 0;               // in records_: where next_ is
+  // What follows records_ in their segment and cannot be read.
+  struct Broken {
+    std::uint64_t to = 0;  // behind the segment's last record
+    std::string why;
+  };
+  std::optional<Broken> broken_;
 };
 
 }  // namespace imakeep::archive

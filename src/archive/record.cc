@@ -1,15 +1,38 @@
 #include "archive/record.h"
 
 namespace imakeep::archive {
+namespace {
+
+bool is_own(const digest::Bank& bank, const RecordView& record) {
+  return record.own && record.own->bank == bank;
+}
+
+}  // namespace
 
 digest::Digest shown_digest(const digest::Bank& bank, const RecordView& record) {
-  if (record.own && record.own->bank == bank) return digest::Digest(record.own->digest);
+  if (is_own(bank, record)) return digest::Digest(record.own->digest);
   return imalog::shown_digest(bank, record.content);
 }
 
 digest::Digest extended_digest(const digest::Bank& bank, const RecordView& record) {
-  if (record.own && record.own->bank == bank) return digest::Digest(record.own->digest);
+  if (is_own(bank, record)) return digest::Digest(record.own->digest);
   return imalog::extended_digest(bank, record.content);
+}
+
+void add_shown(imalog::DigestBatch& batch, const RecordView& record) {
+  if (is_own(batch.bank(), record)) {
+    batch.add_known(digest::Digest(record.own->digest));
+  } else {
+    batch.add_shown(record.content);
+  }
+}
+
+void add_extended(imalog::DigestBatch& batch, const RecordView& record) {
+  if (is_own(batch.bank(), record)) {
+    batch.add_known(digest::Digest(record.own->digest));
+  } else {
+    batch.add_extended(record.content);
+  }
 }
 
 void extend(digest::PcrState& state, const RecordView& record) {

@@ -8,6 +8,7 @@
 
 #include <optional>
 
+#include "imalog/digest_batch.h"
 #include "imalog/pcr_state.h"
 
 namespace imakeep::archive {
@@ -26,6 +27,10 @@ struct RecordView {
 // What the list shows, and what was extended, in that bank.
 digest::Digest shown_digest(const digest::Bank& bank, const RecordView& record);
 digest::Digest extended_digest(const digest::Bank& bank, const RecordView& record);
+
+// Adds what shown_digest() and extended_digest() would give.
+void add_shown(imalog::DigestBatch& batch, const RecordView& record);
+void add_extended(imalog::DigestBatch& batch, const RecordView& record);
 
 // Extends the record into every bank.
 void extend(digest::PcrState& state, const RecordView& record);

@@ -79,9 +79,12 @@ struct Limit {
 };
 
 Limit limit_of_verifiers(const std::optional<std::uint64_t>& acknowledged) {
-  return {.before = acknowledged.value_or(0),
-          .why = std::string("are acknowledged by ") + (acknowledged ? "not every" : "no") +
-                 " verifier; wait for them, or allow it expressly"};
+  constexpr const char* kRemedy = "; --unacknowledged forgets them all the same";
+  if (acknowledged) {
+    return {.before = *acknowledged,
+            .why = std::string("are not acknowledged by every verifier: wait for them") + kRemedy};
+  }
+  return {.before = 0, .why = std::string("are acknowledged by nobody, for no verifier is registered") + kRemedy};
 }
 
 // Where the list begins is told by the records in it that are archived.

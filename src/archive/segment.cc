@@ -65,6 +65,7 @@ bool acceptable(const RecordView& record) {
 
 struct ContextFree {
   void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
+  void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
 };
 
 ZSTD_CCtx* compressor() {
@@ -74,6 +75,12 @@ ZSTD_CCtx* compressor() {
     ZSTD_CCtx_setParameter(made.get(), ZSTD_c_checksumFlag, 1);
     return made;
   }();
+  return context.get();
+}
+
+ZSTD_DCtx* decompressor() {
+  thread_local const std::unique_ptr<ZSTD_DCtx, ContextFree> context(ZSTD_createDCtx());
+  if (!context) throw std::bad_alloc();
   return context.get();
 }
 
@@ -138,7 +145,8 @@ Result<Bytes> decompress(ByteView frame) {
     return fail(ErrorCode::kMalformed, "the segment is not one whole zstd frame");
   }
   Bytes payload(claimed);
-  const std::size_t bytes = ZSTD_decompress(payload.data(), payload.size(), frame.data(), frame.size());
+  const std::size_t bytes =
+      ZSTD_decompressDCtx(decompressor(), payload.data(), payload.size(), frame.data(), frame.size());
   if (ZSTD_isError(bytes) != 0) {
     return fail(ErrorCode::kMalformed, std::string("the segment does not decompress: ") + ZSTD_getErrorName(bytes));
   }

@@ -1,10 +1,10 @@
 // digest/digest.h - digests as values, one-shot hashing, PCR extend, and hashing of streams.
 //
-// OpenSSL 3 does the work. One-shot functions keep a context per thread and algorithm, so they do not allocate after
-// the first call. A library without the algorithm (SM3 can be left out of OpenSSL) ends in available() being false;
-// calling further is a programming error and aborts.
-// Source: TPM 2.0 Library, part 1, section 17.4 (PCR extend).
-// Threads: the functions are safe from any thread; a Hasher belongs to one thread at a time.
+// OpenSSL 3 does the work, but for SHA-1 and SHA-256 in one shot where the processor has instructions for them
+// (kernel.h). One-shot functions keep a context per thread and algorithm, so they do not allocate after the first call.
+// A library without the algorithm (SM3 can be left out of OpenSSL) ends in available() being false; calling further is
+// a programming error and aborts. Source: TPM 2.0 Library, part 1, section 17.4 (PCR extend). Threads: the functions
+// are safe from any thread; a Hasher belongs to one thread at a time.
 #pragma once
 
 #include <algorithm>

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <new>
 #include <random>
+#include <utility>
 
 namespace imakeep::fusefs {
 namespace {
@@ -146,7 +148,7 @@ std::uint64_t ViewFiles::open(Inode) {
 
 void ViewFiles::release(std::uint64_t handle) {
   const MutexLock lock(mutex_);
-  ended_.erase(handle);
+  open_.erase(handle);
 }
 
 Result<Bytes> ViewFiles::read(Inode inode, std::uint64_t handle, std::uint64_t offset, std::size_t count) {
@@ -158,12 +160,37 @@ Result<Bytes> ViewFiles::read(Inode inode, std::uint64_t handle, std::uint64_t o
     catch_up();
     bytes = read_once(*list, node, offset, count);
   }
-  if (!bytes || !bytes->empty()) return bytes;
+  if (!bytes) return bytes;
   const MutexLock lock(mutex_);
-  if (list->chain() == chain_) return bytes;
+  Open& open = open_[handle];
+  open.in_order = open.next_offset == offset;
+  open.next_offset = offset + bytes->size();
+  if (!bytes->empty() || list->chain() == chain_) return bytes;
   // The end of a chain that is over is told once.
-  if (!ended_.insert(handle).second) return stale();
+  if (std::exchange(open.told_end, true)) return stale();
   return bytes;
+}
+
+void ViewFiles::read_ahead(Inode inode, std::uint64_t handle) {
+  const std::size_t node = node_of(inode);
+  const auto list = list_of(chain_of(inode));
+  if (node >= nodes_.size() || !lists_shown_[node] || list == nullptr) return;
+  std::uint64_t next = 0;
+  {
+    const MutexLock lock(mutex_);
+    const auto open = open_.find(handle);
+    if (open == open_.end() || !open->second.in_order) return;
+    next = open->second.next_offset;
+  }
+  const auto block = list->block_at(*lists_shown_[node], next);
+  // The last one may grow before it is read.
+  if (!block || !*block || (*block)->end == list->records()) return;
+  {
+    // Where blocks are made for others already, they come first: what is made ahead might be gone before it is read.
+    const MutexLock lock(mutex_);
+    if (!making_.empty()) return;
+  }
+  static_cast<void>(produced(*list, node, **block));
 }
 
 Result<Bytes> ViewFiles::read_once(const WholeList& list, std::size_t node, std::uint64_t offset, std::size_t count) {
@@ -186,7 +213,7 @@ Result<Bytes> ViewFiles::read_list(const WholeList& list, std::size_t node, std:
     if (!made) {
       // What lies before can be read; who comes for the rest is told.
       if (!bytes.empty()) break;
-      return fail_with(EIO, describe(made.error()));
+      return fail_with(made.error().os_errno == ENOMEM ? ENOMEM : EIO, describe(made.error()));
     }
     const ByteView rest = ByteView(**made).subspan(at - (*block)->offset);
     append_bytes(bytes, rest.first(std::min(rest.size(), count - bytes.size())));
@@ -196,22 +223,39 @@ Result<Bytes> ViewFiles::read_list(const WholeList& list, std::size_t node, std:
 
 Result<ViewFiles::SharedBytes> ViewFiles::produced(const WholeList& list, std::size_t node, const Block& block) {
   const BlockKey key{.chain = list.chain(), .node = node, .first = block.first, .end = block.end};
-  if (auto found = cached(key)) return found;
+  {
+    const MutexLock lock(mutex_);
+    for (;;) {
+      if (auto found = cached(key)) return found;
+      if (making_.insert(key).second) break;
+      made_.wait(mutex_);
+    }
+  }
+  // Whoever waits goes on, also where there is no memory for it.
+  Result<SharedBytes> bytes = nullptr;
+  try {
+    bytes = make(list, node, block);
+  } catch (const std::bad_alloc&) {
+    bytes = fail_with(ENOMEM, "there is no memory for a part of the list");
+  }
+  const MutexLock lock(mutex_);
+  if (bytes) keep(key, *bytes);
+  making_.erase(key);
+  made_.notify_all();
+  return bytes;
+}
+
+Result<ViewFiles::SharedBytes> ViewFiles::make(const WholeList& list, std::size_t node, const Block& block) {
   auto store = borrow_store();
   if (!store) return unexpected(store.error());
   auto bytes = list.bytes_of(**store, *lists_shown_[node], block);
-  {
-    const MutexLock lock(mutex_);
-    stores_.push_back(std::move(*store));
-  }
+  const MutexLock lock(mutex_);
+  stores_.push_back(std::move(*store));
   if (!bytes) return unexpected(bytes.error());
-  auto shared = std::make_shared<const Bytes>(std::move(*bytes));
-  keep(key, shared);
-  return shared;
+  return std::make_shared<const Bytes>(std::move(*bytes));
 }
 
 ViewFiles::SharedBytes ViewFiles::cached(const BlockKey& key) {
-  const MutexLock lock(mutex_);
   const auto found = std::ranges::find(cache_, key, &Cached::key);
   if (found == cache_.end()) return nullptr;
   cache_.splice(cache_.begin(), cache_, found);
@@ -219,7 +263,6 @@ ViewFiles::SharedBytes ViewFiles::cached(const BlockKey& key) {
 }
 
 void ViewFiles::keep(const BlockKey& key, SharedBytes bytes) {
-  const MutexLock lock(mutex_);
   cached_bytes_ += bytes->size();
   cache_.push_front({.key = key, .bytes = std::move(bytes)});
   while (cached_bytes_ > kCacheBytes && cache_.size() > 1) {

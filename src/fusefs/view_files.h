@@ -12,6 +12,7 @@
 
 #include <sys/stat.h>
 
+#include <condition_variable>
 #include <functional>
 #include <list>
 #include <map>
@@ -70,6 +71,9 @@ class ViewFiles {
   // is damaged or cannot be read.
   Result<Bytes> read(Inode inode, std::uint64_t handle, std::uint64_t offset, std::size_t count)
       IMAKEEP_EXCLUDES(mutex_);
+  // After a read: makes what the reader comes for next, if it reads from front to end and nobody waits for something to
+  // be made. May take as long as read().
+  void read_ahead(Inode inode, std::uint64_t handle) IMAKEEP_EXCLUDES(mutex_);
 
  private:
   using Block = keeper::WholeList::Block;
@@ -80,6 +84,11 @@ class ViewFiles {
     std::uint64_t first = 0;
     std::uint64_t end = 0;
     friend auto operator<=>(const BlockKey&, const BlockKey&) = default;
+  };
+  struct Open {
+    std::uint64_t next_offset = 0;  // behind the last read
+    bool in_order = false;          // the last read went on where the one before it ended
+    bool told_end = false;          // of an old chain
   };
   struct Cached {
     BlockKey key;
@@ -93,8 +102,9 @@ class ViewFiles {
   Result<Bytes> read_once(const keeper::WholeList& list, std::size_t node, std::uint64_t offset, std::size_t count);
   Result<Bytes> read_list(const keeper::WholeList& list, std::size_t node, std::uint64_t offset, std::size_t count);
   Result<SharedBytes> produced(const keeper::WholeList& list, std::size_t node, const Block& block);
-  SharedBytes cached(const BlockKey& key) IMAKEEP_EXCLUDES(mutex_);
-  void keep(const BlockKey& key, SharedBytes bytes) IMAKEEP_EXCLUDES(mutex_);
+  Result<SharedBytes> make(const keeper::WholeList& list, std::size_t node, const Block& block);
+  SharedBytes cached(const BlockKey& key) IMAKEEP_REQUIRES(mutex_);
+  void keep(const BlockKey& key, SharedBytes bytes) IMAKEEP_REQUIRES(mutex_);
   Result<std::unique_ptr<archive::Store>> borrow_store() IMAKEEP_EXCLUDES(mutex_);
 
   const ViewOptions options_;
@@ -107,9 +117,11 @@ class ViewFiles {
   std::uint64_t chain_ IMAKEEP_GUARDED_BY(mutex_) = 0;
   timespec changed_ IMAKEEP_GUARDED_BY(mutex_) = {};
   std::uint64_t next_handle_ IMAKEEP_GUARDED_BY(mutex_);
-  std::set<std::uint64_t> ended_ IMAKEEP_GUARDED_BY(mutex_);  // open files of old chains that were told their end
-  std::list<Cached> cache_ IMAKEEP_GUARDED_BY(mutex_);        // the last used first
+  std::map<std::uint64_t, Open> open_ IMAKEEP_GUARDED_BY(mutex_);  // by handle, once something was read
+  std::list<Cached> cache_ IMAKEEP_GUARDED_BY(mutex_);             // the last used first
   std::size_t cached_bytes_ IMAKEEP_GUARDED_BY(mutex_) = 0;
+  std::set<BlockKey> making_ IMAKEEP_GUARDED_BY(mutex_);  // by somebody, whom others wait for
+  std::condition_variable_any made_;
   std::vector<std::unique_ptr<archive::Store>> stores_ IMAKEEP_GUARDED_BY(mutex_);  // that nobody uses now
 };
 

@@ -119,14 +119,23 @@ Result<RecordView> decode_record(ByteView in, RecordFormat format) {
 }
 
 void encode_record(Bytes& out, const RecordContentView& content, ByteView digest, ByteOrder order) {
-  append_int(out, content.pcr, order);
-  append_bytes(out, digest);
-  append_int(out, static_cast<std::uint32_t>(content.template_name.size()), order);
-  append_bytes(out, as_bytes(content.template_name));
-  if (content.template_name != kImaTemplate) {
-    append_int(out, static_cast<std::uint32_t>(content.body.size()), order);
-  }
-  append_bytes(out, content.body);
+  const std::size_t start = out.size();
+  out.resize(start + encoded_bytes(content, digest.size()));
+  std::byte* at = out.data() + start;
+  const auto put = [&at](ByteView bytes) {
+    if (!bytes.empty()) std::memcpy(at, bytes.data(), bytes.size());
+    at += bytes.size();
+  };
+  const auto put_u32 = [&at, order](std::size_t value) {
+    store(at, static_cast<std::uint32_t>(value), order);
+    at += sizeof(std::uint32_t);
+  };
+  put_u32(content.pcr);
+  put(digest);
+  put_u32(content.template_name.size());
+  put(as_bytes(content.template_name));
+  if (content.template_name != kImaTemplate) put_u32(content.body.size());
+  put(content.body);
 }
 
 std::size_t encoded_bytes(const RecordContentView& content, std::size_t digest_bytes) {

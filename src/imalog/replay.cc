@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "imalog/digest_batch.h"
+
 namespace imakeep::imalog {
 
 namespace {
@@ -11,6 +13,8 @@ unexpected<Error> not_replayed(const digest::Bank& bank, std::uint32_t pcr) {
 }
 
 constexpr std::uint32_t kAllPcrs = ~0u;
+// Records of a list whose digests are computed together.
+constexpr std::size_t kRecordsAtOnce = 256;
 
 }  // namespace
 
@@ -97,21 +101,137 @@ void Replay::add_extended(std::uint32_t pcr, std::span<const digest::Digest> dig
   look(1u << pcr);
 }
 
+namespace {
+
+// Some records of a list at a time, and their digests in several banks.
+class ListPart {
+ public:
+  ListPart(const digest::Bank& shown, const std::vector<digest::Bank>& banks) : batches_{DigestBatch(shown)} {
+    for (const digest::Bank& bank : banks) {
+      batch_of_.push_back(bank == shown ? 0 : batches_.size());
+      if (bank != shown) batches_.emplace_back(bank);
+    }
+    computed_.resize(batches_.size());
+  }
+
+  // The next records of the list; none at its end. What stops it before is error().
+  void fill(ListReader& reader) {
+    records_.clear();
+    error_.reset();
+    offset_ = reader.offset();
+    first_ = reader.records_read();
+    for (DigestBatch& batch : batches_) batch.clear();
+    while (records_.size() < kRecordsAtOnce) {
+      const auto record = reader.next();
+      if (!record) error_ = record.error();
+      if (!record || !*record) return;
+      records_.push_back((*record)->content());
+      shown_at_[records_.size() - 1] = (*record)->digest;
+      for (DigestBatch& batch : batches_) batch.add_extended(records_.back());
+    }
+  }
+
+  // The digests of all banks; those of banks that are replayed while `extends` of that bank are carried out.
+  void compute(std::span<const digest::Extends> extends) {
+    std::vector<bool> done(batches_.size());
+    for (std::size_t bank = 0; bank < extends.size(); ++bank) {
+      computed_[batch_of_[bank]] = batches_[batch_of_[bank]].compute_beside(extends[bank]);
+      done[batch_of_[bank]] = true;
+    }
+    for (std::size_t i = 0; i < batches_.size(); ++i) {
+      if (!done[i]) computed_[i] = batches_[i].compute();
+    }
+  }
+
+  // Records up to the first whose digest is not the one that its list shows.
+  std::size_t fitting() const {
+    std::size_t i = 0;
+    while (i < records_.size() && (records_[i].violation || equal(computed_[0][i].view(), shown_at_[i]))) ++i;
+    return i;
+  }
+
+  const std::vector<RecordContentView>& records() const { return records_; }
+  std::span<const digest::Digest> extended(std::size_t bank) const { return computed_[batch_of_[bank]]; }
+  const std::optional<Error>& error() const { return error_; }
+  // Of a record of it, in the whole list.
+  std::uint64_t number(std::size_t i) const { return first_ + i; }
+  std::uint64_t offset(std::size_t i) const {
+    std::uint64_t at = offset_;
+    for (std::size_t before = 0; before < i; ++before) {
+      at += encoded_bytes(records_[before], batches_[0].bank().digest_bytes());
+    }
+    return at;
+  }
+
+ private:
+  std::vector<RecordContentView> records_;
+  std::array<ByteView, kRecordsAtOnce> shown_at_;
+  std::vector<DigestBatch> batches_;  // of the list's own bank, then of the others that are replayed
+  std::vector<std::size_t> batch_of_;
+  std::vector<std::span<const digest::Digest>> computed_;  // what batches_ gave
+  std::optional<Error> error_;
+  std::uint64_t offset_ = 0;
+  std::uint64_t first_ = 0;
+};
+
+}  // namespace
+
+// Carries out what `records` of one PCR extended, `after` having the PCR's value behind each of them, by bank.
+void Replay::replayed(std::uint32_t pcr, std::size_t records, const std::vector<std::vector<digest::Digest>>& after) {
+  if (records == 0) return;
+  // Who looks for nothing needs the last value only.
+  for (std::size_t i = wanted_.empty() ? records - 1 : 0; i < records; ++i) {
+    for (std::size_t bank = 0; bank < after.size(); ++bank) state_.set(bank, pcr, after[bank][i]);
+    records_ += wanted_.empty() ? records : 1;
+    look(1u << pcr);
+  }
+}
+
 Result<void> Replay::add_list(ByteView list, const digest::Bank& shown, ByteOrder order) {
   ListReader reader(list, {.digest_bytes = static_cast<std::uint8_t>(shown.digest_bytes()), .order = order});
+  const std::size_t banks = state_.banks().size();
+  ListPart parts[] = {ListPart(shown, state_.banks()), ListPart(shown, state_.banks())};
+  ListPart* now = &parts[0];
+  ListPart* next = &parts[1];
+  std::vector<digest::Extends> extends;
+  std::vector<std::vector<digest::Digest>> after(banks, std::vector<digest::Digest>(kRecordsAtOnce));
+  now->fill(reader);
+  now->compute({});
   for (;;) {
-    const std::size_t offset = reader.offset();
-    const auto record = reader.next();
-    if (!record) return unexpected(record.error());
-    if (!*record) return {};
-    const RecordContentView content = (*record)->content();
-    if (!digest_fits(shown, content, (*record)->digest)) {
+    const auto& records = now->records();
+    const std::size_t fitting = now->fitting();
+    next->fill(reader);
+    // Runs of records of one PCR; the last is extended while the next part's digests are computed.
+    std::size_t begin = 0;
+    do {
+      const std::uint32_t pcr = begin < fitting ? records[begin].pcr : 0;
+      std::size_t end = begin;
+      while (end < fitting && records[end].pcr == pcr) ++end;
+      extends.clear();
+      for (std::size_t bank = 0; bank < banks; ++bank) {
+        extends.push_back({.pcr = state_.value(bank, pcr),
+                           .digests = now->extended(bank).subspan(begin, end - begin),
+                           .after = std::span(after[bank]).first(end - begin)});
+      }
+      if (end == fitting) {
+        next->compute(extends);
+      } else {
+        for (std::size_t bank = 0; bank < banks; ++bank) {
+          digest::extend_many(state_.banks()[bank].algorithm, extends[bank]);
+        }
+      }
+      replayed(pcr, end - begin, after);
+      begin = end;
+    } while (begin < fitting);
+    if (fitting < records.size()) {
       return unexpected(Error{.code = ErrorCode::kMismatch,
                               .message = "the " + shown.name() + " template digest does not fit the record's data",
-                              .offset = offset,
-                              .record = reader.records_read() - 1});
+                              .offset = now->offset(fitting),
+                              .record = now->number(fitting)});
     }
-    add(content);
+    if (now->error()) return unexpected(*now->error());
+    if (records.empty()) return {};
+    std::swap(now, next);
   }
 }
 

@@ -96,6 +96,7 @@ class Replay {
   void want(Wanted wanted);
   void compare(Wanted& wanted, std::uint32_t changed_pcrs);
   void look(std::uint32_t changed_pcrs);
+  void replayed(std::uint32_t pcr, std::size_t records, const std::vector<std::vector<digest::Digest>>& after);
 
   PcrState state_;
   std::vector<Wanted> wanted_;

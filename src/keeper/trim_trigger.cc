@@ -7,6 +7,8 @@ namespace imakeep::keeper {
 namespace {
 
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+constexpr Backoff kBusy(100, 60'000);
+constexpr Backoff kFailed(1000, 600'000);
 
 }  // namespace
 
@@ -70,8 +72,8 @@ void TrimTrigger::followed(std::int64_t now_ms, Outcome outcome, bool again) {
     failed_follows_.failed(now_ms);
     follow_again_ = true;
   } else {
-    busy_follows_.succeeded();
-    failed_follows_.succeeded();
+    busy_follows_ = kBusy;
+    failed_follows_ = kFailed;
     follow_again_ = again;
     seen_count_ = count_;
   }

@@ -11,7 +11,7 @@ namespace imakeep::keeper {
 // How long to wait before the next try: doubles with each failure.
 class Backoff {
  public:
-  Backoff(std::int64_t first_ms, std::int64_t most_ms) : first_ms_(first_ms), most_ms_(most_ms) {}
+  constexpr Backoff(std::int64_t first_ms, std::int64_t most_ms) : first_ms_(first_ms), most_ms_(most_ms) {}
 
   void failed(std::int64_t now_ms);
   void succeeded() { *this = Backoff(first_ms_, most_ms_); }
@@ -89,8 +89,9 @@ class TrimTrigger {
   bool asked_ = false;
   std::uint64_t records_ = 0;
   std::uint64_t bytes_ = 0;
-  Backoff busy_follows_{100, 60'000};
-  Backoff failed_follows_{1000, 600'000};
+  // Until the list was looked at once there is no view, and its readers wait. Then followed() takes kBusy and kFailed.
+  Backoff busy_follows_{100, 1000};
+  Backoff failed_follows_{1000, 10'000};
   Backoff busy_trims_{100, 60'000};
   Backoff failed_trims_{1000, 600'000};
   Backoff idle_trims_{1000, 60'000};  // those by a limit that deleted nothing

@@ -1,5 +1,7 @@
 #include "keeper/trim_trigger.h"
 
+#include <vector>
+
 #include <gtest/gtest.h>
 
 namespace imakeep::keeper {
@@ -170,6 +172,32 @@ TEST(TrimTrigger, FollowsThatFailBackOffToo) {
   EXPECT_EQ(made.next(kStartMs + 1100), Next::kFollow);
   made.followed(kStartMs + 1100, Outcome::kDone);
   EXPECT_EQ(made.next(kStartMs + 1'000'000), Next::kWait);
+}
+
+// How long it waits after each failure, from `now_ms` on.
+std::vector<std::int64_t> waits(TrimTrigger& made, Outcome outcome, std::int64_t now_ms, int failures) {
+  std::vector<std::int64_t> waits;
+  for (int i = 0; i < failures; ++i) {
+    made.followed(now_ms, outcome);
+    std::int64_t wait_ms = 0;
+    while (made.next(now_ms + wait_ms) == Next::kWait) wait_ms += 100;
+    waits.push_back(wait_ms);
+    now_ms += wait_ms;
+  }
+  return waits;
+}
+
+TEST(TrimTrigger, TheFirstLookIsTriedAgainSoonForReadersWaitForTheView) {
+  using Waits = std::vector<std::int64_t>;
+  TrimTrigger busy = trigger({});
+  EXPECT_EQ(waits(busy, Outcome::kBusy, kStartMs, 7), (Waits{100, 200, 400, 800, 1000, 1000, 1000}));
+  TrimTrigger failed = trigger({});
+  EXPECT_EQ(waits(failed, Outcome::kFailed, kStartMs, 6), (Waits{1000, 2000, 4000, 8000, 10'000, 10'000}));
+  TrimTrigger later = trigger({});
+  later.followed(kStartMs, Outcome::kDone);
+  EXPECT_EQ(waits(later, Outcome::kBusy, kStartMs, 6), (Waits{100, 200, 400, 800, 1600, 3200}));
+  later.followed(kStartMs, Outcome::kDone);
+  EXPECT_EQ(waits(later, Outcome::kFailed, kStartMs, 6), (Waits{1000, 2000, 4000, 8000, 16'000, 32'000}));
 }
 
 TEST(TrimTrigger, WhereNothingMayBeTrimmedNothingIs) {

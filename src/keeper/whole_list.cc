@@ -1,16 +1,11 @@
 #include "keeper/whole_list.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "imalog/ascii.h"
 
 namespace imakeep::keeper {
-namespace {
-
-// So many records are taken in under the lock at once.
-constexpr std::uint64_t kRecordsAtOnce = 1024;
-
-}  // namespace
 
 WholeList::WholeList(const archive::Chain& chain) : chain_(chain) {
   if (chain_.first_kept == 0) return;
@@ -25,40 +20,71 @@ std::uint64_t WholeList::offset_of(const ListFile& file, const Mark& mark) {
                                             : mark.ascii_bytes + mark.first * 2 * digest_bytes;
 }
 
-void WholeList::add(const archive::RecordView& record, std::string& line) {
-  if (blocks_.empty() || end_.binary_bytes - blocks_.back().binary_bytes >= kBlockBytes) blocks_.push_back(end_);
-  line.clear();
-  // A record that cannot be printed has no line; whoever reads its block in ASCII is told so.
-  static_cast<void>(imalog::append_ascii(line, record.content, {}, chain_.order));
-  end_.binary_bytes += imalog::encoded_bytes(record.content, 0);
-  end_.ascii_bytes += line.size();
-  ++end_.first;
-  violations_ += record.content.violation ? 1u : 0u;
-}
+// Records that were read and are not shown yet.
+class WholeList::Growth {
+ public:
+  Growth(const Mark& end, const std::optional<Mark>& block, ByteOrder order)
+      : end_(end), block_(block), order_(order) {}
+
+  // Records that were read together, of one segment: a block had best begin with them, or reading it takes two
+  // segments.
+  void add(std::span<const archive::RecordView> records) {
+    begin_block(kBlockBytes / 2);
+    for (const archive::RecordView& record : records) {
+      begin_block(2 * kBlockBytes);
+      line_.clear();
+      // A record that cannot be printed has no line; whoever reads its block in ASCII is told so.
+      static_cast<void>(imalog::append_ascii(line_, record.content, {}, order_));
+      end_.binary_bytes += imalog::encoded_bytes(record.content, 0);
+      end_.ascii_bytes += line_.size();
+      ++end_.first;
+      violations_ += record.content.violation ? 1u : 0u;
+    }
+  }
+
+  const Mark& end() const { return end_; }
+  std::vector<Mark> take_blocks() { return std::exchange(blocks_, {}); }
+  std::uint64_t take_violations() { return std::exchange(violations_, 0); }
+
+ private:
+  // Where the block before has so many bytes.
+  void begin_block(std::uint64_t bytes) {
+    if (block_ && end_.binary_bytes - block_->binary_bytes < bytes) return;
+    block_ = end_;
+    blocks_.push_back(end_);
+  }
+
+  Mark end_;
+  std::optional<Mark> block_;  // where the last one begins
+  const ByteOrder order_;
+  std::vector<Mark> blocks_;
+  std::uint64_t violations_ = 0;
+  std::string line_;
+};
 
 Result<void> WholeList::extend(archive::Store& store, std::uint64_t end) {
-  std::uint64_t from = 0;
+  std::optional<Growth> growth;
   {
     const MutexLock lock(mutex_);
     if (!damage_.empty()) return {};
-    from = end_.first;
+    growth.emplace(end_, blocks_.empty() ? std::nullopt : std::optional(blocks_.back()), chain_.order);
   }
-  archive::ArchiveReader reader(store, chain_, from, end);
-  std::string line;
-  while (from < end) {
+  archive::ArchiveReader reader(store, chain_, growth->end().first, end);
+  for (;;) {
+    const auto run = reader.next_run();
+    if (!run) return unexpected(run.error());
+    if (run->done()) return {};
+    growth->add(run->records);
     const MutexLock lock(mutex_);
-    for (std::uint64_t i = 0; i < kRecordsAtOnce && from < end; ++i, ++from) {
-      const auto step = reader.next();
-      if (!step) return unexpected(step.error());
-      if (!step->record) {
-        damage_ = "the archive is damaged at record " + std::to_string(from) + " of chain " +
-                  std::to_string(chain_.chain) + (step->damage ? ": " + step->damage->what : "");
-        return {};
-      }
-      add(step->record->record, line);
+    if (run->damage) {
+      damage_ = "the archive is damaged at record " + std::to_string(run->first) + " of chain " +
+                std::to_string(chain_.chain) + ": " + run->damage->what;
+      return {};
     }
+    for (const Mark& block : growth->take_blocks()) blocks_.push_back(block);
+    end_ = growth->end();
+    violations_ += growth->take_violations();
   }
-  return {};
 }
 
 std::uint64_t WholeList::records() const {
@@ -98,25 +124,37 @@ Result<std::optional<WholeList::Block>> WholeList::block_at(const ListFile& file
 }
 
 Result<Bytes> WholeList::bytes_of(archive::Store& store, const ListFile& file, const Block& block) const {
+  const bool in_binary = file.form == imalog::Form::kBinary;
   archive::ArchiveReader reader(store, chain_, block.first, block.end);
+  imalog::DigestBatch digests(file.bank);
   Bytes binary;
   std::string ascii;
-  for (std::uint64_t number = block.first; number < block.end; ++number) {
-    const auto step = reader.next();
-    if (!step) return unexpected(step.error());
-    if (!step->record) {
-      return fail(ErrorCode::kMalformed, "record " + std::to_string(number) + " cannot be read from the archive" +
-                                             (step->damage ? ": " + step->damage->what : ""));
+  if (in_binary) {
+    binary.reserve(block.bytes);
+  } else {
+    ascii.reserve(block.bytes);
+  }
+  for (;;) {
+    const auto run = reader.next_run();
+    if (!run) return unexpected(run.error());
+    if (run->damage) {
+      return fail(ErrorCode::kMalformed, "record " + std::to_string(run->damage->first) +
+                                             " cannot be read from the archive: " + run->damage->what);
     }
-    const archive::RecordView& record = step->record->record;
-    const digest::Digest shown = archive::shown_digest(file.bank, record);
-    if (file.form == imalog::Form::kBinary) {
-      imalog::encode_record(binary, record.content, shown.view(), chain_.order);
-    } else {
-      IMAKEEP_CHECK(imalog::append_ascii(ascii, record.content, shown.view(), chain_.order));
+    if (run->done()) break;
+    digests.clear();
+    for (const archive::RecordView& record : run->records) archive::add_shown(digests, record);
+    const auto shown = digests.compute();
+    for (std::size_t i = 0; i < shown.size(); ++i) {
+      const imalog::RecordContentView& content = run->records[i].content;
+      if (in_binary) {
+        imalog::encode_record(binary, content, shown[i].view(), chain_.order);
+      } else {
+        IMAKEEP_CHECK(imalog::append_ascii(ascii, content, shown[i].view(), chain_.order));
+      }
     }
   }
-  if (file.form == imalog::Form::kAscii) append_bytes(binary, as_bytes(ascii));
+  if (!in_binary) append_bytes(binary, as_bytes(ascii));
   if (binary.size() != block.bytes) {
     return fail(ErrorCode::kMalformed, "records " + std::to_string(block.first) + " to " + std::to_string(block.end) +
                                            " of the archive have changed their size");

@@ -23,7 +23,8 @@ struct ListFile {
 
 class WholeList {
  public:
-  // A block is closed once its records take so many bytes; so much is made for a byte anywhere.
+  // Blocks take about so many bytes of the list, at most twice as many and a record; so much is made for a byte
+  // anywhere.
   static constexpr std::uint64_t kBlockBytes = 128u << 10;
 
   // Of that chain, of which nothing is known yet. Refuses none; a chain whose beginning was retired has no bytes.
@@ -62,8 +63,8 @@ class WholeList {
     std::uint64_t binary_bytes = 0;
     std::uint64_t ascii_bytes = 0;
   };
+  class Growth;
   static std::uint64_t offset_of(const ListFile& file, const Mark& mark);
-  void add(const archive::RecordView& record, std::string& line) IMAKEEP_REQUIRES(mutex_);
 
   const archive::Chain chain_;  // as it was when this began: its end is end_.first
   mutable Mutex mutex_;

@@ -17,16 +17,40 @@ ListWalk ListCursor::walk_from_index() const {
   return walk;
 }
 
+// Both forms have the digest behind the PCR: a number of four bytes, or two characters and a blank.
 Result<void> ListCursor::show(Bytes& out, const imalog::RecordContentView& content) {
-  const digest::Digest digest = imalog::shown_digest(bank_, content);
+  const digest::Digest unknown(bank_.digest_bytes());
+  digests_.add_shown(content);
   if (form_ == Form::kBinary) {
-    imalog::encode_record(out, content, digest.view());
+    digest_places_.push_back(out.size() + 4);
+    imalog::encode_record(out, content, unknown.view());
     return {};
   }
+  digest_places_.push_back(out.size() + 3);
   line_.clear();
-  IMAKEEP_CHECK(imalog::append_ascii(line_, content, digest.view()));
+  IMAKEEP_CHECK(imalog::append_ascii(line_, content, unknown.view()));
   append_bytes(out, as_bytes(line_));
   return {};
+}
+
+void ListCursor::fill_in_digests(Bytes& out) {
+  const auto digests = digests_.compute();
+  for (std::size_t i = 0; i < digests.size(); ++i) {
+    std::byte* const at = out.data() + digest_places_[i];
+    if (form_ == Form::kBinary) {
+      std::memcpy(at, digests[i].view().data(), digests[i].size());
+    } else {
+      line_.clear();
+      append_hex(line_, digests[i].view());
+      std::memcpy(at, line_.data(), line_.size());
+    }
+  }
+  forget_digests();
+}
+
+void ListCursor::forget_digests() {
+  digests_.clear();
+  digest_places_.clear();
 }
 
 // What the file shows of a sealed chunk at whose start `walk` stands. ASCII lines have to be made once to know.
@@ -69,12 +93,18 @@ Result<void> ListCursor::seek(ListWalk& walk, std::uint64_t offset) {
     IMAKEEP_CHECK(show(shown, *content));
     const std::size_t passed = std::min<std::uint64_t>(left, shown.size());
     left -= passed;
+    if (passed < shown.size()) {
+      fill_in_digests(shown);
+    } else {
+      forget_digests();
+    }
     leftover_.assign(shown.begin() + static_cast<std::ptrdiff_t>(passed), shown.end());
   }
   return {};
 }
 
 Result<void> ListCursor::read(std::uint64_t offset, std::size_t count, Bytes& out) {
+  forget_digests();  // that an error left
   if (offset == 0) {
     index_ = 0;
     leftover_.clear();
@@ -90,12 +120,16 @@ Result<void> ListCursor::read(std::uint64_t offset, std::size_t count, Bytes& ou
   const std::size_t start = out.size();
   append_bytes(out, leftover_);
   leftover_.clear();
+  // The records whose digests are to come stay in memory until then.
+  std::vector<std::shared_ptr<const Chunk>> held;
   while (out.size() - start < count) {
+    if (held.empty() || held.back() != walk.position().chunk) held.push_back(walk.position().chunk);
     const auto content = walk.next();
     if (!content) break;
     IMAKEEP_CHECK(show(out, *content));
     ++index_;
   }
+  fill_in_digests(out);
   if (out.size() - start > count) {
     leftover_.assign(out.begin() + static_cast<std::ptrdiff_t>(start + count), out.end());
     out.resize(start + count);

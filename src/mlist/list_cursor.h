@@ -8,6 +8,7 @@
 // Threads: an object belongs to one thread at a time. Appenders are never blocked.
 #pragma once
 
+#include "imalog/digest_batch.h"
 #include "mlist/list_walk.h"
 
 namespace imakeep::mlist {
@@ -18,7 +19,7 @@ class ListCursor {
  public:
   // Keeps a reference to `list`. `bank` is one of list.shown_banks().
   ListCursor(const MeasurementList& list, ListKind kind, Form form, digest::Bank bank)
-      : list_(list), kind_(kind), form_(form), bank_(bank) {}
+      : list_(list), kind_(kind), form_(form), bank_(bank), digests_(bank) {}
 
   // Appends `count` bytes from `offset` to `out`, fewer only where the list ends. kMalformed for a record that has no
   // ASCII form.
@@ -28,7 +29,11 @@ class ListCursor {
   ListWalk walk_from_index() const;
   Result<void> seek(ListWalk& walk, std::uint64_t offset);
   Result<std::uint64_t> chunk_bytes(const Chunk& chunk, const ListWalk& walk);
+  // Appends the record, but for its digest, which fill_in_digests() computes together with others'. Borrows the body
+  // until then.
   Result<void> show(Bytes& out, const imalog::RecordContentView& content);
+  void fill_in_digests(Bytes& out);
+  void forget_digests();
 
   const MeasurementList& list_;
   const ListKind kind_;
@@ -39,6 +44,8 @@ class ListCursor {
   std::uint64_t index_ = 0;     // of the next record, counted from the list's begin
   Bytes leftover_;              // what the last read left of a record
   std::string line_;
+  imalog::DigestBatch digests_;
+  std::vector<std::size_t> digest_places_;  // in what was shown, one for each of digests_
 
   // Where record number place_record_ lies, if that memory still is. Not owned: what is deleted must be freed.
   std::weak_ptr<const Chunk> place_chunk_;

@@ -47,13 +47,7 @@ start_keeper() {
     JOURNAL_STREAM=$stream exec "$@"' "$1" "$imakeep" keep --ima-dir "$mount" --archive "$archive" --pcrs "memory:$sock" \
     --control "$keeper_sock" --every 0 --pressure off --follow-every 50ms &
   keeper=$!
-  for _ in $(seq 200); do
-    [[ -S $keeper_sock ]] && return
-    kill -0 "$keeper" 2>/dev/null || break
-    sleep 0.05
-  done
-  echo "the keeper did not start: $(entries)"
-  exit 1
+  (started "the keeper" "$keeper" /dev/null test -S "$keeper_sock") || { entries && exit 1; }
 }
 
 # shellcheck disable=SC2119  # without options

@@ -94,6 +94,12 @@ end_swtpm() {
   swtpm=
 }
 
+# failed: counts. With $IMAKEEP_FAIL_FAST the first failure ends the test.
+failed() {
+  failures=$((failures + 1))
+  [[ -z ${IMAKEEP_FAIL_FAST:-} ]] || exit 1
+}
+
 # check NAME COMMAND...: the command must succeed.
 check() {
   local name=$1
@@ -102,9 +108,9 @@ check() {
   if "$@" >"$work/check.out" 2>&1; then
     echo "ok    $name"
   else
-    failures=$((failures + 1))
     echo "FAIL  $name"
     sed 's/^/      /' "$work/check.out"
+    failed
   fi
 }
 
@@ -114,8 +120,8 @@ check_equal() {
   if [[ $2 == "$3" ]]; then
     echo "ok    $1"
   else
-    failures=$((failures + 1))
     printf 'FAIL  %s\n      expected %s\n      found    %s\n' "$1" "$2" "$3"
+    failed
   fi
 }
 
@@ -129,8 +135,8 @@ check_refused() {
   if [[ $got == "$code" && $said =~ $pattern ]]; then
     echo "ok    $name"
   else
-    failures=$((failures + 1))
     printf 'FAIL  %s\n      expected exit %s and /%s/\n      found    exit %s: %s\n' "$name" "$code" "$pattern" "$got" "${said:0:500}"
+    failed
   fi
 }
 

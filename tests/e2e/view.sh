@@ -22,6 +22,7 @@ keep() { timeout 30 "$imakeep" keep --ima-dir "$mount" --archive "$archive" --pc
 count() { cat "${1:-$view}/runtime_measurements_count"; }
 gone() { [[ $(views_mounted) == 0 ]]; }
 views_mounted() { grep -F " $work/" /proc/self/mountinfo | grep -c ' - fuse.imakeep-view '; }
+mount_numbers() { grep -F " $work/" /proc/self/mountinfo | grep ' - fuse.imakeep-view ' | cut -d ' ' -f 1 | sort; }
 # soon COMMAND...: until it succeeds, 10 s at most.
 soon() {
   for _ in $(seq 200); do
@@ -34,12 +35,17 @@ soon() {
 is() { [[ $("${@:2}" 2>/dev/null) == "$1" ]]; }
 said() { grep -q -- "$1" "$work/keep.err"; }
 start_keeper() {
-  : >"$work/keep.err"
-  "$imakeep" keep --ima-dir "$mount" --archive "$archive" --pcrs "memory:$sock" --control "$keeper_sock" --every 100ms \
-    --pressure off --follow-every 50ms --view "$view" "$@" >"$work/keep.out" 2>"$work/keep.err" &
-  keeper=$!
+  begin_keeper "$@"
   started "the view" "$keeper" "$work/keep.err" is_shown
 }
+# begin_keeper OPTION...: does not wait for its view.
+begin_keeper() {
+  : >"$work/keep.err"
+  "${launcher[@]}" "$imakeep" keep --ima-dir "$mount" --archive "$archive" --pcrs "memory:$sock" --control "$keeper_sock" \
+    --every 100ms --pressure off --follow-every 50ms --view "$view" "$@" >"$work/keep.out" 2>"$work/keep.err" &
+  keeper=$!
+}
+launcher=()
 is_shown() { count >/dev/null 2>&1; }
 # start_reader FILE: holds it open until it is asked, by SIGUSR1, to read from it: then it prints the errno and ends.
 start_reader() {
@@ -102,6 +108,8 @@ start_keeper
 check "a mount point that is missing is made" test -d "$view"
 check_equal "it shows all records" 135 "$(count)"
 check "byte for byte" cmp "$capture" "$view/$bin_sha1"
+check_equal "it lists the names that the list has, but for what is staged" "$(find "$mount" -mindepth 1 ! -name '*_staged' -printf '%f %y\n' | sort)" \
+  "$(find "$view" -mindepth 1 -printf '%f %y\n' | sort)"
 soon is 1 in_list
 check_equal "also once they are taken out" 135 "$(count)"
 json=$(status --json)
@@ -212,8 +220,11 @@ end_reader
 check "then it goes on" soon is 1 in_list
 check "agents read the view under the list's own name" cmp "$view/$bin_sha1" "$mount/$bin_sha1"
 start_reader "$mount/$bin_sha1"
+mounted=$(mount_numbers)
 add "$work/serve.out"
 check "and are in nobody's way" soon is 1 in_list
+soon is 139 count "$mount"
+check_equal "what covers the list stays as it is while it grows" "$mounted" "$(mount_numbers)"
 umount "$view"
 add "$work/serve.err"
 check "the view is unmounted, what it covers is not: it is mounted again" soon is 140 count
@@ -246,6 +257,46 @@ soon is 141 count "$mount"
 kill_both
 start_keeper --bind
 check "so does the next keeper" soon is 141 count "$mount"
+kill_both
+check_refused "one without a view names the command" 3 "imakeep view unmount --ima-dir $mount" keep --once
+check_equal "so does doctor" 1 "$("$imakeep" doctor --ima-dir "$mount" --pcrs none | grep -c "^FAIL  IMA directory: .*imakeep view unmount --ima-dir $mount")"
+start_keeper --ima-dir "$mount/"
+check_equal "one with a view that covers nothing takes the dead covers away" "1 1" "$(views_mounted) $(count "$mount")"
+check_equal "and shows all of it" 141 "$(count)"
+end_keeper
+start_keeper --bind
+soon is 141 count "$mount"
+covers=$(views_mounted)
+"$imakeep" keep --ima-dir "$mount" --archive "$work/archive2" --pcrs none --view "$work/view2" 2>"$work/keep2.err" &
+other=$!
+soon is 141 count "$work/view2"
+check_equal "it leaves alone what covers the list and is alive" "$((covers + 1)) 141" "$(views_mounted) $(count "$mount")"
+kill "$other"
+wait "$other"
+end_keeper
+
+# A signal to all processes of the group is for the keeper alone.
+launcher=(setsid)
+start_keeper --bind
+soon is 141 count "$mount"
+kill -TERM -- "-$keeper"
+wait "$keeper"
+keeper=
+launcher=()
+check "a signal to keeper and mounter leaves nothing" gone
+
+# The process that mounted for a keeper that is gone may be slower than the next keeper.
+start_keeper --bind
+soon is 141 count "$mount"
+child=$(pgrep -P "$keeper" imakeep-mounts)
+kill -STOP "$child"
+end_keeper KILL
+start_keeper --bind
+soon is 141 count "$mount"
+mounted=$(mount_numbers)
+kill -CONT "$child"
+soon bash -c '! kill -0 "$1" 2>/dev/null || grep -q "^State:.Z" "/proc/$1/status"' _ "$child"
+check_equal "what the next one mounted stays" "$mounted" "$(mount_numbers)"
 end_keeper
 
 # ---- odd paths
@@ -284,6 +335,93 @@ check "an archive that was moved is still read, or refused" bash -c 'cat "$1" | 
 check "the keeper lives" kill -0 "$keeper"
 end_keeper
 mv "$work/away/archive"* "$work"
+
+# ---- what was measured before somebody reads
+
+# Nobody looks at the list of himself.
+start_keeper --every 0 --follow-every 1h
+ascii_lines() { wc -l <"$view/ascii_runtime_measurements_sha256"; }
+lines=$(ascii_lines)
+for ask in ascii_lines "stat -c %s $view/$bin_sha1" count; do
+  before=$($ask)
+  printf '%s' "$ask" >"$work/asked"
+  add "$work/asked"
+  check "it is shown by then: ${ask%% *}" test "$($ask)" -gt "$before"
+done
+check_equal "each once" $((lines + 3)) "$(ascii_lines)"
+end_keeper
+
+# ---- another chain
+
+start_keeper
+# Reads a byte; once it is asked, the rest, the end and what is behind it.
+python3 -c '
+import errno, os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+fd = os.open(sys.argv[1], os.O_RDONLY)
+size = len(os.read(fd, 1))
+print("open", flush=True)
+signal.sigwait([signal.SIGUSR1])
+while part := os.read(fd, 100000): size += len(part)
+try:
+    os.read(fd, 1)
+except OSError as error:
+    print(size, errno.errorcode[error.errno], os.path.samestat(os.fstat(fd), os.stat(sys.argv[1])))
+' "$view/$bin_sha1" >"$work/reader.out" &
+reader=$!
+started "a reader" "$reader" "$work/reader.out" grep -q open "$work/reader.out"
+old_size=$(stat -c %s "$view/$bin_sha1")
+end_list
+start_list --banks sha1,sha256
+add "$work/file"
+check "a list that began anew is shown under the same names" soon is 1 count
+check "byte for byte" cmp "$mount/$bin_sha1" "$view/$bin_sha1"
+what_reader_gets
+check_equal "a reader of the one before gets its rest, its end, and ESTALE" "$old_size ESTALE False" "$got"
+end_keeper
+
+# ---- a chain without its beginning
+
+load
+add "$work/full/precious"
+start_keeper
+soon is 1 in_list
+end_keeper
+retire() { "$imakeep" log retire --archive "$archive" --keep-bytes 0 "$@"; }
+check_refused "nothing is retired that no verifier acknowledged" 3 "--unacknowledged forgets them" retire --running
+check_refused "nor what the running boot's view shows" 3 "allow it with --running" retire --unacknowledged
+check "the view is as before" bash -c '[[ $1 == 0 ]]' _ "$("$imakeep" status --archive "$archive" --json | sed -n 's/.*"first_kept": \([0-9]*\).*/\1/p')"
+check "unless that is wanted" retire --unacknowledged --running
+begin_keeper
+soon test -e "$view/$bin_sha1"
+for file in "$bin_sha1" ascii_runtime_measurements_sha256 runtime_measurements_count violations; do
+  check_equal "$file of a chain without its beginning" EIO "$(errno_of "open('$view/$file').read()")"
+done
+add "$work/keep.out"
+check "the list goes on being kept" soon is 1 in_list
+check_equal "the log says why, once" 1 "$(grep -c "the view: the first [0-9]* records of chain 2 were retired" "$work/keep.err")"
+check "status says why" bash -c 'grep -q "^view .*chain 2; the first [0-9]* records of chain 2 were retired" <<<"$1"' _ "$(status)"
+check "doctor says why" bash -c 'grep -q "^warn  archive: .*lost the beginning of chain 2" <<<"$1"' _ \
+  "$("$imakeep" doctor --ima-dir "$mount" --pcrs "memory:$sock" --archive "$archive")"
+end_keeper
+
+# ---- a first look that fails
+
+# Of another list, as after a reboot: what is archived is not what this one holds.
+end_list
+start_list --banks sha1,sha256
+add "$work/file"
+exec 7<>"$mount/${bin_sha1}_staged"
+begin_keeper 7>&-
+check "while somebody has the list open nothing is mounted, and the log says why" soon said "the view: it waits until the list was read once"
+kill -USR1 "$keeper"
+check "trims are tried" soon said "asked by a signal"
+check "and again" soon said "tried 4 times"
+check_equal "the archive's last chain is not shown for it" 0 "$(views_mounted)"
+exec 7>&-
+check "once it is closed this list is shown" soon is 1 count
+check "byte for byte" cmp "$mount/$bin_sha1" "$view/$bin_sha1"
+end_keeper
 
 # ---- a full disk
 

@@ -15,21 +15,14 @@ build=$(realpath "$1")
 kernel=$(IMAKEEP_LAB_KERNEL=${2:-${IMAKEEP_LAB_KERNEL:-}} lab_kernel) || skip "no kernel; name one, or set IMAKEEP_LAB_KERNEL"
 need debootstrap qemu-system-x86_64 swtpm mke2fs
 begin_checks
-root=$work/root
+root=
 leave() {
   end_machine
-  mountpoint -q "$root/proc" && umount "$root/proc"
-  rm -rf --one-file-system "$work"
+  remove_root
 }
 trap leave EXIT
 
-package=$(make_package "$build" "$work/package") || exit 1
-newer=$(make_package "$build" "$work/newer" 99) || exit 1
-start=$SECONDS
-make_root "$root"
-mount -t proc proc "$root/proc" || exit 1
-cp "$package" "$root/root/imakeep.deb"
-cp "$newer" "$root/root/newer.deb"
+make_root_with_packages "$build"
 apt_install "$root" systemd-sysv udev /root/imakeep.deb >"$work/apt.out" 2>&1 || { cat "$work/apt.out"; exit 1; }
 umount "$root/proc"
 
@@ -81,7 +74,6 @@ chroot "$root" systemctl enable guest.service keylime_agent.service >"$work/enab
 echo 'imakeep' >"$root/etc/hostname"
 truncate -s 1G "$work/disk"
 mke2fs -q -F -t ext4 -d "$root" "$work/disk" || exit 1
-echo "      a Debian 12 with the package took $((SECONDS - start)) s"
 
 # boot NAME BOOT_OPTION...: boots the disk as the last boot left it, with the same TPM reset, and takes over its checks.
 boot() {

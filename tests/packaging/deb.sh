@@ -7,23 +7,15 @@ set -uo pipefail
 need debootstrap
 build=$(realpath "$1")
 begin_checks
-root=$work/root
+root=
 serving=
 leave() {
   [[ $serving ]] && kill "$serving" && wait "$serving"
-  mountpoint -q "$root/proc" && umount "$root/proc"
-  rm -rf --one-file-system "$work"
+  remove_root
 }
 trap leave EXIT
 
-package=$(make_package "$build" "$work/package") || exit 1
-newer=$(make_package "$build" "$work/newer" 99) || exit 1
-start=$SECONDS
-make_root "$root"
-echo "      a clean Debian 12 took $((SECONDS - start)) s"
-mount -t proc proc "$root/proc" || exit 1
-cp "$package" "$root/root/imakeep.deb"
-cp "$newer" "$root/root/newer.deb"
+make_root_with_packages "$build"
 
 inside() { chroot "$root" "$@"; }
 there() { [[ -e $root/$1 || -L $root/$1 ]]; }

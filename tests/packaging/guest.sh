@@ -75,6 +75,8 @@ check "the view is there" until_true 20 mountpoint -q $view
 check "for its group and nobody else" equal "440 imakeep:imakeep" "$(stat -c '%a %U:%G' $view/$shown)"
 check "nobody else may look" bash -c '! setpriv --reuid nobody --clear-groups ls $1' _ $view
 check "a member of the group may read" setpriv --reuid nobody --regid imakeep --clear-groups cat $view/$shown
+niceness() { awk '{ print $19 }' /proc/"$(property MainPID)"/task/*/stat | sort -nu | xargs; }
+check "what serves it stands back behind what keeps the list" equal "-5 0" "$(niceness)"
 check "it shows what was taken out" shows_whole $view "$(in_list)"
 check "which the TPM proves" until_true 20 imakeep verify --tpm /sys/class/tpm/tpm0 $view/binary_runtime_measurements_sha256
 exec 8<$view/$shown

@@ -43,3 +43,23 @@ apt_install() {
   shift
   chroot "$root" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
 }
+
+# make_root_with_packages BUILD: $root, a clean Debian 12 with /proc, and in its /root imakeep.deb, the package of the build,
+# and newer.deb, the same as version 99. $package is the first. Whoever calls it calls remove_root at its end.
+make_root_with_packages() {
+  local newer start=$SECONDS
+  root=$work/root
+  package=$(make_package "$1" "$work/package") || exit 1
+  newer=$(make_package "$1" "$work/newer" 99) || exit 1
+  make_root "$root"
+  mount -t proc proc "$root/proc" || exit 1
+  cp "$package" "$root/root/imakeep.deb"
+  cp "$newer" "$root/root/newer.deb"
+  echo "      a clean Debian 12 with packages took $((SECONDS - start)) s"
+}
+
+# remove_root: and all of $work.
+remove_root() {
+  [[ $root ]] && mountpoint -q "$root/proc" && umount "$root/proc"
+  rm -rf --one-file-system "$work"
+}

@@ -3,11 +3,13 @@
 
 #include <atomic>
 #include <cerrno>
+#include <functional>
 #include <random>
 #include <thread>
 
 #include <gtest/gtest.h>
 
+#include "archive/memory/memory_store.h"
 #include "archive/sqlite/sqlite_store.h"
 #include "archive/test_support.h"
 #include "support/scratch_directory.h"
@@ -30,7 +32,14 @@ class View {
   explicit View(std::string_view banks = "sha1,sha256")
       : store_(must(SqliteStore::open(file(), archive::OpenMode::kCreate))),
         archive_(*store_),
-        files_({.banks = imatest::banks(banks), .owner = 7, .group = 8}, [this] { return open_store(); }) {}
+        files_({.banks = imatest::banks(banks),
+                .owner = 7,
+                .group = 8,
+                .catch_up =
+                    [this] {
+                      if (on_catch_up) on_catch_up();
+                    }},
+               [this] { return open_store(); }) {}
 
   std::uint64_t begin_chain() {
     return must(archive_.begin_chain(imatest::banks("sha1,sha256"), archive::ChainStart::kBoot)).chain;
@@ -46,6 +55,8 @@ class View {
     refresh();
     return chain;
   }
+  // All that may go; says how many.
+  std::uint64_t retire(std::uint64_t chain) { return must(archive_.retire(chain, {.unacknowledged = true})).records; }
   void lose_segments(std::uint64_t chain) {
     archive::Transaction transaction(*store_);
     must(transaction.begin());
@@ -56,6 +67,7 @@ class View {
   ViewFiles& files() { return files_; }
   int opened_stores() const { return opened_; }
   std::atomic<bool> refuse_stores = false;
+  std::function<void()> on_catch_up;
 
  private:
   std::string file() const { return directory_.file("archive"); }
@@ -229,6 +241,18 @@ TEST(ViewFiles, AnOldChainIsReadToItsEndWhichIsToldOnceAndIsStaleAfter) {
   EXPECT_EQ(errno_of(count.read(5, 10)), ESTALE);
 }
 
+TEST(ViewFiles, AChainOfTheSameLengthHasItsOwnBytes) {
+  View view;
+  const Incoming old_log = archive::test::made("/chain/1/", 100);
+  view.show_chain(old_log);
+  Open held(view.files(), kBinary1);
+  EXPECT_EQ(held.rest(), old_log.list);
+  const Incoming new_log = archive::test::made("/chain/2/", 100);
+  view.show_chain(new_log);
+  EXPECT_EQ(Open(view.files(), kBinary1).rest(), new_log.list);
+  EXPECT_EQ(must(held.read(0, old_log.list.size())), old_log.list);
+}
+
 TEST(ViewFiles, AClosedDescriptorsEndIsForgotten) {
   View view;
   const Incoming log = archive::test::made("/old/", 3);
@@ -277,6 +301,114 @@ TEST(ViewFiles, ABlockIsMadeOnceForAllWhoComeSoonAfter) {
   EXPECT_TRUE(equal(must(second.read(200, 1000)), ByteView(log.list).subspan(200, 1000)));
   EXPECT_EQ(errno_of(second.read(log.list.size() - 10, 10)), EIO) << "that was never made";
   EXPECT_EQ(errno_of(Open(view.files(), kAscii256).read(0, 10)), EIO) << "nor this";
+}
+
+TEST(ViewFiles, WhatWasMadeLongAgoIsNotKept) {
+  View view;
+  const Incoming log = archive::test::made("/much/", 110'000);
+  const std::uint64_t chain = view.show_chain(log);
+  Open open(view.files(), kBinary1);
+  ASSERT_EQ(open.rest(0, 1u << 20).size(), log.list.size());
+  ASSERT_GT(log.list.size(), 9u << 20) << "more than is kept";
+  view.lose_segments(chain);
+  view.refuse_stores = true;
+  EXPECT_EQ(must(open.read(log.list.size() - 10, 10)).size(), 10u) << "the last blocks are kept";
+  EXPECT_EQ(errno_of(open.read(0, 10)), EIO);
+}
+
+TEST(ViewFiles, ABlockThatGrewIsMadeAgain) {
+  View view;
+  const Incoming log = archive::test::made("/grows/", 20);
+  const std::uint64_t chain = view.begin_chain();
+  for (std::size_t at = 0; at < 20; at += 5) {
+    view.append(chain, log, at, 5);
+    view.refresh();
+    Open open(view.files(), kBinary1);
+    const auto size = static_cast<std::size_t>(open.attributes().st_size);
+    EXPECT_TRUE(equal(open.rest(), ByteView(log.list).first(size))) << at;
+  }
+}
+
+TEST(ViewFiles, WhoComesToTheEndIsShownWhatIsNewByThen) {
+  View view;
+  const Incoming log = archive::test::made("/news/", 20);
+  const std::uint64_t chain = view.begin_chain();
+  view.append(chain, log, 0, 10);
+  view.refresh();
+  Open open(view.files(), kBinary1);
+  Open count(view.files(), kCount);
+  const auto shown = static_cast<std::size_t>(open.attributes().st_size);
+  int asked = 0;
+  view.on_catch_up = [&] { ++asked; };
+  EXPECT_EQ(must(open.read(0, shown)).size(), shown);
+  EXPECT_EQ(asked, 0) << "all of it was there";
+  EXPECT_EQ(must(open.read(10, shown)).size(), shown - 10);
+  EXPECT_EQ(asked, 1) << "there may be more";
+  view.on_catch_up = [&] {
+    view.append(chain, log, 10, 5);
+    view.refresh();
+    view.on_catch_up = {};
+  };
+  EXPECT_GT(must(open.read(0, log.list.size())).size(), shown);
+  view.on_catch_up = [&] {
+    view.append(chain, log, 15, 5);
+    view.refresh();
+    view.on_catch_up = {};
+  };
+  EXPECT_EQ(as_text(must(count.read(0, 10))), "20\n");
+}
+
+TEST(ViewFiles, NobodyWaitsForAChainThatIsOver) {
+  View view;
+  const Incoming log = archive::test::made("/over/", 3);
+  view.show_chain(log);
+  Open held(view.files(), kBinary1);
+  view.show_chain(log);
+  view.on_catch_up = [] { FAIL() << "nothing comes any more"; };
+  EXPECT_EQ(held.rest(), log.list);
+}
+
+TEST(ViewFiles, ABeginningThatWasRetiredIsNeitherShownNorCounted) {
+  View view;
+  const Incoming log = archive::test::made("/retired/", 6000);
+  const std::uint64_t chain = view.begin_chain();
+  view.append(chain, log, 0, 3000);
+  view.append(chain, log, 3000, 3000);
+  ASSERT_GT(view.retire(chain), 0u);
+  view.refresh();
+  EXPECT_NE(view.files().damage().find("retired"), std::string::npos);
+  for (const std::string_view name : {kBinary1, kAscii256, kCount, std::string_view("violations")}) {
+    EXPECT_EQ(errno_of(Open(view.files(), name).read(0, 10)), EIO) << name;
+  }
+}
+
+// One that fails to read any segment but the first it is asked for.
+class OneSegmentStore : public archive::MemoryStore {
+ public:
+  Result<Bytes> segment_data(std::uint64_t chain, std::uint64_t first) override {
+    if (fails && asked_++ > 0) return fail(ErrorCode::kIo, "the disk failed");
+    return MemoryStore::segment_data(chain, first);
+  }
+  bool fails = false;
+
+ private:
+  int asked_ = 0;
+};
+
+TEST(ViewFiles, AChainIsShownOnceAllOfItIsKnown) {
+  OneSegmentStore store;
+  archive::Archive archive(store);
+  const Incoming log = archive::test::made("/half/", 6000);
+  const auto chain = must(archive.begin_chain(imatest::banks("sha1,sha256"), archive::ChainStart::kBoot));
+  must(archive.append(chain.chain, 0, log.records, log.bank, 0));
+  ViewFiles files({.banks = imatest::banks("sha1")}, [] { return fail(ErrorCode::kEnvironment, "nobody reads here"); });
+  store.fails = true;
+  EXPECT_EQ(files.refresh(archive, {}).error().code, ErrorCode::kIo);
+  EXPECT_EQ(files.chain(), 0u);
+  EXPECT_EQ(must(files.attributes(files.lookup(kBinary1).value())).st_size, 0);
+  store.fails = false;
+  must(files.refresh(archive, {}));
+  EXPECT_EQ(must(files.attributes(files.lookup(kBinary1).value())).st_size, static_cast<off_t>(log.list.size()));
 }
 
 TEST(ViewFiles, ConnectionsToTheArchiveAreUsedAgain) {

@@ -154,7 +154,26 @@ RC_GTEST_PROP(WholeList, KeepsUnknownTemplatesByteForByteInEitherByteOrder, ()) 
   }
 }
 
-TEST(WholeList, GrownInPiecesHasTheBlocksOfOneReadAtOnce) {
+// What blocks of a file are found from its front to its end: each begins where the one before it ended.
+std::size_t expect_whole_blocks(const WholeList& list, const ListFile& file) {
+  std::size_t blocks = 0;
+  std::uint64_t record = 0;
+  for (std::uint64_t at = 0; at < list.bytes(file); ++blocks) {
+    const auto block = must(list.block_at(file, at));
+    EXPECT_EQ(block->offset, at);
+    EXPECT_EQ(block->first, record);
+    EXPECT_EQ(must(list.block_at(file, at + block->bytes - 1))->first, record);
+    const std::uint64_t digest_bytes = file.bank.digest_bytes() * (file.form == Form::kBinary ? 1 : 2);
+    const std::uint64_t without_digests = block->bytes - digest_bytes * (block->end - block->first);
+    EXPECT_LT(without_digests, 4 * WholeList::kBlockBytes);
+    record = block->end;
+    at += block->bytes;
+  }
+  EXPECT_EQ(record, list.records());
+  return blocks;
+}
+
+TEST(WholeList, GrownInPiecesHasWholeBlocksAndTheSameBytes) {
   const std::vector<Content> contents = numbered(5000);
   World world;
   WholeList grown = world.whole();
@@ -165,36 +184,30 @@ TEST(WholeList, GrownInPiecesHasTheBlocksOfOneReadAtOnce) {
   }
   WholeList at_once = WholeList(Chain{.chain = 1, .order = ByteOrder::kLittle});
   world.extend(at_once);
-  std::size_t blocks = 0;
   for (const ListFile& file : all_files()) {
     ASSERT_EQ(grown.bytes(file), at_once.bytes(file));
-    for (std::uint64_t at = 0; at < grown.bytes(file); ++blocks) {
-      const auto one = must(grown.block_at(file, at));
-      const auto other = must(at_once.block_at(file, at));
-      EXPECT_EQ(one->first, other->first);
-      EXPECT_EQ(one->end, other->end);
-      EXPECT_EQ(one->offset, at);
-      EXPECT_EQ(other->offset, at);
-      at += one->bytes;
-    }
+    for (const WholeList* list : {&grown, &at_once}) EXPECT_GT(expect_whole_blocks(*list, file), 3u);
+    const Bytes whole = expected(contents, file);
+    EXPECT_EQ(read(grown, world.store(), file, 0, whole.size()), whole);
+    EXPECT_EQ(read(at_once, world.store(), file, 0, whole.size()), whole);
   }
-  EXPECT_GT(blocks, 3 * all_files().size());
 }
 
-TEST(WholeList, BlocksHaveItsSizeHoweverManyRecordsThatTakes) {
+TEST(WholeList, BlocksBeginWhereSegmentsDo) {
   World world;
-  const std::vector<Content> contents = numbered(5000);
-  world.append(contents);
+  world.append(numbered(8000));
   WholeList list = world.whole();
   world.extend(list);
   const ListFile file{.form = Form::kBinary, .bank = imatest::bank("sha1")};
-  const auto first = must(list.block_at(file, 0));
-  const std::uint64_t without_digests = first->bytes - 20 * (first->end - first->first);
-  EXPECT_GE(without_digests, WholeList::kBlockBytes);
-  EXPECT_LT(without_digests, WholeList::kBlockBytes + 1000);
-  // Its last byte is its own, the next one is the next block's.
-  EXPECT_EQ(must(list.block_at(file, first->bytes - 1))->first, 0u);
-  EXPECT_EQ(must(list.block_at(file, first->bytes))->first, first->end);
+  const auto segments = world.store().segments(1).segments;
+  ASSERT_GT(segments.size(), 3u);
+  std::uint64_t at = 0;
+  for (std::size_t i = 0; i + 1 < segments.size(); ++i) {
+    const auto block = must(list.block_at(file, at));
+    EXPECT_EQ(block->first, segments[i].first);
+    EXPECT_EQ(block->end, segments[i].end());
+    at += block->bytes;
+  }
 }
 
 TEST(WholeList, IsEmptyBeforeAnythingIsKnown) {
@@ -314,6 +327,21 @@ TEST(WholeList, WhatIsLostLaterFailsAloneAndKeepsItsSize) {
   EXPECT_TRUE(equal(must(list.bytes_of(world.store(), file, *first)), ByteView(whole).first(first->bytes)));
   const auto last = must(list.block_at(file, whole.size() - 1));
   EXPECT_EQ(list.bytes_of(world.store(), file, *last).error().code, ErrorCode::kMalformed);
+}
+
+TEST(WholeList, ABlockThatIsNotWhatItWasIsNotGivenOut) {
+  World world;
+  world.append(numbered(100));
+  WholeList list = world.whole();
+  world.extend(list);
+  for (const ListFile& file : all_files()) {
+    WholeList::Block block = *must(list.block_at(file, 0));
+    EXPECT_EQ(must(list.bytes_of(world.store(), file, block)).size(), block.bytes);
+    --block.end;
+    const auto shorter = list.bytes_of(world.store(), file, block);
+    ASSERT_FALSE(shorter);
+    EXPECT_EQ(shorter.error().code, ErrorCode::kMalformed);
+  }
 }
 
 TEST(WholeList, AChainWhoseBeginningWasRetiredHasNoByteThatCanBeRead) {

@@ -90,6 +90,15 @@ std::string view_on_top(const std::string& path) {
   return found == views.end() ? std::string() : found->second;
 }
 
+// The files of the directory that a view covers, and the source of each. Whatever lies there now: what a directory has
+// cannot be seen through a dead mount on it.
+std::map<std::string, std::string> covers_in(const std::string& given) {
+  const std::filesystem::path directory = canonical(given);
+  auto covers = views_on_top();
+  std::erase_if(covers, [&](const auto& view) { return std::filesystem::path(view.first).parent_path() != directory; });
+  return covers;
+}
+
 // Whatever views lie on `path`; with a source, only that one.
 Result<std::size_t> unmount_view(const std::string& given, const std::string& only_source = {}) {
   const std::string path = canonical(given);
@@ -178,6 +187,8 @@ class Child {
     switch (message.what) {
       case 'c':
         return prepare(arguments.at(0));
+      case 'd':
+        return uncover(arguments.at(0));
       case 'm':
         return mount(arguments.at(0), arguments.at(1), message.descriptor.get());
       case 'a':
@@ -212,6 +223,21 @@ class Child {
       return fail_errno(errno, "cannot make the mount point " + directory);
     }
     return check_mount_point(directory);
+  }
+
+  static Result<void> uncover(const std::string& directory) {
+    std::map<std::string, bool> alive;  // by source: one file of a view tells of all
+    // Below a view another may lie.
+    for (bool undone = true; undone;) {
+      undone = false;
+      for (const auto& [path, source] : covers_in(directory)) {
+        if (!alive.contains(source)) alive[source] = answers(path);
+        if (alive[source]) continue;
+        if (const auto done = unmount_view(path, source); !done) return unexpected(done.error());
+        undone = true;
+      }
+    }
+    return {};
   }
 
   Result<void> mount(const std::string& directory, const std::string& options, int fuse) {
@@ -373,6 +399,10 @@ Result<void> MountGuard::check(const std::string& directory) {
   return ask('c', directory);
 }
 
+Result<void> MountGuard::uncover(const std::string& directory) {
+  return ask('d', directory);
+}
+
 Result<void> MountGuard::mount(const std::string& directory, int fuse, uid_t owner, gid_t group) {
   return ask('m',
              directory + kBetween + "rootmode=40550,user_id=" + std::to_string(owner) +
@@ -415,10 +445,8 @@ Result<void> join_host_mounts() {
 
 Result<std::size_t> unmount_views(const std::string& view, const std::string& covered) {
   std::vector<std::string> paths;
-  // Whatever lies there now: what a directory has cannot be seen through a dead mount on it.
-  const std::filesystem::path directory = covered.empty() ? std::string() : canonical(covered);
-  for (const auto& [path, source] : views_on_top()) {
-    if (!covered.empty() && std::filesystem::path(path).parent_path() == directory) paths.push_back(path);
+  if (!covered.empty()) {
+    for (const auto& [path, source] : covers_in(covered)) paths.push_back(path);
   }
   if (!view.empty()) paths.push_back(view);
   std::size_t undone = 0;

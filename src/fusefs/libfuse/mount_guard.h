@@ -37,6 +37,8 @@ class MountGuard {
   // What check_mount_point() says of the directory, where the mounts are made; it is made if it is not there. A view
   // that a dead keeper left on it, for which nobody answers, is unmounted first.
   Result<void> check(const std::string& directory);
+  // Takes from the directory's files what covers them and is a view that nobody answers for.
+  Result<void> uncover(const std::string& directory);
   // Mounts the file system of `fuse`, an open /dev/fuse, on `directory`. Files are readable by the group alone.
   Result<void> mount(const std::string& directory, int fuse, uid_t owner, gid_t group);
   // There is such a mount, made by the keeper before: it is unmounted as if it were ours. kEnvironment if there is

@@ -4,13 +4,17 @@
 #include <linux/fuse.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <thread>
 
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <fuse_lowlevel.h>
 
 #include "fusefs/libfuse/request_buffer.h"
@@ -19,6 +23,8 @@ namespace imakeep::fusefs {
 namespace {
 
 constexpr std::size_t kWorkers = 4;
+// By so much the workers are nicer than the keeper: where readers are many, they wait for each other, not it for them.
+constexpr int kWorkersNicer = 5;
 // FUSE_NOTIFY_RESEND and the minor version that brought it; the headers of Debian 12 are older.
 constexpr std::int32_t kNotifyResend = 7;
 constexpr std::uint32_t kMinorWithResend = 40;
@@ -29,6 +35,35 @@ int errno_of(const Error& error) {
 
 struct SessionFree {
   void operator()(fuse_session* session) const { fuse_session_destroy(session); }
+};
+
+// Threads that do what is posted. At the end what was begun is done, and the rest is not: who takes over is asked
+// again.
+class Workers {
+ public:
+  Workers() {
+    for (std::thread& thread : threads_) {
+      thread = std::thread([this] {
+        // Both are of this thread, in Linux.
+        ::setpriority(PRIO_PROCESS, 0, ::getpriority(PRIO_PROCESS, 0) + kWorkersNicer);
+        context_.run();
+      });
+    }
+  }
+  ~Workers() {
+    context_.stop();
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+  template <class Work>
+  void post(Work work) {
+    boost::asio::post(context_, std::move(work));
+  }
+
+ private:
+  boost::asio::io_context context_;
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> more_{context_.get_executor()};
+  std::array<std::thread, kWorkers> threads_;
 };
 
 class Server : public ViewServer {
@@ -59,7 +94,7 @@ class Server : public ViewServer {
   bool begun_ = false;     // the first request is known
   RequestBuffer buffer_;
   std::unique_ptr<fuse_session, SessionFree> session_;
-  boost::asio::thread_pool workers_{kWorkers};  // dies first, with all its work done
+  Workers workers_;  // dies first
 };
 
 void Server::reply_attributes(fuse_req_t request, fuse_ino_t inode) {
@@ -106,6 +141,7 @@ void Server::read(fuse_req_t request, fuse_ino_t inode, std::uint64_t handle, st
     fuse_reply_err(request, errno_of(bytes.error()));
   } else {
     fuse_reply_buf(request, reinterpret_cast<const char*>(bytes->data()), bytes->size());
+    files_.read_ahead(inode, handle);
   }
 }
 
@@ -118,7 +154,7 @@ fuse_lowlevel_ops Server::operations() {
   ops.getattr = [](fuse_req_t request, fuse_ino_t inode, fuse_file_info*) {
     Server& server = self(request);
     if (inode == ViewFiles::kRoot) return server.reply_attributes(request, inode);
-    boost::asio::post(server.workers_, [&server, request, inode] {
+    server.workers_.post([&server, request, inode] {
       server.files_.catch_up();
       server.reply_attributes(request, inode);
     });
@@ -141,7 +177,7 @@ fuse_lowlevel_ops Server::operations() {
     fuse_reply_err(request, 0);
   };
   ops.read = [](fuse_req_t request, fuse_ino_t inode, std::size_t count, off_t offset, fuse_file_info* info) {
-    boost::asio::post(self(request).workers_, [request, inode, handle = info->fh, offset, count] {
+    self(request).workers_.post([request, inode, handle = info->fh, offset, count] {
       self(request).read(request, inode, handle, static_cast<std::uint64_t>(offset), count);
     });
   };

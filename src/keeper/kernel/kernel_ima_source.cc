@@ -59,8 +59,8 @@ std::string KernelImaSource::path(ListPart part) const {
                               part == ListPart::kStaged ? imalog::Part::kStaged : imalog::Part::kCurrent);
 }
 
-std::string KernelImaSource::boot_id() {
-  const auto text = read_file(boot_id_file_);
+std::string KernelImaSource::boot_id_in(const std::string& file) {
+  const auto text = read_file(file);
   if (!text) return {};
   std::string id(as_text(*text));
   while (id.ends_with('\n')) id.pop_back();

@@ -21,6 +21,7 @@ class KernelImaSource : public ImaSource {
  public:
   // Names the running kernel; a line that Linux makes anew at every boot and kexec.
   static constexpr const char* kBootIdFile = "/proc/sys/kernel/random/boot_id";
+  static std::string boot_id_in(const std::string& file);  // empty if it cannot be read
 
   // Opens no list. `name` is what the directory is called where it is reached by another path. kEnvironment if it
   // cannot be read or is no IMA directory.
@@ -35,7 +36,7 @@ class KernelImaSource : public ImaSource {
   const digest::Bank& bank() const override { return bank_; }  // sha256 if there is one, else sha1
   bool has_staging() const override { return directory_.has_staging(); }
   bool takes_numbers() const override { return directory_.takes_numbers(); }
-  std::string boot_id() override;
+  std::string boot_id() override { return boot_id_in(boot_id_file_); }
   Result<void> open_to_read() override;
   Result<void> open_to_write(ListPart part) override;
   void close() noexcept override;

@@ -1,0 +1,16 @@
+#include "this_boot.h"
+
+#include "keeper/kernel/kernel_ima_source.h"
+
+namespace imakeep::app {
+
+Result<bool> is_of_this_boot(archive::Archive& archive, std::uint64_t chain) {
+  const auto last = archive.chain_or_last(std::nullopt);
+  if (!last) return unexpected(last.error());
+  const auto list = archive.list(chain);
+  if (!list) return unexpected(list.error());
+  const std::string boot_id = keeper::KernelImaSource::boot_id_in(keeper::KernelImaSource::kBootIdFile);
+  return *last && (*last)->chain == chain && *list && !boot_id.empty() && (*list)->boot_id == boot_id;
+}
+
+}  // namespace imakeep::app

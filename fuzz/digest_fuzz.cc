@@ -1,0 +1,49 @@
+// Input: messages, each behind a byte that is its length; all kernels must give the same digests of them, alone, side by
+// side, and in parts.
+#include "digest/hash_many.h"
+#include "digest/kernel.h"
+#include "fuzz/require.h"
+
+namespace imakeep::fuzz {
+namespace {
+
+using digest::Algorithm;
+using digest::Digest;
+
+std::vector<ByteView> messages_of(ByteView input) {
+  std::vector<ByteView> messages;
+  while (!input.empty()) {
+    const std::size_t length = std::min(std::to_integer<std::size_t>(input[0]), input.size() - 1);
+    messages.push_back(input.subspan(1, length));
+    input = input.subspan(1 + length);
+  }
+  return messages;
+}
+
+std::vector<Digest> digests_by(digest::Kernel kernel, Algorithm algorithm, const std::vector<ByteView>& messages) {
+  require(digest::use_kernel(digest::kernel_name(kernel)).has_value(), "a kernel that there is can be used");
+  std::vector<Digest> digests(messages.size());
+  digest::hash_many(algorithm, messages, digests);
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    const std::size_t half = messages[i].size() / 2;
+    require(digest::hash(algorithm, {messages[i].first(half), messages[i].subspan(half)}) == digests[i],
+            "parts have the digest of the whole");
+  }
+  return digests;
+}
+
+}  // namespace
+}  // namespace imakeep::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace imakeep;
+  using digest::Algorithm;
+  const auto messages = fuzz::messages_of(std::as_bytes(std::span(data, size)));
+  for (const Algorithm algorithm : {Algorithm::kSha1, Algorithm::kSha256, Algorithm::kSha384, Algorithm::kSha512}) {
+    const auto expected = fuzz::digests_by(digest::Kernel::kPortable, algorithm, messages);
+    for (const digest::Kernel kernel : digest::kernels()) {
+      fuzz::require(fuzz::digests_by(kernel, algorithm, messages) == expected, "all kernels agree");
+    }
+  }
+  return 0;
+}

@@ -1,0 +1,118 @@
+// digest/block_hash.h - the SHA family around its compression functions: start, padding, result.
+//
+// Source: FIPS 180-4, 5.1, 5.3, 6.2 to 6.5. Threads: no shared state.
+#pragma once
+
+#include <array>
+#include <initializer_list>
+
+#include "digest/avx2.h"
+#include "digest/digest.h"
+#include "digest/sha_ni.h"
+
+namespace imakeep::digest {
+
+// What the hashes of one word size have in common. States have room for eight words, whatever the hash.
+template <class W, std::size_t Lanes>
+struct Sha {
+  using Word = W;
+  using State = Word[8];
+  static constexpr std::size_t kBlockBytes = 16 * sizeof(Word);
+  static constexpr std::size_t kLengthBytes = 2 * sizeof(Word);  // of the message's length, at its end
+  static constexpr std::size_t kLanes = Lanes;
+};
+
+struct Sha1 : Sha<std::uint32_t, sha_ni::kLanes> {
+  static constexpr std::array<Word, 5> kStart = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
+  static constexpr std::size_t kDigestBytes = 20;
+  static constexpr auto compress = sha_ni::sha1;
+  static constexpr auto compress_lanes = sha_ni::sha1_lanes;
+};
+
+struct Sha256 : Sha<std::uint32_t, sha_ni::kLanes> {
+  static constexpr std::array<Word, 8> kStart = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                                 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+  static constexpr std::size_t kDigestBytes = 32;
+  static constexpr auto compress = sha_ni::sha256;
+  static constexpr auto compress_pair = sha_ni::sha256_pair;
+  static constexpr auto compress_lanes = sha_ni::sha256_lanes;
+};
+
+struct Sha384 : Sha<std::uint64_t, avx2::kLanes> {
+  static constexpr std::array<Word, 8> kStart = {0xcbbb9d5dc1059ed8, 0x629a292a367cd507, 0x9159015a3070dd17,
+                                                 0x152fecd8f70e5939, 0x67332667ffc00b31, 0x8eb44a8768581511,
+                                                 0xdb0c2e0d64f98fa7, 0x47b5481dbefa4fa4};
+  static constexpr std::size_t kDigestBytes = 48;
+  static constexpr auto compress_lanes = avx2::sha512_lanes;
+};
+
+struct Sha512 : Sha<std::uint64_t, avx2::kLanes> {
+  static constexpr std::array<Word, 8> kStart = {0x6a09e667f3bcc908, 0xbb67ae8584caa73b, 0x3c6ef372fe94f82b,
+                                                 0xa54ff53a5f1d36f1, 0x510e527fade682d1, 0x9b05688c2b3e6c1f,
+                                                 0x1f83d9abfb41bd6b, 0x5be0cd19137e2179};
+  static constexpr std::size_t kDigestBytes = 64;
+  static constexpr auto compress_lanes = avx2::sha512_lanes;
+};
+
+// The last blocks of a message: its bytes behind the last whole block, a one bit, zeros, its length in bits.
+template <class Hash>
+struct Padding {
+  std::array<std::byte, 2 * Hash::kBlockBytes> bytes;
+  std::size_t blocks = 0;
+};
+
+template <class Hash>
+void pad(Padding<Hash>& padding, ByteView rest, std::uint64_t message_bytes) {
+  padding.blocks = rest.size() + 1 + Hash::kLengthBytes > Hash::kBlockBytes ? 2 : 1;
+  // No message has so many bits that the front half of the length would be needed.
+  const std::size_t length_at = padding.blocks * Hash::kBlockBytes - sizeof message_bytes;
+  std::byte* const bytes = padding.bytes.data();
+  if (!rest.empty()) std::memcpy(bytes, rest.data(), rest.size());
+  bytes[rest.size()] = std::byte{0x80};
+  std::memset(bytes + rest.size() + 1, 0, length_at - rest.size() - 1);
+  store(bytes + length_at, message_bytes * 8, ByteOrder::kBig);
+}
+
+template <class Hash>
+Digest digest_of(const typename Hash::Word* state) {
+  Digest digest(Hash::kDigestBytes);
+  constexpr std::size_t kWordBytes = sizeof(typename Hash::Word);
+  for (std::size_t at = 0; at < Hash::kDigestBytes; at += kWordBytes) {
+    store(digest.data() + at, state[at / kWordBytes], ByteOrder::kBig);
+  }
+  return digest;
+}
+
+// H(parts[0] || parts[1] || ...)
+template <class Hash>
+Digest hash_parts(std::initializer_list<ByteView> parts) {
+  typename Hash::State state;
+  std::copy_n(Hash::kStart.begin(), Hash::kStart.size(), state);
+  std::array<std::byte, Hash::kBlockBytes> block;
+  std::size_t in_block = 0;
+  std::uint64_t total = 0;
+  for (ByteView part : parts) {
+    total += part.size();
+    while (!part.empty()) {
+      if (in_block == 0 && part.size() >= block.size()) {
+        const std::size_t whole = part.size() / block.size();
+        Hash::compress(state, part.data(), whole);
+        part = part.subspan(whole * block.size());
+        continue;
+      }
+      const std::size_t taken = std::min(part.size(), block.size() - in_block);
+      std::memcpy(block.data() + in_block, part.data(), taken);
+      part = part.subspan(taken);
+      in_block += taken;
+      if (in_block < block.size()) continue;
+      Hash::compress(state, block.data(), 1);
+      in_block = 0;
+    }
+  }
+  Padding<Hash> padding;
+  pad(padding, ByteView(block).first(in_block), total);
+  Hash::compress(state, padding.bytes.data(), padding.blocks);
+  return digest_of<Hash>(state);
+}
+
+}  // namespace imakeep::digest

@@ -1,0 +1,126 @@
+#include "digest/hash_many.h"
+
+#include <algorithm>
+#include <cctype>
+#include <random>
+
+#include <gtest/gtest.h>
+
+#include "digest/kernel.h"
+
+namespace imakeep::digest {
+namespace {
+
+constexpr Algorithm kAlgorithms[] = {Algorithm::kSha1, Algorithm::kSha256, Algorithm::kSha384, Algorithm::kSha512};
+
+// Each test runs with every kernel that the processor has, beside OpenSSL.
+class EveryKernel : public testing::TestWithParam<Kernel> {
+ protected:
+  void SetUp() override { ASSERT_TRUE(use_kernel(kernel_name(GetParam()))); }
+  void TearDown() override { ASSERT_TRUE(use_kernel(kernel_name(kernels().back()))); }
+};
+
+// By OpenSSL's streams, which no kernel replaces.
+Digest reference(Algorithm algorithm, ByteView message) {
+  Hasher hasher(algorithm);
+  hasher.update(message);
+  return hasher.finish();
+}
+
+std::vector<Bytes> messages(std::mt19937_64& random, std::size_t count, std::size_t longest) {
+  std::vector<Bytes> made;
+  for (std::size_t i = 0; i < count; ++i) {
+    Bytes& message = made.emplace_back(random() % (longest + 1));
+    for (std::byte& byte : message) byte = static_cast<std::byte>(random());
+  }
+  return made;
+}
+
+void expect_agreement(const std::vector<Bytes>& messages) {
+  const std::vector<ByteView> views(messages.begin(), messages.end());
+  for (const Algorithm algorithm : kAlgorithms) {
+    std::vector<Digest> digests(views.size());
+    hash_many(algorithm, views, digests);
+    for (std::size_t i = 0; i < views.size(); ++i) {
+      const Digest expected = reference(algorithm, views[i]);
+      ASSERT_EQ(digests[i], expected) << info(algorithm).name << " of " << views[i].size() << " bytes, message " << i;
+      ASSERT_EQ(hash(algorithm, views[i]), expected) << info(algorithm).name << " of " << views[i].size() << " bytes";
+    }
+  }
+}
+
+TEST_P(EveryKernel, HashesMessagesOfEveryLength) {
+  std::mt19937_64 random(1);
+  std::vector<Bytes> every;
+  for (std::size_t length = 0; length <= 320; ++length) {
+    Bytes& message = every.emplace_back(length);
+    for (std::byte& byte : message) byte = static_cast<std::byte>(random());
+  }
+  expect_agreement(every);
+}
+
+TEST_P(EveryKernel, HashesAnyNumberOfMessages) {
+  std::mt19937_64 random(2);
+  for (std::size_t count = 0; count <= 20; ++count) expect_agreement(messages(random, count, 200));
+  expect_agreement(messages(random, 1000, 600));
+}
+
+TEST_P(EveryKernel, HashesPartsAsOneMessage) {
+  std::mt19937_64 random(3);
+  for (int round = 0; round < 500; ++round) {
+    const std::vector<Bytes> parts = messages(random, 3, 150);
+    Bytes joined;
+    for (const Bytes& part : parts) append_bytes(joined, part);
+    for (const Algorithm algorithm : kAlgorithms) {
+      ASSERT_EQ(hash(algorithm, {parts[0], parts[1], parts[2]}), reference(algorithm, joined))
+          << info(algorithm).name << " of " << parts[0].size() << ", " << parts[1].size() << " and " << parts[2].size();
+    }
+  }
+}
+
+TEST_P(EveryKernel, ExtendsAPcrBesideMessages) {
+  std::mt19937_64 random(4);
+  // Few extends beside many messages, and the other way round.
+  for (const auto& [extended, hashed] : {std::pair{0, 9}, {9, 0}, {1, 50}, {50, 1}, {40, 40}, {300, 200}}) {
+    const std::vector<Bytes> bodies = messages(random, static_cast<std::size_t>(hashed), 300);
+    const std::vector<ByteView> views(bodies.begin(), bodies.end());
+    for (const Algorithm algorithm : kAlgorithms) {
+      std::vector<Digest> extends(static_cast<std::size_t>(extended));
+      for (Digest& digest : extends) digest = Digest::filled(digest_bytes(algorithm), static_cast<std::byte>(random()));
+      std::vector<Digest> after(extends.size()), digests(views.size());
+      const Digest start = Digest::filled(digest_bytes(algorithm), std::byte{7});
+      hash_many_beside(algorithm, views, digests, {.pcr = start, .digests = extends, .after = after});
+      Digest pcr = start;
+      for (std::size_t i = 0; i < extends.size(); ++i) {
+        Bytes joined(pcr.view().begin(), pcr.view().end());
+        append_bytes(joined, extends[i].view());
+        pcr = reference(algorithm, joined);
+        ASSERT_EQ(after[i], pcr) << info(algorithm).name << ", extend " << i << " of " << extended;
+      }
+      for (std::size_t i = 0; i < views.size(); ++i) {
+        ASSERT_EQ(digests[i], reference(algorithm, views[i])) << info(algorithm).name << ", message " << i;
+      }
+    }
+  }
+}
+
+std::string test_name(const testing::TestParamInfo<Kernel>& test) {
+  std::string name(kernel_name(test.param));
+  std::ranges::replace_if(
+      name, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Digest, EveryKernel, testing::ValuesIn(kernels()), test_name);
+
+TEST(Kernel, IsTakenByItsName) {
+  ASSERT_TRUE(use_kernel("portable"));
+  EXPECT_EQ(kernel(), Kernel::kPortable);
+  EXPECT_EQ(use_kernel("abacus").error().code, ErrorCode::kUsage);
+  EXPECT_EQ(kernel(), Kernel::kPortable);
+  ASSERT_TRUE(use_kernel(kernel_name(kernels().back())));
+  EXPECT_EQ(kernel(), kernels().back());
+}
+
+}  // namespace
+}  // namespace imakeep::digest

@@ -1,0 +1,101 @@
+#include "digest/kernel.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <string>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+namespace imakeep::digest {
+namespace {
+
+struct Named {
+  Kernel kernel;
+  std::string_view name;
+};
+constexpr std::array<Named, 3> kAll = {
+    {{Kernel::kPortable, "portable"}, {Kernel::kShaNi, "sha-ni"}, {Kernel::kShaNiAvx2, "sha-ni+avx2"}}};
+
+#if defined(__x86_64__)
+// Asked here, where nothing is compiled for what may not be there.
+bool has_sha_ni() {
+  constexpr unsigned kSsse3 = 1u << 9;   // leaf 1, ECX
+  constexpr unsigned kSse41 = 1u << 19;  // leaf 1, ECX
+  constexpr unsigned kSha = 1u << 29;    // leaf 7, EBX
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (__get_cpuid(1, &a, &b, &c, &d) == 0 || (c & kSsse3) == 0 || (c & kSse41) == 0) return false;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (b & kSha) != 0;
+}
+
+// The processor has it, and the system saves the registers.
+bool has_avx2() {
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx2") != 0;
+}
+#else
+bool has_sha_ni() {
+  return false;
+}
+bool has_avx2() {
+  return false;
+}
+#endif
+
+bool available(Kernel kernel) {
+  if (kernel == Kernel::kPortable) return true;
+  return has_sha_ni() && (kernel == Kernel::kShaNi || has_avx2());
+}
+
+std::atomic<Kernel>& chosen() {
+  static std::atomic<Kernel> kernel = kernels().back();
+  return kernel;
+}
+
+}  // namespace
+
+Kernel kernel() {
+  return chosen().load(std::memory_order_relaxed);
+}
+
+std::string_view kernel_name(Kernel kernel) {
+  return std::ranges::find(kAll, kernel, &Named::kernel)->name;
+}
+
+std::vector<Kernel> kernels() {
+  std::vector<Kernel> found;
+  for (const Named& named : kAll) {
+    if (available(named.kernel)) found.push_back(named.kernel);
+  }
+  return found;
+}
+
+Result<void> use_kernel(std::string_view name) {
+  const auto* const found = std::ranges::find(kAll, name, &Named::name);
+  if (found == kAll.end()) {
+    return fail(ErrorCode::kUsage, "there is no kernel '" + std::string(name) +
+                                       "' for digests; there are portable, sha-ni and sha-ni+avx2");
+  }
+  if (!available(found->kernel)) {
+    return fail(ErrorCode::kUnsupported, "this processor lacks what the kernel '" + std::string(name) + "' needs");
+  }
+  chosen().store(found->kernel);
+  return {};
+}
+
+bool has_lanes(Algorithm algorithm) {
+  switch (algorithm) {
+    case Algorithm::kSha1:
+    case Algorithm::kSha256:
+      return kernel() != Kernel::kPortable;
+    case Algorithm::kSha384:
+    case Algorithm::kSha512:
+      return kernel() == Kernel::kShaNiAvx2;
+    default:
+      return false;
+  }
+}
+
+}  // namespace imakeep::digest
