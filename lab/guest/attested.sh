@@ -10,7 +10,8 @@ keeper_log=/share/keeper-said
 export TPM2TOOLS_TCTI=device:/dev/tpmrm0
 keeper=
 
-# attest_host: the disk with the archive, and the policy: what is executed, and what anybody reads.
+# attest_host: the disk with the archive, and the policy: what is executed, what anybody reads, and $last_rule, the kernel's own
+# data if that is not set.
 attest_host() {
   [[ ! -b /dev/vda ]] || mount -t ext4 /dev/vda /var/lib/imakeep || return 1
   mkdir -p /run/imakeep /run/measured
@@ -18,9 +19,7 @@ attest_host() {
   # As udev has them.
   chgrp tss /dev/tpmrm0 && chmod 0660 /dev/tpmrm0 && chmod 0666 /dev/fuse || return 1
   : >>$keeper_log
-  local filter='cat'
-  [[ ${without_rules:-} ]] && filter='grep -v -e fowner -e 0x65735546'
-  $filter >$ima/policy <<RULES
+  cat >$ima/policy <<RULES
 dont_measure fsmagic=0x9fa0
 dont_measure fsmagic=0x62656572
 dont_measure fsmagic=0x64626720
@@ -31,7 +30,7 @@ dont_measure fsmagic=0x65735546
 measure func=BPRM_CHECK
 measure func=MMAP_CHECK mask=MAY_EXEC
 measure func=FILE_CHECK mask=MAY_READ
-measure func=CRITICAL_DATA
+${last_rule-measure func=CRITICAL_DATA}
 RULES
 }
 

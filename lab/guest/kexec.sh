@@ -34,6 +34,9 @@ trims() {
   check "$part: and takes records out" until_true 20 took_out
 }
 
+# The kexec itself is measured as the kernel's data, when no keeper can see it any more. Where the segment is full that record is
+# dropped, and missed; so not there.
+[[ $part != overflow ]] || last_rule="measure func=MODULE_CHECK"
 attest_host
 case $part in
   staged)
@@ -91,11 +94,11 @@ case $part in
     trims
     check "the next kernel is loaded" load_kernel dropped
     measure 300
-    check "what comes after is archived" until_true 20 is_proven
-    kept=$(archived)
-    echo "$kept" >/share/kept
-    kill_keeper
     sync
+    check "what comes after is archived" until_true 20 is_proven
+    # Whatever else ran for the first time.
+    sleep 2
+    archived >/share/kept
     start_kernel
     ;;
   dropped)
