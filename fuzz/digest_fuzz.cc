@@ -1,5 +1,5 @@
-// Input: messages, each behind a byte that is its length; all kernels must give the same digests of them, alone, side by
-// side, and in parts.
+// Input: messages, each behind a byte that is its length; all kernels must give the same digests of them, alone, side
+// by side, and in parts.
 #include "digest/hash_many.h"
 #include "digest/kernel.h"
 #include "fuzz/require.h"
