@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cerrno>
 #include <functional>
+#include <list>
 #include <random>
 #include <thread>
 
@@ -64,6 +65,13 @@ class View {
     must(transaction.commit());
   }
 
+  std::unique_ptr<keeper::WholeList> whole() {
+    const auto chain = must(archive_.chain_or_last(std::nullopt)).value();
+    auto list = std::make_unique<keeper::WholeList>(chain);
+    must(list->extend(*store_, chain.end));
+    return list;
+  }
+
   ViewFiles& files() { return files_; }
   int opened_stores() const { return opened_; }
   std::atomic<bool> refuse_stores = false;
@@ -96,6 +104,7 @@ class Open {
   Open& operator=(const Open&) = delete;
 
   Result<Bytes> read(std::uint64_t offset, std::size_t count) { return files_.read(inode_, handle_, offset, count); }
+  void read_ahead() { files_.read_ahead(inode_, handle_); }
   // To the end, which is told by nothing more to come.
   Bytes rest(std::uint64_t offset = 0, std::size_t at_once = 100'000) {
     Bytes bytes;
@@ -303,6 +312,54 @@ TEST(ViewFiles, ABlockIsMadeOnceForAllWhoComeSoonAfter) {
   EXPECT_EQ(errno_of(Open(view.files(), kAscii256).read(0, 10)), EIO) << "nor this";
 }
 
+// Where each block of the binary list begins, and its end.
+std::vector<std::uint64_t> block_offsets(View& view) {
+  const auto list = view.whole();
+  const keeper::ListFile file{.form = imalog::Form::kBinary, .bank = imatest::bank("sha1")};
+  std::vector<std::uint64_t> offsets{0};
+  while (const auto block = must(list->block_at(file, offsets.back()))) offsets.push_back(block->offset + block->bytes);
+  return offsets;
+}
+
+TEST(ViewFiles, WhoReadsInOrderFindsTheNextBlockMadeAndNobodyElseDoes) {
+  View view;
+  const std::uint64_t chain = view.show_chain(archive::test::made("/ahead/", 10'000));
+  const auto at = block_offsets(view);
+  ASSERT_GE(at.size(), 6u);
+  Open in_order(view.files(), kBinary1);
+  must(in_order.read(0, at[1]));
+  in_order.read_ahead();
+  Open anywhere(view.files(), kBinary1);
+  must(anywhere.read(at[2], at[3] - at[2]));
+  anywhere.read_ahead();
+  view.lose_segments(chain);
+  EXPECT_EQ(must(in_order.read(at[1], 10)).size(), 10u);
+  EXPECT_EQ(errno_of(anywhere.read(at[3], 10)), EIO);
+}
+
+TEST(ViewFiles, ABlockThatMayGrowIsNotMadeAhead) {
+  View view;
+  const std::uint64_t chain = view.show_chain(archive::test::made("/last/", 6000));
+  const auto at = block_offsets(view);
+  const std::uint64_t last = at[at.size() - 2];
+  Open open(view.files(), kBinary1);
+  must(open.read(0, last));
+  open.read_ahead();
+  view.lose_segments(chain);
+  EXPECT_EQ(errno_of(open.read(last, 10)), EIO);
+}
+
+TEST(ViewFiles, NothingIsMadeAheadForMany) {
+  View view;
+  const std::uint64_t chain = view.show_chain(archive::test::made("/many/", 6000));
+  const auto at = block_offsets(view);
+  std::list<Open> many;
+  for (int i = 0; i < 9; ++i) must(many.emplace_back(view.files(), kBinary1).read(0, at[1]));
+  many.front().read_ahead();
+  view.lose_segments(chain);
+  EXPECT_EQ(errno_of(many.front().read(at[1], 10)), EIO);
+}
+
 TEST(ViewFiles, WhatWasMadeLongAgoIsNotKept) {
   View view;
   const Incoming log = archive::test::made("/much/", 110'000);
@@ -480,6 +537,23 @@ TEST(ViewFilesThreads, ReadersSeeAPrefixOfTheListWhileItGrows) {
   done = true;
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(Open(view.files(), kBinary1).rest(), log.list);
+}
+
+TEST(ViewFilesThreads, ABlockIsMadeByTheFirstWhoComesForIt) {
+  View view;
+  view.show_chain(archive::test::made("/at/once/", 3000));
+  std::atomic<int> waiting = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&] {
+      Open open(view.files(), kBinary1);
+      ++waiting;
+      while (waiting < 8) std::this_thread::yield();
+      EXPECT_EQ(must(open.read(0, 1000)).size(), 1000u);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(view.opened_stores(), 1);
 }
 
 TEST(ViewFilesThreads, ANewChainComesUnderReaders) {
