@@ -77,7 +77,10 @@ Result<ArchiveReader::Run> ArchiveReader::next_run() {
       if (!loaded) return unexpected(loaded.error());
       damage = std::move(*loaded);
     }
-    if (damage) return Run{.first = damage->first, .records = {}, .damage = std::move(damage)};
+    if (damage) {
+      const std::uint64_t first = damage->first;
+      return Run{.first = first, .records = {}, .damage = std::move(damage)};
+    }
   }
   const Run run{.first = next_, .records = std::span(records_).subspan(at_), .damage = std::nullopt};
   next_ += run.records.size();
