@@ -30,7 +30,7 @@ wait_value() {
 }
 start_keeper() {
   "$imakeep" keep --ima-dir "$mount" --archive "$archive" --pcrs "memory:$sock" --control "$keeper_sock" --every 0 \
-    --pressure off --follow-every 50ms --metrics "$http" --metrics-file "$file" --json >>"$work/keep.out" 2>>"$work/keep.err" &
+    --pressure off --follow-every 50ms --view "$work/view" --metrics "$http" --metrics-file "$file" --json >>"$work/keep.out" 2>>"$work/keep.err" &
   keeper=$!
   started "the keeper" "$keeper" "$work/keep.err" test -S "$keeper_sock" -a -s "$file"
 }
@@ -46,6 +46,7 @@ check "the file tells what is archived" wait_value imakeep_archive_records 135
 check_equal "  and proven" 1 "$(value 'imakeep_pcrs_state{state="proven"}' <"$file")"
 check_equal "  and in the list" 135 "$(value imakeep_list_records <"$file")"
 check_equal "  and how, by which version" "1 1" "$(value 'imakeep_keeper_info{method="count",table="kept"}' <"$file") $(value "imakeep_build_info{version=\"$("$imakeep" --version | cut -d' ' -f2)\"}" <"$file")"
+check "  and that the view shows all of it" wait_value imakeep_view_complete 1
 check_equal "  and how much room there is" 1 "$(($(value imakeep_archive_filesystem_free_bytes <"$file") > 1000000))"
 check_equal "  to all" 644 "$(stat -c %a "$file")"
 check "promtool finds no fault with it" bash -c 'promtool check metrics <"$1"' _ "$file"
