@@ -11,8 +11,10 @@ which takes root and /dev/fuse. Prints a line each; exits 1 if a mutation surviv
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -201,10 +203,17 @@ def tests_of(file):
 
 
 def passes(command, environment):
-    try:
-        return run(command, env=environment, timeout=600).returncode == 0
-    except subprocess.TimeoutExpired:
-        return False
+    """What hangs is ended with all that it started, by a signal that lets a script clean up."""
+    with tempfile.TemporaryFile() as output:
+        test = subprocess.Popen(command, stdout=output, stderr=output, env=environment, start_new_session=True)
+        for how in (None, signal.SIGTERM, signal.SIGKILL):
+            if how:
+                os.killpg(test.pid, how)
+            try:
+                return test.wait(600 if how is None else 60) == 0
+            except subprocess.TimeoutExpired:
+                pass
+    return False
 
 
 def stale():
