@@ -7,13 +7,12 @@ import json
 import pathlib
 import sys
 
+from peers import LENGTHS
 from plot import plot
-from table import cpu_name, load, ns, verdict
+from table import cpu_name, load, ns, verdict, write_between
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs/performance.md"
 BEGIN, END = "<!-- bench/compare begins -->", "<!-- bench/compare ends -->"
-LENGTHS = (10_000, 100_000, 1_000_000)
 # A ratio that fell below so much of what it was is a regression.
 LEAST_OF_BEFORE = 0.8
 
@@ -73,8 +72,7 @@ def main():
     ratios = {what: [a / b for a, b in zip(rates.of(name), rates.of(beside))] for what, name, beside, _ in ROWS}
     text = table(rates, ratios)
     if options[:1] == ["--write"]:
-        before, _, rest = PAGE.read_text().partition(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")
+        write_between(BEGIN, END, text)
         (ROOT / "bench/ratios.json").write_text(json.dumps(ratios, indent=1) + "\n")
         plot(ROOT / "docs/replay.svg", LENGTHS, {"chain's limit": rates.of("replay/chain_limit"),
                                                  "imakeep, sha256": rates.of("replay/sha256"),

@@ -36,6 +36,12 @@ def verdict(met):
     return "met" if met else "**missed**"
 
 
+def write_between(begin, end, text):
+    """Replaces what stands between the two marks in docs/performance.md."""
+    before, _, rest = PAGE.read_text().partition(begin)
+    PAGE.write_text(f"{before}{begin}\n{text}\n{end}{rest.partition(end)[2]}")
+
+
 def cpu_name():
     for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
@@ -175,10 +181,7 @@ def main():
     if "--print" in sys.argv:
         print(table)
         return
-    page = PAGE.read_text()
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}")
+    write_between(BEGIN, END, table)
     print(f"wrote {PAGE}")
 
 

@@ -29,7 +29,7 @@ void DigestBatch::add_known(const digest::Digest& digest) {
 
 void DigestBatch::add_shown(const RecordContentView& content) {
   if (content.violation) {
-    add_known(digest::Digest(bank_.digest_bytes()));
+    add_known(shown_digest(bank_, content));
   } else {
     add(content.template_name, content.body);
   }
@@ -37,7 +37,7 @@ void DigestBatch::add_shown(const RecordContentView& content) {
 
 void DigestBatch::add_extended(const RecordContentView& content) {
   if (content.violation) {
-    add_known(digest::Digest::filled(bank_.digest_bytes(), std::byte{0xff}));
+    add_known(extended_digest(bank_, content));
   } else {
     add(content.template_name, content.body);
   }
