@@ -49,7 +49,8 @@ json full_status() {
       {"incident_counts", {{"gap", 2}, {"odd\"one\\", 1}}},
       {"list",
        {{"current_records", 30}, {"archived_records", 30}, {"violations", 6}, {"method", "count"}, {"table", "kept"}}},
-      {"holders", {{{"pid", 5}, {"writes", false}}, {{"pid", 7}, {"writes", true}}, {{"pid", 8}, {"writes", false}}}}};
+      {"holders", {{{"pid", 5}, {"writes", false}}, {{"pid", 7}, {"writes", true}}, {{"pid", 8}, {"writes", false}}}},
+      {"view", {{"directory", "/run/imakeep/ima"}}}};
   status["keeper"] = stats.json(3'500);
   status["keeper"].update({{"list_records", 32}, {"staged_records", 2}, {"lag", 1}, {"found", {{"gap", 1}}}});
   return status;
@@ -143,6 +144,13 @@ TEST(KeeperMetrics, HoldersAreCountedByHow) {
   expect_sample(text, "imakeep_list_holders{access=\"write\"} 1");
 }
 
+TEST(KeeperMetrics, TheViewIsCompleteUntilItHasAnError) {
+  json status = full_status();
+  expect_sample(text_of(status), "imakeep_view_complete 1");
+  status["view"]["error"] = "a segment is damaged";
+  expect_sample(text_of(status), "imakeep_view_complete 0");
+}
+
 TEST(KeeperMetrics, WhatIsNotKnownHasNoSample) {
   json status = full_status();
   status.erase("keeper");
@@ -152,11 +160,12 @@ TEST(KeeperMetrics, WhatIsNotKnownHasNoSample) {
   status["pending"] = nullptr;
   status.erase("trimmed");
   status.erase("proven");
+  status.erase("view");
   const std::string text = text_of(status);
   expect_sample(text, "imakeep_archive_records 135");
   expect_sample(text, "imakeep_pending_age_seconds 0");
   for (const char* name : {"imakeep_list", "imakeep_trim", "imakeep_unproven", "imakeep_keeper_info", "imakeep_follows",
-                           "imakeep_found", "null"}) {
+                           "imakeep_found", "imakeep_view", "null"}) {
     EXPECT_THAT(text, Not(HasSubstr(name))) << name;
   }
 }
