@@ -23,19 +23,21 @@ struct Sha {
 };
 
 struct Sha1 : Sha<std::uint32_t, sha_ni::kLanes> {
-  static constexpr std::array<Word, 5> kStart = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
+  static constexpr auto kStart = std::to_array(sha_ni::kSha1Start);
   static constexpr std::size_t kDigestBytes = 20;
+  static constexpr std::size_t kBesideExtend = 1;  // messages of which extend() takes a block
   static constexpr auto compress = sha_ni::sha1;
   static constexpr auto compress_lanes = sha_ni::sha1_lanes;
+  static constexpr auto extend = sha_ni::sha1_extend;
 };
 
 struct Sha256 : Sha<std::uint32_t, sha_ni::kLanes> {
-  static constexpr std::array<Word, 8> kStart = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                                                 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+  static constexpr auto kStart = std::to_array(sha_ni::kSha256Start);
   static constexpr std::size_t kDigestBytes = 32;
+  static constexpr std::size_t kBesideExtend = 2;
   static constexpr auto compress = sha_ni::sha256;
-  static constexpr auto compress_pair = sha_ni::sha256_pair;
   static constexpr auto compress_lanes = sha_ni::sha256_lanes;
+  static constexpr auto extend = sha_ni::sha256_extend;
 };
 
 struct Sha384 : Sha<std::uint64_t, avx2::kLanes> {
@@ -64,23 +66,21 @@ struct Padding {
 template <class Hash>
 void pad(Padding<Hash>& padding, ByteView rest, std::uint64_t message_bytes) {
   padding.blocks = rest.size() + 1 + Hash::kLengthBytes > Hash::kBlockBytes ? 2 : 1;
-  // No message has so many bits that the front half of the length would be needed.
-  const std::size_t length_at = padding.blocks * Hash::kBlockBytes - sizeof message_bytes;
+  padding.bytes.fill(std::byte{0});
   std::byte* const bytes = padding.bytes.data();
   if (!rest.empty()) std::memcpy(bytes, rest.data(), rest.size());
   bytes[rest.size()] = std::byte{0x80};
-  std::memset(bytes + rest.size() + 1, 0, length_at - rest.size() - 1);
-  store(bytes + length_at, message_bytes * 8, ByteOrder::kBig);
+  // No message has so many bits that the front half of the length would be needed.
+  store(bytes + padding.blocks * Hash::kBlockBytes - sizeof message_bytes, message_bytes * 8, ByteOrder::kBig);
 }
 
 template <class Hash>
-Digest digest_of(const typename Hash::Word* state) {
-  Digest digest(Hash::kDigestBytes);
+void put_digest(const typename Hash::Word* state, Digest& digest) {
+  digest = Digest(Hash::kDigestBytes);
   constexpr std::size_t kWordBytes = sizeof(typename Hash::Word);
   for (std::size_t at = 0; at < Hash::kDigestBytes; at += kWordBytes) {
     store(digest.data() + at, state[at / kWordBytes], ByteOrder::kBig);
   }
-  return digest;
 }
 
 // H(parts[0] || parts[1] || ...)
@@ -112,7 +112,9 @@ Digest hash_parts(std::initializer_list<ByteView> parts) {
   Padding<Hash> padding;
   pad(padding, ByteView(block).first(in_block), total);
   Hash::compress(state, padding.bytes.data(), padding.blocks);
-  return digest_of<Hash>(state);
+  Digest digest;
+  put_digest<Hash>(state, digest);
+  return digest;
 }
 
 }  // namespace imakeep::digest

@@ -20,45 +20,6 @@ struct Message {
   bool done() const { return whole == 0 && padded == padding.blocks; }
 };
 
-// The extends of a PCR, block by block: H(pcr || digest) is one block and the padding behind it.
-template <class Hash>
-class Chain {
- public:
-  static_assert(2 * Hash::kDigestBytes == Hash::kBlockBytes);
-
-  // `state` is that of the hash, and goes with every call.
-  Chain(const Extends& extends, typename Hash::State& state) : extends_(extends), pcr_(extends.pcr) {
-    pad(padding_, {}, Hash::kBlockBytes);
-    begin(state);
-  }
-
-  bool done() const { return at_ == extends_.digests.size(); }
-  const std::byte* block() const { return in_padding_ ? padding_.bytes.data() : block_.data(); }
-  // That block was compressed into the state.
-  void advance(typename Hash::State& state) {
-    in_padding_ = !in_padding_;
-    if (in_padding_) return;
-    pcr_ = extends_.after[at_] = digest_of<Hash>(state);
-    ++at_;
-    begin(state);
-  }
-
- private:
-  void begin(typename Hash::State& state) {
-    if (done()) return;
-    std::copy_n(Hash::kStart.begin(), Hash::kStart.size(), state);
-    std::memcpy(block_.data(), pcr_.view().data(), Hash::kDigestBytes);
-    std::memcpy(block_.data() + Hash::kDigestBytes, extends_.digests[at_].view().data(), Hash::kDigestBytes);
-  }
-
-  const Extends& extends_;
-  Digest pcr_;
-  std::size_t at_ = 0;
-  bool in_padding_ = false;
-  std::array<std::byte, Hash::kBlockBytes> block_;
-  Padding<Hash> padding_;
-};
-
 template <class Hash>
 class Lanes {
  public:
@@ -74,19 +35,21 @@ class Lanes {
     }
   }
 
-  // One message after the other beside the chain, as long as both last.
+  // Blocks of some messages beside each extend, and the rest behind the last.
   void run_beside(const Extends& extends) {
-    Chain<Hash> chain(extends, states_[0]);
-    begin_next(1);
-    while (!chain.done() && lanes_[1].digest != nullptr) {
-      const std::byte* const blocks[] = {chain.block(), next_block(1)};
-      Hash::compress_pair(states_, blocks);
-      chain.advance(states_[0]);
-      finish_done(1);
+    typename Hash::State pcr = {};
+    for (std::size_t at = 0; at < Hash::kDigestBytes; at += sizeof(typename Hash::Word)) {
+      pcr[at / sizeof(typename Hash::Word)] =
+          load<typename Hash::Word>(extends.pcr.view().data() + at, ByteOrder::kBig);
     }
-    while (!chain.done()) {
-      Hash::compress(states_[0], chain.block(), 1);
-      chain.advance(states_[0]);
+    for (std::size_t lane = 0; lane < Hash::kBesideExtend; ++lane) begin_next(lane);
+    for (std::size_t i = 0; i < extends.digests.size(); ++i) {
+      const std::byte* blocks[Hash::kBesideExtend];
+      for (std::size_t lane = 0; lane < Hash::kBesideExtend; ++lane) blocks[lane] = next_block(lane);
+      extends.after[i] = Digest(Hash::kDigestBytes);
+      Hash::extend(pcr, extends.digests[i].view().data(), extends.after[i].data(), states_, blocks);
+      for (std::size_t lane = 0; lane < Hash::kBesideExtend; ++lane) finish_done(lane);
+      if (extends.meanwhile) extends.meanwhile();
     }
     run();
   }
@@ -125,7 +88,7 @@ class Lanes {
   void finish_done(std::size_t lane) {
     Message<Hash>& message = lanes_[lane];
     if (message.digest == nullptr || !message.done()) return;
-    *message.digest = digest_of<Hash>(states_[lane]);
+    put_digest<Hash>(states_[lane], *message.digest);
     message.digest = nullptr;
     --busy_;
     begin_next(lane);
@@ -154,20 +117,21 @@ void hash_many(Algorithm algorithm, std::span<const ByteView> messages, std::spa
 }
 
 void extend_many(Algorithm algorithm, const Extends& extends) {
-  Digest pcr = extends.pcr;
-  for (std::size_t i = 0; i < extends.digests.size(); ++i) {
-    pcr = extends.after[i] = extend(algorithm, pcr, extends.digests[i]);
-  }
+  hash_many_beside(algorithm, {}, {}, extends);
 }
 
 void hash_many_beside(Algorithm algorithm, std::span<const ByteView> messages, std::span<Digest> digests,
                       const Extends& extends) {
+  if (algorithm == Algorithm::kSha1 && has_lanes(algorithm)) return Lanes<Sha1>(messages, digests).run_beside(extends);
   if (algorithm == Algorithm::kSha256 && has_lanes(algorithm)) {
-    Lanes<Sha256>(messages, digests).run_beside(extends);
-  } else {
-    extend_many(algorithm, extends);
-    hash_many(algorithm, messages, digests);
+    return Lanes<Sha256>(messages, digests).run_beside(extends);
   }
+  Digest pcr = extends.pcr;
+  for (std::size_t i = 0; i < extends.digests.size(); ++i) {
+    pcr = extends.after[i] = extend(algorithm, pcr, extends.digests[i]);
+    if (extends.meanwhile) extends.meanwhile();
+  }
+  hash_many(algorithm, messages, digests);
 }
 
 }  // namespace imakeep::digest

@@ -2,6 +2,7 @@
 // Threads: no shared state.
 #pragma once
 
+#include <functional>
 #include <span>
 
 #include "digest/digest.h"
@@ -16,6 +17,8 @@ struct Extends {
   Digest pcr;  // before
   std::span<const Digest> digests;
   std::span<Digest> after;  // what it is after each of them; of the same length
+  // Called once an extend, for work that has nothing to do with any of this: there is time for it as well.
+  std::function<void()> meanwhile = nullptr;
 };
 
 void extend_many(Algorithm algorithm, const Extends& extends);

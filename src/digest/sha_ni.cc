@@ -13,15 +13,37 @@ namespace {
 
 #define IMAKEEP_INLINE [[gnu::always_inline]] inline
 
-alignas(16) constexpr std::uint32_t kRoundConstants[64] = {
-    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
-    0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
-    0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
-    0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
-    0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
-    0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
-    0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
-    0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
+struct Words {
+  alignas(16) std::uint32_t words[64];
+};
+constexpr Words kRoundConstants{
+    {0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
+     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
+     0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
+     0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
+     0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
+     0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
+     0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2}};
+
+constexpr std::uint32_t rotate_right(std::uint32_t word, int bits) {
+  return word >> bits | word << (32 - bits);
+}
+
+// What goes into the rounds of the block behind a message of 64 bytes, which is its padding alone.
+constexpr Words padding_rounds() {
+  Words made{{0x80000000}};
+  made.words[15] = 512;
+  std::uint32_t* const w = made.words;
+  for (int i = 16; i < 64; ++i) {
+    const std::uint32_t s0 = rotate_right(w[i - 15], 7) ^ rotate_right(w[i - 15], 18) ^ w[i - 15] >> 3;
+    const std::uint32_t s1 = rotate_right(w[i - 2], 17) ^ rotate_right(w[i - 2], 19) ^ w[i - 2] >> 10;
+    w[i] = w[i - 16] + s0 + w[i - 7] + s1;
+  }
+  for (int i = 0; i < 64; ++i) w[i] += kRoundConstants.words[i];
+  return made;
+}
+constexpr Words kPaddingRounds = padding_rounds();
 
 IMAKEEP_INLINE __m128i load(const void* from) {
   return _mm_loadu_si128(static_cast<const __m128i*>(from));
@@ -30,10 +52,15 @@ IMAKEEP_INLINE void store(void* to, __m128i value) {
   _mm_storeu_si128(static_cast<__m128i*>(to), value);
 }
 
+IMAKEEP_INLINE void sha256_four_rounds(__m128i& abef, __m128i& cdgh, __m128i input) {
+  cdgh = _mm_sha256rnds2_epu32(cdgh, abef, input);
+  abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(input, 0x0e));
+}
+
 // Rounds 4 I to 4 I + 3 of SHA-256 in every lane. `words` holds the last sixteen of the message schedule.
 template <std::size_t I, std::size_t Lanes>
 IMAKEEP_INLINE void sha256_rounds(__m128i (&abef)[Lanes], __m128i (&cdgh)[Lanes], __m128i (&words)[Lanes][4]) {
-  const __m128i constants = _mm_load_si128(reinterpret_cast<const __m128i*>(kRoundConstants + 4 * I));
+  const __m128i constants = _mm_load_si128(reinterpret_cast<const __m128i*>(kRoundConstants.words + 4 * I));
   for (std::size_t lane = 0; lane < Lanes; ++lane) {
     __m128i(&word)[4] = words[lane];
     if constexpr (I >= 4) {
@@ -41,28 +68,34 @@ IMAKEEP_INLINE void sha256_rounds(__m128i (&abef)[Lanes], __m128i (&cdgh)[Lanes]
                                         _mm_alignr_epi8(word[(I + 3) % 4], word[(I + 2) % 4], 4));
       word[I % 4] = _mm_sha256msg2_epu32(sum, word[(I + 3) % 4]);
     }
-    const __m128i input = _mm_add_epi32(word[I % 4], constants);
-    cdgh[lane] = _mm_sha256rnds2_epu32(cdgh[lane], abef[lane], input);
-    abef[lane] = _mm_sha256rnds2_epu32(abef[lane], cdgh[lane], _mm_shuffle_epi32(input, 0x0e));
+    sha256_four_rounds(abef[lane], cdgh[lane], _mm_add_epi32(word[I % 4], constants));
   }
 }
 
-template <std::size_t Lanes, std::size_t... I>
-IMAKEEP_INLINE void sha256_blocks(__m128i (&abef)[Lanes], __m128i (&cdgh)[Lanes], const std::byte* const* blocks,
-                                  std::index_sequence<I...>) {
-  const __m128i big_endian = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
-  __m128i words[Lanes][4];
+IMAKEEP_INLINE __m128i big_endian_words(__m128i bytes) {
+  return _mm_shuffle_epi8(bytes, _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203));
+}
+
+// The block's rounds in every lane, and `beside`(i) after the i-th four of them, which does not wait for them.
+template <std::size_t Lanes, std::size_t... I, class Beside>
+IMAKEEP_INLINE void sha256_words(__m128i (&abef)[Lanes], __m128i (&cdgh)[Lanes], __m128i (&words)[Lanes][4],
+                                 std::index_sequence<I...>, const Beside& beside) {
   __m128i abef_before[Lanes], cdgh_before[Lanes];
   for (std::size_t lane = 0; lane < Lanes; ++lane) {
-    for (std::size_t i = 0; i < 4; ++i) words[lane][i] = _mm_shuffle_epi8(load(blocks[lane] + 16 * i), big_endian);
     abef_before[lane] = abef[lane];
     cdgh_before[lane] = cdgh[lane];
   }
-  (sha256_rounds<I>(abef, cdgh, words), ...);
+  ((sha256_rounds<I>(abef, cdgh, words), beside(I)), ...);
   for (std::size_t lane = 0; lane < Lanes; ++lane) {
     abef[lane] = _mm_add_epi32(abef[lane], abef_before[lane]);
     cdgh[lane] = _mm_add_epi32(cdgh[lane], cdgh_before[lane]);
   }
+}
+
+constexpr auto kNothingBeside = [](std::size_t) {};
+
+IMAKEEP_INLINE void load_words(__m128i (&words)[4], const std::byte* block) {
+  for (std::size_t i = 0; i < 4; ++i) words[i] = big_endian_words(load(block + 16 * i));
 }
 
 IMAKEEP_INLINE void load_sha256(const std::uint32_t* state, __m128i& abef, __m128i& cdgh) {
@@ -94,14 +127,20 @@ IMAKEEP_INLINE void sha1_rounds(__m128i (&abcd)[Lanes], __m128i (&e)[Lanes], __m
   }
 }
 
+// In these a register's first word is its highest.
+IMAKEEP_INLINE __m128i reversed_words(__m128i bytes) {
+  return _mm_shuffle_epi8(bytes, _mm_set_epi64x(0x0001020304050607, 0x08090a0b0c0d0e0f));
+}
+
+IMAKEEP_INLINE void load_reversed(__m128i (&words)[4], const std::byte* block) {
+  for (std::size_t i = 0; i < 4; ++i) words[i] = reversed_words(load(block + 16 * i));
+}
+
 template <std::size_t Lanes, std::size_t... I>
-IMAKEEP_INLINE void sha1_blocks(__m128i (&abcd)[Lanes], __m128i (&e)[Lanes], const std::byte* const* blocks,
-                                std::index_sequence<I...>) {
-  const __m128i reversed = _mm_set_epi64x(0x0001020304050607, 0x08090a0b0c0d0e0f);
-  __m128i words[Lanes][4];
+IMAKEEP_INLINE void sha1_words(__m128i (&abcd)[Lanes], __m128i (&e)[Lanes], __m128i (&words)[Lanes][4],
+                               std::index_sequence<I...>) {
   __m128i abcd_before[Lanes], e_before[Lanes];
   for (std::size_t lane = 0; lane < Lanes; ++lane) {
-    for (std::size_t i = 0; i < 4; ++i) words[lane][i] = _mm_shuffle_epi8(load(blocks[lane] + 16 * i), reversed);
     abcd_before[lane] = abcd[lane];
     e_before[lane] = e[lane];
   }
@@ -125,43 +164,98 @@ IMAKEEP_INLINE void store_sha1(std::uint32_t* state, __m128i abcd, __m128i e) {
 using Sha256Rounds = std::make_index_sequence<16>;
 using Sha1Rounds = std::make_index_sequence<20>;
 
-template <std::size_t Lanes>
-IMAKEEP_INLINE void sha256_each(std::uint32_t (*states)[8], const std::byte* const* blocks) {
-  __m128i abef[Lanes], cdgh[Lanes];
-  for (std::size_t lane = 0; lane < Lanes; ++lane) load_sha256(states[lane], abef[lane], cdgh[lane]);
-  sha256_blocks(abef, cdgh, blocks, Sha256Rounds());
-  for (std::size_t lane = 0; lane < Lanes; ++lane) store_sha256(states[lane], abef[lane], cdgh[lane]);
-}
-
 }  // namespace
 
 void sha1(std::uint32_t* state, const std::byte* blocks, std::size_t count) {
   __m128i abcd[1], e[1];
   load_sha1(state, abcd[0], e[0]);
-  for (; count > 0; --count, blocks += 64) sha1_blocks(abcd, e, &blocks, Sha1Rounds());
+  for (; count > 0; --count, blocks += 64) {
+    __m128i words[1][4];
+    load_reversed(words[0], blocks);
+    sha1_words(abcd, e, words, Sha1Rounds());
+  }
   store_sha1(state, abcd[0], e[0]);
 }
 
 void sha256(std::uint32_t* state, const std::byte* blocks, std::size_t count) {
   __m128i abef[1], cdgh[1];
   load_sha256(state, abef[0], cdgh[0]);
-  for (; count > 0; --count, blocks += 64) sha256_blocks(abef, cdgh, &blocks, Sha256Rounds());
+  for (; count > 0; --count, blocks += 64) {
+    __m128i words[1][4];
+    load_words(words[0], blocks);
+    sha256_words(abef, cdgh, words, Sha256Rounds(), kNothingBeside);
+  }
   store_sha256(state, abef[0], cdgh[0]);
 }
 
 void sha1_lanes(std::uint32_t (*states)[8], const std::byte* const* blocks) {
-  __m128i abcd[kLanes], e[kLanes];
-  for (std::size_t lane = 0; lane < kLanes; ++lane) load_sha1(states[lane], abcd[lane], e[lane]);
-  sha1_blocks(abcd, e, blocks, Sha1Rounds());
+  __m128i abcd[kLanes], e[kLanes], words[kLanes][4];
+  for (std::size_t lane = 0; lane < kLanes; ++lane) {
+    load_sha1(states[lane], abcd[lane], e[lane]);
+    load_reversed(words[lane], blocks[lane]);
+  }
+  sha1_words(abcd, e, words, Sha1Rounds());
   for (std::size_t lane = 0; lane < kLanes; ++lane) store_sha1(states[lane], abcd[lane], e[lane]);
 }
 
-void sha256_pair(std::uint32_t (*states)[8], const std::byte* const* blocks) {
-  sha256_each<2>(states, blocks);
+void sha256_lanes(std::uint32_t (*states)[8], const std::byte* const* blocks) {
+  __m128i abef[kLanes], cdgh[kLanes], words[kLanes][4];
+  for (std::size_t lane = 0; lane < kLanes; ++lane) {
+    load_sha256(states[lane], abef[lane], cdgh[lane]);
+    load_words(words[lane], blocks[lane]);
+  }
+  sha256_words(abef, cdgh, words, Sha256Rounds(), kNothingBeside);
+  for (std::size_t lane = 0; lane < kLanes; ++lane) store_sha256(states[lane], abef[lane], cdgh[lane]);
 }
 
-void sha256_lanes(std::uint32_t (*states)[8], const std::byte* const* blocks) {
-  sha256_each<kLanes>(states, blocks);
+void sha1_extend(std::uint32_t* pcr, const std::byte* digest, std::byte* after, std::uint32_t (*states)[8],
+                 const std::byte* const* blocks) {
+  __m128i abcd[2], e[2], words[2][4];
+  load_sha1(pcr, abcd[0], e[0]);
+  const __m128i front = reversed_words(load(digest));
+  const __m128i back = reversed_words(load(digest + 4));
+  words[0][0] = abcd[0];
+  words[0][1] = _mm_or_si128(e[0], _mm_srli_si128(front, 4));
+  // Its last two words, a one bit and zeros; then its length, 40 bytes.
+  words[0][2] = _mm_or_si128(_mm_slli_si128(back, 8), _mm_set_epi32(0, 0, static_cast<int>(0x80000000), 0));
+  words[0][3] = _mm_set_epi32(0, 0, 0, 320);
+  load_sha1(kSha1Start, abcd[0], e[0]);
+  load_sha1(states[0], abcd[1], e[1]);
+  load_reversed(words[1], blocks[0]);
+  sha1_words(abcd, e, words, Sha1Rounds());
+  store_sha1(pcr, abcd[0], e[0]);
+  store_sha1(states[0], abcd[1], e[1]);
+  store(after, reversed_words(abcd[0]));
+  const std::uint32_t last = __builtin_bswap32(pcr[4]);
+  __builtin_memcpy(after + 16, &last, sizeof last);
+}
+
+void sha256_extend(std::uint32_t* pcr, const std::byte* digest, std::byte* after, std::uint32_t (*states)[8],
+                   const std::byte* const* blocks) {
+  // The PCR and the digest, beside a block of one message.
+  __m128i abef[2], cdgh[2], words[2][4];
+  load_sha256(kSha256Start, abef[0], cdgh[0]);
+  words[0][0] = load(pcr);
+  words[0][1] = load(pcr + 4);
+  words[0][2] = big_endian_words(load(digest));
+  words[0][3] = big_endian_words(load(digest + 16));
+  load_sha256(states[0], abef[1], cdgh[1]);
+  load_words(words[1], blocks[0]);
+  sha256_words(abef, cdgh, words, Sha256Rounds(), kNothingBeside);
+  store_sha256(states[0], abef[1], cdgh[1]);
+  // Their padding, beside a block of the other.
+  __m128i other_abef[1], other_cdgh[1], other_words[1][4];
+  load_sha256(states[1], other_abef[0], other_cdgh[0]);
+  load_words(other_words[0], blocks[1]);
+  const __m128i abef_before = abef[0], cdgh_before = cdgh[0];
+  sha256_words(other_abef, other_cdgh, other_words, Sha256Rounds(), [&](std::size_t i) {
+    sha256_four_rounds(abef[0], cdgh[0],
+                       _mm_load_si128(reinterpret_cast<const __m128i*>(kPaddingRounds.words + 4 * i)));
+  });
+  store_sha256(states[1], other_abef[0], other_cdgh[0]);
+  store_sha256(pcr, _mm_add_epi32(abef[0], abef_before), _mm_add_epi32(cdgh[0], cdgh_before));
+  store(after, big_endian_words(load(pcr)));
+  store(after + 16, big_endian_words(load(pcr + 4)));
 }
 
 }  // namespace imakeep::digest::sha_ni
@@ -172,7 +266,8 @@ namespace imakeep::digest::sha_ni {
 
 void sha1(std::uint32_t*, const std::byte*, std::size_t) {}
 void sha256(std::uint32_t*, const std::byte*, std::size_t) {}
-void sha256_pair(std::uint32_t (*)[8], const std::byte* const*) {}
+void sha1_extend(std::uint32_t*, const std::byte*, std::byte*, std::uint32_t (*)[8], const std::byte* const*) {}
+void sha256_extend(std::uint32_t*, const std::byte*, std::byte*, std::uint32_t (*)[8], const std::byte* const*) {}
 void sha1_lanes(std::uint32_t (*)[8], const std::byte* const*) {}
 void sha256_lanes(std::uint32_t (*)[8], const std::byte* const*) {}
 

@@ -13,12 +13,22 @@ namespace imakeep::digest::sha_ni {
 
 inline constexpr std::size_t kLanes = 4;
 
+// States before the first block.
+inline constexpr std::uint32_t kSha1Start[8] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
+inline constexpr std::uint32_t kSha256Start[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                                  0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+
 // `count` blocks of one message, one behind the other.
 void sha1(std::uint32_t* state, const std::byte* blocks, std::size_t count);
 void sha256(std::uint32_t* state, const std::byte* blocks, std::size_t count);
 
-// One block of each of two messages.
-void sha256_pair(std::uint32_t (*states)[8], const std::byte* const* blocks);
+// The next value of a PCR, H(pcr || digest): `pcr` as words of the host, `digest` and `after` as bytes. Its blocks wait
+// for each other, so blocks of other messages cost nothing beside them: one for SHA-1, one each of two messages for
+// SHA-256.
+void sha1_extend(std::uint32_t* pcr, const std::byte* digest, std::byte* after, std::uint32_t (*states)[8],
+                 const std::byte* const* blocks);
+void sha256_extend(std::uint32_t* pcr, const std::byte* digest, std::byte* after, std::uint32_t (*states)[8],
+                   const std::byte* const* blocks);
 
 // One block of each of kLanes messages.
 void sha1_lanes(std::uint32_t (*states)[8], const std::byte* const* blocks);

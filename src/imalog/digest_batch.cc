@@ -3,28 +3,18 @@
 namespace imakeep::imalog {
 
 void DigestBatch::clear() {
-  digests_.clear();
   messages_.clear();
-  record_of_.clear();
   ima_.clear();
+  known_.clear();
 }
 
 void DigestBatch::add(std::string_view template_name, ByteView body) {
-  record_of_.push_back(digests_.size());
-  digests_.emplace_back();
-  if (template_name != kImaTemplate) {
-    messages_.push_back(body);
-    return;
-  }
-  ImaAt& ima = ima_.emplace_back(ImaAt{.message = messages_.size(), .bytes = {}});
-  const ByteView path = body.subspan(kImaFileDigestBytes + 4);
-  std::memcpy(ima.bytes.data(), body.data(), kImaFileDigestBytes);
-  if (!path.empty()) std::memcpy(ima.bytes.data() + kImaFileDigestBytes, path.data(), path.size());
-  messages_.emplace_back();
+  if (template_name == kImaTemplate) ima_.push_back({.message = messages_.size(), .bytes = ima_message(body)});
+  messages_.push_back(body);
 }
 
 void DigestBatch::add_known(const digest::Digest& digest) {
-  digests_.push_back(digest);
+  known_.push_back({.record = records(), .digest = digest});
 }
 
 void DigestBatch::add_shown(const RecordContentView& content) {
@@ -45,23 +35,24 @@ void DigestBatch::add_extended(const RecordContentView& content) {
 
 std::span<const digest::Digest> DigestBatch::compute_beside(const digest::Extends& extends) {
   for (const ImaAt& ima : ima_) messages_[ima.message] = ima.bytes;
-  hashed_.resize(messages_.size());
+  if (digests_.size() < records()) digests_.resize(records());
+  const std::span<digest::Digest> all = std::span(digests_).first(records());
+  const std::span<digest::Digest> hashed = all.first(messages_.size());
   if (bank_.padded_sha1) {
     digest::extend_many(bank_.algorithm, extends);
-    digest::hash_many(digest::Algorithm::kSha1, messages_, hashed_);
+    digest::hash_many(hash_of(bank_), messages_, hashed);
+    for (digest::Digest& digest : hashed) digest = in_bank(bank_, digest);
   } else {
-    digest::hash_many_beside(bank_.algorithm, messages_, hashed_, extends);
+    digest::hash_many_beside(bank_.algorithm, messages_, hashed, extends);
   }
-  for (std::size_t i = 0; i < hashed_.size(); ++i) {
-    digest::Digest& digest = digests_[record_of_[i]];
-    if (bank_.padded_sha1) {
-      digest = digest::Digest(bank_.digest_bytes());
-      std::memcpy(digest.data(), hashed_[i].view().data(), hashed_[i].size());
-    } else {
-      digest = hashed_[i];
-    }
+  // Those that are known go between them; from the back, so that none is overwritten.
+  std::size_t left = hashed.size();
+  std::size_t at = all.size();
+  for (auto known = known_.rbegin(); known != known_.rend(); ++known) {
+    while (at > known->record + 1) all[--at] = all[--left];
+    all[--at] = known->digest;
   }
-  return digests_;
+  return all;
 }
 
 }  // namespace imakeep::imalog

@@ -33,19 +33,24 @@ class DigestBatch {
   std::span<const digest::Digest> compute_beside(const digest::Extends& extends);
 
  private:
-  // What the digest of an "ima" record is computed over.
-  using ImaMessage = std::array<std::byte, kImaFileDigestBytes + kMaxImaPathBytes + 1>;
+  // An "ima" record, of which other bytes are hashed than stand in its body.
   struct ImaAt {
     std::size_t message;  // in messages_
     ImaMessage bytes;
   };
 
+  struct Known {
+    std::size_t record;
+    digest::Digest digest;
+  };
+
+  std::size_t records() const { return messages_.size() + known_.size(); }
+
   digest::Bank bank_;
-  std::vector<digest::Digest> digests_;  // one a record
-  std::vector<ByteView> messages_;       // those to be hashed
-  std::vector<std::size_t> record_of_;   // by message
+  std::vector<ByteView> messages_;  // of the records whose digests are computed
   std::vector<ImaAt> ima_;
-  std::vector<digest::Digest> hashed_;
+  std::vector<Known> known_;
+  std::vector<digest::Digest> digests_;  // one a record, and what earlier batches left behind them
 };
 
 }  // namespace imakeep::imalog

@@ -2,18 +2,23 @@
 
 namespace imakeep::imalog {
 
-Result<std::optional<RecordView>> ListReader::next() {
-  if (offset_ == list_.size()) return std::nullopt;
-  auto record = decode_record(list_.subspan(offset_), format_);
-  if (!record) {
-    Error error = std::move(record).error();
+Result<const RecordView*> ListReader::next() {
+  if (at_end()) return nullptr;
+  // Of some records further on, so that they do not have to be waited for.
+  if (constexpr std::size_t kAhead = 2048; list_.size() - offset_ > kAhead) {
+    __builtin_prefetch(list_.data() + offset_ + kAhead);
+    __builtin_prefetch(list_.data() + offset_ + kAhead + 64);
+    __builtin_prefetch(list_.data() + offset_ + kAhead + 128);
+  }
+  if (auto decoded = decode_record(list_.subspan(offset_), format_, record_); !decoded) {
+    Error error = std::move(decoded).error();
     error.offset = offset_ + error.offset.value_or(0);
     error.record = records_read_;
     return unexpected(std::move(error));
   }
-  offset_ += record->encoded_bytes;
+  offset_ += record_.encoded_bytes;
   ++records_read_;
-  return *record;
+  return &record_;
 }
 
 }  // namespace imakeep::imalog

@@ -18,6 +18,7 @@ class Cursor {
     offset_ += count;
     return taken;
   }
+  ByteView taken_since(std::size_t offset) const { return in_.subspan(offset, offset_ - offset); }
   std::uint32_t take_u32() { return load<std::uint32_t>(take(4).data(), order_); }
 
  private:
@@ -38,7 +39,8 @@ bool printable(std::string_view name) {
   return std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 0x7f; });
 }
 
-Result<void> skip_ima_body(Cursor& cursor) {
+Result<ByteView> take_ima_body(Cursor& cursor) {
+  const std::size_t start = cursor.offset();
   if (!cursor.has(kImaFileDigestBytes)) return cut_short(cursor, "file digest");
   cursor.take(kImaFileDigestBytes);
   if (!cursor.has(4)) return cut_short(cursor, "path length");
@@ -54,10 +56,10 @@ Result<void> skip_ima_body(Cursor& cursor) {
   if (const auto nul = std::find(path.begin(), path.end(), std::byte{0}); nul != path.end()) {
     return bad(ErrorCode::kMalformed, at + 4 + static_cast<std::size_t>(nul - path.begin()), "NUL in the path");
   }
-  return {};
+  return cursor.taken_since(start);
 }
 
-Result<void> skip_data(Cursor& cursor) {
+Result<ByteView> take_data(Cursor& cursor) {
   const std::size_t at = cursor.offset();
   if (!cursor.has(4)) return cut_short(cursor, "data length");
   const std::uint32_t data_bytes = cursor.take_u32();
@@ -67,8 +69,7 @@ Result<void> skip_data(Cursor& cursor) {
                    "); is the bank right?");
   }
   if (!cursor.has(data_bytes)) return cut_short(cursor, "data");
-  cursor.take(data_bytes);
-  return {};
+  return cursor.take(data_bytes);
 }
 
 }  // namespace
@@ -82,12 +83,17 @@ RecordContentView RecordView::content() const {
 }
 
 Result<RecordView> decode_record(ByteView in, RecordFormat format) {
+  RecordView record;
+  IMAKEEP_CHECK(decode_record(in, format, record));
+  return record;
+}
+
+Result<std::size_t> decode_record(ByteView in, RecordFormat format, RecordView& record) {
   if (format.digest_bytes != 20 && format.digest_bytes != 32 && format.digest_bytes != 48 &&
       format.digest_bytes != 64) {
     return bad(ErrorCode::kUnsupported, 0, "no bank has digests of " + std::to_string(format.digest_bytes) + " bytes");
   }
   Cursor cursor(in, format.order);
-  RecordView record;
 
   if (!cursor.has(4)) return cut_short(cursor, "PCR index");
   record.pcr = cursor.take_u32();
@@ -110,12 +116,11 @@ Result<RecordView> decode_record(ByteView in, RecordFormat format) {
     return bad(ErrorCode::kMalformed, name_at + 4, "template name with unprintable characters; is the bank right?");
   }
 
-  const bool ima = record.template_name == kImaTemplate;
-  const std::size_t body_at = cursor.offset() + (ima ? 0 : 4);
-  IMAKEEP_CHECK(ima ? skip_ima_body(cursor) : skip_data(cursor));
-  record.body = in.subspan(body_at, cursor.offset() - body_at);
+  const auto body = record.template_name == kImaTemplate ? take_ima_body(cursor) : take_data(cursor);
+  if (!body) return unexpected(body.error());
+  record.body = *body;
   record.encoded_bytes = cursor.offset();
-  return record;
+  return record.encoded_bytes;
 }
 
 void encode_record(Bytes& out, const RecordContentView& content, ByteView digest, ByteOrder order) {

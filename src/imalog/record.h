@@ -60,6 +60,8 @@ struct RecordView {
 //   kMalformed    a length, the PCR or the name out of range: more bytes cannot help
 //   kUnsupported  format.digest_bytes is no supported D
 Result<RecordView> decode_record(ByteView in, RecordFormat format);
+// The same into `record`, which says nothing after an error; returns its encoded_bytes.
+Result<std::size_t> decode_record(ByteView in, RecordFormat format, RecordView& record);
 
 // Appends the record as a file of that format shows it. `content` is as decode_record() would accept it, its body
 // in the same byte order; digest.size() is D.

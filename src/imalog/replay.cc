@@ -114,21 +114,30 @@ class ListPart {
     computed_.resize(batches_.size());
   }
 
-  // The next records of the list; none at its end. What stops it before is error().
-  void fill(ListReader& reader) {
+  void clear() {
     records_.clear();
     error_.reset();
-    offset_ = reader.offset();
-    first_ = reader.records_read();
     for (DigestBatch& batch : batches_) batch.clear();
-    while (records_.size() < kRecordsAtOnce) {
-      const auto record = reader.next();
-      if (!record) error_ = record.error();
-      if (!record || !*record) return;
-      records_.push_back((*record)->content());
-      shown_at_[records_.size() - 1] = (*record)->digest;
-      for (DigestBatch& batch : batches_) batch.add_extended(records_.back());
+  }
+
+  // Takes the next record of the list, if there is one and room for it. What stops it before is error().
+  void take(ListReader& reader) {
+    if (records_.size() == kRecordsAtOnce || error_ || reader.at_end()) return;
+    if (records_.empty()) {
+      offset_ = reader.offset();
+      first_ = reader.records_read();
     }
+    const auto record = reader.next();
+    if (!record) {
+      error_ = record.error();
+      return;
+    }
+    shown_at_[records_.size()] = (*record)->digest;
+    records_.push_back((*record)->content());
+    for (DigestBatch& batch : batches_) batch.add_extended(records_.back());
+  }
+  void fill(ListReader& reader) {
+    for (std::size_t i = records_.size(); i < kRecordsAtOnce; ++i) take(reader);
   }
 
   // The digests of all banks; those of banks that are replayed while `extends` of that bank are carried out.
@@ -190,18 +199,20 @@ void Replay::replayed(std::uint32_t pcr, std::size_t records, const std::vector<
 Result<void> Replay::add_list(ByteView list, const digest::Bank& shown, ByteOrder order) {
   ListReader reader(list, {.digest_bytes = static_cast<std::uint8_t>(shown.digest_bytes()), .order = order});
   const std::size_t banks = state_.banks().size();
-  ListPart parts[] = {ListPart(shown, state_.banks()), ListPart(shown, state_.banks())};
-  ListPart* now = &parts[0];
-  ListPart* next = &parts[1];
+  // Three parts at a time: one extends PCRs; beside that, for the processor has time, the digests of the next are
+  // computed and the one behind it is decoded.
+  std::vector<ListPart> parts(3, ListPart(shown, state_.banks()));
+  ListPart *now = &parts[0], *next = &parts[1], *later = &parts[2];
   std::vector<digest::Extends> extends;
   std::vector<std::vector<digest::Digest>> after(banks, std::vector<digest::Digest>(kRecordsAtOnce));
   now->fill(reader);
   now->compute({});
+  next->fill(reader);
   for (;;) {
     const auto& records = now->records();
     const std::size_t fitting = now->fitting();
-    next->fill(reader);
-    // Runs of records of one PCR; the last is extended while the next part's digests are computed.
+    later->clear();
+    // Runs of records of one PCR, the last of them beside the other parts' work.
     std::size_t begin = 0;
     do {
       const std::uint32_t pcr = begin < fitting ? records[begin].pcr : 0;
@@ -214,7 +225,9 @@ Result<void> Replay::add_list(ByteView list, const digest::Bank& shown, ByteOrde
                            .after = std::span(after[bank]).first(end - begin)});
       }
       if (end == fitting) {
+        if (banks > 0) extends.front().meanwhile = [later, &reader] { later->take(reader); };
         next->compute(extends);
+        later->fill(reader);
       } else {
         for (std::size_t bank = 0; bank < banks; ++bank) {
           digest::extend_many(state_.banks()[bank].algorithm, extends[bank]);
@@ -231,7 +244,7 @@ Result<void> Replay::add_list(ByteView list, const digest::Bank& shown, ByteOrde
     }
     if (now->error()) return unexpected(*now->error());
     if (records.empty()) return {};
-    std::swap(now, next);
+    now = std::exchange(next, std::exchange(later, now));
   }
 }
 

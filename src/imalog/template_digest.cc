@@ -1,29 +1,31 @@
 #include "imalog/template_digest.h"
 
-#include <array>
-
 #include "imalog/list_reader.h"
 
 namespace imakeep::imalog {
-namespace {
 
-constexpr std::size_t kImaPathBytes = 256;  // IMA_EVENT_NAME_LEN_MAX + 1
-
-digest::Digest body_hash(digest::Algorithm algorithm, std::string_view template_name, ByteView body) {
-  if (template_name != kImaTemplate) return digest::hash(algorithm, body);
-  static constexpr std::array<std::byte, kImaPathBytes> kZeros{};
+ImaMessage ima_message(ByteView body) {
+  ImaMessage message{};
   const ByteView path = body.subspan(kImaFileDigestBytes + 4);
-  return digest::hash(algorithm, {body.first(kImaFileDigestBytes), path, ByteView(kZeros).subspan(path.size())});
+  std::memcpy(message.data(), body.data(), kImaFileDigestBytes);
+  if (!path.empty()) std::memcpy(message.data() + kImaFileDigestBytes, path.data(), path.size());
+  return message;
 }
 
-}  // namespace
+digest::Algorithm hash_of(const digest::Bank& bank) {
+  return bank.padded_sha1 ? digest::Algorithm::kSha1 : bank.algorithm;
+}
+
+digest::Digest in_bank(const digest::Bank& bank, const digest::Digest& hash) {
+  if (!bank.padded_sha1) return hash;
+  digest::Digest padded(bank.digest_bytes());
+  std::memcpy(padded.data(), hash.view().data(), hash.size());
+  return padded;
+}
 
 digest::Digest template_digest(const digest::Bank& bank, std::string_view template_name, ByteView body) {
-  if (!bank.padded_sha1) return body_hash(bank.algorithm, template_name, body);
-  const digest::Digest sha1 = body_hash(digest::Algorithm::kSha1, template_name, body);
-  digest::Digest padded(bank.digest_bytes());
-  std::memcpy(padded.data(), sha1.view().data(), sha1.size());
-  return padded;
+  if (template_name != kImaTemplate) return in_bank(bank, digest::hash(hash_of(bank), body));
+  return in_bank(bank, digest::hash(hash_of(bank), ima_message(body)));
 }
 
 digest::Digest shown_digest(const digest::Bank& bank, const RecordContentView& content) {

@@ -8,11 +8,21 @@
 // Threads: no shared state.
 #pragma once
 
+#include <array>
+
 #include "digest/bank.h"
 #include "digest/digest.h"
 #include "imalog/record.h"
 
 namespace imakeep::imalog {
+
+// What the digest of an "ima" record is computed over. The body is as decode_record() accepts it.
+using ImaMessage = std::array<std::byte, kImaFileDigestBytes + kMaxImaPathBytes + 1>;
+ImaMessage ima_message(ByteView body);
+
+// That bank's digest of what is hashed for a record, its hash being H, or sha1 where Linux lacks H.
+digest::Algorithm hash_of(const digest::Bank& bank);
+digest::Digest in_bank(const digest::Bank& bank, const digest::Digest& hash);
 
 // The digest of what the record says, violation or not. The body is as decode_record() accepts it.
 digest::Digest template_digest(const digest::Bank& bank, std::string_view template_name, ByteView body);
