@@ -57,14 +57,16 @@ std::vector<Found> deleted_by_others(ChainState& state, const Placement& placeme
   }
   if (!placement.dropped) return found;
   const std::uint64_t records = placement.dropped->end - placement.dropped->first;
+  const std::string which =
+      std::to_string(records) + " records, from " + std::to_string(placement.dropped->first) + " on";
   found.push_back({.diagnosis = Diagnosis::kKexecDropped,
                    .chain = state.chain.chain,
                    .first = placement.dropped->first,
                    .records = records,
-                   .what = "a kexec left these records out of the list; they are archived"});
+                   .what = "a kexec left " + which + ", out of the list; they are archived"});
   if (!placement.dropped_by_kexec) {
     found.back().diagnosis = Diagnosis::kTrimmedByOther;
-    found.back().what = "somebody else deleted these records behind staged ones; they are archived";
+    found.back().what = "somebody else deleted " + which + ", behind staged ones; they are archived";
     state.row.trimmed_by_others += records;
     ++state.row.trims_by_others;
   }

@@ -200,6 +200,7 @@ TEST(Follow, SaysWhatAKexecDroppedOfWhatIsArchived) {
   const Followed followed = world.follow();
   EXPECT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kKexecDropped));
   EXPECT_EQ(followed.found[0].records, dropped);
+  EXPECT_THAT(followed.found[0].what, testing::HasSubstr(" " + std::to_string(dropped) + " records"));
   EXPECT_TRUE(followed.proven);
   EXPECT_EQ(world.keeper.wrong(), "");
   EXPECT_GT(world.trim().records, 0u);
