@@ -30,15 +30,43 @@ std::optional<FileId> file_id(const std::string& path) {
   return FileId(status.stx_dev_major, status.stx_dev_minor, status.stx_ino);
 }
 
-std::set<FileId> lists_of(const std::string& directory) {
-  std::set<FileId> lists;
-  std::error_code failed;
-  for (fs::directory_iterator entry(directory, failed), end; !failed && entry != end; entry.increment(failed)) {
-    if (entry->path().filename().string().find(kListStem) == std::string::npos) continue;
-    if (const auto id = file_id(entry->path())) lists.insert(*id);
-  }
-  return lists;
+using Device = std::pair<std::uint32_t, std::uint32_t>;
+
+Device device_of(const FileId& id) {
+  return {std::get<0>(id), std::get<1>(id)};
 }
+
+// The files of a directory that are lists. What is mounted over one hides which file it is; then its name says it, on
+// the directory's own device.
+class Lists {
+ public:
+  explicit Lists(const std::string& directory) {
+    const auto own = file_id(directory);
+    if (!own) return;
+    device_ = device_of(*own);
+    std::error_code failed;
+    for (fs::directory_iterator entry(directory, failed), end; !failed && entry != end; entry.increment(failed)) {
+      const std::string name = entry->path().filename().string();
+      if (name.find(kListStem) == std::string::npos) continue;
+      const auto id = file_id(entry->path());
+      if (!id) continue;
+      if (device_of(*id) == device_) {
+        ids_.insert(*id);
+      } else {
+        covered_.insert(name);
+      }
+    }
+  }
+
+  bool contain(const FileId& id, const std::string& name) const {
+    return ids_.contains(id) || (device_of(id) == device_ && covered_.contains(name));
+  }
+
+ private:
+  Device device_;
+  std::set<FileId> ids_;
+  std::set<std::string> covered_;
+};
 
 std::string first_line(const std::string& path) {
   const auto bytes = read_file(path);
@@ -62,14 +90,14 @@ bool may_write(const std::string& fdinfo) {
 }
 
 // False if the process may not be looked into.
-bool add_holders(const std::string& process, pid_t pid, const std::set<FileId>& lists, std::vector<Holder>& holders) {
+bool add_holders(const std::string& process, pid_t pid, const Lists& lists, std::vector<Holder>& holders) {
   std::error_code failed;
   for (fs::directory_iterator entry(process + "/fd", failed), end; !failed && entry != end; entry.increment(failed)) {
     std::error_code gone;
     const std::string name = fs::read_symlink(entry->path(), gone).filename();
     if (gone || name.find(kListStem) == std::string::npos) continue;
     const auto id = file_id(entry->path());
-    if (!id || !lists.contains(*id)) continue;
+    if (!id || !lists.contain(*id, name)) continue;
     const bool writes = may_write(process + "/fdinfo/" + entry->path().filename().string());
     const auto same = [&](const Holder& holder) { return holder.pid == pid && holder.file == name; };
     const auto known = std::ranges::find_if(holders, same);
@@ -86,7 +114,7 @@ bool add_holders(const std::string& process, pid_t pid, const std::set<FileId>& 
 
 Holders find_holders(const std::string& directory) {
   Holders found;
-  const std::set<FileId> lists = lists_of(directory);
+  const Lists lists(directory);
   std::error_code failed;
   for (fs::directory_iterator entry("/proc", failed), end; !failed && entry != end; entry.increment(failed)) {
     const std::string name = entry->path().filename();

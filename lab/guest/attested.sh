@@ -60,7 +60,7 @@ end_keeper() {
 
 status() { imakeep status --control $socket "$@"; }
 # status_number MEMBER: the first of that name.
-status_number() { status --json | grep -o "\"$1\":[ ]*[0-9]*" | head -n 1 | tr -dc 0-9; }
+status_number() { status --json | grep -o "\"$1\":[ ]*[0-9][0-9]*" | head -n 1 | tr -dc 0-9; }
 archived() { status_number records; }
 in_list() { cat $ima/runtime_measurements_count; }
 # diagnoses: the kinds of what was found so far, each once, in a line.
@@ -71,6 +71,13 @@ diagnoses() {
 by_others() { status --json | tr -d ' \n' | grep -o '"by_others":{"records":[0-9]*' | tr -dc 0-9; }
 keeper_said() { grep -q -- "$1" $keeper_log || { tail -n 5 $keeper_log && return 1; }; }
 is_proven() { status | grep -q '^PCRs.*proven' || { status; return 1; }; }
+
+# doctor_says PATTERN
+doctor_says() {
+  local told
+  told=$(imakeep doctor --archive $archive 2>&1)
+  grep -E -- "$1" <<<"$told" || { echo "$told" && return 1; }
+}
 
 # measure N [NAME]: so many new records, by no other program.
 measured=0

@@ -119,6 +119,7 @@ class Keeper {
   // trim.cc
   Result<std::optional<Trimmed>> try_count(const ChainState& state, bool read_all);
   Result<std::optional<Trimmed>> try_stage(const ChainState& state, bool staged);
+  Result<std::uint64_t> proven_by_reading(ListStream& stream, const ChainState& state);
   Result<std::uint64_t> may_go(const ChainState& state);
   Result<bool> stands_exactly_at_end(const ChainState& state, const digest::PcrState& end, std::uint64_t count);
   Result<Trimmed> ended(Hold& hold, ChainState state, std::uint64_t records, Method method);

@@ -79,15 +79,15 @@ Result<Trimmed> Keeper::trim() {
                                                              followed->found.back().what;
       return fail(ErrorCode::kMismatch, what + "; nothing is deleted");
     }
-    if (!lagging) {
-      // Something staged is deleted first, whoever staged it: it is archived.
-      const bool staged = followed->staged_records > 0;
-      auto tried =
-          staged || *chosen == Method::kStage ? try_stage(**state, staged) : try_count(**state, tries == kMostTries);
+    // Something staged is deleted first, whoever staged it: it is archived.
+    const bool staged = followed->staged_records > 0;
+    const bool last_try = tries == kMostTries;
+    if (!lagging || last_try) {
+      auto tried = staged || *chosen == Method::kStage ? try_stage(**state, staged) : try_count(**state, last_try);
       if (!tried) return unexpected(tried.error());
       if (*tried) return std::move(**tried);
     }
-    if (tries == kMostTries) return nothing(*chosen, "records keep coming in; it is tried again");
+    if (last_try) return nothing(*chosen, "records keep coming in; it is tried again");
     clock_.sleep_ms(tries);
   }
 }
@@ -103,6 +103,26 @@ Result<bool> Keeper::stands_exactly_at_end(const ChainState& state, const digest
          std::ranges::all_of(evidence->pcrs, [&](const imalog::PcrValue& value) {
            return end.value(*end.index_of(value.bank), value.pcr) == value.value;
          });
+}
+
+// Records keep coming in, so the PCRs never stand at the archive's end: the whole current list tells, read under a hold
+// with nothing staged. Gives how many records at its front are archived and proven; none if it is not the list that
+// `state` knows.
+Result<std::uint64_t> Keeper::proven_by_reading(ListStream& stream, const ChainState& state) {
+  const auto all_banks = banks();
+  if (!all_banks) return unexpected(all_banks.error());
+  const auto evidence = read_evidence(compared_banks(state, *all_banks));
+  if (!evidence) return unexpected(evidence.error());
+  const auto placed =
+      place(stream, archive_.store(), state.known(), *evidence, *all_banks, source_.bank(), source_.boot_id());
+  if (!placed) return unexpected(placed.error());
+  const auto& found = placed->placement;
+  if (!found || found->new_chain || !(found->shape == state.shape)) return 0;
+  if (found->fits_until < found->new_from.records) return 0;
+  // Where only violations tell, others like them may have taken their place. What was there before the PCRs were read,
+  // but for what the PCRs prove to be new and one record in flight, is archived whatever it is.
+  const std::uint64_t unsafe = 1 + found->fits_until - found->new_from.records;
+  return evidence->count_before - std::min(evidence->count_before, unsafe);
 }
 
 // How many of the list's known records "N" may delete.
@@ -138,21 +158,10 @@ Result<std::optional<Trimmed>> Keeper::try_count(const ChainState& state, bool r
     if (!archived) return unexpected(archived.error());
     if (!*head || !*archived || !((*head)->content() == **archived)) return std::nullopt;
   } else if (by_pcrs) {
-    // Records keep coming in, so the PCRs never stand at the archive's end: the whole list tells.
-    const auto all_banks = banks();
-    if (!all_banks) return unexpected(all_banks.error());
-    const auto evidence = read_evidence(compared_banks(state, *all_banks));
-    if (!evidence) return unexpected(evidence.error());
-    const auto placed =
-        place(stream, archive_.store(), state.known(), *evidence, *all_banks, source_.bank(), source_.boot_id());
-    if (!placed) return unexpected(placed.error());
-    const auto& found = placed->placement;
-    if (!found || found->new_chain || !(found->shape == state.shape)) return std::nullopt;
-    // Where only violations tell, others like them may have taken their place. What was there before the PCRs were
-    // read, but for what the PCRs prove to be new and one record in flight, is archived whatever it is.
-    const std::uint64_t unsafe = 1 + found->fits_until - found->new_from.records;
-    if (evidence->count_before <= unsafe) return std::nullopt;
-    *records = std::min(*records, evidence->count_before - unsafe);
+    const auto proven = proven_by_reading(stream, state);
+    if (!proven) return unexpected(proven.error());
+    if (*proven == 0) return std::nullopt;
+    *records = std::min(*records, *proven);
   } else {
     const auto compared = compare(stream, known);
     if (!compared) return unexpected(compared.error());

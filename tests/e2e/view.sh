@@ -216,11 +216,18 @@ end_keeper KILL
 
 # ---- over the list's own files
 
+doctor_says() {
+  local told
+  told=$("$imakeep" doctor --ima-dir "$mount" --pcrs none)
+  grep -E -- "$1" <<<"$told" || { echo "$told" && return 1; }
+}
+
 start_reader "$mount/$bin_sha1"
 start_keeper --bind
 check "a reader that holds the list's file is named" soon said "still open: pid $reader (python3) has $bin_sha1 open"
 add "$work/keep.err"
 check "the list is busy until it ends" soon said "is busy: pid $reader (python3)"
+check "  and doctor names it, though that file is covered" doctor_says "^warn  holders: pid $reader \(python3\) has $bin_sha1 open"
 check_equal "nothing is taken out meanwhile" 2 "$(in_list)"
 check_equal "and everything is shown" 138 "$(count "$mount")"
 end_reader
@@ -230,6 +237,7 @@ start_reader "$mount/$bin_sha1"
 mounted=$(mount_numbers)
 add "$work/serve.out"
 check "and are in nobody's way" soon is 1 in_list
+check "  nor does doctor say so" soon doctor_says "^ok    holders: nobody has the list open"
 soon is 139 count "$mount"
 check_equal "what covers the list stays as it is while it grows" "$mounted" "$(mount_numbers)"
 umount "$view"

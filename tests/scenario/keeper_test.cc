@@ -455,6 +455,25 @@ TEST(Trim, ByCountEndsThoughRecordsKeepComingIn) {
   EXPECT_EQ(world.keeper.wrong(), "");
 }
 
+// Each look at the list finds records behind what the PCRs said just before.
+TEST(Trim, ByCountEndsThoughThePcrsNeverCatchUp) {
+  World world({.table = mlist::TableMode::kNone}, {.method = Method::kCount});
+  add_numbered(world.machine, 0, 5);
+  bool opened = false;
+  world.keeper.on_effect = [&](const std::string& what) -> std::optional<Error> {
+    if (what.starts_with("after open")) opened = true;
+    if (what == "before read" && std::exchange(opened, false)) world.machine.add(ima_ng("/again"));
+    return std::nullopt;
+  };
+  EXPECT_EQ(world.trim().why_not, "");
+  world.keeper.on_effect = {};
+  EXPECT_GT(world.keeper.row().trimmed, 0u);
+  EXPECT_EQ(world.keeper.bad_deletion, "");
+  world.follow();
+  EXPECT_EQ(world.keeper.archived(), world.machine.log().size());
+  EXPECT_EQ(world.keeper.wrong(), "");
+}
+
 TEST(Trim, ByCountLeavesAListThatAnotherTrimmedJustBefore) {
   World world({.table = mlist::TableMode::kNone}, {.method = Method::kCount});
   add_numbered(world.machine, 0, 5);
