@@ -7,53 +7,84 @@
 #include <initializer_list>
 
 #include "digest/avx2.h"
+#include "digest/avx512.h"
 #include "digest/digest.h"
 #include "digest/sha_ni.h"
 
 namespace imakeep::digest {
 
 // What the hashes of one word size have in common. States have room for eight words, whatever the hash.
-template <class W, std::size_t Lanes>
+template <class W>
 struct Sha {
   using Word = W;
   using State = Word[8];
   static constexpr std::size_t kBlockBytes = 16 * sizeof(Word);
   static constexpr std::size_t kLengthBytes = 2 * sizeof(Word);  // of the message's length, at its end
-  static constexpr std::size_t kLanes = Lanes;
 };
 
-struct Sha1 : Sha<std::uint32_t, sha_ni::kLanes> {
+struct Sha1 : Sha<std::uint32_t> {
   static constexpr auto kStart = std::to_array(sha_ni::kSha1Start);
   static constexpr std::size_t kDigestBytes = 20;
+};
+
+struct Sha256 : Sha<std::uint32_t> {
+  static constexpr auto kStart = std::to_array(sha_ni::kSha256Start);
+  static constexpr std::size_t kDigestBytes = 32;
+};
+
+struct Sha384 : Sha<std::uint64_t> {
+  static constexpr std::array<Word, 8> kStart = {0xcbbb9d5dc1059ed8, 0x629a292a367cd507, 0x9159015a3070dd17,
+                                                 0x152fecd8f70e5939, 0x67332667ffc00b31, 0x8eb44a8768581511,
+                                                 0xdb0c2e0d64f98fa7, 0x47b5481dbefa4fa4};
+  static constexpr std::size_t kDigestBytes = 48;
+};
+
+struct Sha512 : Sha<std::uint64_t> {
+  static constexpr std::array<Word, 8> kStart = {0x6a09e667f3bcc908, 0xbb67ae8584caa73b, 0x3c6ef372fe94f82b,
+                                                 0xa54ff53a5f1d36f1, 0x510e527fade682d1, 0x9b05688c2b3e6c1f,
+                                                 0x1f83d9abfb41bd6b, 0x5be0cd19137e2179};
+  static constexpr std::size_t kDigestBytes = 64;
+};
+
+// How a kernel computes one: some messages at once, their states one behind the other or word by word.
+template <class Hash, std::size_t Lanes>
+struct ByMessage : Hash {
+  static constexpr std::size_t kLanes = Lanes;
+  using States = typename Hash::Word[Lanes][8];
+  static auto& word(auto& states, std::size_t lane, std::size_t i) { return states[lane][i]; }
+};
+template <class Hash, std::size_t Lanes>
+struct ByWord : Hash {
+  static constexpr std::size_t kLanes = Lanes;
+  using States = typename Hash::Word[8][Lanes];
+  static auto& word(auto& states, std::size_t lane, std::size_t i) { return states[i][lane]; }
+};
+
+struct Sha1Ni : ByMessage<Sha1, sha_ni::kLanes> {
   static constexpr std::size_t kBesideExtend = 1;  // messages of which extend() takes a block
   static constexpr auto compress = sha_ni::sha1;
   static constexpr auto compress_lanes = sha_ni::sha1_lanes;
   static constexpr auto extend = sha_ni::sha1_extend;
 };
-
-struct Sha256 : Sha<std::uint32_t, sha_ni::kLanes> {
-  static constexpr auto kStart = std::to_array(sha_ni::kSha256Start);
-  static constexpr std::size_t kDigestBytes = 32;
+struct Sha256Ni : ByMessage<Sha256, sha_ni::kLanes> {
   static constexpr std::size_t kBesideExtend = 2;
   static constexpr auto compress = sha_ni::sha256;
   static constexpr auto compress_lanes = sha_ni::sha256_lanes;
   static constexpr auto extend = sha_ni::sha256_extend;
 };
-
-struct Sha384 : Sha<std::uint64_t, avx2::kLanes> {
-  static constexpr std::array<Word, 8> kStart = {0xcbbb9d5dc1059ed8, 0x629a292a367cd507, 0x9159015a3070dd17,
-                                                 0x152fecd8f70e5939, 0x67332667ffc00b31, 0x8eb44a8768581511,
-                                                 0xdb0c2e0d64f98fa7, 0x47b5481dbefa4fa4};
-  static constexpr std::size_t kDigestBytes = 48;
+template <class Hash>
+struct WideAvx2 : ByMessage<Hash, avx2::kLanes> {
   static constexpr auto compress_lanes = avx2::sha512_lanes;
 };
-
-struct Sha512 : Sha<std::uint64_t, avx2::kLanes> {
-  static constexpr std::array<Word, 8> kStart = {0x6a09e667f3bcc908, 0xbb67ae8584caa73b, 0x3c6ef372fe94f82b,
-                                                 0xa54ff53a5f1d36f1, 0x510e527fade682d1, 0x9b05688c2b3e6c1f,
-                                                 0x1f83d9abfb41bd6b, 0x5be0cd19137e2179};
-  static constexpr std::size_t kDigestBytes = 64;
-  static constexpr auto compress_lanes = avx2::sha512_lanes;
+struct Sha1Avx512 : ByWord<Sha1, avx512::kLanes> {
+  static constexpr auto compress_lanes = avx512::sha1_lanes;
+};
+struct Sha256Avx512 : ByWord<Sha256, avx512::kLanes> {
+  static constexpr auto compress_lanes = avx512::sha256_lanes;
+};
+template <class Hash>
+struct WideAvx512 : ByWord<Hash, avx512::kWideLanes> {
+  static constexpr auto compress_lanes = avx512::sha512_lanes;
 };
 
 // The last blocks of a message: its bytes behind the last whole block, a one bit, zeros, its length in bits.
@@ -74,12 +105,13 @@ void pad(Padding<Hash>& padding, ByteView rest, std::uint64_t message_bytes) {
   store(bytes + padding.blocks * Hash::kBlockBytes - sizeof message_bytes, message_bytes * 8, ByteOrder::kBig);
 }
 
+// `word`(i) is the i-th of the state.
 template <class Hash>
-void put_digest(const typename Hash::Word* state, Digest& digest) {
+void put_digest(const auto& word, Digest& digest) {
   digest = Digest(Hash::kDigestBytes);
   constexpr std::size_t kWordBytes = sizeof(typename Hash::Word);
   for (std::size_t at = 0; at < Hash::kDigestBytes; at += kWordBytes) {
-    store(digest.data() + at, state[at / kWordBytes], ByteOrder::kBig);
+    store(digest.data() + at, word(at / kWordBytes), ByteOrder::kBig);
   }
 }
 
@@ -113,7 +145,7 @@ Digest hash_parts(std::initializer_list<ByteView> parts) {
   pad(padding, ByteView(block).first(in_block), total);
   Hash::compress(state, padding.bytes.data(), padding.blocks);
   Digest digest;
-  put_digest<Hash>(state, digest);
+  put_digest<Hash>([&](std::size_t i) { return state[i]; }, digest);
   return digest;
 }
 

@@ -68,8 +68,8 @@ bool available(Algorithm algorithm) {
 
 Digest hash(Algorithm algorithm, std::initializer_list<ByteView> parts) {
   // Of what is as short as a record, OpenSSL spends more on its own frame than on the hash.
-  if (kernel() != Kernel::kPortable && algorithm == Algorithm::kSha256) return hash_parts<Sha256>(parts);
-  if (kernel() != Kernel::kPortable && algorithm == Algorithm::kSha1) return hash_parts<Sha1>(parts);
+  if (kernel() != Kernel::kPortable && algorithm == Algorithm::kSha256) return hash_parts<Sha256Ni>(parts);
+  if (kernel() != Kernel::kPortable && algorithm == Algorithm::kSha1) return hash_parts<Sha1Ni>(parts);
   EVP_MD_CTX* context = thread_context(algorithm);
   for (const ByteView part : parts) {
     require(EVP_DigestUpdate(context, part.data(), part.size()) == 1, algorithm);

@@ -8,6 +8,9 @@
 namespace imakeep::digest {
 namespace {
 
+// From so many on they are worth sixteen lanes.
+constexpr std::size_t kManyMessages = 12;
+
 // A message on its way through a lane: whole blocks where they lie, then the padded rest.
 template <class Hash>
 struct Message {
@@ -35,8 +38,8 @@ class Lanes {
     }
   }
 
-  // Blocks of some messages beside each extend, and the rest behind the last.
-  void run_beside(const Extends& extends) {
+  // Blocks of some messages beside each extend. Gives how many messages were hashed: the rest is left.
+  std::size_t run_beside(const Extends& extends) {
     typename Hash::State pcr = {};
     for (std::size_t at = 0; at < Hash::kDigestBytes; at += sizeof(typename Hash::Word)) {
       pcr[at / sizeof(typename Hash::Word)] =
@@ -51,7 +54,9 @@ class Lanes {
       for (std::size_t lane = 0; lane < Hash::kBesideExtend; ++lane) finish_done(lane);
       if (extends.meanwhile) extends.meanwhile();
     }
+    messages_ = messages_.first(begun_);
     run();
+    return begun_;
   }
 
  private:
@@ -59,7 +64,7 @@ class Lanes {
     if (begun_ == messages_.size()) return;
     const ByteView bytes = messages_[begun_];
     Message<Hash>& message = lanes_[lane];
-    std::copy_n(Hash::kStart.begin(), Hash::kStart.size(), states_[lane]);
+    for (std::size_t i = 0; i < Hash::kStart.size(); ++i) Hash::word(states_, lane, i) = Hash::kStart[i];
     message.next = bytes.data();
     message.whole = bytes.size() / Hash::kBlockBytes;
     pad(message.padding, bytes.subspan(message.whole * Hash::kBlockBytes), bytes.size());
@@ -88,31 +93,49 @@ class Lanes {
   void finish_done(std::size_t lane) {
     Message<Hash>& message = lanes_[lane];
     if (message.digest == nullptr || !message.done()) return;
-    put_digest<Hash>(states_[lane], *message.digest);
+    put_digest<Hash>([&](std::size_t i) { return Hash::word(states_, lane, i); }, *message.digest);
     message.digest = nullptr;
     --busy_;
     begin_next(lane);
   }
 
-  const std::span<const ByteView> messages_;
+  std::span<const ByteView> messages_;
   const std::span<Digest> digests_;
   std::size_t begun_ = 0;  // of messages_
   std::size_t busy_ = 0;   // lanes with a message
   Message<Hash> lanes_[Hash::kLanes];
-  typename Hash::State states_[Hash::kLanes] = {};
+  alignas(64) typename Hash::States states_ = {};
 };
+
+void extend_each(Algorithm algorithm, const Extends& extends) {
+  Digest pcr = extends.pcr;
+  for (std::size_t i = 0; i < extends.digests.size(); ++i) {
+    pcr = extends.after[i] = extend(algorithm, pcr, extends.digests[i]);
+    if (extends.meanwhile) extends.meanwhile();
+  }
+}
 
 }  // namespace
 
 void hash_many(Algorithm algorithm, std::span<const ByteView> messages, std::span<Digest> digests) {
-  if (messages.size() == 1) {
-    digests[0] = hash(algorithm, messages[0]);
-    return;
+  // Few messages leave most of many lanes empty.
+  const bool wide = kernel() == Kernel::kAvx512 && messages.size() >= kManyMessages;
+  if (messages.size() > 1 && has_lanes(algorithm)) {
+    switch (algorithm) {
+      case Algorithm::kSha1:
+        return wide ? Lanes<Sha1Avx512>(messages, digests).run() : Lanes<Sha1Ni>(messages, digests).run();
+      case Algorithm::kSha256:
+        return wide ? Lanes<Sha256Avx512>(messages, digests).run() : Lanes<Sha256Ni>(messages, digests).run();
+      case Algorithm::kSha384:
+        return wide ? Lanes<WideAvx512<Sha384>>(messages, digests).run()
+                    : Lanes<WideAvx2<Sha384>>(messages, digests).run();
+      case Algorithm::kSha512:
+        return wide ? Lanes<WideAvx512<Sha512>>(messages, digests).run()
+                    : Lanes<WideAvx2<Sha512>>(messages, digests).run();
+      default:
+        break;
+    }
   }
-  if (algorithm == Algorithm::kSha1 && has_lanes(algorithm)) return Lanes<Sha1>(messages, digests).run();
-  if (algorithm == Algorithm::kSha256 && has_lanes(algorithm)) return Lanes<Sha256>(messages, digests).run();
-  if (algorithm == Algorithm::kSha384 && has_lanes(algorithm)) return Lanes<Sha384>(messages, digests).run();
-  if (algorithm == Algorithm::kSha512 && has_lanes(algorithm)) return Lanes<Sha512>(messages, digests).run();
   for (std::size_t i = 0; i < messages.size(); ++i) digests[i] = hash(algorithm, messages[i]);
 }
 
@@ -122,16 +145,15 @@ void extend_many(Algorithm algorithm, const Extends& extends) {
 
 void hash_many_beside(Algorithm algorithm, std::span<const ByteView> messages, std::span<Digest> digests,
                       const Extends& extends) {
-  if (algorithm == Algorithm::kSha1 && has_lanes(algorithm)) return Lanes<Sha1>(messages, digests).run_beside(extends);
-  if (algorithm == Algorithm::kSha256 && has_lanes(algorithm)) {
-    return Lanes<Sha256>(messages, digests).run_beside(extends);
+  std::size_t hashed = 0;
+  if (algorithm == Algorithm::kSha1 && has_lanes(algorithm)) {
+    hashed = Lanes<Sha1Ni>(messages, digests).run_beside(extends);
+  } else if (algorithm == Algorithm::kSha256 && has_lanes(algorithm)) {
+    hashed = Lanes<Sha256Ni>(messages, digests).run_beside(extends);
+  } else {
+    extend_each(algorithm, extends);
   }
-  Digest pcr = extends.pcr;
-  for (std::size_t i = 0; i < extends.digests.size(); ++i) {
-    pcr = extends.after[i] = extend(algorithm, pcr, extends.digests[i]);
-    if (extends.meanwhile) extends.meanwhile();
-  }
-  hash_many(algorithm, messages, digests);
+  hash_many(algorithm, messages.subspan(hashed), digests.subspan(hashed));
 }
 
 }  // namespace imakeep::digest

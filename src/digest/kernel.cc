@@ -16,8 +16,10 @@ struct Named {
   Kernel kernel;
   std::string_view name;
 };
-constexpr std::array<Named, 3> kAll = {
-    {{Kernel::kPortable, "portable"}, {Kernel::kShaNi, "sha-ni"}, {Kernel::kShaNiAvx2, "sha-ni+avx2"}}};
+constexpr std::array<Named, 4> kAll = {{{Kernel::kPortable, "portable"},
+                                        {Kernel::kShaNi, "sha-ni"},
+                                        {Kernel::kShaNiAvx2, "sha-ni+avx2"},
+                                        {Kernel::kAvx512, "avx512"}}};
 
 #if defined(__x86_64__)
 // Asked here, where nothing is compiled for what may not be there.
@@ -35,6 +37,10 @@ bool has_avx2() {
   __builtin_cpu_init();
   return __builtin_cpu_supports("avx2") != 0;
 }
+bool has_avx512() {
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0;
+}
 #else
 bool has_sha_ni() {
   return false;
@@ -42,11 +48,15 @@ bool has_sha_ni() {
 bool has_avx2() {
   return false;
 }
+bool has_avx512() {
+  return false;
+}
 #endif
 
 bool available(Kernel kernel) {
   if (kernel == Kernel::kPortable) return true;
-  return has_sha_ni() && (kernel == Kernel::kShaNi || has_avx2());
+  if (!has_sha_ni() || (kernel != Kernel::kShaNi && !has_avx2())) return false;
+  return kernel != Kernel::kAvx512 || has_avx512();
 }
 
 std::atomic<Kernel>& chosen() {
@@ -76,7 +86,7 @@ Result<void> use_kernel(std::string_view name) {
   const auto* const found = std::ranges::find(kAll, name, &Named::name);
   if (found == kAll.end()) {
     return fail(ErrorCode::kUsage, "there is no kernel '" + std::string(name) +
-                                       "' for digests; there are portable, sha-ni and sha-ni+avx2");
+                                       "' for digests; there are portable, sha-ni, sha-ni+avx2 and avx512");
   }
   if (!available(found->kernel)) {
     return fail(ErrorCode::kUnsupported, "this processor lacks what the kernel '" + std::string(name) + "' needs");
@@ -92,7 +102,7 @@ bool has_lanes(Algorithm algorithm) {
       return kernel() != Kernel::kPortable;
     case Algorithm::kSha384:
     case Algorithm::kSha512:
-      return kernel() == Kernel::kShaNiAvx2;
+      return kernel() >= Kernel::kShaNiAvx2;
     default:
       return false;
   }

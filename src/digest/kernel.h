@@ -16,10 +16,11 @@ enum class Kernel : std::uint8_t {
   kPortable,   // OpenSSL
   kShaNi,      // SHA-1 and SHA-256 by the SHA extensions
   kShaNiAvx2,  // and SHA-384 and SHA-512 by AVX2
+  kAvx512,     // and many messages of any of the four by AVX-512
 };
 
 Kernel kernel();
-std::string_view kernel_name(Kernel kernel);  // "portable", "sha-ni", "sha-ni+avx2"
+std::string_view kernel_name(Kernel kernel);  // "portable", "sha-ni", "sha-ni+avx2", "avx512"
 std::vector<Kernel> kernels();                // those that this processor has, the slowest first
 
 // kUsage for a name that is none, kUnsupported where the processor lacks it.

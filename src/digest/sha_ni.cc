@@ -8,6 +8,8 @@
 
 #include <utility>
 
+#include "digest/round_constants.h"
+
 namespace imakeep::digest::sha_ni {
 namespace {
 
@@ -16,15 +18,6 @@ namespace {
 struct Words {
   alignas(16) std::uint32_t words[64];
 };
-constexpr Words kRoundConstants{
-    {0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
-     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
-     0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
-     0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
-     0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
-     0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
-     0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
-     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2}};
 
 constexpr std::uint32_t rotate_right(std::uint32_t word, int bits) {
   return word >> bits | word << (32 - bits);
@@ -40,7 +33,7 @@ constexpr Words padding_rounds() {
     const std::uint32_t s1 = rotate_right(w[i - 2], 17) ^ rotate_right(w[i - 2], 19) ^ w[i - 2] >> 10;
     w[i] = w[i - 16] + s0 + w[i - 7] + s1;
   }
-  for (int i = 0; i < 64; ++i) w[i] += kRoundConstants.words[i];
+  for (int i = 0; i < 64; ++i) w[i] += kSha256Rounds[i];
   return made;
 }
 constexpr Words kPaddingRounds = padding_rounds();
@@ -60,7 +53,7 @@ IMAKEEP_INLINE void sha256_four_rounds(__m128i& abef, __m128i& cdgh, __m128i inp
 // Rounds 4 I to 4 I + 3 of SHA-256 in every lane. `words` holds the last sixteen of the message schedule.
 template <std::size_t I, std::size_t Lanes>
 IMAKEEP_INLINE void sha256_rounds(__m128i (&abef)[Lanes], __m128i (&cdgh)[Lanes], __m128i (&words)[Lanes][4]) {
-  const __m128i constants = _mm_load_si128(reinterpret_cast<const __m128i*>(kRoundConstants.words + 4 * I));
+  const __m128i constants = _mm_load_si128(reinterpret_cast<const __m128i*>(kSha256Rounds + 4 * I));
   for (std::size_t lane = 0; lane < Lanes; ++lane) {
     __m128i(&word)[4] = words[lane];
     if constexpr (I >= 4) {
@@ -161,6 +154,21 @@ IMAKEEP_INLINE void store_sha1(std::uint32_t* state, __m128i abcd, __m128i e) {
   state[4] = static_cast<std::uint32_t>(_mm_extract_epi32(e, 3));
 }
 
+// The one block of an extend: the PCR, the digest, and the padding behind these 40 bytes.
+IMAKEEP_INLINE void load_sha1_extend(__m128i (&words)[4], __m128i abcd, __m128i e, const std::byte* digest) {
+  words[0] = abcd;
+  words[1] = _mm_or_si128(e, _mm_srli_si128(reversed_words(load(digest)), 4));
+  const __m128i last_two = _mm_slli_si128(reversed_words(load(digest + 4)), 8);
+  words[2] = _mm_or_si128(last_two, _mm_set_epi32(0, 0, static_cast<int>(0x80000000), 0));
+  words[3] = _mm_set_epi32(0, 0, 0, 320);
+}
+
+IMAKEEP_INLINE void store_sha1_digest(std::byte* digest, __m128i abcd, std::uint32_t last_word) {
+  store(digest, reversed_words(abcd));
+  const std::uint32_t last = __builtin_bswap32(last_word);
+  __builtin_memcpy(digest + 16, &last, sizeof last);
+}
+
 using Sha256Rounds = std::make_index_sequence<16>;
 using Sha1Rounds = std::make_index_sequence<20>;
 
@@ -212,22 +220,14 @@ void sha1_extend(std::uint32_t* pcr, const std::byte* digest, std::byte* after, 
                  const std::byte* const* blocks) {
   __m128i abcd[2], e[2], words[2][4];
   load_sha1(pcr, abcd[0], e[0]);
-  const __m128i front = reversed_words(load(digest));
-  const __m128i back = reversed_words(load(digest + 4));
-  words[0][0] = abcd[0];
-  words[0][1] = _mm_or_si128(e[0], _mm_srli_si128(front, 4));
-  // Its last two words, a one bit and zeros; then its length, 40 bytes.
-  words[0][2] = _mm_or_si128(_mm_slli_si128(back, 8), _mm_set_epi32(0, 0, static_cast<int>(0x80000000), 0));
-  words[0][3] = _mm_set_epi32(0, 0, 0, 320);
+  load_sha1_extend(words[0], abcd[0], e[0], digest);
   load_sha1(kSha1Start, abcd[0], e[0]);
   load_sha1(states[0], abcd[1], e[1]);
   load_reversed(words[1], blocks[0]);
   sha1_words(abcd, e, words, Sha1Rounds());
   store_sha1(pcr, abcd[0], e[0]);
   store_sha1(states[0], abcd[1], e[1]);
-  store(after, reversed_words(abcd[0]));
-  const std::uint32_t last = __builtin_bswap32(pcr[4]);
-  __builtin_memcpy(after + 16, &last, sizeof last);
+  store_sha1_digest(after, abcd[0], pcr[4]);
 }
 
 void sha256_extend(std::uint32_t* pcr, const std::byte* digest, std::byte* after, std::uint32_t (*states)[8],
