@@ -104,7 +104,6 @@ template <std::size_t Round>
     words[Round % 16] = _mm512_rol_epi32(_mm512_xor_si512(mixed, words[Round % 16]), 1);
   }
   constexpr std::size_t kA = (80 - Round) % 5;
-  constexpr std::uint32_t kConstants[] = {0x5a827999, 0x6ed9eba1, 0x8f1bbcdc, 0xca62c1d6};
   Words &a = s[kA], &b = s[(kA + 1) % 5], &c = s[(kA + 2) % 5], &d = s[(kA + 3) % 5], &e = s[(kA + 4) % 5];
   Words mixed;
   if constexpr (Round < 20) {
@@ -114,7 +113,7 @@ template <std::size_t Round>
   } else {
     mixed = parity(b, c, d);
   }
-  const Words input = sum(words[Round % 16], every(kConstants[Round / 20]));
+  const Words input = sum(words[Round % 16], every(kSha1Rounds[Round / 20]));
   e = sum(sum(e, input), sum(_mm512_rol_epi32(a, 5), mixed));
   b = _mm512_rol_epi32(b, 30);
 }
@@ -205,6 +204,19 @@ void sha512_lanes(std::uint64_t (&states)[8][kWideLanes], const std::byte* const
   sha512_block(states, blocks, std::make_index_sequence<80>());
 }
 
+void begin_block(Work& work, const std::uint32_t (&states)[8][kLanes], const std::byte* const* blocks) {
+  Words words[16];
+  load_blocks(words, blocks);
+  for (std::size_t i = 0; i < 16; ++i) _mm512_store_si512(work.words[i], words[i]);
+  for (std::size_t i = 0; i < 8; ++i) _mm512_store_si512(work.states[i], _mm512_loadu_si512(states[i]));
+}
+
+void finish_block(const Work& work, std::uint32_t (&states)[8][kLanes]) {
+  for (std::size_t i = 0; i < 8; ++i) {
+    _mm512_storeu_si512(states[i], sum(_mm512_load_si512(work.states[i]), _mm512_loadu_si512(states[i])));
+  }
+}
+
 }  // namespace imakeep::digest::avx512
 
 #else  // no x86
@@ -214,6 +226,8 @@ namespace imakeep::digest::avx512 {
 void sha1_lanes(std::uint32_t (&)[8][kLanes], const std::byte* const*) {}
 void sha256_lanes(std::uint32_t (&)[8][kLanes], const std::byte* const*) {}
 void sha512_lanes(std::uint64_t (&)[8][kWideLanes], const std::byte* const*) {}
+void begin_block(Work&, const std::uint32_t (&)[8][kLanes], const std::byte* const*) {}
+void finish_block(const Work&, std::uint32_t (&)[8][kLanes]) {}
 
 }  // namespace imakeep::digest::avx512
 

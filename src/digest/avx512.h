@@ -1,8 +1,7 @@
 // digest/avx512.h - the compression functions of SHA-1, SHA-256 and SHA-512 for many messages at once by AVX-512.
 //
 // A state is a word of all messages, then the next word: states[word][lane]. Blocks need no alignment. Only for
-// processors that have it: see kernel.h. SHA extensions must not stand between these instructions: with the registers'
-// upper parts in use, an extend beside a block of sixteen messages takes a hundred times as long as alone.
+// processors that have it: see kernel.h. PCR extends beside a block: avx512_extend.h.
 // Source: FIPS 180-4, 6.1, 6.2 and 6.4. Threads: no shared state.
 #pragma once
 
@@ -18,5 +17,14 @@ inline constexpr std::size_t kWideLanes = 8;  // of SHA-512 and SHA-384
 void sha1_lanes(std::uint32_t (&states)[8][kLanes], const std::byte* const* blocks);
 void sha256_lanes(std::uint32_t (&states)[8][kLanes], const std::byte* const* blocks);
 void sha512_lanes(std::uint64_t (&states)[8][kWideLanes], const std::byte* const* blocks);
+
+// The same of SHA-1 and SHA-256 for who does the rounds: first the states and the blocks' words, each word of all
+// messages; after the rounds what has become of the states, which is added to them.
+struct Work {
+  alignas(64) std::uint32_t states[8][kLanes];
+  alignas(64) std::uint32_t words[16][kLanes];
+};
+void begin_block(Work& work, const std::uint32_t (&states)[8][kLanes], const std::byte* const* blocks);
+void finish_block(const Work& work, std::uint32_t (&states)[8][kLanes]);
 
 }  // namespace imakeep::digest::avx512

@@ -7,7 +7,7 @@
 #include <initializer_list>
 
 #include "digest/avx2.h"
-#include "digest/avx512.h"
+#include "digest/avx512_extend.h"
 #include "digest/digest.h"
 #include "digest/sha_ni.h"
 
@@ -78,9 +78,11 @@ struct WideAvx2 : ByMessage<Hash, avx2::kLanes> {
 };
 struct Sha1Avx512 : ByWord<Sha1, avx512::kLanes> {
   static constexpr auto compress_lanes = avx512::sha1_lanes;
+  static constexpr auto extend = avx512::sha1_extend;
 };
 struct Sha256Avx512 : ByWord<Sha256, avx512::kLanes> {
   static constexpr auto compress_lanes = avx512::sha256_lanes;
+  static constexpr auto extend = avx512::sha256_extend;
 };
 template <class Hash>
 struct WideAvx512 : ByWord<Hash, avx512::kWideLanes> {

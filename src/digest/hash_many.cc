@@ -39,27 +39,63 @@ class Lanes {
   }
 
   // Blocks of some messages beside each extend. Gives how many messages were hashed: the rest is left.
-  std::size_t run_beside(const Extends& extends) {
-    typename Hash::State pcr = {};
-    for (std::size_t at = 0; at < Hash::kDigestBytes; at += sizeof(typename Hash::Word)) {
-      pcr[at / sizeof(typename Hash::Word)] =
-          load<typename Hash::Word>(extends.pcr.view().data() + at, ByteOrder::kBig);
-    }
+  std::size_t run_beside(const Extends& extends)
+    requires requires { Hash::kBesideExtend; }
+  {
     for (std::size_t lane = 0; lane < Hash::kBesideExtend; ++lane) begin_next(lane);
-    for (std::size_t i = 0; i < extends.digests.size(); ++i) {
+    extend_each(extends, [&](auto& pcr, const std::byte* digest, std::byte* after) {
       const std::byte* blocks[Hash::kBesideExtend];
       for (std::size_t lane = 0; lane < Hash::kBesideExtend; ++lane) blocks[lane] = next_block(lane);
-      extends.after[i] = Digest(Hash::kDigestBytes);
-      Hash::extend(pcr, extends.digests[i].view().data(), extends.after[i].data(), states_, blocks);
+      Hash::extend(pcr, digest, after, states_, blocks);
       for (std::size_t lane = 0; lane < Hash::kBesideExtend; ++lane) finish_done(lane);
-      if (extends.meanwhile) extends.meanwhile();
-    }
+    });
     messages_ = messages_.first(begun_);
     run();
     return begun_;
   }
 
+  // A part of the rounds of a block of many messages beside each extend. None is left.
+  std::size_t run_beside(const Extends& extends) {
+    for (std::size_t lane = 0; lane < Hash::kLanes; ++lane) begin_next(lane);
+    avx512::Work work;
+    const std::byte* blocks[Hash::kLanes];
+    std::size_t part = 0;
+    extend_each(extends, [&](auto& pcr, const std::byte* digest, std::byte* after) {
+      if (busy_ == 0) return Hash::extend(pcr, digest, after, work, avx512::kParts);
+      if (part == 0) {
+        for (std::size_t lane = 0; lane < Hash::kLanes; ++lane) blocks[lane] = next_block(lane);
+        avx512::begin_block(work, states_, blocks);
+      }
+      Hash::extend(pcr, digest, after, work, part);
+      if (++part < avx512::kParts) return;
+      part = 0;
+      avx512::finish_block(work, states_);
+      for (std::size_t lane = 0; lane < Hash::kLanes; ++lane) finish_done(lane);
+    });
+    // A block for which the extends were too few is done again: that is simpler than the parts alone.
+    if (part > 0) {
+      Hash::compress_lanes(states_, blocks);
+      for (std::size_t lane = 0; lane < Hash::kLanes; ++lane) finish_done(lane);
+    }
+    run();
+    return messages_.size();
+  }
+
  private:
+  // `extend`(words of the PCR, digest, where its value after that goes)
+  static void extend_each(const Extends& extends, const auto& extend) {
+    typename Hash::State pcr = {};
+    for (std::size_t at = 0; at < Hash::kDigestBytes; at += sizeof(typename Hash::Word)) {
+      pcr[at / sizeof(typename Hash::Word)] =
+          load<typename Hash::Word>(extends.pcr.view().data() + at, ByteOrder::kBig);
+    }
+    for (std::size_t i = 0; i < extends.digests.size(); ++i) {
+      extends.after[i] = Digest(Hash::kDigestBytes);
+      extend(pcr, extends.digests[i].view().data(), extends.after[i].data());
+      if (extends.meanwhile) extends.meanwhile();
+    }
+  }
+
   void begin_next(std::size_t lane) {
     if (begun_ == messages_.size()) return;
     const ByteView bytes = messages_[begun_];
@@ -115,11 +151,15 @@ void extend_each(Algorithm algorithm, const Extends& extends) {
   }
 }
 
+// Few messages leave most of many lanes empty.
+bool is_wide(std::size_t messages) {
+  return kernel() == Kernel::kAvx512 && messages >= kManyMessages;
+}
+
 }  // namespace
 
 void hash_many(Algorithm algorithm, std::span<const ByteView> messages, std::span<Digest> digests) {
-  // Few messages leave most of many lanes empty.
-  const bool wide = kernel() == Kernel::kAvx512 && messages.size() >= kManyMessages;
+  const bool wide = is_wide(messages.size());
   if (messages.size() > 1 && has_lanes(algorithm)) {
     switch (algorithm) {
       case Algorithm::kSha1:
@@ -145,11 +185,14 @@ void extend_many(Algorithm algorithm, const Extends& extends) {
 
 void hash_many_beside(Algorithm algorithm, std::span<const ByteView> messages, std::span<Digest> digests,
                       const Extends& extends) {
+  const bool wide = is_wide(messages.size());
   std::size_t hashed = 0;
   if (algorithm == Algorithm::kSha1 && has_lanes(algorithm)) {
-    hashed = Lanes<Sha1Ni>(messages, digests).run_beside(extends);
+    hashed = wide ? Lanes<Sha1Avx512>(messages, digests).run_beside(extends)
+                  : Lanes<Sha1Ni>(messages, digests).run_beside(extends);
   } else if (algorithm == Algorithm::kSha256 && has_lanes(algorithm)) {
-    hashed = Lanes<Sha256Ni>(messages, digests).run_beside(extends);
+    hashed = wide ? Lanes<Sha256Avx512>(messages, digests).run_beside(extends)
+                  : Lanes<Sha256Ni>(messages, digests).run_beside(extends);
   } else {
     extend_each(algorithm, extends);
   }

@@ -1,10 +1,12 @@
-// digest/round_constants.h - the round constants of SHA-256 and SHA-512: FIPS 180-4, 4.2.2 and 4.2.3. Threads:
-// constants.
+// digest/round_constants.h - the round constants of SHA-1, SHA-256 and SHA-512: FIPS 180-4, 4.2. Threads: constants.
 #pragma once
 
 #include <cstdint>
 
 namespace imakeep::digest {
+
+// Each is that of twenty rounds.
+inline constexpr std::uint32_t kSha1Rounds[4] = {0x5a827999, 0x6ed9eba1, 0x8f1bbcdc, 0xca62c1d6};
 
 alignas(64) inline constexpr std::uint32_t kSha256Rounds[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,

@@ -4,175 +4,9 @@
 // could take this copy of it for the whole program.
 #if defined(__x86_64__)
 
-#include <immintrin.h>
-
-#include <utility>
-
-#include "digest/round_constants.h"
+#include "digest/sha_ni_rounds.h"
 
 namespace imakeep::digest::sha_ni {
-namespace {
-
-#define IMAKEEP_INLINE [[gnu::always_inline]] inline
-
-struct Words {
-  alignas(16) std::uint32_t words[64];
-};
-
-constexpr std::uint32_t rotate_right(std::uint32_t word, int bits) {
-  return word >> bits | word << (32 - bits);
-}
-
-// What goes into the rounds of the block behind a message of 64 bytes, which is its padding alone.
-constexpr Words padding_rounds() {
-  Words made{{0x80000000}};
-  made.words[15] = 512;
-  std::uint32_t* const w = made.words;
-  for (int i = 16; i < 64; ++i) {
-    const std::uint32_t s0 = rotate_right(w[i - 15], 7) ^ rotate_right(w[i - 15], 18) ^ w[i - 15] >> 3;
-    const std::uint32_t s1 = rotate_right(w[i - 2], 17) ^ rotate_right(w[i - 2], 19) ^ w[i - 2] >> 10;
-    w[i] = w[i - 16] + s0 + w[i - 7] + s1;
-  }
-  for (int i = 0; i < 64; ++i) w[i] += kSha256Rounds[i];
-  return made;
-}
-constexpr Words kPaddingRounds = padding_rounds();
-
-IMAKEEP_INLINE __m128i load(const void* from) {
-  return _mm_loadu_si128(static_cast<const __m128i*>(from));
-}
-IMAKEEP_INLINE void store(void* to, __m128i value) {
-  _mm_storeu_si128(static_cast<__m128i*>(to), value);
-}
-
-IMAKEEP_INLINE void sha256_four_rounds(__m128i& abef, __m128i& cdgh, __m128i input) {
-  cdgh = _mm_sha256rnds2_epu32(cdgh, abef, input);
-  abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(input, 0x0e));
-}
-
-// Rounds 4 I to 4 I + 3 of SHA-256 in every lane. `words` holds the last sixteen of the message schedule.
-template <std::size_t I, std::size_t Lanes>
-IMAKEEP_INLINE void sha256_rounds(__m128i (&abef)[Lanes], __m128i (&cdgh)[Lanes], __m128i (&words)[Lanes][4]) {
-  const __m128i constants = _mm_load_si128(reinterpret_cast<const __m128i*>(kSha256Rounds + 4 * I));
-  for (std::size_t lane = 0; lane < Lanes; ++lane) {
-    __m128i(&word)[4] = words[lane];
-    if constexpr (I >= 4) {
-      const __m128i sum = _mm_add_epi32(_mm_sha256msg1_epu32(word[I % 4], word[(I + 1) % 4]),
-                                        _mm_alignr_epi8(word[(I + 3) % 4], word[(I + 2) % 4], 4));
-      word[I % 4] = _mm_sha256msg2_epu32(sum, word[(I + 3) % 4]);
-    }
-    sha256_four_rounds(abef[lane], cdgh[lane], _mm_add_epi32(word[I % 4], constants));
-  }
-}
-
-IMAKEEP_INLINE __m128i big_endian_words(__m128i bytes) {
-  return _mm_shuffle_epi8(bytes, _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203));
-}
-
-// The block's rounds in every lane, and `beside`(i) after the i-th four of them, which does not wait for them.
-template <std::size_t Lanes, std::size_t... I, class Beside>
-IMAKEEP_INLINE void sha256_words(__m128i (&abef)[Lanes], __m128i (&cdgh)[Lanes], __m128i (&words)[Lanes][4],
-                                 std::index_sequence<I...>, const Beside& beside) {
-  __m128i abef_before[Lanes], cdgh_before[Lanes];
-  for (std::size_t lane = 0; lane < Lanes; ++lane) {
-    abef_before[lane] = abef[lane];
-    cdgh_before[lane] = cdgh[lane];
-  }
-  ((sha256_rounds<I>(abef, cdgh, words), beside(I)), ...);
-  for (std::size_t lane = 0; lane < Lanes; ++lane) {
-    abef[lane] = _mm_add_epi32(abef[lane], abef_before[lane]);
-    cdgh[lane] = _mm_add_epi32(cdgh[lane], cdgh_before[lane]);
-  }
-}
-
-constexpr auto kNothingBeside = [](std::size_t) {};
-
-IMAKEEP_INLINE void load_words(__m128i (&words)[4], const std::byte* block) {
-  for (std::size_t i = 0; i < 4; ++i) words[i] = big_endian_words(load(block + 16 * i));
-}
-
-IMAKEEP_INLINE void load_sha256(const std::uint32_t* state, __m128i& abef, __m128i& cdgh) {
-  const __m128i cdab = _mm_shuffle_epi32(load(state), 0xb1);
-  const __m128i efgh = _mm_shuffle_epi32(load(state + 4), 0x1b);
-  abef = _mm_alignr_epi8(cdab, efgh, 8);
-  cdgh = _mm_blend_epi16(efgh, cdab, 0xf0);
-}
-
-IMAKEEP_INLINE void store_sha256(std::uint32_t* state, __m128i abef, __m128i cdgh) {
-  const __m128i feba = _mm_shuffle_epi32(abef, 0x1b);
-  const __m128i dchg = _mm_shuffle_epi32(cdgh, 0xb1);
-  store(state, _mm_blend_epi16(feba, dchg, 0xf0));
-  store(state + 4, _mm_alignr_epi8(dchg, feba, 8));
-}
-
-// Rounds 4 I to 4 I + 3 of SHA-1 in every lane. `e` comes from the rounds before.
-template <std::size_t I, std::size_t Lanes>
-IMAKEEP_INLINE void sha1_rounds(__m128i (&abcd)[Lanes], __m128i (&e)[Lanes], __m128i (&words)[Lanes][4]) {
-  for (std::size_t lane = 0; lane < Lanes; ++lane) {
-    __m128i(&word)[4] = words[lane];
-    if constexpr (I >= 4) {
-      const __m128i sum = _mm_xor_si128(_mm_sha1msg1_epu32(word[I % 4], word[(I + 1) % 4]), word[(I + 2) % 4]);
-      word[I % 4] = _mm_sha1msg2_epu32(sum, word[(I + 3) % 4]);
-    }
-    const __m128i input = I == 0 ? _mm_add_epi32(e[lane], word[0]) : _mm_sha1nexte_epu32(e[lane], word[I % 4]);
-    e[lane] = abcd[lane];
-    abcd[lane] = _mm_sha1rnds4_epu32(abcd[lane], input, I / 5);
-  }
-}
-
-// In these a register's first word is its highest.
-IMAKEEP_INLINE __m128i reversed_words(__m128i bytes) {
-  return _mm_shuffle_epi8(bytes, _mm_set_epi64x(0x0001020304050607, 0x08090a0b0c0d0e0f));
-}
-
-IMAKEEP_INLINE void load_reversed(__m128i (&words)[4], const std::byte* block) {
-  for (std::size_t i = 0; i < 4; ++i) words[i] = reversed_words(load(block + 16 * i));
-}
-
-template <std::size_t Lanes, std::size_t... I>
-IMAKEEP_INLINE void sha1_words(__m128i (&abcd)[Lanes], __m128i (&e)[Lanes], __m128i (&words)[Lanes][4],
-                               std::index_sequence<I...>) {
-  __m128i abcd_before[Lanes], e_before[Lanes];
-  for (std::size_t lane = 0; lane < Lanes; ++lane) {
-    abcd_before[lane] = abcd[lane];
-    e_before[lane] = e[lane];
-  }
-  (sha1_rounds<I>(abcd, e, words), ...);
-  for (std::size_t lane = 0; lane < Lanes; ++lane) {
-    e[lane] = _mm_sha1nexte_epu32(e[lane], e_before[lane]);
-    abcd[lane] = _mm_add_epi32(abcd[lane], abcd_before[lane]);
-  }
-}
-
-IMAKEEP_INLINE void load_sha1(const std::uint32_t* state, __m128i& abcd, __m128i& e) {
-  abcd = _mm_shuffle_epi32(load(state), 0x1b);
-  e = _mm_set_epi32(static_cast<int>(state[4]), 0, 0, 0);
-}
-
-IMAKEEP_INLINE void store_sha1(std::uint32_t* state, __m128i abcd, __m128i e) {
-  store(state, _mm_shuffle_epi32(abcd, 0x1b));
-  state[4] = static_cast<std::uint32_t>(_mm_extract_epi32(e, 3));
-}
-
-// The one block of an extend: the PCR, the digest, and the padding behind these 40 bytes.
-IMAKEEP_INLINE void load_sha1_extend(__m128i (&words)[4], __m128i abcd, __m128i e, const std::byte* digest) {
-  words[0] = abcd;
-  words[1] = _mm_or_si128(e, _mm_srli_si128(reversed_words(load(digest)), 4));
-  const __m128i last_two = _mm_slli_si128(reversed_words(load(digest + 4)), 8);
-  words[2] = _mm_or_si128(last_two, _mm_set_epi32(0, 0, static_cast<int>(0x80000000), 0));
-  words[3] = _mm_set_epi32(0, 0, 0, 320);
-}
-
-IMAKEEP_INLINE void store_sha1_digest(std::byte* digest, __m128i abcd, std::uint32_t last_word) {
-  store(digest, reversed_words(abcd));
-  const std::uint32_t last = __builtin_bswap32(last_word);
-  __builtin_memcpy(digest + 16, &last, sizeof last);
-}
-
-using Sha256Rounds = std::make_index_sequence<16>;
-using Sha1Rounds = std::make_index_sequence<20>;
-
-}  // namespace
 
 void sha1(std::uint32_t* state, const std::byte* blocks, std::size_t count) {
   __m128i abcd[1], e[1];
@@ -180,7 +14,7 @@ void sha1(std::uint32_t* state, const std::byte* blocks, std::size_t count) {
   for (; count > 0; --count, blocks += 64) {
     __m128i words[1][4];
     load_reversed(words[0], blocks);
-    sha1_words(abcd, e, words, Sha1Rounds());
+    sha1_words(abcd, e, words, Sha1Rounds(), kNothingBeside);
   }
   store_sha1(state, abcd[0], e[0]);
 }
@@ -202,7 +36,7 @@ void sha1_lanes(std::uint32_t (*states)[8], const std::byte* const* blocks) {
     load_sha1(states[lane], abcd[lane], e[lane]);
     load_reversed(words[lane], blocks[lane]);
   }
-  sha1_words(abcd, e, words, Sha1Rounds());
+  sha1_words(abcd, e, words, Sha1Rounds(), kNothingBeside);
   for (std::size_t lane = 0; lane < kLanes; ++lane) store_sha1(states[lane], abcd[lane], e[lane]);
 }
 
@@ -224,7 +58,7 @@ void sha1_extend(std::uint32_t* pcr, const std::byte* digest, std::byte* after, 
   load_sha1(kSha1Start, abcd[0], e[0]);
   load_sha1(states[0], abcd[1], e[1]);
   load_reversed(words[1], blocks[0]);
-  sha1_words(abcd, e, words, Sha1Rounds());
+  sha1_words(abcd, e, words, Sha1Rounds(), kNothingBeside);
   store_sha1(pcr, abcd[0], e[0]);
   store_sha1(states[0], abcd[1], e[1]);
   store_sha1_digest(after, abcd[0], pcr[4]);
@@ -235,10 +69,7 @@ void sha256_extend(std::uint32_t* pcr, const std::byte* digest, std::byte* after
   // The PCR and the digest, beside a block of one message.
   __m128i abef[2], cdgh[2], words[2][4];
   load_sha256(kSha256Start, abef[0], cdgh[0]);
-  words[0][0] = load(pcr);
-  words[0][1] = load(pcr + 4);
-  words[0][2] = big_endian_words(load(digest));
-  words[0][3] = big_endian_words(load(digest + 16));
+  load_sha256_extend(words[0], pcr, digest);
   load_sha256(states[0], abef[1], cdgh[1]);
   load_words(words[1], blocks[0]);
   sha256_words(abef, cdgh, words, Sha256Rounds(), kNothingBeside);
@@ -248,14 +79,11 @@ void sha256_extend(std::uint32_t* pcr, const std::byte* digest, std::byte* after
   load_sha256(states[1], other_abef[0], other_cdgh[0]);
   load_words(other_words[0], blocks[1]);
   const __m128i abef_before = abef[0], cdgh_before = cdgh[0];
-  sha256_words(other_abef, other_cdgh, other_words, Sha256Rounds(), [&](std::size_t i) {
-    sha256_four_rounds(abef[0], cdgh[0],
-                       _mm_load_si128(reinterpret_cast<const __m128i*>(kPaddingRounds.words + 4 * i)));
-  });
+  sha256_words(other_abef, other_cdgh, other_words, Sha256Rounds(),
+               [&](std::size_t i) { sha256_padding_four_rounds(abef[0], cdgh[0], i); });
   store_sha256(states[1], other_abef[0], other_cdgh[0]);
   store_sha256(pcr, _mm_add_epi32(abef[0], abef_before), _mm_add_epi32(cdgh[0], cdgh_before));
-  store(after, big_endian_words(load(pcr)));
-  store(after + 16, big_endian_words(load(pcr + 4)));
+  store_sha256_digest(after, pcr);
 }
 
 }  // namespace imakeep::digest::sha_ni
