@@ -18,7 +18,7 @@ class Cursor {
     offset_ += count;
     return taken;
   }
-  ByteView taken_since(std::size_t offset) const { return in_.subspan(offset, offset_ - offset); }
+  ByteView last(std::size_t count) const { return in_.subspan(offset_ - count, count); }
   std::uint32_t take_u32() { return load<std::uint32_t>(take(4).data(), order_); }
 
  private:
@@ -39,7 +39,8 @@ bool printable(std::string_view name) {
   return std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 0x7f; });
 }
 
-Result<ByteView> take_ima_body(Cursor& cursor) {
+// How many bytes it took. Not the view of them: a pair of words that comes back in memory has to be waited for.
+Result<std::size_t> take_ima_body(Cursor& cursor) {
   const std::size_t start = cursor.offset();
   if (!cursor.has(kImaFileDigestBytes)) return cut_short(cursor, "file digest");
   cursor.take(kImaFileDigestBytes);
@@ -56,10 +57,10 @@ Result<ByteView> take_ima_body(Cursor& cursor) {
   if (const auto nul = std::find(path.begin(), path.end(), std::byte{0}); nul != path.end()) {
     return bad(ErrorCode::kMalformed, at + 4 + static_cast<std::size_t>(nul - path.begin()), "NUL in the path");
   }
-  return cursor.taken_since(start);
+  return cursor.offset() - start;
 }
 
-Result<ByteView> take_data(Cursor& cursor) {
+Result<std::size_t> take_data(Cursor& cursor) {
   const std::size_t at = cursor.offset();
   if (!cursor.has(4)) return cut_short(cursor, "data length");
   const std::uint32_t data_bytes = cursor.take_u32();
@@ -69,17 +70,14 @@ Result<ByteView> take_data(Cursor& cursor) {
                    "); is the bank right?");
   }
   if (!cursor.has(data_bytes)) return cut_short(cursor, "data");
-  return cursor.take(data_bytes);
+  cursor.take(data_bytes);
+  return data_bytes;
 }
 
 }  // namespace
 
 bool operator==(const RecordContentView& a, const RecordContentView& b) {
   return a.pcr == b.pcr && a.violation == b.violation && a.template_name == b.template_name && equal(a.body, b.body);
-}
-
-RecordContentView RecordView::content() const {
-  return {.pcr = pcr, .template_name = template_name, .body = body, .violation = all_zero(digest)};
 }
 
 Result<RecordView> decode_record(ByteView in, RecordFormat format) {
@@ -116,9 +114,9 @@ Result<std::size_t> decode_record(ByteView in, RecordFormat format, RecordView& 
     return bad(ErrorCode::kMalformed, name_at + 4, "template name with unprintable characters; is the bank right?");
   }
 
-  const auto body = record.template_name == kImaTemplate ? take_ima_body(cursor) : take_data(cursor);
-  if (!body) return unexpected(body.error());
-  record.body = *body;
+  const auto body_bytes = record.template_name == kImaTemplate ? take_ima_body(cursor) : take_data(cursor);
+  if (!body_bytes) return unexpected(body_bytes.error());
+  record.body = cursor.last(*body_bytes);
   record.encoded_bytes = cursor.offset();
   return record.encoded_bytes;
 }

@@ -51,7 +51,9 @@ struct RecordView {
   ByteView body;
   std::size_t encoded_bytes = 0;  // the next record starts this far on
 
-  RecordContentView content() const;
+  RecordContentView content() const {
+    return {.pcr = pcr, .template_name = template_name, .body = body, .violation = all_zero(digest)};
+  }
 };
 
 // Decodes the record at the front of `in`; what follows it is ignored. Never allocates, copies or hashes, so a record
