@@ -92,24 +92,29 @@ struct WideAvx512 : ByWord<Hash, avx512::kWideLanes> {
 // The last blocks of a message: its bytes behind the last whole block, a one bit, zeros, its length in bits.
 template <class Hash>
 struct Padding {
-  std::array<std::byte, 2 * Hash::kBlockBytes> bytes;
+  // Before these blocks there is room for one that is copied whole though only its end is wanted.
+  std::array<std::byte, 3 * Hash::kBlockBytes> room{};
   std::size_t blocks = 0;
+
+  std::byte* bytes() { return room.data() + Hash::kBlockBytes; }
 };
 
+// `message_end` is the message, or what of it is at hand: its end, and behind its last whole block no less than all.
+// It costs the same whatever the lengths: no branch could be foretold.
 template <class Hash>
-void pad(Padding<Hash>& padding, ByteView rest, std::uint64_t message_bytes) {
-  padding.blocks = rest.size() + 1 + Hash::kLengthBytes > Hash::kBlockBytes ? 2 : 1;
-  std::byte* const bytes = padding.bytes.data();
+void pad(Padding<Hash>& padding, ByteView message_end, std::uint64_t message_bytes) {
+  const std::size_t rest = message_bytes % Hash::kBlockBytes;
+  std::byte* const bytes = padding.bytes();
   // A little at a time: compilers make of more a loop in microcode, which is slow to start.
   constexpr std::size_t kCleared = 64;
-  for (std::size_t at = 0; at < Hash::kBlockBytes; at += kCleared) std::memset(bytes + at, 0, kCleared);
-  if (padding.blocks == 2) {
-    for (std::size_t at = 0; at < Hash::kBlockBytes; at += kCleared) {
-      std::memset(bytes + Hash::kBlockBytes + at, 0, kCleared);
-    }
+  for (std::size_t at = 0; at < 2 * Hash::kBlockBytes; at += kCleared) std::memset(bytes + at, 0, kCleared);
+  if (message_end.size() >= Hash::kBlockBytes) {
+    std::memcpy(bytes + rest - Hash::kBlockBytes, message_end.last(Hash::kBlockBytes).data(), Hash::kBlockBytes);
+  } else if (rest > 0) {
+    std::memcpy(bytes, message_end.last(rest).data(), rest);
   }
-  if (!rest.empty()) std::memcpy(bytes, rest.data(), rest.size());
-  bytes[rest.size()] = std::byte{0x80};
+  bytes[rest] = std::byte{0x80};
+  padding.blocks = rest + 1 + Hash::kLengthBytes > Hash::kBlockBytes ? 2 : 1;
   // No message has so many bits that the front half of the length would be needed.
   store(bytes + padding.blocks * Hash::kBlockBytes - sizeof message_bytes, message_bytes * 8, ByteOrder::kBig);
 }
@@ -152,7 +157,7 @@ Digest hash_parts(std::initializer_list<ByteView> parts) {
   }
   Padding<Hash> padding;
   pad(padding, ByteView(block).first(in_block), total);
-  Hash::compress(state, padding.bytes.data(), padding.blocks);
+  Hash::compress(state, padding.bytes(), padding.blocks);
   Digest digest;
   put_digest<Hash>([&](std::size_t i) { return state[i]; }, digest);
   return digest;

@@ -1,6 +1,6 @@
 #include "digest/hash_many.h"
 
-#include <utility>
+#include <bit>
 
 #include "digest/block_hash.h"
 #include "digest/kernel.h"
@@ -14,13 +14,12 @@ constexpr std::size_t kManyMessages = 12;
 // A message on its way through a lane: whole blocks where they lie, then the padded rest.
 template <class Hash>
 struct Message {
-  const std::byte* next = nullptr;
-  std::size_t whole = 0;  // blocks from `next` on
   Padding<Hash> padding;
-  std::size_t padded = 0;    // blocks of the padding that are done
-  Digest* digest = nullptr;  // empty: nothing is on its way
+  const std::byte* next = padding.bytes();  // a lane with nothing to do hashes anything
+  std::size_t left = 0;                     // blocks from `next` on, of which the last are the padding
+  Digest* digest = nullptr;                 // empty: nothing is on its way
 
-  bool done() const { return whole == 0 && padded == padding.blocks; }
+  bool done() const { return left == 0 && digest != nullptr; }
 };
 
 template <class Hash>
@@ -34,7 +33,7 @@ class Lanes {
     }
     while (busy_ > 0) {
       step();
-      for (std::size_t lane = 0; lane < Hash::kLanes; ++lane) finish_done(lane);
+      finish_done(Hash::kLanes);
     }
   }
 
@@ -47,7 +46,7 @@ class Lanes {
       const std::byte* blocks[Hash::kBesideExtend];
       for (std::size_t lane = 0; lane < Hash::kBesideExtend; ++lane) blocks[lane] = next_block(lane);
       Hash::extend(pcr, digest, after, states_, blocks);
-      for (std::size_t lane = 0; lane < Hash::kBesideExtend; ++lane) finish_done(lane);
+      finish_done(Hash::kBesideExtend);
     });
     messages_ = messages_.first(begun_);
     run();
@@ -70,12 +69,12 @@ class Lanes {
       if (++part < avx512::kParts) return;
       part = 0;
       avx512::finish_block(work, states_);
-      for (std::size_t lane = 0; lane < Hash::kLanes; ++lane) finish_done(lane);
+      finish_done(Hash::kLanes);
     });
     // A block for which the extends were too few is done again: that is simpler than the parts alone.
     if (part > 0) {
       Hash::compress_lanes(states_, blocks);
-      for (std::size_t lane = 0; lane < Hash::kLanes; ++lane) finish_done(lane);
+      finish_done(Hash::kLanes);
     }
     run();
     return messages_.size();
@@ -101,23 +100,22 @@ class Lanes {
     const ByteView bytes = messages_[begun_];
     Message<Hash>& message = lanes_[lane];
     for (std::size_t i = 0; i < Hash::kStart.size(); ++i) Hash::word(states_, lane, i) = Hash::kStart[i];
-    message.next = bytes.data();
-    message.whole = bytes.size() / Hash::kBlockBytes;
-    pad(message.padding, bytes.subspan(message.whole * Hash::kBlockBytes), bytes.size());
-    message.padded = 0;
+    const std::size_t whole = bytes.size() / Hash::kBlockBytes;
+    pad(message.padding, bytes, bytes.size());
+    message.next = whole > 0 ? bytes.data() : message.padding.bytes();
+    message.left = whole + message.padding.blocks;
     message.digest = &digests_[begun_];
     ++begun_;
     ++busy_;
   }
 
+  // Without branches, which lanes with messages of different lengths would not let the processor foretell.
   const std::byte* next_block(std::size_t lane) {
-    // A lane with nothing to do hashes anything.
-    static constexpr std::array<std::byte, Hash::kBlockBytes> kNothing{};
     Message<Hash>& message = lanes_[lane];
-    if (message.digest == nullptr) return kNothing.data();
-    if (message.whole == 0) return message.padding.bytes.data() + message.padded++ * Hash::kBlockBytes;
-    --message.whole;
-    return std::exchange(message.next, message.next + Hash::kBlockBytes);
+    const std::byte* const block = message.next;
+    message.left -= message.left > 0 ? 1 : 0;
+    message.next = message.left == message.padding.blocks ? message.padding.bytes() : block + Hash::kBlockBytes;
+    return block;
   }
 
   void step() {
@@ -126,13 +124,20 @@ class Lanes {
     Hash::compress_lanes(states_, blocks);
   }
 
-  void finish_done(std::size_t lane) {
-    Message<Hash>& message = lanes_[lane];
-    if (message.digest == nullptr || !message.done()) return;
-    put_digest<Hash>([&](std::size_t i) { return Hash::word(states_, lane, i); }, *message.digest);
-    message.digest = nullptr;
-    --busy_;
-    begin_next(lane);
+  // Takes the digests of messages that are done, and the next messages in their place.
+  void finish_done(std::size_t lanes) {
+    std::uint32_t done = 0;
+    for (std::size_t lane = 0; lane < lanes; ++lane) done |= std::uint32_t{lanes_[lane].done()} << lane;
+    for (; done != 0; done &= done - 1) {
+      const auto lane = static_cast<std::size_t>(std::countr_zero(done));
+      Message<Hash>& message = lanes_[lane];
+      put_digest<Hash>([&](std::size_t i) { return Hash::word(states_, lane, i); }, *message.digest);
+      message.digest = nullptr;
+      message.padding.blocks = 0;
+      message.next = message.padding.bytes();
+      --busy_;
+      begin_next(lane);
+    }
   }
 
   std::span<const ByteView> messages_;
