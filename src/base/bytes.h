@@ -26,13 +26,12 @@ inline constexpr ByteOrder kHostOrder =
 
 template <class T>
 constexpr T swap_bytes(T value) {
-  static_assert(std::is_unsigned_v<T>);
-  T swapped = 0;
-  for (std::size_t i = 0; i < sizeof(T); ++i) {
-    swapped = static_cast<T>(static_cast<T>(swapped << 8) | static_cast<T>(value & 0xff));
-    value = static_cast<T>(value >> 8);
-  }
-  return swapped;
+  static_assert(std::is_unsigned_v<T> && (sizeof(T) == 1 || sizeof(T) == 2 || sizeof(T) == 4 || sizeof(T) == 8));
+  // A loop over the bytes, which compilers do not always see through, is slow in every digest.
+  if constexpr (sizeof(T) == 1) return value;
+  if constexpr (sizeof(T) == 2) return __builtin_bswap16(value);
+  if constexpr (sizeof(T) == 4) return __builtin_bswap32(value);
+  if constexpr (sizeof(T) == 8) return __builtin_bswap64(value);
 }
 
 // Reads sizeof(T) bytes at `from`, which need not be aligned.
