@@ -61,7 +61,7 @@ TEST_P(EveryKernel, HashesMessagesOfEveryLength) {
 
 TEST_P(EveryKernel, HashesAnyNumberOfMessages) {
   std::mt19937_64 random(2);
-  for (std::size_t count = 0; count <= 20; ++count) expect_agreement(messages(random, count, 200));
+  for (std::size_t count = 0; count <= 40; ++count) expect_agreement(messages(random, count, 200));
   expect_agreement(messages(random, 1000, 600));
 }
 
@@ -78,28 +78,61 @@ TEST_P(EveryKernel, HashesPartsAsOneMessage) {
   }
 }
 
+// A PCR is extended so many times beside the messages, and there is time for other work at each.
+void expect_agreement_beside(std::size_t extended, const std::vector<Bytes>& messages, std::mt19937_64& random) {
+  const std::vector<ByteView> views(messages.begin(), messages.end());
+  for (const Algorithm algorithm : kAlgorithms) {
+    const std::string what = std::string(info(algorithm).name) + ", " + std::to_string(extended) + " extends beside " +
+                             std::to_string(views.size()) + " messages, number ";
+    std::vector<Digest> extends(extended);
+    for (Digest& digest : extends) {
+      digest = Digest(digest_bytes(algorithm));
+      std::generate_n(digest.data(), digest.size(), [&] { return static_cast<std::byte>(random()); });
+    }
+    std::vector<Digest> after(extends.size()), digests(views.size());
+    const Digest start = Digest::filled(digest_bytes(algorithm), std::byte{7});
+    std::size_t calls = 0;
+    hash_many_beside(algorithm, views, digests,
+                     {.pcr = start, .digests = extends, .after = after, .meanwhile = [&] { ++calls; }});
+    EXPECT_EQ(calls, extended);
+    Digest pcr = start;
+    for (std::size_t i = 0; i < extends.size(); ++i) {
+      Bytes joined(pcr.view().begin(), pcr.view().end());
+      append_bytes(joined, extends[i].view());
+      pcr = reference(algorithm, joined);
+      ASSERT_EQ(after[i], pcr) << what << i << " of the extends";
+    }
+    for (std::size_t i = 0; i < views.size(); ++i) {
+      ASSERT_EQ(digests[i], reference(algorithm, views[i])) << what << i << " of the messages";
+    }
+  }
+}
+
 TEST_P(EveryKernel, ExtendsAPcrBesideMessages) {
   std::mt19937_64 random(4);
   // Few extends beside many messages, and the other way round.
-  for (const auto& [extended, hashed] : {std::pair{0, 9}, {9, 0}, {1, 50}, {50, 1}, {40, 40}, {300, 200}}) {
-    const std::vector<Bytes> bodies = messages(random, static_cast<std::size_t>(hashed), 300);
-    const std::vector<ByteView> views(bodies.begin(), bodies.end());
-    for (const Algorithm algorithm : kAlgorithms) {
-      std::vector<Digest> extends(static_cast<std::size_t>(extended));
-      for (Digest& digest : extends) digest = Digest::filled(digest_bytes(algorithm), static_cast<std::byte>(random()));
-      std::vector<Digest> after(extends.size()), digests(views.size());
-      const Digest start = Digest::filled(digest_bytes(algorithm), std::byte{7});
-      hash_many_beside(algorithm, views, digests, {.pcr = start, .digests = extends, .after = after});
-      Digest pcr = start;
-      for (std::size_t i = 0; i < extends.size(); ++i) {
-        Bytes joined(pcr.view().begin(), pcr.view().end());
-        append_bytes(joined, extends[i].view());
-        pcr = reference(algorithm, joined);
-        ASSERT_EQ(after[i], pcr) << info(algorithm).name << ", extend " << i << " of " << extended;
-      }
-      for (std::size_t i = 0; i < views.size(); ++i) {
-        ASSERT_EQ(digests[i], reference(algorithm, views[i])) << info(algorithm).name << ", message " << i;
-      }
+  for (const auto& [extended, hashed] : {std::pair{0, 9}, {9, 0}, {1, 50}, {50, 1}, {40, 40}, {300, 200}, {700, 100}}) {
+    expect_agreement_beside(static_cast<std::size_t>(extended), messages(random, static_cast<std::size_t>(hashed), 300),
+                            random);
+  }
+}
+
+TEST_P(EveryKernel, ExtendsAPcrBesideMessagesThatFillItsLanesOrDoNot) {
+  std::mt19937_64 random(5);
+  for (const std::size_t hashed : {7U, 8U, 9U, 11U, 12U, 13U, 15U, 16U, 17U, 31U, 32U, 33U}) {
+    for (std::size_t extended = 0; extended <= 34; ++extended) {
+      expect_agreement_beside(extended, messages(random, hashed, 200), random);
+    }
+  }
+}
+
+TEST_P(EveryKernel, ExtendsAPcrBesideOneMessageThatTakesLongerThanTheOthers) {
+  std::mt19937_64 random(6);
+  for (const std::size_t at : {0U, 5U, 19U}) {
+    for (const std::size_t extended : {1U, 60U, 500U}) {
+      std::vector<Bytes> bodies = messages(random, 20, 100);
+      bodies[at] = Bytes(5000, std::byte{1});
+      expect_agreement_beside(extended, bodies, random);
     }
   }
 }
