@@ -16,7 +16,7 @@ enum class Kernel : std::uint8_t {
   kPortable,   // OpenSSL
   kShaNi,      // SHA-1 and SHA-256 by the SHA extensions
   kShaNiAvx2,  // and SHA-384 and SHA-512 by AVX2
-  kAvx512,     // and many messages of any of the four by AVX-512
+  kAvx512,     // and many messages of any of the four by AVX-512, also between PCR extends
 };
 
 Kernel kernel();

@@ -23,8 +23,8 @@ void sha1(std::uint32_t* state, const std::byte* blocks, std::size_t count);
 void sha256(std::uint32_t* state, const std::byte* blocks, std::size_t count);
 
 // The next value of a PCR, H(pcr || digest): `pcr` as words of the host, `digest` and `after` as bytes. Its blocks wait
-// for each other, so blocks of other messages cost nothing beside them: one for SHA-1, one each of two messages for
-// SHA-256.
+// for each other, so blocks of other messages cost less beside them than alone: one for SHA-1, one each of two messages
+// for SHA-256.
 void sha1_extend(std::uint32_t* pcr, const std::byte* digest, std::byte* after, std::uint32_t (*states)[8],
                  const std::byte* const* blocks);
 void sha256_extend(std::uint32_t* pcr, const std::byte* digest, std::byte* after, std::uint32_t (*states)[8],
