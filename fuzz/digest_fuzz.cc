@@ -1,5 +1,5 @@
 // Input: messages, each behind a byte that is its length; all kernels must give the same digests of them, alone, side
-// by side, and in parts.
+// by side, in parts, and beside a PCR that is extended by these digests.
 #include "digest/hash_many.h"
 #include "digest/kernel.h"
 #include "fuzz/require.h"
@@ -32,6 +32,22 @@ std::vector<Digest> digests_by(digest::Kernel kernel, Algorithm algorithm, const
   return digests;
 }
 
+// What the PCR is after each digest, some of the messages being hashed beside it.
+std::vector<Digest> pcrs_by(digest::Kernel kernel, Algorithm algorithm, const std::vector<ByteView>& messages,
+                            const std::vector<Digest>& digests) {
+  require(digest::use_kernel(digest::kernel_name(kernel)).has_value(), "a kernel that there is can be used");
+  std::vector<Digest> beside(messages.size()), after(messages.size());
+  std::size_t calls = 0;
+  digest::hash_many_beside(
+      algorithm, messages, beside,
+      {.pcr = Digest(digest::digest_bytes(algorithm)), .digests = digests, .after = after, .meanwhile = [&] {
+         ++calls;
+       }});
+  require(beside == digests, "beside a PCR the digests are the same");
+  require(calls == digests.size(), "there is time for other work at each extend");
+  return after;
+}
+
 }  // namespace
 }  // namespace imakeep::fuzz
 
@@ -41,8 +57,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto messages = fuzz::messages_of(std::as_bytes(std::span(data, size)));
   for (const Algorithm algorithm : {Algorithm::kSha1, Algorithm::kSha256, Algorithm::kSha384, Algorithm::kSha512}) {
     const auto expected = fuzz::digests_by(digest::Kernel::kPortable, algorithm, messages);
+    const auto pcrs = fuzz::pcrs_by(digest::Kernel::kPortable, algorithm, messages, expected);
     for (const digest::Kernel kernel : digest::kernels()) {
       fuzz::require(fuzz::digests_by(kernel, algorithm, messages) == expected, "all kernels agree");
+      fuzz::require(fuzz::pcrs_by(kernel, algorithm, messages, expected) == pcrs, "all kernels agree on the PCR");
     }
   }
   return 0;
