@@ -227,6 +227,17 @@ class World:
         limit = ["count=3000"] if size < 100 else []
         self.program("dd", ["dd", f"if={self.shown / name}", f"bs={size}", "status=none", *limit], name)
 
+    def copy(self):
+        """By programs that try copy_file_range() or sendfile() first: the view refuses these, and they read."""
+        name = random.choice(FILES)
+        self.program("cp", ["cp", str(self.shown / name), "/dev/stdout"], name)
+        copied = self.work / f"copied-{threading.get_ident()}"
+        try:
+            shutil.copyfile(self.shown / name, copied)
+        finally:
+            got = copied.read_bytes() if copied.exists() else b""
+            self.compare("copyfile", name, got)
+
     def evmctl(self):
         """The PCRs are read first, so they lie within the list that is read then."""
         values = {}
@@ -283,22 +294,37 @@ class World:
         return subprocess.Popen(["tail", "-c", "+1", "-s", "0.1", "-f", str(self.shown / "ascii_runtime_measurements_sha1")],
                                 stdout=output, stderr=subprocess.PIPE)
 
-    def check_mmap(self):
-        """What docs/agents.md says of mmap and inotify."""
+    def check_page_cache(self):
+        """What docs/agents.md says of calls that would go through the page cache."""
         fd = os.open(self.shown / "binary_runtime_measurements_sha256", os.O_RDONLY)
-        try:
-            size = min(4096, os.fstat(fd).st_size)
+        size = os.fstat(fd).st_size
+        output = os.open(self.work / "copied", os.O_WRONLY | os.O_CREAT)
+        into_pipe = os.pipe()
+        calls = {
+            "sendfile": (errno.EINVAL, lambda: os.sendfile(output, fd, 0, size)),
+            "splice": (errno.EINVAL, lambda: os.splice(fd, into_pipe[1], size, 0)),
+            "copy_file_range": (errno.EXDEV, lambda: os.copy_file_range(fd, output, size, 0)),
+            "shared mapping": (errno.ENODEV, lambda: mmap.mmap(fd, size, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ)),
+        }
+        for name, (expected, call) in calls.items():
             try:
-                mmap.mmap(fd, size, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ)
-                self.report.differs("mmap", "a shared mapping was allowed")
+                self.report.differs(name, f"gave {call()}")
             except OSError as error:
-                if error.errno != errno.ENODEV:
-                    self.report.differs("mmap", f"shared: {error}")
+                if error.errno != expected:
+                    self.report.differs(name, f"{error}")
+                self.report.round(name)
+        child = os.fork()
+        if child == 0:
             private = mmap.mmap(fd, size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
-            self.compare("mmap", "binary_runtime_measurements_sha256", private[:size])
-            self.report.round("mmap")
-        finally:
-            os.close(fd)
+            os._exit(private[0] & 0)
+        status = os.waitpid(child, 0)[1]
+        if not os.WIFSIGNALED(status) or os.WTERMSIG(status) != signal.SIGBUS:
+            self.report.differs("private mapping", f"gave bytes: status {status}")
+        self.report.round("private mapping")
+        for held in [fd, output, *into_pipe]:
+            os.close(held)
+
+    def check_inotify(self):
         libc = ctypes.CDLL(None, use_errno=True)
         watch = libc.inotify_init1(os.O_NONBLOCK)
         path = str(self.shown / "ascii_runtime_measurements_sha1").encode()
@@ -390,14 +416,15 @@ def test(world):
         # Agents read the kernel's own names, where sizes are 0 until the view covers them.
         world.shown = world.kept
     world.wait_for(world.view_is_up, "the view")
-    kinds = [world.whole_file, world.cat, world.dd]
+    kinds = [world.whole_file, world.cat, world.dd, world.copy]
     threads = [threading.Thread(target=world.reader, args=(once.__name__, once)) for once in kinds]
     threads += [threading.Thread(target=world.reader, args=("evmctl", world.evmctl))]
     threads += [threading.Thread(target=world.reader, args=("held descriptor", world.long_held))
                 for _ in range(max(1, options.readers - len(threads)))]
     tail = None if world.gap else world.start_tail()
     if options.restart == "none":
-        world.check_mmap()
+        world.check_page_cache()
+        world.check_inotify()
     if options.restart != "none":
         threads.append(threading.Thread(target=world.restart))
     for thread in threads:

@@ -177,6 +177,13 @@ fuse_lowlevel_ops Server::operations() {
     fuse_reply_err(request, 0);
   };
   ops.read = [](fuse_req_t request, fuse_ino_t inode, std::size_t count, off_t offset, fuse_file_info* info) {
+    // Nobody owns what the page cache asks for: sendfile(), splice(), copy_file_range() and private mappings go through
+    // it whatever the open said. It would give zeros where a file has grown behind its last page. Linux's own files
+    // refuse those calls by this error.
+    if (info->lock_owner == 0) {
+      fuse_reply_err(request, EINVAL);
+      return;
+    }
     self(request).workers_.post([request, inode, handle = info->fh, offset, count] {
       self(request).read(request, inode, handle, static_cast<std::uint64_t>(offset), count);
     });
