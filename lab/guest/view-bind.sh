@@ -7,15 +7,16 @@
 ascii=$ima/ascii_runtime_measurements
 binary=$ima/binary_runtime_measurements
 
-# hold_open: opens the list once, and reads what is new for as long as it is there.
+# hold_open: opens the list once, and reads what is new for as long as it is there. Not by cat: busybox' tries sendfile() first,
+# which does not see a file grow.
 hold_open() {
   exec 7<$ascii
   until [[ -e /share/stop-reading ]]; do
-    cat <&7
+    dd bs=64k <&7
     sleep 0.1
   done >/share/held
-  cat <&7 >>/share/held
-}
+  dd bs=64k <&7 >>/share/held
+} 2>/dev/null
 
 # is_prefix SHORT LONG, and more than nothing.
 is_prefix() {

@@ -156,7 +156,7 @@ Result<Bytes> ViewFiles::read(Inode inode, std::uint64_t handle, std::uint64_t o
   const auto list = list_of(chain_of(inode));
   if (node >= nodes_.size() || list == nullptr) return stale();
   auto bytes = read_once(*list, node, offset, count);
-  if (bytes && bytes->size() < count && list->chain() == chain()) {
+  if (bytes && bytes->size() < count && list->chain() == chain() && wants_news(handle, offset)) {
     catch_up();
     bytes = read_once(*list, node, offset, count);
   }
@@ -165,10 +165,20 @@ Result<Bytes> ViewFiles::read(Inode inode, std::uint64_t handle, std::uint64_t o
   Open& open = open_[handle];
   open.in_order = open.next_offset == offset;
   open.next_offset = offset + bytes->size();
+  open.answered = std::chrono::steady_clock::now();
+  if (bytes->empty()) open.caught_up = false;
   if (!bytes->empty() || list->chain() == chain_) return bytes;
   // The end of a chain that is over is told once.
   if (std::exchange(open.told_end, true)) return stale();
   return bytes;
+}
+
+bool ViewFiles::wants_news(std::uint64_t handle, std::uint64_t offset) {
+  const MutexLock lock(mutex_);
+  Open& open = open_[handle];
+  const bool reads_on =
+      offset == open.next_offset && std::chrono::steady_clock::now() - open.answered < options_.reads_on_within;
+  return !std::exchange(open.caught_up, true) || !reads_on;
 }
 
 void ViewFiles::read_ahead(Inode inode, std::uint64_t handle) {

@@ -12,6 +12,7 @@
 
 #include <sys/stat.h>
 
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <list>
@@ -30,6 +31,9 @@ struct ViewOptions {
   gid_t group = 0;  // may read; nobody else may
   // Called when somebody comes to the end of what is shown, and before a size is told: what it does may show more.
   std::function<void()> catch_up = {};
+  // Who goes on where it stopped, and sooner than this, is still reading the same list, for which it is called once:
+  // records that come in all the time would let nobody come to an end.
+  std::chrono::milliseconds reads_on_within{100};
 };
 
 class ViewFiles {
@@ -89,6 +93,8 @@ class ViewFiles {
     std::uint64_t next_offset = 0;  // behind the last read
     bool in_order = false;          // the last read went on where the one before it ended
     bool told_end = false;          // of an old chain
+    bool caught_up = false;         // for what is being read
+    std::chrono::steady_clock::time_point answered = {};
   };
   struct Cached {
     BlockKey key;
@@ -99,6 +105,7 @@ class ViewFiles {
   static std::uint64_t chain_of(Inode inode);
   std::shared_ptr<const keeper::WholeList> list_of(std::uint64_t chain) const IMAKEEP_EXCLUDES(mutex_);
   std::string counter_text(std::size_t node, const keeper::WholeList& list) const;
+  bool wants_news(std::uint64_t handle, std::uint64_t offset) IMAKEEP_EXCLUDES(mutex_);
   Result<Bytes> read_once(const keeper::WholeList& list, std::size_t node, std::uint64_t offset, std::size_t count);
   Result<Bytes> read_list(const keeper::WholeList& list, std::size_t node, std::uint64_t offset, std::size_t count);
   Result<SharedBytes> produced(const keeper::WholeList& list, std::size_t node, const Block& block);

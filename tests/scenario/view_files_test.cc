@@ -26,10 +26,12 @@ constexpr std::string_view kAscii256 = "ascii_runtime_measurements_sha256";
 constexpr std::string_view kBinary1 = "binary_runtime_measurements_sha1";
 constexpr std::string_view kCount = "runtime_measurements_count";
 
+constexpr std::chrono::hours kAtAnyTime{1};
+
 // An archive in a file, the view of it, and readers that open it by themselves.
 class View {
  public:
-  explicit View(std::string_view banks = "sha1,sha256")
+  explicit View(std::string_view banks = "sha1,sha256", std::chrono::milliseconds reads_on_within = kAtAnyTime)
       : store_(must(SqliteStore::open(file(), archive::OpenMode::kCreate))),
         archive_(*store_),
         files_({.banks = imatest::banks(banks),
@@ -38,7 +40,8 @@ class View {
                 .catch_up =
                     [this] {
                       if (on_catch_up) on_catch_up();
-                    }},
+                    },
+                .reads_on_within = reads_on_within},
                [this] { return open_store(); }) {}
 
   std::uint64_t begin_chain() {
@@ -403,6 +406,37 @@ TEST(ViewFiles, WhoComesToTheEndIsShownWhatIsNewByThen) {
     view.on_catch_up = {};
   };
   EXPECT_EQ(as_text(must(count.read(0, 10))), "20\n");
+}
+
+TEST(ViewFiles, AListThatGrowsAllTheTimeComesToAnEnd) {
+  View view;
+  const Incoming log = archive::test::made("/flood/", 100);
+  const std::uint64_t chain = view.begin_chain();
+  view.append(chain, log, 0, 10);
+  view.refresh();
+  std::size_t appended = 10;
+  view.on_catch_up = [&] {
+    view.append(chain, log, appended++, 1);
+    view.refresh();
+  };
+  Open open(view.files(), kBinary1);
+  const std::size_t first = open.rest().size();
+  EXPECT_EQ(appended, 11u) << "asked once, and told the end";
+  EXPECT_LT(first, open.rest(first).size() + first) << "asked again by who comes after that";
+  EXPECT_EQ(appended, 12u);
+  EXPECT_EQ(open.rest().size(), archive::test::made("/flood/", 13).list.size()) << "and by who begins anew";
+}
+
+TEST(ViewFiles, WhoReadsOnAfterAPauseIsShownWhatIsNewByThen) {
+  View view("sha1,sha256", std::chrono::milliseconds(0));
+  const Incoming log = archive::test::made("/pause/", 3);
+  view.show_chain(log);
+  Open open(view.files(), kBinary1);
+  int asked = 0;
+  view.on_catch_up = [&] { ++asked; };
+  const std::size_t read = must(open.read(0, log.list.size() + 1)).size();
+  EXPECT_TRUE(must(open.read(read, 1)).empty());
+  EXPECT_EQ(asked, 2) << "it was not told the end before";
 }
 
 TEST(ViewFiles, NobodyWaitsForAChainThatIsOver) {
