@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 
@@ -30,15 +31,18 @@ Result<UniqueFd> open_file(const std::string& path, int flags, mode_t mode) {
 }
 
 Result<Bytes> read_all(int fd, const std::string& path) {
-  constexpr std::size_t kStepBytes = 1u << 20;
+  // Files of /proc are short, and a list of Linux's comes by a page at a time: room is made where there is none left.
+  constexpr std::size_t kLeastBytes = 4096, kMostBytes = 1u << 20;
   Bytes bytes;
+  std::size_t filled = 0;
   for (;;) {
-    const std::size_t at = bytes.size();
-    bytes.resize(at + kStepBytes);
-    const ssize_t got = ::read(fd, bytes.data() + at, kStepBytes);
-    bytes.resize(at + (got > 0 ? static_cast<std::size_t>(got) : 0));
-    if (got == 0) return bytes;
+    if (filled == bytes.size()) bytes.resize(filled + std::clamp(filled, kLeastBytes, kMostBytes));
+    const ssize_t got = ::read(fd, bytes.data() + filled, bytes.size() - filled);
     if (got < 0 && errno != EINTR) return fail_errno(errno, "cannot read " + path);
+    if (got > 0) filled += static_cast<std::size_t>(got);
+    if (got != 0) continue;
+    bytes.resize(filled);
+    return bytes;
   }
 }
 

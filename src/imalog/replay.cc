@@ -185,13 +185,24 @@ class ListPart {
 
 }  // namespace
 
-// Carries out what `records` of one PCR extended, `after` having the PCR's value behind each of them, by bank.
-void Replay::replayed(std::uint32_t pcr, std::size_t records, const std::vector<std::vector<digest::Digest>>& after) {
-  if (records == 0) return;
-  // Who looks for nothing needs the last value only.
-  for (std::size_t i = wanted_.empty() ? records - 1 : 0; i < records; ++i) {
+// The first record from `i` on after which something may be found or lost that is looked for, or else the last.
+std::size_t Replay::next_eventful(std::uint32_t pcr, std::size_t i, std::size_t records, const After& after) const {
+  const auto always = [](const Wanted& wanted) { return wanted.now || wanted.hash; };
+  if (std::ranges::any_of(wanted_, always)) return i;
+  const auto found = [&](const Wanted& wanted) {
+    return wanted.parts[0].pcr == pcr && after[wanted.parts[0].bank][i] == wanted.value;
+  };
+  while (i + 1 < records && std::ranges::none_of(wanted_, found)) ++i;
+  return i;
+}
+
+// Carries out what `records` of one PCR extended.
+void Replay::replayed(std::uint32_t pcr, std::size_t records, const After& after) {
+  for (std::size_t done = 0; done < records;) {
+    const std::size_t i = next_eventful(pcr, done, records, after);
     for (std::size_t bank = 0; bank < after.size(); ++bank) state_.set(bank, pcr, after[bank][i]);
-    records_ += wanted_.empty() ? records : 1;
+    records_ += i + 1 - done;
+    done = i + 1;
     look(1u << pcr);
   }
 }
@@ -204,7 +215,7 @@ Result<void> Replay::add_list(ByteView list, const digest::Bank& shown, ByteOrde
   std::vector<ListPart> parts(3, ListPart(shown, state_.banks()));
   ListPart *now = &parts[0], *next = &parts[1], *later = &parts[2];
   std::vector<digest::Extends> extends;
-  std::vector<std::vector<digest::Digest>> after(banks, std::vector<digest::Digest>(kRecordsAtOnce));
+  After after(banks, std::vector<digest::Digest>(kRecordsAtOnce));
   now->fill(reader);
   now->compute({});
   next->fill(reader);

@@ -96,7 +96,10 @@ class Replay {
   void want(Wanted wanted);
   void compare(Wanted& wanted, std::uint32_t changed_pcrs);
   void look(std::uint32_t changed_pcrs);
-  void replayed(std::uint32_t pcr, std::size_t records, const std::vector<std::vector<digest::Digest>>& after);
+  // The PCR's value behind each of some records, by bank.
+  using After = std::vector<std::vector<digest::Digest>>;
+  std::size_t next_eventful(std::uint32_t pcr, std::size_t i, std::size_t records, const After& after) const;
+  void replayed(std::uint32_t pcr, std::size_t records, const After& after);
 
   PcrState state_;
   std::vector<Wanted> wanted_;

@@ -1,5 +1,7 @@
 #include "keeper/list_stream.h"
 
+#include <cstring>
+
 namespace imakeep::keeper {
 namespace {
 
@@ -9,16 +11,22 @@ constexpr std::size_t kPieceBytes = 256u << 10;
 
 Result<bool> ListStream::fill() {
   // What was decoded is dropped only here, so that a view stays valid until the next call.
-  const std::uint64_t used = offset_ - buffer_offset_;
-  buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(used));
+  const ByteView left = undecoded();
+  if (!left.empty()) std::memmove(buffer_.data(), left.data(), left.size());
+  filled_ = left.size();
   buffer_offset_ = offset_;
-  const std::size_t had = buffer_.size();
-  buffer_.resize(had + kPieceBytes);
-  const auto read = source_.read(parts_[part_], buffer_offset_ + had, std::span(buffer_).subspan(had));
-  buffer_.resize(had + read.value_or(0));
+  // It stays as large as it has become: Linux gives some 4 KiB at a time, and clearing it for each would cost more.
+  if (buffer_.size() < filled_ + kPieceBytes) buffer_.resize(filled_ + kPieceBytes);
+  const auto read =
+      source_.read(parts_[part_], buffer_offset_ + filled_, std::span(buffer_).subspan(filled_, kPieceBytes));
+  filled_ += read.value_or(0);
   if (progress_) progress_(records_);
   if (!read) return unexpected(read.error());
   return *read > 0;
+}
+
+ByteView ListStream::undecoded() const {
+  return ByteView(buffer_).first(filled_).subspan(static_cast<std::size_t>(offset_ - buffer_offset_));
 }
 
 Result<std::optional<imalog::RecordView>> ListStream::next() {
@@ -26,8 +34,7 @@ Result<std::optional<imalog::RecordView>> ListStream::next() {
                                     .order = kHostOrder};
   for (;;) {
     if (part_ + 1 == parts_.size() && records_ - records_before_last_ >= last_ends_after_) return std::nullopt;
-    const ByteView left = ByteView(buffer_).subspan(static_cast<std::size_t>(offset_ - buffer_offset_));
-    const auto record = imalog::decode_record(left, format);
+    const auto record = imalog::decode_record(undecoded(), format);
     if (record) {
       offset_ += record->encoded_bytes;
       ++records_;
@@ -44,7 +51,7 @@ Result<std::optional<imalog::RecordView>> ListStream::next() {
     const auto more = fill();
     if (!more) return unexpected(more.error());
     if (*more) continue;
-    if (!buffer_.empty()) return bad("ends within a record");
+    if (filled_ > 0) return bad("ends within a record");
     if (part_ + 1 == parts_.size()) return std::nullopt;
     seek({.part = part_ + 1, .offset = 0, .records = records_});
     records_before_last_ = records_;
@@ -55,7 +62,7 @@ void ListStream::seek(const Place& place) {
   part_ = place.part;
   offset_ = buffer_offset_ = place.offset;
   records_ = place.records;
-  buffer_.clear();
+  filled_ = 0;
 }
 
 }  // namespace imakeep::keeper

@@ -42,7 +42,8 @@ class ListStream {
   std::uint64_t records_before_last() const { return records_before_last_; }
 
  private:
-  Result<bool> fill();  // false at the part's end
+  Result<bool> fill();         // false at the part's end
+  ByteView undecoded() const;  // of what was read
 
   ImaSource& source_;
   const std::vector<ListPart> parts_;
@@ -52,7 +53,8 @@ class ListStream {
   std::uint64_t records_ = 0;  // before it
   std::uint64_t records_before_last_ = 0;
   std::uint64_t last_ends_after_ = std::numeric_limits<std::uint64_t>::max();
-  Bytes buffer_;  // bytes of the part from buffer_offset_ on
+  Bytes buffer_;  // its first filled_ bytes are those of the part from buffer_offset_ on
+  std::size_t filled_ = 0;
   std::uint64_t buffer_offset_ = 0;
 };
 
