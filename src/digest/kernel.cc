@@ -55,9 +55,18 @@ bool has_avx512() {
 #endif
 
 bool available(Kernel kernel) {
-  if (kernel == Kernel::kPortable) return true;
-  if (!has_sha_ni() || (kernel != Kernel::kShaNi && !has_avx2())) return false;
-  return kernel != Kernel::kAvx512 || has_avx512();
+  // In a virtual machine each question to the processor takes far longer than a digest.
+  static const bool sha_ni = has_sha_ni(), avx2 = sha_ni && has_avx2(), avx512 = avx2 && has_avx512();
+  switch (kernel) {
+    case Kernel::kPortable:
+      return true;
+    case Kernel::kShaNi:
+      return sha_ni;
+    case Kernel::kShaNiAvx2:
+      return avx2;
+    default:
+      return avx512;
+  }
 }
 
 std::atomic<Kernel>& chosen() {
