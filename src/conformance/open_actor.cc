@@ -42,7 +42,7 @@ void serve(int channel) {
     int answer = 0;
     if (order.operation == kQuit) break;
     if (order.operation == kOpen && open_count < kMaxOpen) {
-      const int fd = ::open(order.path.data(), order.flags | O_CLOEXEC);
+      const int fd = ::open(order.path.data(), order.flags | O_CLOEXEC, 0600);
       answer = fd < 0 ? errno : 0;
       if (fd >= 0) open_files[open_count++] = fd;
     }
@@ -130,9 +130,10 @@ int OpenActor::ask(char operation, const std::string& path, int flags) {
   return answer;
 }
 
+// With a mode, as a shell gives one: a hardened C library ends the program that leaves it out beside O_CREAT.
 int OpenActor::open(const std::string& path, int flags) {
   if (who_ != Who::kSameTask) return ask(kOpen, path, flags);
-  const int fd = ::open(path.c_str(), flags | O_CLOEXEC);
+  const int fd = ::open(path.c_str(), flags | O_CLOEXEC, 0600);
   if (fd < 0) return errno;
   own_.push_back(fd);
   return 0;
