@@ -232,6 +232,7 @@ class World:
         name = random.choice(FILES)
         self.program("cp", ["cp", str(self.shown / name), "/dev/stdout"], name)
         copied = self.work / f"copied-{threading.get_ident()}"
+        copied.unlink(missing_ok=True)  # a copy that cannot begin leaves what was there
         try:
             shutil.copyfile(self.shown / name, copied)
         finally:
