@@ -12,7 +12,7 @@ constexpr std::size_t kPieceBytes = 256u << 10;
 Result<bool> ListStream::fill() {
   // What was decoded is dropped only here, so that a view stays valid until the next call.
   const ByteView left = undecoded();
-  if (!left.empty()) std::memmove(buffer_.data(), left.data(), left.size());
+  if (!left.empty() && left.data() != buffer_.data()) std::memmove(buffer_.data(), left.data(), left.size());
   filled_ = left.size();
   buffer_offset_ = offset_;
   // It stays as large as it has become: Linux gives some 4 KiB at a time, and clearing it for each would cost more.
