@@ -155,8 +155,10 @@ Result<Bytes> ViewFiles::read(Inode inode, std::uint64_t handle, std::uint64_t o
   const std::size_t node = node_of(inode);
   const auto list = list_of(chain_of(inode));
   if (node >= nodes_.size() || list == nullptr) return stale();
+  const bool caught_up = is_caught_up(handle, offset);
   auto bytes = read_once(*list, node, offset, count);
-  if (bytes && bytes->size() < count && list->chain() == chain() && wants_news(handle, offset)) {
+  const bool wants_news = bytes && bytes->size() < count && list->chain() == chain() && !caught_up;
+  if (wants_news) {
     catch_up();
     bytes = read_once(*list, node, offset, count);
   }
@@ -166,6 +168,7 @@ Result<Bytes> ViewFiles::read(Inode inode, std::uint64_t handle, std::uint64_t o
   open.in_order = open.next_offset == offset;
   open.next_offset = offset + bytes->size();
   open.answered = std::chrono::steady_clock::now();
+  if (wants_news) open.caught_up = true;
   if (bytes->empty()) open.caught_up = false;
   if (!bytes->empty() || list->chain() == chain_) return bytes;
   // The end of a chain that is over is told once.
@@ -173,12 +176,13 @@ Result<Bytes> ViewFiles::read(Inode inode, std::uint64_t handle, std::uint64_t o
   return bytes;
 }
 
-bool ViewFiles::wants_news(std::uint64_t handle, std::uint64_t offset) {
+bool ViewFiles::is_caught_up(std::uint64_t handle, std::uint64_t offset) {
   const MutexLock lock(mutex_);
   Open& open = open_[handle];
   const bool reads_on =
       offset == open.next_offset && std::chrono::steady_clock::now() - open.answered < options_.reads_on_within;
-  return !std::exchange(open.caught_up, true) || !reads_on;
+  if (!reads_on) open.caught_up = false;
+  return open.caught_up;
 }
 
 void ViewFiles::read_ahead(Inode inode, std::uint64_t handle) {

@@ -105,7 +105,8 @@ class ViewFiles {
   static std::uint64_t chain_of(Inode inode);
   std::shared_ptr<const keeper::WholeList> list_of(std::uint64_t chain) const IMAKEEP_EXCLUDES(mutex_);
   std::string counter_text(std::size_t node, const keeper::WholeList& list) const;
-  bool wants_news(std::uint64_t handle, std::uint64_t offset) IMAKEEP_EXCLUDES(mutex_);
+  // Whether who reads on there was shown what is new, for what it is reading.
+  bool is_caught_up(std::uint64_t handle, std::uint64_t offset) IMAKEEP_EXCLUDES(mutex_);
   Result<Bytes> read_once(const keeper::WholeList& list, std::size_t node, std::uint64_t offset, std::size_t count);
   Result<Bytes> read_list(const keeper::WholeList& list, std::size_t node, std::uint64_t offset, std::size_t count);
   Result<SharedBytes> produced(const keeper::WholeList& list, std::size_t node, const Block& block);

@@ -427,6 +427,24 @@ TEST(ViewFiles, AListThatGrowsAllTheTimeComesToAnEnd) {
   EXPECT_EQ(open.rest().size(), archive::test::made("/flood/", 13).list.size()) << "and by who begins anew";
 }
 
+TEST(ViewFiles, WhoBeginsAnewBeforeTheEndWasToldIsShownWhatIsNewByThen) {
+  View view;
+  const Incoming log = archive::test::made("/anew/", 20);
+  const std::uint64_t chain = view.begin_chain();
+  view.append(chain, log, 0, 10);
+  view.refresh();
+  Open open(view.files(), kBinary1);
+  const std::size_t shown = must(open.read(0, log.list.size())).size();
+  view.on_catch_up = [&] {
+    view.append(chain, log, 10, 10);
+    view.refresh();
+    view.on_catch_up = {};
+  };
+  // The first read of the second time does not come to the end.
+  EXPECT_EQ(must(open.read(0, shown / 2)).size(), shown / 2);
+  EXPECT_EQ(open.rest(shown / 2).size(), log.list.size() - shown / 2);
+}
+
 TEST(ViewFiles, WhoReadsOnAfterAPauseIsShownWhatIsNewByThen) {
   View view("sha1,sha256", std::chrono::milliseconds(0));
   const Incoming log = archive::test::made("/pause/", 3);
