@@ -416,6 +416,7 @@ TEST(ViewFiles, AListThatGrowsAllTheTimeComesToAnEnd) {
   view.refresh();
   std::size_t appended = 10;
   view.on_catch_up = [&] {
+    if (appended == log.records.size()) return;  // whoever is asked so often has no end
     view.append(chain, log, appended++, 1);
     view.refresh();
   };
