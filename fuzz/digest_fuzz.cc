@@ -59,6 +59,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto expected = fuzz::digests_by(digest::Kernel::kPortable, algorithm, messages);
     const auto pcrs = fuzz::pcrs_by(digest::Kernel::kPortable, algorithm, messages, expected);
     for (const digest::Kernel kernel : digest::kernels()) {
+      if (kernel == digest::Kernel::kPortable) continue;
       fuzz::require(fuzz::digests_by(kernel, algorithm, messages) == expected, "all kernels agree");
       fuzz::require(fuzz::pcrs_by(kernel, algorithm, messages, expected) == pcrs, "all kernels agree on the PCR");
     }

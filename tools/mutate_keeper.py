@@ -115,7 +115,7 @@ MUTATIONS = [
     ("view: waits whenever it comes to what is shown", "src/fusefs/view_files.cc", r"&& !caught_up;", "&& (true || caught_up);", 0),
     ("view: waits once though it began anew", "src/fusefs/view_files.cc", r"  if \(!reads_on\) open\.caught_up = false;\n  return open", "  return reads_on && open", 0),
     ("view: waits once for ever", "src/fusefs/view_files.cc", r"  if \(bytes->empty\(\)\) open\.caught_up = false;\n", "", 0),
-    ("view: waits once whatever the pause", "src/fusefs/view_files.cc", r" && std::chrono::steady_clock::now\(\)[^;]*;", ";", 0),
+    ("view: waits once whatever the pause", "src/fusefs/view_files.cc", r" && clock_\.monotonic_us\(\)[^;]*;", ";", 0),
     ("view: waits once wherever it goes on", "src/fusefs/view_files.cc", r"offset == open\.next_offset", "offset + 1 > 0", 0),
     ("view: waits at every read", "src/fusefs/view_files.cc", r"bytes && bytes->size\(\) < count &&", "bytes &&", 0),
     ("view: the end of an old chain told for ever", "src/fusefs/view_files.cc", r"if \(std::exchange\(open\.told_end, true\)\) return stale\(\);", "", 0),

@@ -136,7 +136,7 @@ Result<bool> KeepView::show(archive::Archive& archive, const std::vector<digest:
       if (!store) return unexpected(store.error());
       return std::unique_ptr<archive::Store>(std::move(*store));
     };
-    files_ = std::make_unique<fusefs::ViewFiles>(std::move(options), open_store);
+    files_ = std::make_unique<fusefs::ViewFiles>(std::move(options), open_store, clock_);
   }
   IMAKEEP_CHECK(files_->refresh(archive, now()));
   // Before anything was archived the list's own files say more.

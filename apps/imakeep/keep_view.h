@@ -13,6 +13,7 @@
 #include <memory>
 #include <thread>
 
+#include "base/clock.h"
 #include "base/mutex.h"
 #include "catch_up.h"
 #include "fusefs/libfuse/mount_guard.h"
@@ -72,6 +73,7 @@ class KeepView {
   std::string source_path_;
   std::unique_ptr<fusefs::MountGuard> guard_;
   std::unique_ptr<CatchUp> catch_up_;
+  SystemClock clock_;
   std::unique_ptr<fusefs::ViewFiles> files_;
   std::unique_ptr<fusefs::ViewServer> server_;
   Mutex state_mutex_;

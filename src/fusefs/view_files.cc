@@ -31,9 +31,10 @@ unexpected<Error> stale() {
 
 }  // namespace
 
-ViewFiles::ViewFiles(ViewOptions options, OpenStore open_store)
+ViewFiles::ViewFiles(ViewOptions options, OpenStore open_store, Clock& clock)
     : options_(std::move(options)),
       open_store_(std::move(open_store)),
+      clock_(clock),
       next_handle_((std::uint64_t{std::random_device()()} << 32) | std::random_device()()) {
   const auto add = [&](Node node, std::optional<keeper::ListFile> shows) {
     nodes_.push_back(std::move(node));
@@ -167,7 +168,7 @@ Result<Bytes> ViewFiles::read(Inode inode, std::uint64_t handle, std::uint64_t o
   Open& open = open_[handle];
   open.in_order = open.next_offset == offset;
   open.next_offset = offset + bytes->size();
-  open.answered = std::chrono::steady_clock::now();
+  open.answered_us = clock_.monotonic_us();
   if (wants_news) open.caught_up = true;
   if (bytes->empty()) open.caught_up = false;
   if (!bytes->empty() || list->chain() == chain_) return bytes;
@@ -180,7 +181,7 @@ bool ViewFiles::is_caught_up(std::uint64_t handle, std::uint64_t offset) {
   const MutexLock lock(mutex_);
   Open& open = open_[handle];
   const bool reads_on =
-      offset == open.next_offset && std::chrono::steady_clock::now() - open.answered < options_.reads_on_within;
+      offset == open.next_offset && clock_.monotonic_us() - open.answered_us < options_.reads_on_within_ms * 1000;
   if (!reads_on) open.caught_up = false;
   return open.caught_up;
 }

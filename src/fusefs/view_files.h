@@ -12,7 +12,6 @@
 
 #include <sys/stat.h>
 
-#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <list>
@@ -21,6 +20,7 @@
 #include <set>
 #include <string>
 
+#include "base/clock.h"
 #include "keeper/whole_list.h"
 
 namespace imakeep::fusefs {
@@ -33,7 +33,7 @@ struct ViewOptions {
   std::function<void()> catch_up = {};
   // Who goes on where it stopped, and sooner than this, is still reading the same list, for which it is called once:
   // records that come in all the time would let nobody come to an end.
-  std::chrono::milliseconds reads_on_within{100};
+  std::int64_t reads_on_within_ms = 100;
 };
 
 class ViewFiles {
@@ -43,7 +43,7 @@ class ViewFiles {
   // Another connection to the archive, to read it by.
   using OpenStore = std::function<Result<std::unique_ptr<archive::Store>>()>;
 
-  ViewFiles(ViewOptions options, OpenStore open_store);
+  ViewFiles(ViewOptions options, OpenStore open_store, Clock& clock);
 
   // Shows what the archive's last chain holds now. Errors: the archive's; what is shown stays.
   Result<void> refresh(archive::Archive& archive, timespec now) IMAKEEP_EXCLUDES(mutex_);
@@ -94,7 +94,7 @@ class ViewFiles {
     bool in_order = false;          // the last read went on where the one before it ended
     bool told_end = false;          // of an old chain
     bool caught_up = false;         // for what is being read
-    std::chrono::steady_clock::time_point answered = {};
+    std::int64_t answered_us = 0;   // by the clock
   };
   struct Cached {
     BlockKey key;
@@ -117,6 +117,7 @@ class ViewFiles {
 
   const ViewOptions options_;
   const OpenStore open_store_;
+  Clock& clock_;
   std::vector<Node> nodes_;
   std::vector<std::optional<keeper::ListFile>> lists_shown_;  // by node; empty for what is no list
 

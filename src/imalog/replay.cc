@@ -187,7 +187,9 @@ class ListPart {
 
 // The first record from `i` on after which something may be found or lost that is looked for, or else the last.
 std::size_t Replay::next_eventful(std::uint32_t pcr, std::size_t i, std::size_t records, const After& after) const {
-  const auto always = [](const Wanted& wanted) { return wanted.now || wanted.hash; };
+  const auto always = [&](const Wanted& wanted) {
+    return (wanted.pcrs >> pcr & 1) != 0 && (wanted.now || wanted.hash);
+  };
   if (std::ranges::any_of(wanted_, always)) return i;
   const auto found = [&](const Wanted& wanted) {
     return wanted.parts[0].pcr == pcr && after[wanted.parts[0].bank][i] == wanted.value;

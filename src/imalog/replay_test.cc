@@ -427,5 +427,44 @@ RC_GTEST_PROP(Replay, FindsExactlyTheFirstPrefixThatHasTheValues, ()) {
   RC_ASSERT(replay.proven() == std::min(*replay.found_at(0), *replay.found_at(1)));
 }
 
+// Lists longer than what is computed at once, in runs of one PCR: what add_list() skips looking at must not matter.
+RC_GTEST_PROP(Replay, OfAListFindsAndLosesWhatItsRecordsDo, ()) {
+  const auto banks = test::banks("sha1,sha256");
+  std::vector<Content> contents;
+  const auto runs = *rc::gen::inRange(0, 7);
+  for (int run = 0; run < runs; ++run) {
+    const auto pcr = *rc::gen::inRange<std::uint32_t>(10, 13);
+    const auto length = *rc::gen::element(1, 2, 15, 16, 255, 256, 300);
+    for (int i = 0; i < length; ++i) contents.push_back(test::ima_ng("/" + std::to_string(contents.size()), pcr));
+  }
+  const auto states = states_of(contents, banks);
+  const auto any_state = [&] { return states[*rc::gen::inRange<std::size_t>(0, states.size())]; };
+
+  Replay by_record{PcrState(banks)}, by_list{PcrState(banks)};
+  const auto wanted = *rc::gen::inRange<std::size_t>(0, 4);
+  for (std::size_t i = 0; i < wanted; ++i) {
+    const auto pcr = *rc::gen::inRange<std::uint32_t>(10, 13);
+    const PcrState at = any_state();
+    if (*rc::gen::weightedElement<bool>({{1, true}, {3, false}})) {
+      RC_ASSERT(by_record.expect(composite_of(at)).has_value());
+      RC_ASSERT(by_list.expect(composite_of(at)).has_value());
+    } else {
+      const PcrValue value = value_of(at, *rc::gen::inRange<std::size_t>(0, banks.size()), pcr);
+      RC_ASSERT(by_record.expect(value).has_value());
+      RC_ASSERT(by_list.expect(value).has_value());
+    }
+  }
+  for (const Content& content : contents) by_record.add(content.view());
+  RC_ASSERT(by_list.add_list(test::list_of(contents, kSha256), kSha256).has_value());
+  RC_ASSERT(by_list.state() == by_record.state());
+  RC_ASSERT(by_list.records() == by_record.records());
+  for (std::size_t i = 0; i < wanted; ++i) {
+    RC_ASSERT(by_list.found_at(i) == by_record.found_at(i));
+    RC_ASSERT(by_list.held_until(i) == by_record.held_until(i));
+  }
+  RC_ASSERT(by_list.all_found_at() == by_record.all_found_at());
+  RC_ASSERT(by_list.proven() == by_record.proven());
+}
+
 }  // namespace
 }  // namespace imakeep::imalog

@@ -18,32 +18,16 @@
 #include "keeper/memory/memory_ima_source.h"
 #include "mlist/kexec.h"
 #include "mlist/test_support.h"
+#include "support/test_clock.h"
 #include "tpm/soft/soft_pcr_banks.h"
 
 namespace imakeep::keeper::test {
 
+using imakeep::test::TestClock;
 using mlist::test::Content;
 
 // What a process that is killed leaves behind: nothing of it goes on.
 struct Crash {};
-
-// Time that passes only when somebody sleeps. The wall clock may be set.
-class TestClock : public Clock {
- public:
-  std::int64_t unix_s() override { return unix_s_; }
-  std::int64_t monotonic_us() override { return ++now_us_; }
-  void sleep_ms(std::int64_t ms) override {
-    now_us_ += ms * 1000;
-    if (on_sleep) on_sleep(ms);
-  }
-  void set_unix_s(std::int64_t to) { unix_s_ = to; }
-
-  std::function<void(std::int64_t ms)> on_sleep;
-
- private:
-  std::int64_t unix_s_ = 1'790'000'000;
-  std::int64_t now_us_ = 0;
-};
 
 // An archive's rows as a disk keeps them: what was committed is there after a crash.
 class WatchedStore : public archive::MemoryStore {

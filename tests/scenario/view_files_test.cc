@@ -13,6 +13,7 @@
 #include "archive/sqlite/sqlite_store.h"
 #include "archive/test_support.h"
 #include "support/scratch_directory.h"
+#include "support/test_clock.h"
 
 namespace imakeep::fusefs {
 namespace {
@@ -26,23 +27,21 @@ constexpr std::string_view kAscii256 = "ascii_runtime_measurements_sha256";
 constexpr std::string_view kBinary1 = "binary_runtime_measurements_sha1";
 constexpr std::string_view kCount = "runtime_measurements_count";
 
-constexpr std::chrono::hours kAtAnyTime{1};
-
 // An archive in a file, the view of it, and readers that open it by themselves.
 class View {
  public:
-  explicit View(std::string_view banks = "sha1,sha256", std::chrono::milliseconds reads_on_within = kAtAnyTime)
+  explicit View(std::string_view banks = "sha1,sha256")
       : store_(must(SqliteStore::open(file(), archive::OpenMode::kCreate))),
         archive_(*store_),
-        files_({.banks = imatest::banks(banks),
-                .owner = 7,
-                .group = 8,
-                .catch_up =
-                    [this] {
-                      if (on_catch_up) on_catch_up();
-                    },
-                .reads_on_within = reads_on_within},
-               [this] { return open_store(); }) {}
+        files_(
+            {.banks = imatest::banks(banks),
+             .owner = 7,
+             .group = 8,
+             .catch_up =
+                 [this] {
+                   if (on_catch_up) on_catch_up();
+                 }},
+            [this] { return open_store(); }, clock_) {}
 
   std::uint64_t begin_chain() {
     return must(archive_.begin_chain(imatest::banks("sha1,sha256"), archive::ChainStart::kBoot)).chain;
@@ -75,6 +74,7 @@ class View {
   }
 
   ViewFiles& files() { return files_; }
+  void pause(std::int64_t ms) { clock_.sleep_ms(ms); }
   int opened_stores() const { return opened_; }
   std::atomic<bool> refuse_stores = false;
   std::function<void()> on_catch_up;
@@ -95,6 +95,7 @@ class View {
   std::unique_ptr<SqliteStore> store_;
   archive::Archive archive_;
   std::atomic<int> opened_ = 0;
+  test::TestClock clock_;
   ViewFiles files_;
 };
 
@@ -447,15 +448,22 @@ TEST(ViewFiles, WhoBeginsAnewBeforeTheEndWasToldIsShownWhatIsNewByThen) {
 }
 
 TEST(ViewFiles, WhoReadsOnAfterAPauseIsShownWhatIsNewByThen) {
-  View view("sha1,sha256", std::chrono::milliseconds(0));
+  View view;
   const Incoming log = archive::test::made("/pause/", 3);
   view.show_chain(log);
   Open open(view.files(), kBinary1);
   int asked = 0;
   view.on_catch_up = [&] { ++asked; };
   const std::size_t read = must(open.read(0, log.list.size() + 1)).size();
+  EXPECT_EQ(asked, 1);
+  view.pause(99);
   EXPECT_TRUE(must(open.read(read, 1)).empty());
-  EXPECT_EQ(asked, 2) << "it was not told the end before";
+  EXPECT_EQ(asked, 1) << "it is still reading";
+  EXPECT_EQ(must(open.read(0, log.list.size() + 1)).size(), read);
+  EXPECT_EQ(asked, 2);
+  view.pause(100);
+  EXPECT_TRUE(must(open.read(read, 1)).empty());
+  EXPECT_EQ(asked, 3) << "it was not told the end before";
 }
 
 TEST(ViewFiles, NobodyWaitsForAChainThatIsOver) {
@@ -501,7 +509,9 @@ TEST(ViewFiles, AChainIsShownOnceAllOfItIsKnown) {
   const Incoming log = archive::test::made("/half/", 6000);
   const auto chain = must(archive.begin_chain(imatest::banks("sha1,sha256"), archive::ChainStart::kBoot));
   must(archive.append(chain.chain, 0, log.records, log.bank, 0));
-  ViewFiles files({.banks = imatest::banks("sha1")}, [] { return fail(ErrorCode::kEnvironment, "nobody reads here"); });
+  test::TestClock clock;
+  ViewFiles files(
+      {.banks = imatest::banks("sha1")}, [] { return fail(ErrorCode::kEnvironment, "nobody reads here"); }, clock);
   store.fails = true;
   EXPECT_EQ(files.refresh(archive, {}).error().code, ErrorCode::kIo);
   EXPECT_EQ(files.chain(), 0u);
