@@ -15,6 +15,9 @@ namespace {
 
 using nlohmann::json;
 
+// As packaging/imakeep.toml has it.
+constexpr const char* kServiceSocket = "/run/imakeep/imakeep.sock";
+
 struct StatusOptions {
   std::string control;
   std::string archive;
@@ -186,9 +189,6 @@ int print_metrics(const StatusOptions& options) {
 }
 
 int run_status(const StatusOptions& options) {
-  if (options.control.empty() == options.archive.empty()) {
-    return report({.code = ErrorCode::kUsage, .message = "name either a keeper's --control socket or an --archive"});
-  }
   if (options.prometheus) return print_metrics(options);
   const auto status = options.control.empty() ? read_archive(options) : ask_keeper(options.control);
   if (!status) return report(status.error());
@@ -223,7 +223,8 @@ void add_status(CLI::App& root, int& exit_code) {
   auto options = std::make_shared<StatusOptions>();
   CLI::App* const command = root.add_subcommand("status", "what is kept, proven and taken out");
   CLI::Option* const control =
-      command->add_option("--control", options->control, "ask the keeper on this socket")->type_name("SOCK");
+      command->add_option("--control", options->control, "ask the keeper on this socket (default: the service's)")
+          ->type_name("SOCK");
   CLI::Option* const archive =
       command->add_option("--archive", options->archive, "look into the archive instead")->type_name("FILE");
   archive->excludes(control);
@@ -232,7 +233,10 @@ void add_status(CLI::App& root, int& exit_code) {
       ->needs(archive);
   CLI::Option* const json = command->add_flag("--json", options->json, "print JSON");
   command->add_flag("--prometheus", options->prometheus, "print metrics in Prometheus' text format")->excludes(json);
-  command->callback([options, &exit_code] { exit_code = run_status_guarded(*options); });
+  command->callback([options, &exit_code] {
+    if (options->control.empty() && options->archive.empty()) options->control = kServiceSocket;
+    exit_code = run_status_guarded(*options);
+  });
 }
 
 }  // namespace imakeep::app

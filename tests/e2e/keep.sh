@@ -204,7 +204,8 @@ check_refused "an unknown key" 2 "$work/bad.toml:2:3: there is no option spam" "
 check_refused "a file that is not there" 3 "$work/none" "$imakeep" keep --config "$work/none"
 check_refused "a value that makes no sense" 2 "--every: 'soon' is no length of time" once --every soon
 check_refused "no archive" 2 "--archive" "$imakeep" keep --once
-check_refused "status of nothing" 2 "--control" "$imakeep" status
+# shellcheck disable=SC2016  # the inner shell's
+check_refused "status where no service runs" 3 "/run/imakeep/imakeep.sock" unshare --mount sh -c 'mount -t tmpfs none /run && exec "$0" status' "$imakeep"
 check_refused "status of a socket that nobody serves" 3 "$work/none" "$imakeep" status --control "$work/none"
 
 # ---- what must leave the list untouched

@@ -40,7 +40,8 @@ check "and no others to be had" process_has $'CapBnd:\t0000000000240000'
 check "with no new privileges" process_has $'NoNewPrivs:\t1'
 check "with its system calls filtered" process_has $'Seccomp:\t2'
 check "the exposure is 2.5 at most" systemd-analyze security --no-pager --threshold=25 imakeep.service
-check "root can ask it" imakeep status --control $socket
+check "root can ask it, by its socket" imakeep status --control $socket
+check "  which need not be named" imakeep status
 check "the list is proven by the TPM" until_true 20 proven
 check "it reads the TPM by Linux's files" imakeep doctor --archive $archive --policy /etc/ima/ima-policy
 
