@@ -12,20 +12,24 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ["src", "apps", "cmake", "docs", "packaging", "CMakeLists.txt"]  # what imakeep is built from
 
-# name, suite, a regular expression for the failed check, file, what is there once, what takes its place
+# name, suite, a regular expression for the failed check, file, and pairs of what is there once and what takes its place
 BREAKAGES = [
     ("an errno changed in imakeep's list", "conformance", "answer the same", "src/mlist/measurement_list.cc",
-     'refuse(EEXIST, "records are staged already")', 'refuse(EBUSY, "records are staged already")'),
+     [('refuse(EEXIST, "records are staged already")', 'refuse(EBUSY, "records are staged already")')]),
+    # Of those that came in since the keeper looked last, which it looks away for, and does not prove.
     ("a record dropped by the keeper", "keep-stage", "verified by the quote|nothing was found", "src/keeper/trim.cc",
-     "state.chain.end, views, source_.bank()",
-     "state.chain.end, std::span(views).first(views.size() - (views.empty() ? 0 : 1)), source_.bank()"),
-    ("a byte flipped in the archive", "keep-count", "the archive is sound|verified by the quote", "src/archive/segment.cc",
-     "  frame.resize(bytes);", "  frame.resize(bytes);\n  frame[bytes / 2] ^= std::byte{1};"),
+     [("state.chain.end, views, source_.bank()",
+       "state.chain.end, std::span(views).first(views.size() - (views.empty() ? 0 : 1)), source_.bank()"),
+      ("  if (!staged) {\n", "  if (!staged) {\n    clock_.sleep_ms(300);\n"),
+      ("    if (!*exact) return std::nullopt;\n    state.row.proven = state.chain.end + batch.size();\n", "")]),
+    ("a byte flipped in the archive", "crash", "the archive is sound", "src/archive/segment.cc",
+     [("  frame.resize(bytes);", "  frame.resize(bytes);\n  frame[bytes / 2] ^= std::byte{1};")]),
 ]
 
 
-def places(root, breakage):
-    return (root / breakage[3]).read_text().count(breakage[4])
+def has_its_places(root, breakage):
+    text = (root / breakage[3]).read_text()
+    return all(text.count(there) == 1 for there, _ in breakage[4])
 
 
 def update(path, content):
@@ -40,20 +44,21 @@ def main(arguments):
             print(f"{name}\t{suite}\t{check}")
         return 0
     if arguments == ["--stale"]:
-        lost = [breakage[0] for breakage in BREAKAGES if places(ROOT, breakage) != 1]
+        lost = [breakage[0] for breakage in BREAKAGES if not has_its_places(ROOT, breakage)]
         for name in lost:
             print(f"breakage without a place: {name}")
         return 1 if lost else 0
     name, copy = arguments
     breakage = next(b for b in BREAKAGES if b[0] == name)
-    if places(ROOT, breakage) != 1:
-        sys.exit(f"{breakage[3]} has not the one place of: {name}")
+    if not has_its_places(ROOT, breakage):
+        sys.exit(f"{breakage[3]} has not the one place of each part of: {name}")
     for part in PARTS:
         for file in [ROOT / part] if (ROOT / part).is_file() else (ROOT / part).rglob("*"):
             if file.is_file():
                 content = file.read_bytes()
                 if file == ROOT / breakage[3]:
-                    content = content.replace(breakage[4].encode(), breakage[5].encode())
+                    for there, instead in breakage[4]:
+                        content = content.replace(there.encode(), instead.encode())
                 update(Path(copy) / file.relative_to(ROOT), content)
     return 0
 
