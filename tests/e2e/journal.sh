@@ -47,7 +47,7 @@ start_keeper() {
     JOURNAL_STREAM=$stream exec "$@"' "$1" "$imakeep" keep --ima-dir "$mount" --archive "$archive" --pcrs "memory:$sock" \
     --control "$keeper_sock" --every 0 --pressure off --follow-every 50ms &
   keeper=$!
-  (started "the keeper" "$keeper" /dev/null test -S "$keeper_sock") || { entries && exit 1; }
+  (started "the keeper" "$keeper" /dev/null keeper_answers) || { entries && exit 1; }
 }
 
 # shellcheck disable=SC2119  # without options

@@ -34,9 +34,7 @@ start_keeper() {
   "$imakeep" keep --ima-dir "$mount" --archive "$archive" --pcrs "$pcrs" --control "$keeper_sock" --every 0 --pressure off \
     --follow-every 50ms "$@" >"$work/keep.out" 2>"$work/keep.err" &
   keeper=$!
-  # The socket alone may be one that a killed keeper left.
-  # shellcheck disable=SC2016  # the inner shell's
-  started "the keeper" "$keeper" "$work/keep.err" bash -c 'grep -q ": keeping" "$1" && test -S "$2"' _ "$work/keep.err" "$keeper_sock"
+  started "the keeper" "$keeper" "$work/keep.err" keeper_answers
 }
 trap 'end_keeper KILL; end_list; rm -rf "$work"' EXIT
 new_list() {

@@ -31,6 +31,9 @@ started() {
   exit 1
 }
 
+# keeper_answers: on $keeper_sock, which alone may be one that a killed keeper left.
+keeper_answers() { "$imakeep" status --control "$keeper_sock" >/dev/null 2>&1; }
+
 # begin_checks: for what needs no list. After it there is $work, and nothing of it at the end.
 begin_checks() {
   work=$(mktemp -d)

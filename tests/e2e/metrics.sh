@@ -32,7 +32,8 @@ start_keeper() {
   "$imakeep" keep --ima-dir "$mount" --archive "$archive" --pcrs "memory:$sock" --control "$keeper_sock" --every 0 \
     --pressure off --follow-every 50ms --view "$work/view" --metrics "$http" --metrics-file "$file" --json >>"$work/keep.out" 2>>"$work/keep.err" &
   keeper=$!
-  started "the keeper" "$keeper" "$work/keep.err" test -S "$keeper_sock" -a -s "$file"
+  started "the keeper" "$keeper" "$work/keep.err" keeper_answers
+  started "its file" "$keeper" "$work/keep.err" test -s "$file"
 }
 trap 'end_keeper KILL; end_list; rm -rf "$work"' EXIT
 
