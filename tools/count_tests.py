@@ -1,12 +1,20 @@
 #!/usr/bin/env python3
-"""Prints "PASSED FAILED SKIPPED" of a JUnit file that ctest wrote. Fails if it names no test."""
+"""count_tests.py FILE: prints "PASSED FAILED SKIPPED" of a JUnit file that ctest wrote. Fails if it names no test.
+count_tests.py --not-passed FILE: prints what each test that failed or was skipped said last, under its name."""
 import sys
 import xml.etree.ElementTree as tree
 
-suite = tree.parse(sys.argv[1]).getroot()
-cases = suite.findall("testcase")
-failed = sum(1 for case in cases if case.get("status") == "fail")
-passed = sum(1 for case in cases if case.get("status") == "run")
+LINES = 60
+
+cases = tree.parse(sys.argv[-1]).getroot().findall("testcase")
 if not cases:
-    sys.exit("no tests in " + sys.argv[1])
-print(passed, failed, len(cases) - passed - failed)
+    sys.exit("no tests in " + sys.argv[-1])
+if sys.argv[1] == "--not-passed":
+    for case in cases:
+        if case.get("status") != "run":
+            print("----", case.get("name"), case.get("status"))
+            print(*(case.findtext("system-out") or "").splitlines()[-LINES:], sep="\n")
+else:
+    statuses = [case.get("status") for case in cases]
+    passed, failed = statuses.count("run"), statuses.count("fail")
+    print(passed, failed, len(cases) - passed - failed)
