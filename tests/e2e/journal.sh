@@ -47,7 +47,7 @@ start_keeper() {
     JOURNAL_STREAM=$stream exec "$@"' "$1" "$imakeep" keep --ima-dir "$mount" --archive "$archive" --pcrs "memory:$sock" \
     --control "$keeper_sock" --every 0 --pressure off --follow-every 50ms &
   keeper=$!
-  (started "the keeper" "$keeper" /dev/null keeper_answers) || { entries && exit 1; }
+  (started "the keeper" "$keeper" /dev/null keeper_answers "$keeper_sock") || { entries && exit 1; }
 }
 
 # shellcheck disable=SC2119  # without options
@@ -77,9 +77,9 @@ exec 3<&-
 check "  and that it is free again an entry" told_soon IMAKEEP_EVENT=free
 add /bin/mv /bin/rm
 sleep 0.5
-kill -STOP "$keeper"
+stop_keeper
 add /bin/ls /bin/ln
-echo "$(($(cat "$mount/runtime_measurements_count") - 1))" >"$mount/binary_runtime_measurements"
+take_out "$(($(cat "$mount/runtime_measurements_count") - 1))"
 kill -CONT "$keeper"
 check "records that are lost are an error" told_soon IMAKEEP_EVENT=found PRIORITY=3 IMAKEEP_DIAGNOSIS=gap
 end_keeper TERM

@@ -34,7 +34,7 @@ start_keeper() {
   "$imakeep" keep --ima-dir "$mount" --archive "$archive" --pcrs "$pcrs" --control "$keeper_sock" --every 0 --pressure off \
     --follow-every 50ms "$@" >"$work/keep.out" 2>"$work/keep.err" &
   keeper=$!
-  started "the keeper" "$keeper" "$work/keep.err" keeper_answers
+  started "the keeper" "$keeper" "$work/keep.err" keeper_answers "$keeper_sock"
 }
 trap 'end_keeper KILL; end_list; rm -rf "$work"' EXIT
 new_list() {
@@ -129,7 +129,7 @@ exec 3<&-
 check "once it is closed the trim is done" wait_for "the list is free again"
 add /bin/rm /bin/touch
 sleep 0.3
-echo 2 >"$mount/binary_runtime_measurements"
+take_out 2
 check "what somebody else takes out is said" wait_for "trimmed-by-other: somebody else deleted"
 check_equal "  with nobody to name" 1 "$(said "deleted 2 records; they are archived; nobody was seen to have the list open for writing")"
 check_equal "  and counted" 1 "$(status --json | tr -d '\n ' | grep -c '"by_others":{"records":2,"times":1}')"

@@ -32,7 +32,7 @@ start_keeper() {
   "$imakeep" keep --ima-dir "$mount" --archive "$archive" --pcrs "memory:$sock" --control "$keeper_sock" --every 0 \
     --pressure off --follow-every 50ms --view "$work/view" --metrics "$http" --metrics-file "$file" --json >>"$work/keep.out" 2>>"$work/keep.err" &
   keeper=$!
-  started "the keeper" "$keeper" "$work/keep.err" keeper_answers
+  started "the keeper" "$keeper" "$work/keep.err" keeper_answers "$keeper_sock"
   started "its file" "$keeper" "$work/keep.err" test -s "$file"
 }
 trap 'end_keeper KILL; end_list; rm -rf "$work"' EXIT
@@ -87,7 +87,7 @@ check "  until it is free again" wait_value imakeep_list_busy_seconds 0
 check_equal "  and nobody holds it" 0 "$(value 'imakeep_list_holders{access="read"}' <"$file")"
 add /bin/mv /bin/rm
 check "others are waited for" wait_value imakeep_archive_records 140
-echo 2 >"$mount/binary_runtime_measurements"
+take_out 2
 check "what others take out shows" wait_value imakeep_trims_by_others_total 1
 check_equal "  with its records" 2 "$(value imakeep_trimmed_by_others_records_total <"$file")"
 sleep 1
@@ -153,12 +153,12 @@ kill -USR1 "$keeper"
 check "a marked record is taken out" wait_value imakeep_trims_total 1
 add /bin/cat /bin/cp /bin/mv
 check "  and others come in" wait_value imakeep_archive_records 139
-echo 2 >"$mount/binary_runtime_measurements"
+take_out 2
 check "  and somebody else deletes" wait_value imakeep_trims_by_others_total 1
-kill -STOP "$keeper"
+stop_keeper
 printf 'altered' >>"$work/$marker"
 add "$work/$marker" /bin/rm
-echo 3 >"$mount/binary_runtime_measurements"
+take_out 3
 kill -CONT "$keeper"
 check "  and unseen ones are lost" wait_value 'imakeep_found{diagnosis="gap"}' 1
 {
