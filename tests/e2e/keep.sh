@@ -20,10 +20,7 @@ records_now() { cat "$mount/runtime_measurements_count"; }
 field() { sed -n "s/.*\"$1\": \"\{0,1\}\([^\",]*\).*/\1/p" | head -n 1; }
 # wait_for TEXT: until the keeper has said so, 10 s at most.
 wait_for() {
-  for _ in $(seq 200); do
-    grep -q -- "$1" "$work/keep.err" && return 0
-    sleep 0.05
-  done
+  soon grep -q -- "$1" "$work/keep.err" && return
   echo "the keeper did not say '$1': $(cat "$work/keep.err")"
   return 1
 }
@@ -136,8 +133,7 @@ check_equal "  and counted" 1 "$(status --json | tr -d '\n ' | grep -c '"by_othe
 check "  and is no fault" status
 add /bin/id /bin/join
 sleep 0.3
-# The keeper itself may be reading.
-for _ in $(seq 200); do { exec 4<>"$mount/binary_runtime_measurements"; } 2>/dev/null && break; sleep 0.05; done
+soon open_list
 add /bin/tty
 check "who has it open for writing is named" wait_for "busy: pid $$ (keep.sh) has binary_runtime_measurements_sha1 open for writing"
 echo 2 >&4

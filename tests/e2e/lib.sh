@@ -34,19 +34,30 @@ started() {
 # keeper_answers SOCKET: well or not. The socket alone may be one that a killed keeper left.
 keeper_answers() { [[ -n $("$imakeep" status --control "$1" 2>/dev/null) ]]; }
 
-# take_out N: by hand, as soon as nobody has the list open; 10 s at most.
-take_out() {
+# soon COMMAND...: until it succeeds, 10 s at most.
+soon() {
   for _ in $(seq 200); do
-    { echo "$1" >"$mount/binary_runtime_measurements"; } 2>/dev/null && return
+    "$@" && return
     sleep 0.05
   done
+  echo "not within 10 s: $*; the keeper: $(tail -n 5 "$work/keep.err" 2>&1)"
   return 1
+}
+
+# open_list: for reading and writing, as descriptor 4. Fails while anybody has it open, as the keeper may.
+open_list() { { exec 4<>"$mount/binary_runtime_measurements"; } 2>/dev/null; }
+
+# take_out N: by hand, as soon as nobody has the list open.
+take_out() {
+  soon open_list || return
+  echo "$1" >&4
+  exec 4>&-
 }
 
 # stop_keeper: where it does not have the list open, so that others can take records out.
 stop_keeper() {
   while kill -STOP "$keeper"; do
-    until grep -q '^State:.T' "/proc/$keeper/status"; do sleep 0.01; done
+    soon grep -q '^State:.T' "/proc/$keeper/status" || return
     [[ -n $(find "/proc/$keeper/fd" -lname "$mount/*") ]] || return 0
     kill -CONT "$keeper"
     sleep 0.02

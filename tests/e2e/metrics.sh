@@ -19,12 +19,10 @@ status() { "$imakeep" status --control "$keeper_sock" "$@"; }
 scrape() { curl -sS --max-time 10 --unix-socket "$http" "$@" http://localhost/metrics; }
 # value NAME{LABELS} <FILE
 value() { awk -v name="$1" '{ at = length($0) - length($NF); if (substr($0, 1, at - 1) == name) print $NF }'; }
+has_value() { [[ $(value "$1" <"$file") == "$2" ]]; }
 # wait_value NAME{LABELS} VALUE: until the file says so, 10 s at most.
 wait_value() {
-  for _ in $(seq 200); do
-    [[ $(value "$1" <"$file") == "$2" ]] && return 0
-    sleep 0.05
-  done
+  soon has_value "$@" && return
   echo "$1 is $(value "$1" <"$file"), not $2: $(cat "$work/keep.err")"
   return 1
 }
@@ -33,7 +31,7 @@ start_keeper() {
     --pressure off --follow-every 50ms --view "$work/view" --metrics "$http" --metrics-file "$file" --json >>"$work/keep.out" 2>>"$work/keep.err" &
   keeper=$!
   started "the keeper" "$keeper" "$work/keep.err" keeper_answers "$keeper_sock"
-  started "its file" "$keeper" "$work/keep.err" test -s "$file"
+  soon test -s "$file"
 }
 trap 'end_keeper KILL; end_list; rm -rf "$work"' EXIT
 

@@ -24,15 +24,6 @@ count() { cat "${1:-$view}/runtime_measurements_count"; }
 gone() { [[ $(views_mounted) == 0 ]]; }
 views_mounted() { grep -F " $work/" /proc/self/mountinfo | grep -c ' - fuse.imakeep-view '; }
 mount_numbers() { grep -F " $work/" /proc/self/mountinfo | grep ' - fuse.imakeep-view ' | cut -d ' ' -f 1 | sort; }
-# soon COMMAND...: until it succeeds, 10 s at most.
-soon() {
-  for _ in $(seq 200); do
-    "$@" && return
-    sleep 0.05
-  done
-  echo "not within 10 s: $*; the keeper: $(tail -n 5 "$work/keep.err")"
-  return 1
-}
 is() { [[ $("${@:2}" 2>/dev/null) == "$1" ]]; }
 said() { grep -q -- "$1" "$work/keep.err"; }
 start_keeper() {
