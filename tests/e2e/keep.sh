@@ -114,15 +114,38 @@ kill -USR1 "$keeper"
 check "told by SIGUSR1, it trims" wait_for "took out 2 records by count"
 check_equal "  and tells it in one line" 1 "$(grep -cE "took out 2 records by count: 135 to 136 of chain 1, proven 20[0-9: UTC-]*, holding the list for [0-9.]* ms; 1 record left, [0-9]* B of the list are gone$" "$work/keep.err")"
 
-exec 3<"$mount/binary_runtime_measurements"
+# start_holder FLAGS: a process with the list open, by the flags of open(2). It takes out as many as it is told by a line, and has
+# no children, which would hold the list too.
+start_holder() {
+  coproc holder { exec python3 -c 'import os, sys, time
+list, flags = sys.argv[1], getattr(os, sys.argv[2])
+end = time.monotonic() + 10
+while True:
+    try:
+        held = os.open(list, flags)
+        break
+    except OSError:
+        if time.monotonic() > end: raise
+        time.sleep(0.05)
+print("open", flush=True)
+for line in sys.stdin: os.write(held, line.encode())' "$mount/binary_runtime_measurements" "$1"; }
+  holder_pid=$holder_PID
+  read -r -u "${holder[0]}"
+}
+end_holder() {
+  exec {holder[1]}>&-
+  wait "$holder_pid"
+}
+
+start_holder O_RDONLY
 add /bin/mv
 kill -USR1 "$keeper"
-check "an agent that has the list open is named" wait_for "busy: pid $$ (keep.sh) has binary_runtime_measurements_sha1 open for reading"
-check "  by status too" bash -c '"$1" status --control "$2" | grep -q "^holder  *pid $3 "' _ "$imakeep" "$keeper_sock" $$
-check "  and by doctor" bash -c '"$1" doctor --ima-dir "$2" --pcrs "$3" | grep -q "^warn  holders: pid $4 "' _ "$imakeep" "$mount" "$pcrs" $$
+check "an agent that has the list open is named" wait_for "busy: pid $holder_pid (python3) has binary_runtime_measurements_sha1 open for reading"
+check "  by status too" bash -c '"$1" status --control "$2" | grep -q "^holder  *pid $3 "' _ "$imakeep" "$keeper_sock" "$holder_pid"
+check "  and by doctor" bash -c '"$1" doctor --ima-dir "$2" --pcrs "$3" | grep -q "^warn  holders: pid $4 "' _ "$imakeep" "$mount" "$pcrs" "$holder_pid"
 sleep 3
 check_equal "  at the first, second and fourth time only" 1 "$(($(said 'is busy') <= 3))"
-exec 3<&-
+end_holder
 check "once it is closed the trim is done" wait_for "the list is free again"
 add /bin/rm /bin/touch
 sleep 0.3
@@ -133,14 +156,14 @@ check_equal "  and counted" 1 "$(status --json | tr -d '\n ' | grep -c '"by_othe
 check "  and is no fault" status
 add /bin/id /bin/join
 sleep 0.3
-soon open_list
+start_holder O_RDWR
 add /bin/tty
-check "who has it open for writing is named" wait_for "busy: pid $$ (keep.sh) has binary_runtime_measurements_sha1 open for writing"
-echo 2 >&4
-exec 4>&-
-check "  and if records are gone then, again" wait_for "deleted 2 records; they are archived; last seen to hold the list, 20[0-9: UTC-]*: pid $$ (keep.sh) has binary_runtime_measurements_sha1 open for writing"
-check_equal "  by status too" 1 "$(status | grep -c "^keeper .*; last seen to hold the list, 20.* UTC: pid $$ (keep.sh)")"
-check_equal "  and in JSON" 1 "$(status --json | tr -d '\n ' | grep -c "\"last_writers\":{\"seen_unix_s\":[0-9]*,\"writers\":\[{[^]]*\"pid\":$$,")"
+check "who has it open for writing is named" wait_for "busy: pid $holder_pid (python3) has binary_runtime_measurements_sha1 open for writing"
+echo 2 >&"${holder[1]}"
+end_holder
+check "  and if records are gone then, again" wait_for "deleted 2 records; they are archived; last seen to hold the list, 20[0-9: UTC-]*: pid $holder_pid (python3) has binary_runtime_measurements_sha1 open for writing"
+check_equal "  by status too" 1 "$(status | grep -c "^keeper .*; last seen to hold the list, 20.* UTC: pid $holder_pid (python3)")"
+check_equal "  and in JSON" 1 "$(status --json | tr -d '\n ' | grep -c "\"last_writers\":{\"seen_unix_s\":[0-9]*,\"writers\":\[{[^]]*\"pid\":$holder_pid,")"
 add /bin/stat
 end_keeper TERM
 check_equal "told to end it ends well" 0 "$ended"
