@@ -114,8 +114,8 @@ kill -USR1 "$keeper"
 check "told by SIGUSR1, it trims" wait_for "took out 2 records by count"
 check_equal "  and tells it in one line" 1 "$(grep -cE "took out 2 records by count: 135 to 136 of chain 1, proven 20[0-9: UTC-]*, holding the list for [0-9.]* ms; 1 record left, [0-9]* B of the list are gone$" "$work/keep.err")"
 
-# start_holder FLAGS: a process with the list open, by the flags of open(2). It takes out as many as it is told by a line, and has
-# no children, which would hold the list too.
+# start_holder FLAGS: a process with the list open, by the flags of open(2). It takes out as many as it is told by a
+# line, and has no children, which would hold the list too.
 start_holder() {
   coproc holder { exec python3 -c 'import os, sys, time
 list, flags = sys.argv[1], getattr(os, sys.argv[2])
@@ -129,11 +129,12 @@ while True:
         time.sleep(0.05)
 print("open", flush=True)
 for line in sys.stdin: os.write(held, line.encode())' "$mount/binary_runtime_measurements" "$1"; }
-  holder_pid=$holder_PID
+  holder_pid=$!
   read -r -u "${holder[0]}"
 }
 end_holder() {
-  exec {holder[1]}>&-
+  local told_by=${holder[1]}
+  exec {told_by}>&-
   wait "$holder_pid"
 }
 
