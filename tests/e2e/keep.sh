@@ -114,21 +114,16 @@ kill -USR1 "$keeper"
 check "told by SIGUSR1, it trims" wait_for "took out 2 records by count"
 check_equal "  and tells it in one line" 1 "$(grep -cE "took out 2 records by count: 135 to 136 of chain 1, proven 20[0-9: UTC-]*, holding the list for [0-9.]* ms; 1 record left, [0-9]* B of the list are gone$" "$work/keep.err")"
 
-# start_holder FLAGS: a process with the list open, by the flags of open(2). It takes out as many as it is told by a
-# line, and has no children, which would hold the list too.
+open_to_read() { { exec 4<"$mount/binary_runtime_measurements"; } 2>/dev/null; }
+
+# start_holder OPEN: a process that has the list open as soon as OPEN can, as descriptor 4. It takes out as many as it is
+# told by a line, and has no children, which would hold the list too.
 start_holder() {
-  coproc holder { exec python3 -c 'import os, sys, time
-list, flags = sys.argv[1], getattr(os, sys.argv[2])
-end = time.monotonic() + 10
-while True:
-    try:
-        held = os.open(list, flags)
-        break
-    except OSError:
-        if time.monotonic() > end: raise
-        time.sleep(0.05)
-print("open", flush=True)
-for line in sys.stdin: os.write(held, line.encode())' "$mount/binary_runtime_measurements" "$1"; }
+  coproc holder {
+    soon "$1" >&2 || exit
+    echo open
+    while read -r count; do echo "$count" >&4; done
+  }
   holder_pid=$!
   read -r -u "${holder[0]}"
 }
@@ -138,10 +133,10 @@ end_holder() {
   wait "$holder_pid"
 }
 
-start_holder O_RDONLY
+start_holder open_to_read
 add /bin/mv
 kill -USR1 "$keeper"
-check "an agent that has the list open is named" wait_for "busy: pid $holder_pid (python3) has binary_runtime_measurements_sha1 open for reading"
+check "an agent that has the list open is named" wait_for "busy: pid $holder_pid (keep.sh) has binary_runtime_measurements_sha1 open for reading"
 check "  by status too" bash -c '"$1" status --control "$2" | grep -q "^holder  *pid $3 "' _ "$imakeep" "$keeper_sock" "$holder_pid"
 check "  and by doctor" bash -c '"$1" doctor --ima-dir "$2" --pcrs "$3" | grep -q "^warn  holders: pid $4 "' _ "$imakeep" "$mount" "$pcrs" "$holder_pid"
 sleep 3
@@ -157,13 +152,13 @@ check_equal "  and counted" 1 "$(status --json | tr -d '\n ' | grep -c '"by_othe
 check "  and is no fault" status
 add /bin/id /bin/join
 sleep 0.3
-start_holder O_RDWR
+start_holder open_list
 add /bin/tty
-check "who has it open for writing is named" wait_for "busy: pid $holder_pid (python3) has binary_runtime_measurements_sha1 open for writing"
+check "who has it open for writing is named" wait_for "busy: pid $holder_pid (keep.sh) has binary_runtime_measurements_sha1 open for writing"
 echo 2 >&"${holder[1]}"
 end_holder
-check "  and if records are gone then, again" wait_for "deleted 2 records; they are archived; last seen to hold the list, 20[0-9: UTC-]*: pid $holder_pid (python3) has binary_runtime_measurements_sha1 open for writing"
-check_equal "  by status too" 1 "$(status | grep -c "^keeper .*; last seen to hold the list, 20.* UTC: pid $holder_pid (python3)")"
+check "  and if records are gone then, again" wait_for "deleted 2 records; they are archived; last seen to hold the list, 20[0-9: UTC-]*: pid $holder_pid (keep.sh) has binary_runtime_measurements_sha1 open for writing"
+check_equal "  by status too" 1 "$(status | grep -c "^keeper .*; last seen to hold the list, 20.* UTC: pid $holder_pid (keep.sh)")"
 check_equal "  and in JSON" 1 "$(status --json | tr -d '\n ' | grep -c "\"last_writers\":{\"seen_unix_s\":[0-9]*,\"writers\":\[{[^]]*\"pid\":$holder_pid,")"
 add /bin/stat
 end_keeper TERM
