@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Archive: how fast records go in and come out, how large they are, and how soon any record is there. The records are
 // those of a real list of files, which bench/run makes of /usr: IMAKEEP_BENCH_LIST names it. Run by bench/run, which
 // makes the table.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // bench_records.h - what all benchmarks use; above all their records: ima-ng, 107 bytes of data.
 #pragma once
 

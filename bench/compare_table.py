@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Makes bench/compare's table, plot and ratios from the results in a folder.
 
     compare_table.py FOLDER [--write | --against FILE]

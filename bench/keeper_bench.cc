@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Keeper: how long a trim holds the list for itself, by both methods and at several lengths, beside what the hold has
 // to contain: reading what is staged, and one durable commit. Run by bench/run, which makes the table.
 #include <benchmark/benchmark.h>

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """How much memory `imakeep keep --once` takes on served lists of several lengths, as benchmark results.
 
     keeper_memory.py IMAKEEP OUTPUT_JSON

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Append, requests, memory and reading of the measurement list. Run by bench/run, which makes the table.
 #include <fcntl.h>
 #include <unistd.h>
@@ -11,8 +12,8 @@
 
 #include "base/file.h"
 #include "bench_records.h"
-#include "fusefs/libfuse/mount.h"
-#include "fusefs/list_file.h"
+#include "listfs/libfuse/mount.h"
+#include "listfs/list_file.h"
 #include "mlist/list_cursor.h"
 
 namespace imakeep::bench {
@@ -174,7 +175,7 @@ class MountedList {
   explicit MountedList(mlist::MeasurementList& list) : files_(list) {
     char name[] = "/tmp/imakeep-bench-XXXXXX";
     directory_ = ::mkdtemp(name);
-    auto mount = fusefs::Mount::mount(files_, directory_);
+    auto mount = listfs::Mount::mount(files_, directory_);
     if (!mount) std::abort();
     mount_ = std::move(*mount);
     server_ = std::thread([this] {
@@ -190,9 +191,9 @@ class MountedList {
   std::string path(const std::string& name) const { return directory_ + "/" + name; }
 
  private:
-  fusefs::ListFiles files_;
+  listfs::ListFiles files_;
   std::string directory_;
-  std::unique_ptr<fusefs::Mount> mount_;
+  std::unique_ptr<listfs::Mount> mount_;
   std::thread server_;
 };
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How long the locks are held that an appender or a reader may have to wait for, while 1,000,000 records are staged,
 // deleted and cut, and one thread goes on adding. Run by bench/run.
 //

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Writes a binary list of ima-ng records of the files below a folder: what IMA would measure if all were read.
 
     make_list.py FOLDER RECORDS OUTPUT [BANK]      as the file of that bank shows it, sha256 if left out

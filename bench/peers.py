@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """How long whole programs take to verify a list against PCRs, as benchmark results; and the machine's own hash.
 
     peers.py IMAKEEP SHA1_LIST OUTPUT_JSON

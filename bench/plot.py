@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A plot of records a second by the length of a list, both by powers of ten, as SVG."""
 import math
 

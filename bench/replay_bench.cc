@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Replaying lists, beside the limit that the chain of PCR extends sets: each has to wait for the one before it.
 //
 // $IMAKEEP_BENCH_SHA1 and $IMAKEEP_BENCH_SHA256 name the same list as the files of the two banks show it.

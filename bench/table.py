@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Makes the table of docs/performance.md from the JSON results of the benchmarks, NAME.json in a folder.
 
     table.py FOLDER [--print]

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """How fast the view is, through FUSE, beside the list itself through FUSE, as benchmark results.
 
     view_bench.py IMAKEEP OUTPUT_JSON [RECORDS...]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Input: an archive file. Whatever is in it, it is opened or refused, checked, and read from end to end, in bounded
 // time.
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Input: a binary list with sha1 digests, printed in both byte orders.
 #include "fuzz/require.h"
 #include "imalog/ascii.h"

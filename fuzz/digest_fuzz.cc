@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Input: messages, each behind a byte that is its length; all kernels must give the same digests of them, alone, side
 // by side, in parts, and beside a PCR that is extended by these digests.
 #include "digest/hash_many.h"

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Makes the seed corpora of the fuzz targets, fuzz/corpus/TARGET/, from testdata/linux-7.3.4.
 
 The same captures give the same seeds. Seeds that the code under test must refuse are called bad-*.
@@ -6,6 +7,8 @@ What a fuzzer finds and what is worth keeping goes beside them under a name of i
 files that it makes.
 """
 
+import base64
+import json
 import pathlib
 import struct
 
@@ -131,15 +134,40 @@ def pcr_file_seeds():
     text("comments", f"# read at noon\r\n\r\n\tsha1\t {sha1} \r\n")
     text("sm3", "sm3_256 " + "0" * 64 + "\n")
     text("unknown-to-linux", "tpm_alg_27 11 " + "0" * 64 + "\n")
+    values = dict(line.split()[0:2] for line in captured.splitlines())
+    text("pcrread", "".join(f"  {bank}:\n    0 : 0x{value}\n    10: 0x{value}\n" for bank, value in values.items()))
+    text("pcrread-sha3", "  sha384:\n  sha3_256:\n    23: 0x" + "F" * 64 + "\n")
+    text("evmctl", "".join(f"PCR-10: {bytes.fromhex(value).hex(' ').upper()} \n" for value in values.values()))
+    text("prefix", f"sha1 10 0x{sha1}\n")
+    text("bad-no-heading", f"10: 0x{sha1}\n")
+    text("bad-heading", f"md5:\n10: 0x{sha1}\n")
+    text("bad-evmctl-size", "PCR-10: AB CD\n")
     text("bad-empty", "")
     text("bad-bank", f"md5 {sha1}\n")
     text("bad-words", f"sha1 10 {sha1} more\n")
     text("bad-index", f"sha1 24 {sha1}\n")
     text("bad-negative-index", f"sha1 -1 {sha1}\n")
-    text("bad-hex", f"sha1 0x{sha1[2:]}\n")
+    text("bad-hex", f"sha1 x{sha1[1:]}\n")
     text("bad-odd-hex", f"sha1 {sha1[1:]}\n")
     text("bad-length", f"sha256 {sha1}\n")
     text("bad-twice", f"sha1 {sha1}\nsha1 10 {sha1}\n")
+
+
+def fapi_quote():
+    clock = {"clock": 1150, "resetCount": 1, "restartCount": 0, "safe": "YES"}
+    selection = {"hash": "SHA256", "pcrSelect": [10]}
+    return {
+        "sig_scheme": {"scheme": "ECDSA", "details": {"hashAlg": "SHA256"}},
+        "attest": {
+            "magic": "VALUE",
+            "type": "ATTEST_QUOTE",
+            "qualifiedSigner": "000b" + "ab" * 32,
+            "extraData": "61626364",
+            "clockInfo": clock,
+            "firmwareVersion": [3059506023, 1036150927],
+            "attested": {"pcrSelect": [selection], "pcrDigest": "cd" * 32},
+        },
+    }
 
 
 def quote_seeds():
@@ -156,6 +184,11 @@ def quote_seeds():
     rsa_head = bytes.fromhex("0001000b00050072000000100014000b080000000000")
     certificate = (ROOT.parent / "testdata" / "keys" / "ec.crt.pem").read_bytes()
     seed("quote", quote)
+    b64 = [base64.b64encode(part).decode() for part in (quote, signature, b"\0" * 8)]
+    seed("quote-keylime", ("r" + ":".join(b64) + "\n").encode())
+    seed("bad-quote-keylime", ("r" + ":".join(b64[:2])).encode())
+    seed("quote-fapi", json.dumps(fapi_quote()).encode())
+    seed("bad-quote-fapi", json.dumps(fapi_quote() | {"attest": {"magic": "VALUE"}}).encode())
     seed("signature-ecdsa", signature)
     seed("signature-rsassa", bytes.fromhex("0014000b") + sized(b"\x77" * 256))
     seed("signature-rsapss", bytes.fromhex("0016000c") + sized(b"\x77" * 256))
@@ -164,6 +197,12 @@ def quote_seeds():
     seed("key-rsa", rsa_head + sized(b"\xc1" * 255 + b"\x01"))
     seed("key-pem", pem)
     seed("key-certificate", certificate)
+    seed("key-der", base64.b64decode(b"".join(pem.splitlines()[1:-1])))
+    certificate_der = (ROOT.parent / "testdata" / "keys" / "ec.crt.der").read_bytes()
+    seed("key-certificate-der", certificate_der)
+    seed("key-certificate-padded", certificate_der + b"\xff" * 20)
+    seed("key-pem-several", pem + certificate)
+    seed("bad-key-der", certificate_der[:-1])
     seed("bad-empty", b"")
     seed("bad-quote-cut", quote[:100])
     seed("bad-quote-trailing", quote + b"\0")

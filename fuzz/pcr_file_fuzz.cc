@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Input: the text of a PCR file.
 #include "fuzz/require.h"
 #include "imalog/pcr_file.h"
@@ -15,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const imalog::PcrValue& value : *values) {
     fuzz::require(value.pcr < imalog::kPcrCount, "the PCR is one that a TPM has");
     fuzz::require(value.value.size() == value.bank.digest_bytes(), "the value has its bank's size");
-    text += value.bank.name() + " " + std::to_string(value.pcr) + " " + to_hex(value.value.view()) + "\n";
+    text += value.bank.spec() + " " + std::to_string(value.pcr) + " " + to_hex(value.value.view()) + "\n";
   }
   const auto again = imalog::parse_pcr_file(text);
   fuzz::require(again && again->size() == values->size(), "what is taken can be written and taken again");

@@ -1,6 +1,8 @@
-// Input: a TPMS_ATTEST, a TPMT_SIGNATURE or a public key; each parser gets it. What is taken as a quote or signature is
-// written again from its fields alone, and is the same bytes.
+// SPDX-License-Identifier: Apache-2.0
+// Input: a TPMS_ATTEST or a quote in another form, a TPMT_SIGNATURE or a public key; each parser gets it. What is taken
+// as a quote or signature is written again from its fields alone, and is the same bytes.
 #include "attest/quote_check.h"
+#include "attest/quote_file.h"
 #include "fuzz/require.h"
 
 namespace imakeep {
@@ -87,16 +89,27 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   } else {
     require_known_error(quote.error());
   }
+  if (const auto file = attest::parse_quote_file(input)) {
+    fuzz::require(!file->signature || !file->plain_hash, "a signature in the file is no plain one");
+    // What is written again from FAPI's fields is a statement, whatever the fields say.
+    if (file->plain_hash) fuzz::require(!file->statement.empty(), "and there is one");
+  } else {
+    require_known_error(file.error());
+  }
   if (const auto signature = tpm::parse_signature(input)) {
     fuzz::require(written(*signature) == Bytes(input.begin(), input.end()), "a signature is written as it was read");
   } else {
     require_known_error(signature.error());
   }
-  if (const auto key = attest::VerificationKey::parse(input)) {
-    fuzz::require(!key->name().empty(), "a key that is taken has a name");
-    static_cast<void>(attest::check_signature({}, {.r = Bytes(1), .s = Bytes(1)}, *key));
+  if (const auto keys = attest::VerificationKey::parse(input)) {
+    fuzz::require(!keys->empty(), "a file that is taken has a key");
+    for (const attest::VerificationKey& key : *keys) {
+      fuzz::require(!key.name().empty(), "a key that is taken has a name");
+      static_cast<void>(attest::check_signature({}, {.r = Bytes(1), .s = Bytes(1)}, key));
+      static_cast<void>(attest::parse_candidates(input, {key}, std::nullopt));
+    }
   } else {
-    require_known_error(key.error());
+    require_known_error(keys.error());
   }
   return 0;
 }

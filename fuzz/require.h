@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // fuzz/require.h - a claim that must hold for every input; where it does not, libFuzzer keeps the input.
 // Threads: no shared state.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Input: a segment as an archive keeps it, and as the payload that it would decompress to.
 #include "archive/segment.h"
 #include "fuzz/require.h"

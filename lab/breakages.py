@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Breaks imakeep on purpose, for `lab/run --self-test`: each breakage must make a suite of the lab fail.
 
   lab/breakages.py                 a line each: NAME, the suite, the check that has to fail, with tabs between
@@ -21,7 +22,7 @@ BREAKAGES = [
      [("state.chain.end, views, source_.bank()",
        "state.chain.end, std::span(views).first(views.size() - (views.empty() ? 0 : 1)), source_.bank()"),
       ("  if (!staged) {\n", "  if (!staged) {\n    clock_.sleep_ms(300);\n"),
-      ("    if (!*exact) return std::nullopt;\n    state.row.proven = state.chain.end + batch.size();\n", "")]),
+      ("    if (!stood_exactly_at(end, left, *evidence)) return std::nullopt;\n    state.row.proven = state.chain.end + batch.size();\n", "")]),
     ("a byte flipped in the archive", "crash", "the archive is sound", "src/archive/segment.cc",
      [("  frame.resize(bytes);", "  frame.resize(bytes);\n  frame[bytes / 2] ^= std::byte{1};")]),
 ]

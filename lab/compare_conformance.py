@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Compares the results of `imakeep conformance --json` on Linux's list with those on imakeep's own, check by check.
 
     compare_conformance.py LINUX.json OURS.json docs/fuse-differences.md

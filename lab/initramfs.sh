@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Sourced. The file system that a machine of the lab starts from: busybox, bash, the programs under test with their libraries,
 # and lab/guest. Needs $tree.
 # shellcheck shell=bash disable=SC2154

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Sourced. Linux for the lab: built from Debian's source, or Debian's own binary, both from the suite trixie-backports of
 # the mirror that this machine's apt uses. Neither is installed; both are kept for the next run:
 #

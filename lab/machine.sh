@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Sourced. Boots machines in QEMU, each with a TPM 2.0 in software (swtpm) and a folder that the host and the machine share,
 # and takes over the checks that were made in there. The suites of the lab do, and tests/packaging/boot.sh. Needs $work, a
 # folder of the caller's, and the functions of tests/e2e/lib.sh; `end_machine` belongs into the caller's EXIT trap.

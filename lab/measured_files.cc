@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // measured_files - makes files that IMA measures, and tells how long their open() waits for it. Runs in a machine of
 // the lab, under a policy that measures what is read below DIR.
 //

@@ -1,8 +1,9 @@
-# bash completion for imakeep: commands, options and values are those that its own --help tells.
+# SPDX-License-Identifier: Apache-2.0
+# bash completion for imakeep: commands, options and values come from the program's own --help.
 # shellcheck shell=bash
 
-# _imakeep_help PROGRAM WORD...: "command NAME", "option NAME KIND" or "file" per line; KIND is what the option takes:
-# none, file, directory, bank, or words with commas between them.
+# _imakeep_help PROGRAM WORD...: prints lines "command NAME", "option NAME KIND" or "file". KIND is the kind of value:
+# none, file, directory, bank, other, or words with commas between them.
 _imakeep_help() {
   "$@" --help 2>/dev/null | awk '
     function kind(rest) {
@@ -28,7 +29,7 @@ _imakeep_help() {
       rest = substr($0, index($0, names) + length(names))
       gsub(/\{[^}]*\}/, "", names)
       count = split(names, name, ",")
-      # Two blanks part the option from what it is for.
+      # Two blanks separate the option from its description.
       sub(/  .*/, "", rest)
       for (i = 1; i <= count; ++i) print "option " name[i] " " kind(rest)
     }'

@@ -1,16 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
 # Sourced by the scripts at the top of the tree: installs what they need on Debian 12, and nothing that is there already.
 # shellcheck shell=bash disable=SC2034
 
 # To build and to run what `imakeep` is.
-packages_to_build=(g++ cmake ninja-build pkg-config ccache libssl-dev libfuse3-dev fuse3 libsystemd-dev libboost-dev
+packages_to_build=(g++ cmake ninja-build pkg-config libssl-dev libfuse3-dev fuse3 libsystemd-dev libboost-dev
   libexpected-dev libcli11-dev nlohmann-json3-dev libtomlplusplus-dev libsqlite3-dev libsqlitecpp-dev libzstd-dev
-  libtss2-dev)
+  libtss2-dev libmicrohttpd-dev)
 # What quickstart needs besides: somebody else's program that checks our list.
 packages_to_show=(ima-evm-utils)
 # To make the Debian package and its man pages.
 packages_to_package=(scdoc dpkg-dev file)
 # To test, fuzz, measure and lint.
-packages_to_check=(clang-14 libclang-rt-14-dev lld libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev
+packages_to_check=(ccache clang-14 libclang-rt-14-dev lld libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev
   ima-evm-utils swtpm swtpm-tools tpm2-tools openssl sqlite3 spin python3 curl systemd man-db debootstrap lintian
   clang-format-16 clang-tidy-16 shellcheck)
 # ./check --lab besides: a machine to boot.
@@ -46,18 +47,16 @@ install_packages() {
   rm -f "$log"
 }
 
-# promtool alone, out of Debian's package of Prometheus: installed, that would start a server.
-install_promtool() {
-  command -v promtool >/dev/null && return 0
-  if ((EUID != 0)); then
-    echo "promtool is missing; as root: apt-get download prometheus, and take usr/bin/promtool out of it" >&2
-    return 3
-  fi
-  echo "Installing promtool ..."
-  local work
+# put_promtool DIRECTORY: promtool alone, from Debian's package of Prometheus. The package would start a server.
+put_promtool() {
+  local work directory
+  [[ ! -x $1/promtool ]] || return 0
+  mkdir -p "$1"
+  directory=$(realpath "$1")
+  echo "Getting promtool ..."
   work=$(mktemp -d)
   if ! (cd "$work" && apt-get download prometheus && dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool &&
-    install -m 0755 usr/bin/promtool /usr/local/bin/promtool) >"$work/log" 2>&1; then
+    install -m 0755 usr/bin/promtool "$directory/promtool") >"$work/log" 2>&1; then
     tail -n 20 "$work/log" >&2
     rm -rf "$work"
     return 3

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "archive_writer.h"
 
 #include <fcntl.h>
@@ -15,7 +16,7 @@ namespace {
 
 constexpr int kMostTries = 5;
 
-// "ID PARENT MAJOR:MINOR ROOT ..." is a line of mountinfo.
+// A line of mountinfo is "ID PARENT MAJOR:MINOR ROOT ...".
 std::optional<dev_t> device_of_mount(std::uint64_t mount_id) {
   const auto mounts = read_file("/proc/self/mountinfo");
   std::istringstream lines{std::string(mounts ? as_text(*mounts) : std::string_view())};
@@ -65,7 +66,8 @@ std::optional<std::string> writer_of(const std::string& archive) {
   if (missing) return std::nullopt;
   const auto file = locked_file(path + ".lock");
   if (!file) return std::nullopt;
-  // The table is told piece by piece: while others take and give back locks, one may be missed.
+  // Linux returns the table piece by piece. If other processes take and release locks meanwhile, a read may miss a
+  // lock.
   for (int tries = 0; tries < kMostTries; ++tries) {
     const auto locks = read_file("/proc/locks");
     if (!locks) return std::nullopt;

@@ -1,4 +1,5 @@
-// archive_writer.h - who is writing an archive: told by the lock on FILE.lock, without taking it.
+// SPDX-License-Identifier: Apache-2.0
+// archive_writer.h - finds the process that writes an archive. It looks for the lock on FILE.lock and does not take it.
 //
 // Source: /proc/locks and /proc/self/mountinfo, proc(5). Threads: no shared state.
 #pragma once
@@ -11,21 +12,22 @@
 
 namespace imakeep::app {
 
-// A file as Linux names it in /proc/locks: the device of its file system, and its inode there. On some file systems
-// (btrfs) that device is another than stat(2) tells.
+// A file as Linux names it in /proc/locks: by the device of its file system, and its inode there. On some file systems
+// (btrfs) this device differs from the one that stat(2) reports.
 struct LockedFile {
   unsigned int major = 0;
   unsigned int minor = 0;
   ino_t inode = 0;
 };
 
-// Empty if there is no such file.
+// Empty if the file does not exist.
 std::optional<LockedFile> locked_file(const std::string& path);
 
-// The process that holds the flock(2) of the file, as text; empty if none does. Those that wait for it are none.
+// The PID, as text, of the process that holds the flock(2) of the file; empty if no process does. A process that waits
+// for the lock does not count.
 std::optional<std::string> flock_holder(std::string_view locks, const LockedFile& file);
 
-// The process that writes the archive; empty if none does.
+// The PID, as text, of the process that writes the archive; empty if no process does.
 std::optional<std::string> writer_of(const std::string& archive);
 
 }  // namespace imakeep::app

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "archive_writer.h"
 
 #include <fcntl.h>
@@ -13,7 +14,7 @@
 #include "support/scratch_directory.h"
 
 namespace imakeep::app {
-namespace {
+namespace archive_writer_test {
 
 using testing::Optional;
 
@@ -48,5 +49,5 @@ TEST(ArchiveWriter, IsFoundOnThisMachine) {
   EXPECT_THAT(writer_of(directory.file("archive")), Optional(std::to_string(::getpid())));
 }
 
-}  // namespace
+}  // namespace archive_writer_test
 }  // namespace imakeep::app

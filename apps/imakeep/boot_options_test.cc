@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "boot_options.h"
 
 #include <fstream>
@@ -7,7 +8,7 @@
 #include "support/scratch_directory.h"
 
 namespace imakeep::app {
-namespace {
+namespace boot_options_test {
 
 TEST(BootOptions, FlushTheTableOnlyIfTheyNameTheOption) {
   EXPECT_TRUE(flushes_table("quiet ima_flush_htable ima_policy=tcb\n"));
@@ -28,5 +29,16 @@ TEST(BootOptions, TellWhatTheKernelDoesWithItsTable) {
   EXPECT_EQ(table_of_this_kernel(file), keeper::TableMode::kFlushed);
 }
 
-}  // namespace
+TEST(BootOptions, AKernelWithoutATableKeepsNone) {
+  const imakeep::test::ScratchDirectory directory;
+  const std::string file = directory.file("cmdline");
+  const std::string config = directory.file("config");
+  std::ofstream(file) << "quiet\n";
+  std::ofstream(config) << "CONFIG_IMA=y\n# CONFIG_IMA_DISABLE_HTABLE is not set\n";
+  EXPECT_EQ(table_of_this_kernel(file, {config}), keeper::TableMode::kKept);
+  std::ofstream(config) << "CONFIG_IMA=y\nCONFIG_IMA_DISABLE_HTABLE=y\n";
+  EXPECT_EQ(table_of_this_kernel(file, {directory.file("none"), config}), keeper::TableMode::kUnknown);
+}
+
+}  // namespace boot_options_test
 }  // namespace imakeep::app

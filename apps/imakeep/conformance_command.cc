@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
 #include <chrono>
@@ -9,6 +10,7 @@
 #include "conformance/conformance.h"
 #include "conformance/report.h"
 #include "control_record_source.h"
+#include "keeper/kernel/kernel_ima_source.h"
 #include "terminal.h"
 
 namespace imakeep::app {
@@ -29,7 +31,7 @@ conformance::Suspension suspension(const std::string& when) {
   return when == "staged" ? conformance::Suspension::kSomethingStaged : conformance::Suspension::kNothingStaged;
 }
 
-// The source that the options name; null if they name none.
+// Returns the source that the options name; null if they name none.
 Result<std::unique_ptr<conformance::RecordSource>> record_source(const ConformanceOptions& options) {
   const auto now_us =
       std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
@@ -46,7 +48,12 @@ Result<std::unique_ptr<conformance::RecordSource>> record_source(const Conforman
 int run_conformance(const ConformanceOptions& options) {
   if (options.destructive && ::geteuid() != 0) {
     return report(
-        {.code = ErrorCode::kEnvironment, .message = "destructive checks open files for writing: run as root"});
+        {.code = ErrorCode::kEnvironment, .message = "--destructive opens the list's files for writing: run as root"});
+  }
+  if (options.destructive) {
+    auto list = keeper::KernelImaSource::in(options.ima_dir);
+    if (!list) return report(list.error());
+    if (const auto live = (*list)->require_live(); !live) return report(live.error());
   }
   auto source = record_source(options);
   if (!source) return report(source.error());
@@ -71,28 +78,29 @@ int run_conformance(const ConformanceOptions& options) {
 
 }  // namespace
 
-void add_conformance(CLI::App& root, int& exit_code) {
+void add_conformance(const Command& root) {
   auto options = std::make_shared<ConformanceOptions>();
-  CLI::App* const command = root.add_subcommand("conformance", "check a staging interface of IMA, errno by errno");
-  command->add_option("--ima-dir", options->ima_dir, "directory of the list's files")->required()->type_name("DIR");
-  command->add_flag("--destructive", options->destructive, "try requests too: what is in the list is lost");
-  auto* const control =
-      command->add_option("--control", options->control, "make records through this control socket")->type_name("SOCK");
-  auto* const add = command
-                        ->add_option("--add-command", options->add_command,
-                                     "make a record by this shell command; IMAKEEP_SERIAL and IMAKEEP_KIND tell which")
-                        ->type_name("CMD")
-                        ->excludes(control);
-  command->add_option("--tpm-dir", options->tpm_dir, "the TPM's folder of PCRs, such as /sys/class/tpm/tpm0")
-      ->type_name("DIR")
-      ->needs(add);
+  const Command command = root.add_command("conformance", "check a staging interface of IMA, errno by errno");
+  command.add_option("--ima-dir", options->ima_dir, "directory of the list's files").required().value_name("DIR");
+  command.add_flag("--destructive", options->destructive, "checks with requests too, which delete the list's records");
+  const Option control =
+      command.add_option("--control", options->control, "control socket of `list serve`, to make records")
+          .value_name("SOCK");
+  const Option add = command
+                         .add_option("--add-command", options->add_command,
+                                     "shell command that makes a record; IMAKEEP_SERIAL and IMAKEEP_KIND tell which")
+                         .value_name("CMD")
+                         .excludes(control);
+  command.add_option("--tpm-dir", options->tpm_dir, "directory of the TPM's PCRs, such as /sys/class/tpm/tpm0")
+      .value_name("DIR")
+      .needs(add);
   command
-      ->add_option("--suspend", options->suspend,
-                   "try suspension last, which cannot be undone: off, or with an empty or a staged list")
-      ->check(CLI::IsMember({"off", "empty", "staged"}))
-      ->capture_default_str();
-  command->add_flag("--json", options->json, "print JSON");
-  command->callback([options, &exit_code] { exit_code = run_conformance(*options); });
+      .add_option("--suspend", options->suspend,
+                  "suspension as the last check, which cannot be undone: off, or with an empty or a staged list")
+      .one_of({"off", "empty", "staged"})
+      .show_default();
+  command.add_flag("--json", options->json, "output as JSON");
+  command.set_action([options] { return run_conformance(*options); });
 }
 
 }  // namespace imakeep::app

@@ -1,6 +1,7 @@
-// control_pcr_banks.h - the PCRs of a served list, asked through its control socket: to read only.
+// SPDX-License-Identifier: Apache-2.0
+// control_pcr_banks.h - read-only access to the PCRs of a served list, through the list's control socket.
 //
-// A list without a TPM has its PCRs in memory, and this is how others see them. Threads: safe from any thread.
+// A list without a TPM holds its PCRs in memory; other processes read them this way. Threads: safe from any thread.
 #pragma once
 
 #include <memory>
@@ -15,17 +16,17 @@ namespace imakeep::app {
 
 class ControlPcrBanks : public tpm::PcrBanks {
  public:
-  // kEnvironment if no list answers there.
+  // kEnvironment if no list answers on the socket; kIo if the answer names no banks.
   static Result<std::unique_ptr<ControlPcrBanks>> connect(const std::string& socket);
 
   const std::vector<digest::Bank>& banks() const override { return banks_; }
-  // What the list does with its table of digests: "kept", "flushed" or "none".
+  // How the list treats its table of digests: "kept", "flushed" or "none".
   const std::string& table() const { return table_; }
 
   // Always kUnsupported.
   Result<void> extend(std::uint32_t pcr, std::span<const digest::Digest> digests) override;
-  // All banks at one moment. Connects anew if the list went away meanwhile. kEnvironment if nobody answers; kIo for an
-  // answer that makes no sense.
+  // Returns the values of all banks, read at one moment. Connects again if the list closed the connection. kEnvironment
+  // if the list does not answer; kIo if the answer is malformed.
   Result<std::vector<digest::Digest>> read(std::uint32_t pcr) override IMAKEEP_EXCLUDES(mutex_);
 
  private:

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "control_record_source.h"
 
+#include "control/message.h"
 #include "imalog/template_data.h"
 #include "imalog/template_digest.h"
 
@@ -7,7 +9,7 @@ namespace imakeep::app {
 
 Result<std::unique_ptr<ControlRecordSource>> ControlRecordSource::connect(const std::string& socket,
                                                                           const std::string& run) {
-  auto client = control::Client::connect(socket);
+  auto client = control::Client::connect(socket, control::Client::kWorkLimit);
   if (!client) return unexpected(client.error());
   auto measure = control::ask_how_to_measure(*client);
   if (!measure) return unexpected(measure.error());
@@ -18,15 +20,16 @@ Result<void> ControlRecordSource::append_record(Bytes& list, std::uint64_t seria
   const std::string path = "/conformance/" + run_ + "/" + std::to_string(serial);
   const digest::Digest digest = digest::hash(measure_.hash, as_bytes(path));
   const digest::Digest sha1 = digest::hash(digest::Algorithm::kSha1, as_bytes(path));
-  const auto body =
-      imalog::make_body(measure_.template_name, {.path = path,
-                                                 .algorithm = measure_.hash,
-                                                 .file_digest = violation ? ByteView() : digest.view(),
-                                                 .sha1_file_digest = violation ? ByteView() : sha1.view()});
+  const auto body = imalog::make_body(measure_.template_name,
+                                      {.path = path,
+                                       .algorithm = measure_.hash,
+                                       .file_digest = violation ? ByteView() : digest.view(),
+                                       .plain_file_digest = violation ? ByteView() : sha1.view()},
+                                      measure_.order);
   if (!body) return unexpected(body.error());
   const imalog::RecordContentView content{
       .pcr = measure_.pcr, .template_name = measure_.template_name, .body = *body, .violation = violation};
-  imalog::encode_record(list, content, imalog::shown_digest(control::kMadeBank, content).view());
+  imalog::encode_record(list, content, imalog::shown_digest(control::kMadeBank, content).view(), measure_.order);
   return {};
 }
 

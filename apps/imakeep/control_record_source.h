@@ -1,4 +1,5 @@
-// control_record_source.h - gives the conformance checks their records through a served list's control socket.
+// SPDX-License-Identifier: Apache-2.0
+// control_record_source.h - provides the conformance checks with records through a served list's control socket.
 // Threads: as conformance::RecordSource.
 #pragma once
 
@@ -13,7 +14,7 @@ namespace imakeep::app {
 
 class ControlRecordSource : public conformance::RecordSource {
  public:
-  // kEnvironment if no list answers. `run` tells the records of this run from those of any other.
+  // kEnvironment if no list answers. `run` distinguishes the records of this run from those of other runs.
   static Result<std::unique_ptr<ControlRecordSource>> connect(const std::string& socket, const std::string& run);
 
   Result<void> add(std::uint64_t records) override;

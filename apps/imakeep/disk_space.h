@@ -1,4 +1,5 @@
-// disk_space.h - how full a file system is. Threads: no shared state.
+// SPDX-License-Identifier: Apache-2.0
+// disk_space.h - free and total space of a file system. Threads: no shared state.
 #pragma once
 
 #include <cstdint>
@@ -8,11 +9,11 @@
 namespace imakeep::app {
 
 struct DiskSpace {
-  std::uint64_t free_bytes = 0;  // that a user who is not root may still take
+  std::uint64_t free_bytes = 0;  // available to users other than root
   std::uint64_t total_bytes = 0;
 };
 
-// Of the file system that `path` lies on; empty if it cannot be asked.
+// Space of the file system that contains `path`; empty if it cannot be determined.
 std::optional<DiskSpace> disk_space_at(const std::string& path);
 
 }  // namespace imakeep::app

@@ -1,6 +1,7 @@
-// doctor.h - looks for what keeps imakeep from working on this machine, and names the remedy.
+// SPDX-License-Identifier: Apache-2.0
+// doctor.h - finds what keeps imakeep from working on this machine, and names the remedy.
 //
-// It changes nothing and opens no list. Threads: no shared state.
+// It changes nothing. It reads only the front of the list, and never waits for a keeper. Threads: no shared state.
 #pragma once
 
 #include <functional>
@@ -13,9 +14,10 @@ namespace imakeep::app {
 
 struct DoctorOptions {
   std::string ima_dir = "/sys/kernel/security/ima";
-  std::string archive;  // empty: not looked at
+  std::string archive;  // empty: no archive is examined
   std::string pcrs = "auto";
-  std::string policy;  // empty: the kernel's
+  std::string policy;     // file; empty: the kernel's policy
+  std::string templates;  // template descriptions, as the keeper is given them
 };
 
 enum class Verdict : std::uint8_t { kOk, kWarn, kFail };
@@ -26,10 +28,11 @@ struct Checked {
   std::string name;
   Verdict verdict = Verdict::kOk;
   std::string what;
-  std::string remedy = {};  // empty where there is none to need
+  std::string remedy = {};  // empty if none is needed
 };
 
-// All checks, in the order in which one would mend what they find. What cannot be checked is a finding too.
+// Runs all checks, in the order in which an operator would fix the findings. A check that cannot be made is a finding
+// too.
 std::vector<Checked> examine(const DoctorOptions& options);
 
 }  // namespace imakeep::app

@@ -1,11 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cstdio>
 #include <memory>
 
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "commands.h"
 #include "doctor.h"
+#include "imalog/template_set.h"
+#include "templates_option.h"
 #include "terminal.h"
 
 namespace imakeep::app {
@@ -14,7 +18,8 @@ namespace {
 void print_text(const std::vector<Checked>& all) {
   for (const Checked& checked : all) {
     std::printf("%-4s  %s: %s%s%s\n", std::string(word(checked.verdict)).c_str(), checked.name.c_str(),
-                checked.what.c_str(), checked.remedy.empty() ? "" : "; remedy: ", checked.remedy.c_str());
+                printable(checked.what).c_str(),
+                checked.remedy.empty() ? "" : "; remedy: ", printable(checked.remedy).c_str());
   }
 }
 
@@ -31,6 +36,9 @@ nlohmann::ordered_json json_of(const std::vector<Checked>& all) {
 
 int run_doctor(const DoctorOptions& options, bool json) {
   if (const auto known = check_pcr_spec(options.pcrs); !known) return report(known.error(), "--pcrs");
+  if (const auto known = imalog::TemplateSet::parse(options.templates); !known) {
+    return report(known.error(), "--templates");
+  }
   const std::vector<Checked> all = examine(options);
   if (json) {
     print_json(json_of(all));
@@ -43,19 +51,18 @@ int run_doctor(const DoctorOptions& options, bool json) {
 
 }  // namespace
 
-void add_doctor(CLI::App& root, int& exit_code) {
+void add_doctor(const Command& root) {
   auto options = std::make_shared<DoctorOptions>();
   auto json = std::make_shared<bool>(false);
-  CLI::App* const command = root.add_subcommand("doctor", "say what keeps imakeep from working here, and the remedy");
-  command->add_option("--ima-dir", options->ima_dir, "directory of the list's files")
-      ->type_name("DIR")
-      ->capture_default_str();
-  command->add_option("--archive", options->archive, "look at this archive too")->type_name("FILE");
-  command->add_option("--pcrs", options->pcrs, kPcrSpecHelp)->type_name("WHICH");
-  command->add_option("--policy", options->policy, "the policy that was loaded (default: what the kernel shows)")
-      ->type_name("FILE");
-  command->add_flag("--json", *json, "print JSON");
-  command->callback([options, json, &exit_code] { exit_code = run_doctor(*options, *json); });
+  const Command command = root.add_command("doctor", "check what imakeep needs on this machine, and name the remedies");
+  command.add_option("--ima-dir", options->ima_dir, "directory of the list's files").value_name("DIR").show_default();
+  command.add_option("--archive", options->archive, "archive to check too (default: none)").value_name("FILE");
+  command.add_option("--pcrs", options->pcrs, kPcrSpecHelp).value_name("WHICH");
+  command.add_option("--policy", options->policy, "loaded IMA policy (default: what the kernel shows)")
+      .value_name("FILE");
+  command.add_option("--templates", options->templates, kTemplatesHelp).value_name("DESCRIPTIONS");
+  command.add_flag("--json", *json, "output as JSON");
+  command.set_action([options, json] { return run_doctor(*options, *json); });
 }
 
 }  // namespace imakeep::app

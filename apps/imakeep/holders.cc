@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "holders.h"
 
 #include <fcntl.h>
@@ -20,10 +21,11 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kListStem = "_runtime_measurements";
 
-// Device, major and minor, and inode.
+// The device's major and minor number, and the inode.
 using FileId = std::tuple<std::uint32_t, std::uint32_t, std::uint64_t>;
 
-// Without asking a file server: one that others' files are on may not answer, and the view's is the keeper itself.
+// Does not query a file server: the server of another file system may not answer, and the view's server is the keeper
+// itself.
 std::optional<FileId> file_id(const std::string& path) {
   struct statx status {};
   if (::statx(AT_FDCWD, path.c_str(), AT_STATX_DONT_SYNC, STATX_INO, &status) != 0) return std::nullopt;
@@ -36,8 +38,8 @@ Device device_of(const FileId& id) {
   return {std::get<0>(id), std::get<1>(id)};
 }
 
-// The files of a directory that are lists. What is mounted over one hides which file it is; then its name says it, on
-// the directory's own device.
+// The files of a directory that are lists. If another file is mounted over a list, its device and inode are hidden.
+// Then the list is identified by its name and the directory's device.
 class Lists {
  public:
   explicit Lists(const std::string& directory) {
@@ -77,7 +79,7 @@ std::string first_line(const std::string& path) {
   return line;
 }
 
-// "flags:\t0100002", octal, is the second line.
+// The second line is "flags:\t0100002", in octal.
 bool may_write(const std::string& fdinfo) {
   const auto bytes = read_file(fdinfo);
   const std::string_view text = bytes ? as_text(*bytes) : std::string_view();
@@ -89,7 +91,7 @@ bool may_write(const std::string& fdinfo) {
   return (flags & O_ACCMODE) != O_RDONLY;
 }
 
-// False if the process may not be looked into.
+// Returns false if we may not read the process's descriptors.
 bool add_holders(const std::string& process, pid_t pid, const Lists& lists, std::vector<Holder>& holders) {
   std::error_code failed;
   for (fs::directory_iterator entry(process + "/fd", failed), end; !failed && entry != end; entry.increment(failed)) {
@@ -137,10 +139,10 @@ std::string describe(const Holders& holders) {
   for (const Holder& holder : holders.holders) text += (text.empty() ? "" : "; ") + describe(holder);
   if (!text.empty()) return text;
   if (holders.hidden > 0) {
-    return "who has it open is not to be seen: " + std::to_string(holders.hidden) +
-           " processes of others may not be looked into";
+    return "the holder is not visible, because " + std::to_string(holders.hidden) +
+           " processes may not be inspected: run `imakeep doctor` as root";
   }
-  return "nobody has it open any more; if it stays busy, Linux's lock was left taken until the next reboot";
+  return "no process has it open any more; if it stays busy, Linux left its lock taken until the next reboot";
 }
 
 }  // namespace imakeep::app

@@ -1,4 +1,6 @@
-// holders.h - who has files of an IMA directory open: they keep others from taking records out, or from reading.
+// SPDX-License-Identifier: Apache-2.0
+// holders.h - finds the processes that have files of an IMA directory open. They keep others from trimming or from
+// reading.
 //
 // Source: proc(5), /proc/PID/fd and fdinfo. Threads: no shared state.
 #pragma once
@@ -12,24 +14,24 @@ namespace imakeep::app {
 
 struct Holder {
   pid_t pid = 0;
-  std::string command;  // its comm, printable
+  std::string command;  // its comm, made printable
   std::string file;     // the file's name in the directory
   bool may_write = false;
 };
 
 struct Holders {
-  std::vector<Holder> holders;  // by pid; each file of each once
-  // Processes that we may not look into: without CAP_SYS_PTRACE those of other users.
+  std::vector<Holder> holders;  // sorted by pid; one entry per process and file
+  // Number of processes whose descriptors we may not read: without CAP_SYS_PTRACE, those of other users.
   std::size_t hidden = 0;
 };
 
-// Looks at every process. Lists only: the counters lock nothing. A file is told by what it is, not by its path, so a
-// process in another mount namespace is found too.
+// Examines every process. Reports only files that are lists, because the counters lock nothing. Identifies a file by
+// device and inode, not by its path, so that it also finds a process in another mount namespace.
 Holders find_holders(const std::string& directory);
 
 // "pid 812 (keylime_agent) has binary_runtime_measurements open for reading"
 std::string describe(const Holder& holder);
-// All of them in a line, or that there is nobody to be seen and what that may mean.
+// Describes all holders in one line. If none is visible, says so and what that may mean.
 std::string describe(const Holders& holders);
 
 }  // namespace imakeep::app

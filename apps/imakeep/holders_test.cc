@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "holders.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 
@@ -13,7 +15,7 @@
 #include "support/scratch_directory.h"
 
 namespace imakeep::app {
-namespace {
+namespace holders_test {
 
 using testing::HasSubstr;
 
@@ -42,8 +44,8 @@ TEST_F(HoldersTest, AReaderIsNamed) {
   ASSERT_EQ(found().size(), 1u);
   EXPECT_EQ(found().front().pid, ::getpid());
   EXPECT_FALSE(found().front().may_write);
-  EXPECT_EQ(describe(found().front()), "pid " + std::to_string(::getpid()) + " (keep_test) has " +
-                                           "binary_runtime_measurements_sha1 open for reading");
+  EXPECT_EQ(describe(found().front()), "pid " + std::to_string(::getpid()) + " (" + program_invocation_short_name +
+                                           ") has " + "binary_runtime_measurements_sha1 open for reading");
 }
 
 TEST_F(HoldersTest, AWriterIsToldFromAReader) {
@@ -82,5 +84,5 @@ TEST_F(HoldersTest, NobodyFoundSaysWhatThatMayMean) {
   EXPECT_THAT(describe(Holders{.hidden = 3}), HasSubstr("3 processes"));
 }
 
-}  // namespace
+}  // namespace holders_test
 }  // namespace imakeep::app

@@ -1,10 +1,12 @@
-// ima_policy.h - whether an IMA policy measures imakeep itself.
+// SPDX-License-Identifier: Apache-2.0
+// ima_policy.h - tells whether an IMA policy measures imakeep itself.
 //
-// What imakeep does with its files would be measured like anything else: its archive as a violation at every write, its
-// view at every open, for files of FUSE are always measured anew. Then taking records out makes records. A rule that
-// exempts the user who owns imakeep's files, and one that exempts FUSE, keep it out, if they come before the rules that
-// measure: of measure and dont_measure the first that matches a file decides. Rules for files that are executed, mapped
-// to be executed, or loaded into the kernel match neither file, for that is not done with them.
+// Without exemptions, IMA measures imakeep's files like any others: the archive as a violation at every write, and the
+// view at every open, because IMA measures files on FUSE anew each time. Then a trim would create records. To prevent
+// that, a policy needs two rules: one exempts the user that owns imakeep's files, the other exempts FUSE. Both must
+// precede the rules that measure, because the first matching rule among measure and dont_measure decides. Rules for
+// files that are executed, mapped for execution or loaded into the kernel match neither the archive nor the view,
+// because neither is used in these ways.
 //
 // Source: Documentation/ABI/testing/ima_policy; ima_match_rules() in ima_policy.c and ima_file_check() in ima_main.c of
 // Linux 7.3. Threads: no shared state.
@@ -19,7 +21,7 @@
 
 namespace imakeep::app {
 
-// Where Linux shows its policy, with CONFIG_IMA_READ_POLICY.
+// The file in which Linux shows its policy, with CONFIG_IMA_READ_POLICY.
 inline constexpr const char* kPolicyFile = "/sys/kernel/security/ima/policy";
 inline constexpr std::uint64_t kFuseMagic = 0x65735546;
 
@@ -29,16 +31,21 @@ struct PolicyRule {
   std::vector<std::string> conditions;  // "fowner=0", "func=BPRM_CHECK", ...
 };
 
-// The rules of a policy as text; comments and empty lines are none.
+// Returns the rules of a policy given as text. Skips comments and empty lines.
 std::vector<PolicyRule> parse_policy(std::string_view text);
 
-// The lines of the first rules that measure; empty if none does, or only behind a rule that exempts.
+// Returns the line of the first rule that every kernel would reject: its action does not exist, or one of its words is
+// no condition. Empty if every rule passes. Does not check the conditions' values.
+std::optional<std::size_t> first_line_that_is_no_rule(const std::vector<PolicyRule>& rules);
+
+// The lines of the first rules that measure the file; empty if no rule does, or if an exempting rule precedes those
+// rules.
 struct PolicyCheck {
   std::optional<std::size_t> archive_measured_at;
   std::optional<std::size_t> view_measured_at;
 };
 
-// `owner` is who owns imakeep's files.
+// `owner` is the user that owns imakeep's files.
 PolicyCheck check_policy(const std::vector<PolicyRule>& rules, uid_t owner);
 
 }  // namespace imakeep::app

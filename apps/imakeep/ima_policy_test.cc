@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "ima_policy.h"
 
 #include <gtest/gtest.h>
 
 namespace imakeep::app {
-namespace {
+namespace ima_policy_test {
 
 constexpr uid_t kOwner = 812;
 
@@ -18,6 +19,18 @@ TEST(ParsePolicy, ARuleIsAnActionAndItsConditions) {
   EXPECT_EQ(rules[0].action, "measure");
   EXPECT_EQ(rules[0].conditions, (std::vector<std::string>{"func=BPRM_CHECK", "mask=MAY_EXEC"}));
   EXPECT_EQ(rules[1].line, 4u);
+}
+
+TEST(ParsePolicy, TheFirstLineThatIsNoRuleIsFound) {
+  const auto line = [](std::string_view text) { return first_line_that_is_no_rule(parse_policy(text)); };
+  EXPECT_EQ(line("# rules\nmeasure func=FILE_CHECK mask=^MAY_READ uid>=100 fowner<10\ndont_hash obj_type=a\n"),
+            std::nullopt);
+  EXPECT_EQ(line("appraise func=MODULE_CHECK appraise_type=imasig|modsig permit_directio\n"), std::nullopt);
+  EXPECT_EQ(line("measure\nmeasured uid=0\n"), 2u);
+  EXPECT_EQ(line("measure uid=0\nmeasure everything\n"), 2u);
+  EXPECT_EQ(line("measure uid=\n"), 1u);
+  EXPECT_EQ(line("measure =0\n"), 1u);
+  EXPECT_EQ(line(std::string_view("\x7f\0\xff\n\x01", 5)), 1u);
 }
 
 TEST(CheckPolicy, BothRulesBeforeThoseThatMeasureKeepImakeepOut) {
@@ -106,5 +119,5 @@ TEST(CheckPolicy, APolicyThatMeasuresNoFilesNeedsNoRule) {
   }
 }
 
-}  // namespace
+}  // namespace ima_policy_test
 }  // namespace imakeep::app

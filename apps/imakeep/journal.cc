@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "journal.h"
 
 #include <sys/stat.h>
@@ -6,6 +7,8 @@
 
 #include <array>
 #include <utility>
+
+#include <nlohmann/json.hpp>
 
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
@@ -17,7 +20,7 @@ namespace {
 
 using nlohmann::json;
 
-// Members of what is said, and their fields.
+// Members of a log message, and their journal fields.
 constexpr std::array<std::pair<const char*, const char*>, 10> kFields = {{
     {"chain", "IMAKEEP_CHAIN"},
     {"first", "IMAKEEP_FIRST"},
@@ -41,7 +44,7 @@ LogTarget log_target(int fd, const char* journal_stream, const std::string& jour
   struct stat status {};
   if (journal_stream == nullptr || ::fstat(fd, &status) != 0) return LogTarget::kPlain;
   if (journal_stream != std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino)) return LogTarget::kPlain;
-  // libsystemd drops entries without a word where the socket is not there.
+  // If the socket does not exist, libsystemd drops entries silently.
   return ::access(journal_socket.c_str(), W_OK) == 0 ? LogTarget::kJournal : LogTarget::kPrefixed;
 }
 
@@ -56,7 +59,7 @@ std::vector<std::string> journal_fields(const std::string& event, const std::str
     if (found == members.end() || found->is_null()) continue;
     fields.push_back(std::string(field) + "=" + value_text(*found));
   }
-  // A field may be there several times.
+  // An entry may contain a field several times.
   for (const json& holder : members.value("holders", json::array())) {
     fields.push_back("IMAKEEP_HOLDER_PID=" + value_text(holder.at("pid")));
   }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "journal.h"
 
 #include <fcntl.h>
@@ -10,13 +11,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "base/file.h"
 #include "keep_events.h"
 #include "support/scratch_directory.h"
 
 namespace imakeep::app {
-namespace {
+namespace journal_test {
 
 using nlohmann::json;
 using testing::Contains;
@@ -67,8 +69,8 @@ TEST(JournalFields, ATrimTellsAllOfIt) {
                         {"bytes", 18'000},
                         {"proven_unix_s", 1'800'000'000},
                         {"no_table_memory", false}};
-  EXPECT_THAT(journal_fields("trimmed", "took out 132 records", members),
-              UnorderedElementsAre("MESSAGE=took out 132 records", "PRIORITY=6", "SYSLOG_IDENTIFIER=imakeep",
+  EXPECT_THAT(journal_fields("trimmed", "trimmed 132 records", members),
+              UnorderedElementsAre("MESSAGE=trimmed 132 records", "PRIORITY=6", "SYSLOG_IDENTIFIER=imakeep",
                                    "MESSAGE_ID=319b5d555be0462e8fc5da331c5a290b", "IMAKEEP_EVENT=trimmed",
                                    "IMAKEEP_RECORDS=132", "IMAKEEP_METHOD=count", "IMAKEEP_HOLD_USEC=210",
                                    "IMAKEEP_LIST_RECORDS=3", "IMAKEEP_CHAIN=1", "IMAKEEP_FIRST=0",
@@ -108,5 +110,5 @@ TEST(KeepEvents, EachHasAMessageIdOfItsOwnThatIsDocumented) {
   }
 }
 
-}  // namespace
+}  // namespace journal_test
 }  // namespace imakeep::app

@@ -1,20 +1,25 @@
-#include <sys/signalfd.h>
+// SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 
 #include "archive/sqlite/sqlite_store.h"
+#include "bank_fills.h"
 #include "boot_options.h"
 #include "commands.h"
+#include "control/message.h"
 #include "control/socket_server.h"
+#include "end_watch.h"
 #include "keep_loop.h"
 #include "keep_pcrs.h"
 #include "keep_view.h"
 #include "metrics_server.h"
+#include "signal_descriptor.h"
 #include "terminal.h"
 
 namespace imakeep::app {
@@ -22,7 +27,7 @@ namespace {
 
 struct KeepCommand {
   std::optional<std::string> config_file;
-  std::vector<std::pair<const KeepOption*, std::string>> given;  // on the command line, which overrides the file
+  std::vector<std::pair<const KeepOption*, std::string>> given;  // options of the command line, which override the file
   bool once = false;
   bool json = false;
 };
@@ -33,39 +38,46 @@ Result<KeepConfig> configuration(const KeepCommand& command) {
   for (const auto& [option, text] : command.given) {
     if (const auto set = option->set(config, text); !set) return unexpected(named(set.error(), option->flag()));
   }
+  // The process that mounts the view has another working directory.
+  if (!config.view.empty()) config.view = std::filesystem::absolute(config.view);
   if (config.archive.empty()) {
-    return fail(ErrorCode::kUsage, "name the archive, with --archive or in the file of --config");
+    return fail(ErrorCode::kUsage, "keep requires --archive FILE, or `archive` in the file of --config");
   }
+  IMAKEEP_CHECK(check_distinct_files(config));
   if (config.view.empty() && (config.bind || !config.group.empty())) {
-    return fail(ErrorCode::kUsage, "--group and --bind are of a view: name where it is mounted, with --view");
+    return fail(ErrorCode::kUsage, "--group and --bind require --view DIR");
   }
   if (command.once) {
     const auto names_view = [](const auto& given) { return std::string_view(given.first->name) == "view"; };
     if (std::ranges::any_of(command.given, names_view)) {
-      return fail(ErrorCode::kUsage, "a view lasts as long as the keeper: leave out --once or --view");
+      return fail(ErrorCode::kUsage, "--once excludes --view DIR: a view ends with the keeper");
     }
-    // The file is that of the service, which may run meanwhile.
+    // The file is the service's configuration, and the service may run at the same time.
     config.view.clear();
   }
   return config;
 }
 
-// The signals that the loop takes. Blocked before any thread is started, so that none of them is stopped by one.
-Result<UniqueFd> take_signals() {
-  sigset_t taken;
-  ::sigemptyset(&taken);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) ::sigaddset(&taken, signal);
-  if (const int failed = ::pthread_sigmask(SIG_BLOCK, &taken, nullptr); failed != 0) {
-    return fail_errno(failed, "cannot block signals");
-  }
-  UniqueFd fd(::signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK));
-  if (!fd.valid()) return fail_errno(errno, "cannot make a signalfd");
-  return fd;
+// The signals of a keeper that keeps running. They are blocked before any thread starts, so that no thread is ended by
+// one.
+struct KeepSignals {
+  UniqueFd to_end;
+  UniqueFd to_trim;
+};
+
+Result<KeepSignals> take_signals() {
+  auto to_end = EndWatch::take_signals();
+  if (!to_end) return unexpected(to_end.error());
+  auto to_trim = signal_descriptor({SIGUSR1});
+  if (!to_trim) return unexpected(to_trim.error());
+  // The process that reads our output may end before us.
+  ::signal(SIGPIPE, SIG_IGN);
+  return KeepSignals{.to_end = std::move(*to_end), .to_trim = std::move(*to_trim)};
 }
 
-Result<void> run_until_stopped(KeepLoop& loop, const KeepConfig& config, const UniqueFd& signals,
-                               const MetricsSnapshot& snapshot) {
-  const auto requests = RequestQueue::make();
+Result<void> run_until_stopped(KeepLoop& loop, const KeepConfig& config, const Activity& activity, int to_trim,
+                               int to_end, const MetricsSnapshot& snapshot) {
+  const auto requests = RequestQueue::make(activity);
   if (!requests) return unexpected(requests.error());
   std::unique_ptr<MetricsServer> metrics;
   if (!config.metrics.empty()) {
@@ -80,20 +92,31 @@ Result<void> run_until_stopped(KeepLoop& loop, const KeepConfig& config, const U
     if (!listening) return unexpected(listening.error());
     server = std::move(*listening);
   }
-  loop.run(signals.get(), **requests);
+  loop.run({.to_trim = to_trim, .to_end = to_end, .requests = **requests});
   return {};
 }
 
 Result<int> keep(const KeepCommand& command) {
   const auto config = configuration(command);
   if (!config) return unexpected(config.error());
-  UniqueFd signals;
+  KeepSignals signals;
   if (!command.once) {
     auto taken = take_signals();
     if (!taken) return unexpected(taken.error());
     signals = std::move(*taken);
-    // Whoever reads what we say may end before us.
-    ::signal(SIGPIPE, SIG_IGN);
+  }
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread runs yet
+  KeepLog log(command.json, log_target(STDERR_FILENO, std::getenv("JOURNAL_STREAM")));
+  Activity activity;
+  activity.begin("starting");
+  std::unique_ptr<EndWatch> end_watch;  // covers all calls that may hang, from here to the end
+  if (!command.once) {
+    auto watch = EndWatch::start(std::move(signals.to_end), activity, [&activity, &log] {
+      log.say("hangs", "the keeper did not end within 4 s of the signal and ends by force: it has been " +
+                           activity.text() + "; archived records are safe, and the others are still in the list");
+    });
+    if (!watch) return unexpected(watch.error());
+    end_watch = std::move(*watch);
   }
   std::unique_ptr<KeepView> view;
   if (!config->view.empty()) {
@@ -103,20 +126,23 @@ Result<int> keep(const KeepCommand& command) {
   }
   auto source = keeper::KernelImaSource::in(view ? view->source_path() : config->ima_dir, config->ima_dir);
   if (!source && source.error().os_errno == ENOTCONN) {
-    source.error().message += "; if a keeper that is gone left its view over the list's files, take it away with: " +
+    source.error().message += "; if an earlier keeper left its view over the list's files, unmount it with: " +
                               std::string("imakeep view unmount --ima-dir ") + config->ima_dir;
   }
   if (!source) return unexpected(source.error());
-  if (view) view->begin_catching_up((*source)->directory());
-  const auto pcrs = open_keep_pcrs(config->pcrs);
+  SystemClock clock;
+  const auto pcrs = open_keep_pcrs(config->pcrs, clock);
   if (!pcrs) return unexpected(pcrs.error());
   const auto store = archive::SqliteStore::open(config->archive, archive::OpenMode::kCreate);
   if (!store) return unexpected(store.error());
+  IMAKEEP_CHECK((*source)->take());
   archive::Archive archive(**store);
+  if (pcrs->banks) {
+    auto banks = banks_as_extended(**source, *pcrs->banks, archive);
+    if (!banks) return unexpected(banks.error());
+    (*source)->set_banks(std::move(*banks));
+  }
   const bool of_kernel = !(*source)->directory().on_fuse();
-  SystemClock clock;
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread runs yet
-  KeepLog log(command.json, log_target(STDERR_FILENO, std::getenv("JOURNAL_STREAM")));
   MetricsSnapshot snapshot;
   MetricsPublisher metrics(config->metrics_file, config->metrics.empty() ? nullptr : &snapshot);
   KeepLoop loop({.source = **source,
@@ -125,53 +151,48 @@ Result<int> keep(const KeepCommand& command) {
                  .clock = clock,
                  .log = log,
                  .metrics = metrics,
+                 .activity = activity,
                  .view = view.get()},
                 *config, of_kernel ? table_of_this_kernel() : pcrs->table);
   IMAKEEP_CHECK(loop.check_method());
   loop.say_what_is_kept();
   if (view && view->hidden()) {
-    log.say(
-        "view-hidden",
-        "the service manager did not say where the host's mounts are: the view may be seen by this service alone; the "
-        "unit wants ExecStartPre=+imakeep view share-namespace, NotifyAccess=exec and FileDescriptorStoreMax=");
+    log.say("view-hidden",
+            "the service manager did not pass the host's mount namespace: perhaps only this service sees the view; the "
+            "unit needs ExecStartPre=+imakeep view share-namespace, NotifyAccess=exec and FileDescriptorStoreMax=");
   }
   if (command.once) return loop.once();
-  IMAKEEP_CHECK(run_until_stopped(loop, *config, signals, snapshot));
-  return kDone;
+  IMAKEEP_CHECK(run_until_stopped(loop, *config, activity, signals.to_trim.get(), end_watch->descriptor(), snapshot));
+  return loop.last_look_failed() ? kEnvironmentForbids : kDone;
 }
 
-void add_option(CLI::App* command, const KeepOption& option, const std::shared_ptr<KeepCommand>& into) {
+void add_option(const Command& command, const KeepOption& option, const std::shared_ptr<KeepCommand>& into) {
   const std::string flag = option.flag();
   if (option.kind == ValueKind::kSwitch) {
-    command
-        ->add_flag_function(
-            flag + ",!--no" + flag.substr(1),
-            [into, &option](std::int64_t count) { into->given.emplace_back(&option, count > 0 ? "true" : "false"); },
-            option.help)
-        ->take_last();
+    command.add_switch(
+        flag, [into, &option](bool on) { into->given.emplace_back(&option, on ? "true" : "false"); }, option.help);
     return;
   }
   command
-      ->add_option_function<std::string>(
+      .add_option(
           flag, [into, &option](const std::string& text) { into->given.emplace_back(&option, text); }, option.help)
-      ->type_name(option.value_name)
-      ->take_last();
+      .value_name(option.value_name);
 }
 
 }  // namespace
 
-void add_keep(CLI::App& root, int& exit_code) {
+void add_keep(const Command& root) {
   auto options = std::make_shared<KeepCommand>();
-  CLI::App* const command =
-      root.add_subcommand("keep", "archive a measurement list, and take out of it what is archived and proven");
-  command->add_option("--config", options->config_file, "TOML file with these options; the command line overrides it")
-      ->type_name("FILE");
+  const Command command =
+      root.add_command("keep", "archive a measurement list, and trim records that are archived and proven");
+  command.add_option("--config", options->config_file, "TOML file with these options; the command line overrides it")
+      .value_name("FILE");
   for (const KeepOption& option : keep_options()) add_option(command, option, options);
-  command->add_flag("--once", options->once, "do it once, and end");
-  command->add_flag("--json", options->json, "print what happens as JSON, an object a line");
-  command->callback([options, &exit_code] {
+  command.add_flag("--once", options->once, "one look and one trim, without a view");
+  command.add_flag("--json", options->json, "output as JSON, an object a line");
+  command.set_action([options] {
     const auto ended = keep(*options);
-    exit_code = ended ? *ended : report(ended.error());
+    return ended ? *ended : report(ended.error());
   });
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "keep_config.h"
 
 #include <gmock/gmock.h>
@@ -6,7 +7,7 @@
 #include "base/file.h"
 
 namespace imakeep::app {
-namespace {
+namespace keep_config_test {
 
 using testing::HasSubstr;
 using testing::StartsWith;
@@ -54,6 +55,7 @@ records = 1000
 bytes = "64MB"
 pressure = "off"
 trim_at_exit = false
+templates = "ima-cgpath=dep:text|cg-path:text|d-ng|n-ng"
 control = "/run/s"
 metrics = "/run/m"
 metrics_file = "/run/m.prom"
@@ -70,6 +72,7 @@ metrics_file = "/run/m.prom"
                                 .pressure_percent = 0,
                                 .trim_at_exit = false,
                                 .control = "/run/s",
+                                .templates = "ima-cgpath=dep:text|cg-path:text|d-ng|n-ng",
                                 .metrics = "/run/m",
                                 .metrics_file = "/run/m.prom"}));
 }
@@ -94,18 +97,19 @@ TEST(KeepConfig, AValueOfAnotherTypeIsRefusedWhereItStands) {
 }
 
 TEST(KeepConfig, AValueThatMakesNoSenseIsRefusedWhereItStands) {
-  expect_refused("method = \"best\"\n", "1:10", "'best' is no method");
-  expect_refused("every = \"soon\"\n", "1:9", "'soon' is no length of time");
+  expect_refused("method = \"best\"\n", "1:10", "'best' is not a method");
+  expect_refused("every = \"soon\"\n", "1:9", "'soon' is not a duration");
   expect_refused("follow_every = 0\n", "1:16", "cannot be 0");
-  expect_refused("records = -1\n", "1:11", "'-1'");
-  expect_refused("bytes = \"lots\"\n", "1:9", "'lots' is no size");
-  expect_refused("bytes = -5\n", "1:9", "'-5' is no size");
-  expect_refused("pressure = 101\n", "1:12", "'101' is no percentage");
+  expect_refused("records = -1\n", "1:11", "'-1' is not a count");
+  expect_refused("bytes = \"lots\"\n", "1:9", "'lots' is not a size");
+  expect_refused("bytes = -5\n", "1:9", "'-5' is not a size");
+  expect_refused("pressure = 101\n", "1:12", "'101' is not a percentage");
   expect_refused("pressure = 0\n", "1:12", "write 1 to 100, or off");
-  expect_refused("pcrs = \"tpm\"\n", "1:8", "'tpm' names no PCRs");
+  expect_refused("pcrs = \"tpm\"\n", "1:8", "'tpm' is not a source of PCRs");
   expect_refused("pcrs = \"memory:\"\n", "1:8", "memory:SOCK");
   expect_refused("metrics_file = \"/run/metrics.txt\"\n", "1:16", "does not end in .prom");
   expect_refused("archive = \"\"\n", "1:11", "empty");
+  expect_refused("templates = \"ima-ns=d-ng|n-ng|ns\"\n", "1:13", "no field 'ns' in mainline Linux");
 }
 
 TEST(KeepConfig, WhatIsNoTomlIsRefusedWhereItGoesWrong) {
@@ -121,5 +125,5 @@ TEST(KeepConfig, AFileThatIsNotThereIsNamed) {
   EXPECT_THAT(read.error().message, HasSubstr("/none/imakeep.toml"));
 }
 
-}  // namespace
+}  // namespace keep_config_test
 }  // namespace imakeep::app

@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "keep_events.h"
 
 #include <syslog.h>
 
 #include <algorithm>
 #include <array>
+
+#include <nlohmann/json.hpp>
 
 #include "keeper/diagnosis.h"
 
@@ -29,7 +32,9 @@ constexpr std::array kEvents{
     KeepEvent{"metrics", "73f62d07b445455cb085120a8fdbb5a9", LOG_WARNING},
     KeepEvent{"view", "8656ea6b57e64d1b91a01c5d385d070b", LOG_ERR},
     KeepEvent{"view-hidden", "965b70418703481184d21495d94b018e", LOG_WARNING},
+    KeepEvent{"mounts", "ee708d3265ae42479caf11aa081dead9", LOG_WARNING},
     KeepEvent{"held", "4b10649c6d3f478383603d558eb5ea2e", LOG_WARNING},
+    KeepEvent{"hangs", "d1441625759a4fa28d2d6282f0770a58", LOG_ERR},
     KeepEvent{"ending", "c0a7e9b47bc1409596fec3a15c1d1f69", LOG_INFO},
 };
 

@@ -1,27 +1,29 @@
-// keep_events.h - the kinds of thing that `imakeep keep` says, as the journal tells them apart. docs/logs.md lists
-// them. Threads: constants.
+// SPDX-License-Identifier: Apache-2.0
+// keep_events.h - the kinds of event that `imakeep keep` logs. The journal tells them apart by message ID. docs/logs.md
+// lists them. Threads: constants.
 #pragma once
 
 #include <span>
 #include <string_view>
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 namespace imakeep::app {
 
 struct KeepEvent {
-  std::string_view name;        // as --json and IMAKEEP_EVENT have it
-  std::string_view message_id;  // 32 hex digits; never changed, for people search and alert by it
-  int priority = 0;             // of syslog(3)
+  std::string_view name;        // as in --json and IMAKEEP_EVENT
+  std::string_view message_id;  // 32 hex digits; must never change, because people search and alert by it
+  int priority = 0;             // as in syslog(3)
 };
 
 std::span<const KeepEvent> keep_events();
 
-// Null for one that has no entry.
+// Null if the table has no event of this name.
 const KeepEvent* keep_event(std::string_view name);
 
-// The event's, but for what was found: that somebody else took out what is archived is a warning only. LOG_INFO for an
-// event that has no entry.
+// Returns the event's priority. Three findings get only LOG_WARNING: archived records that somebody else trimmed,
+// archived records that a kexec dropped, and a list that changed while it was read. LOG_INFO for an event that the
+// table does not have.
 int priority_of(std::string_view event, const nlohmann::json& members);
 
 }  // namespace imakeep::app

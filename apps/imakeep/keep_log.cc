@@ -1,20 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "keep_log.h"
 
 #include <cstdio>
 #include <utility>
 
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
 #include "keep_events.h"
 
 namespace imakeep::app {
 namespace {
 
 void say_line(LogTarget target, const std::string& event, const std::string& text, const nlohmann::json& members) {
-  if (target == LogTarget::kJournal && send_to_journal(journal_fields(event, text, members))) return;
+  const std::string shown = printable(text);
+  if (target == LogTarget::kJournal && send_to_journal(journal_fields(event, shown, members))) return;
   if (target != LogTarget::kPlain) std::fprintf(stderr, "<%d>", priority_of(event, members));
-  std::fprintf(stderr, "imakeep: %s\n", text.c_str());
+  std::fprintf(stderr, "imakeep: %s\n", shown.c_str());
 }
 
 }  // namespace
+
+void KeepLog::say(const std::string& event, const std::string& text) {
+  say(event, text, nlohmann::json::object());
+}
 
 void KeepLog::say(const std::string& event, const std::string& text, nlohmann::json members) {
   say_line(target_, event, text, members);
@@ -23,6 +32,10 @@ void KeepLog::say(const std::string& event, const std::string& text, nlohmann::j
   members["text"] = text;
   std::printf("%s\n", members.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
   std::fflush(stdout);
+}
+
+void KeepLog::state(const std::string& event, const std::string& text) {
+  state(event, text, nlohmann::json::object());
 }
 
 void KeepLog::state(const std::string& event, const std::string& text, nlohmann::json members) {

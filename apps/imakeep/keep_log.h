@@ -1,13 +1,14 @@
-// keep_log.h - what `imakeep keep` says: an entry of the journal, or a line on standard error where that is not the
-// journal, for each thing that happens; and with --json an object on a line of standard output for it.
+// SPDX-License-Identifier: Apache-2.0
+// keep_log.h - the log of `imakeep keep`. Each event becomes an entry of the journal, or a line on standard error if
+// that is not the journal. With --json, it also becomes an object on a line of standard output.
 //
-// It tells numbers of records, never what they say: no path, no digest, no value of a PCR. Threads: one.
+// The log names records by number and never reveals their content: no path, no digest, no PCR value. Threads: one.
 #pragma once
 
 #include <map>
 #include <string>
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include "journal.h"
 
@@ -17,13 +18,15 @@ class KeepLog {
  public:
   explicit KeepLog(bool json, LogTarget target = LogTarget::kPlain) : json_(json), target_(target) {}
 
-  // `event` is the name of what happened, one of keep_events.h; `members` go into the object, and into the entry's
-  // fields, beside it.
-  void say(const std::string& event, const std::string& text, nlohmann::json members = nlohmann::json::object());
+  // `event` names what happened and is one of keep_events.h. `members` are added to the JSON object and to the entry's
+  // fields.
+  void say(const std::string& event, const std::string& text);
+  void say(const std::string& event, const std::string& text, nlohmann::json members);
 
-  // A state that lasts: says it only if it is another than was last said for `event`. An empty text ends the state
-  // without a word.
-  void state(const std::string& event, const std::string& text, nlohmann::json members = nlohmann::json::object());
+  // Logs a state that lasts, but only if `text` differs from the last text logged for `event`. An empty text ends the
+  // state and logs nothing.
+  void state(const std::string& event, const std::string& text);
+  void state(const std::string& event, const std::string& text, nlohmann::json members);
   bool in_state(const std::string& event) const { return states_.contains(event); }
 
  private:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "keep_loop.h"
 
 #include <poll.h>
@@ -7,11 +8,15 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <limits>
+#include <thread>
 
+#include <nlohmann/json.hpp>
 #include <systemd/sd-daemon.h>
 
+#include "control/message.h"
 #include "holders.h"
 #include "keeper_metrics.h"
 #include "keeper_status.h"
@@ -24,11 +29,15 @@ using keeper::Diagnosis;
 using keeper::Next;
 using keeper::Outcome;
 
+// How often the last look is repeated while the list is busy.
+constexpr int kLastLooks = 10;
+constexpr std::chrono::milliseconds kBetweenLastLooks{100};
+
 bool is_busy(const Error& error) {
   return error.code == ErrorCode::kEnvironment && error.os_errno == EBUSY;
 }
 
-// Linux's D and N during a reboot, A once measuring is suspended.
+// During a reboot, Linux answers D and N with ESTALE. Once measurement is suspended, it answers A with EACCES.
 bool is_reboot(const Error& error) {
   return error.code == ErrorCode::kRefused && (error.os_errno == ESTALE || error.os_errno == EACCES);
 }
@@ -41,10 +50,17 @@ bool unsettled(const keeper::Followed& followed) {
   return std::ranges::find(followed.found, Diagnosis::kUnsettled, &keeper::Found::diagnosis) != followed.found.end();
 }
 
-// A first reading may take longer than TimeoutStartSec=: it says so as it goes on.
+// The first read of the list may take longer than TimeoutStartSec=, so the loop asks for more time while it reads.
 constexpr const char* kMoreTimeToStart = "EXTEND_TIMEOUT_USEC=60000000";
 
 }  // namespace
+
+// Results that take long to find out, and the time when the loop found them.
+struct KeepLoop::Around {
+  std::int64_t at_ms = 0;
+  Holders holders;
+  nlohmann::json archive_totals;
+};
 
 KeepLoop::KeepLoop(const KeepParts& parts, KeepConfig config, keeper::TableMode table)
     : parts_(parts),
@@ -58,19 +74,23 @@ KeepLoop::KeepLoop(const KeepParts& parts, KeepConfig config, keeper::TableMode 
                why_no_trim_.empty(), now_ms()),
       stats_(parts.clock.unix_s()) {}
 
+KeepLoop::~KeepLoop() = default;
+
 std::string KeepLoop::why_no_trim() const {
   if (const auto method = keeper_.method(); !method) return method.error().message;
   if (parts_.pcrs != nullptr || config_.unproven) return {};
-  return "no PCRs prove the records: they are archived only, and taken out with --unproven";
+  return "no PCRs prove the records: the keeper only archives them, and trims only with --unproven";
 }
 
 keeper::KeeperOptions KeepLoop::keeper_options(keeper::TableMode table) {
   return {.method = config_.method,
           .unproven = config_.unproven,
           .table = table,
+          .start = config_.start,
           .progress = [this](std::uint64_t records) {
             if (watchdog_ms_ > 0) ::sd_notify(0, "WATCHDOG=1");
             if (!ready_) ::sd_notify(0, kMoreTimeToStart);
+            parts_.activity.progress();
             if (progress_) progress_->at(records);
           }};
 }
@@ -91,9 +111,10 @@ void KeepLoop::say_what_is_kept() {
   if (!why_no_trim_.empty()) parts_.log.say("follows-only", why_no_trim_);
 }
 
-// ---- the two things that are done to a list
+// ---- follow and trim
 
 Result<void> KeepLoop::follow() {
+  const ActivityScope reading(parts_.activity, "reading the list " + parts_.source.name());
   parts_.metrics.changed();
   const auto followed = keeper_.follow();
   follow_error_.reset();
@@ -101,7 +122,8 @@ Result<void> KeepLoop::follow() {
     follow_error_ = followed.error();
     trigger_.followed(now_ms(), failed("follow", followed.error(), trigger_.busy_follows()));
     if (parts_.view != nullptr && !placed_) {
-      say_view("it waits until the list was read once: what is archived may be of an earlier boot");
+      say_view(
+          "waiting until the keeper has read the list once, because the archived records may be of an earlier boot");
     }
     return unexpected(followed.error());
   }
@@ -115,6 +137,7 @@ Result<void> KeepLoop::follow() {
 }
 
 Result<keeper::Trimmed> KeepLoop::trim() {
+  const ActivityScope trimming(parts_.activity, "trimming the list " + parts_.source.name());
   parts_.metrics.changed();
   const std::uint32_t busy_before = trigger_.busy_trims();
   const auto before = keeper::ChainState::load(parts_.archive);
@@ -142,22 +165,26 @@ Result<keeper::Trimmed> KeepLoop::trim() {
   return trimmed;
 }
 
-// Whoever reads the view sees what was archived just now.
+// Shows readers of the view what was archived just now.
 void KeepLoop::show() {
   if (parts_.view == nullptr) return;
+  const ActivityScope showing(parts_.activity, "showing the view " + config_.view);
   looked();
   const keeper::Followed& last = keeper_.last();
   placed_ = placed_ || (last.chain && (last.archived > 0 || !unsettled(last)));
-  // Before that what is archived may be the list of an earlier boot.
+  // Until the list is placed, the archive's last chain may be the list of an earlier boot.
   if (!placed_) return;
   const auto covered = parts_.view->show(parts_.archive, parts_.source.banks());
+  if (const int replaced = parts_.view->replaced_mounters(); replaced != std::exchange(replaced_mounters_, replaced)) {
+    parts_.log.say("mounts", "the mount child ended or did not answer; the keeper started another one");
+  }
   say_view(covered ? parts_.view->damage() : describe(covered.error()));
   if (!covered || !*covered) return;
   const Holders holders = find_holders(parts_.source.directory().path());
   if (holders.holders.empty()) return;
   parts_.log.say("held",
-                 "the list's own files are covered, but still open: " + describe(holders) +
-                     "; nothing can be taken out until that ends: restart it, and it opens the view's",
+                 "the view covers the list's own files, but some are still open: " + describe(holders) +
+                     "; nobody can trim until they are closed: restart the holder, so that it opens the view's",
                  {{"holders", json_of(holders)}});
 }
 
@@ -166,7 +193,7 @@ void KeepLoop::say_view(const std::string& error) {
   parts_.log.state("view", error.empty() ? "" : "the view: " + error);
 }
 
-// What the list held when it was looked at last, for readers of the view who would wait for more.
+// Tells waiting readers of the view how many records the current list held at the last look.
 void KeepLoop::looked() {
   if (catch_up() == nullptr) return;
   const keeper::Followed& last = keeper_.last();
@@ -176,11 +203,14 @@ void KeepLoop::looked() {
 
 void KeepLoop::take_catch_up() {
   const std::uint64_t taken = catch_up()->take();
-  (void)follow();  // what fails is said, and due again later
+  // If the list cannot be counted, it cannot be read either.
+  const ActivityScope counting(parts_.activity, "counting the list " + parts_.source.name());
+  const auto count = parts_.source.count();
+  if (count && !catch_up()->has_seen(*count)) (void)follow();  // follow() logs a failure, and the trigger retries later
   catch_up()->done(taken);
 }
 
-// ---- once, and for good
+// ---- run once, and run until told to end
 
 int KeepLoop::once() {
   once_ = true;
@@ -193,32 +223,35 @@ int KeepLoop::once() {
   }
   progress_.reset();
   publish_if_due();
-  // What failed was said already.
+  // follow() and trim() have already logged the failure.
   if (!done) return exit_code(done.error());
   return std::ranges::any_of(keeper_.last().found, does_not_fit) ? kNotAsItShouldBe : kDone;
 }
 
-void KeepLoop::run(int signals, RequestQueue& requests) {
+void KeepLoop::run(const KeepEvents& events) {
   std::uint64_t watchdog_us = 0;
   if (::sd_watchdog_enabled(0, &watchdog_us) > 0) watchdog_ms_ = static_cast<std::int64_t>(watchdog_us / 1000);
   watch_pressure();
   publish_if_due();
   progress_.emplace("reading the list", parts_.source.count().value_or(0));
+  parts_.activity.begin("between two looks");
   while (!stopping_) {
     step();
     progress_.reset();
-    // Who waits for the keeper finds the view.
+    // systemd starts units that wait for the keeper only now, so they find the view.
     if (!std::exchange(ready_, true)) ::sd_notify(0, "READY=1");
     publish_if_due();
     if (watchdog_ms_ > 0) ::sd_notify(0, "WATCHDOG=1");
-    wait(signals, requests);
+    wait(events);
   }
+  parts_.activity.begin("ending");
   end();
-  requests.close();
+  events.requests.close();
   parts_.metrics.end();
 }
 
 void KeepLoop::step() {
+  const ActivityScope counting(parts_.activity, "counting the list " + parts_.source.name());
   if (const auto count = parts_.source.count()) {
     trigger_.count_is(*count);
     parts_.log.state("count", "");
@@ -227,7 +260,7 @@ void KeepLoop::step() {
   }
   switch (trigger_.next(now_ms())) {
     case Next::kFollow:
-      (void)follow();  // what fails is said, and due again later
+      (void)follow();  // follow() logs a failure, and the trigger retries later
       break;
     case Next::kTrim:
       (void)trim();
@@ -238,38 +271,54 @@ void KeepLoop::step() {
   tell_systemd();
 }
 
-void KeepLoop::wait(int signals, RequestQueue& requests) {
+void KeepLoop::wait(const KeepEvents& wanted) {
   const std::int64_t now = now_ms();
   std::int64_t wait_ms = trigger_.wake_at_ms(now) - now;
   if (watchdog_ms_ > 0) wait_ms = std::min(wait_ms, watchdog_ms_ / 2);
   wait_ms = std::clamp<std::int64_t>(parts_.metrics.due_ms() - now, 0, wait_ms);
-  pollfd events[] = {{.fd = signals, .events = POLLIN, .revents = 0},
-                     {.fd = requests.descriptor(), .events = POLLIN, .revents = 0},
+  pollfd events[] = {{.fd = wanted.to_trim, .events = POLLIN, .revents = 0},
+                     {.fd = wanted.requests.descriptor(), .events = POLLIN, .revents = 0},
                      {.fd = pressure_.valid() ? pressure_.get() : -1, .events = POLLPRI, .revents = 0},
-                     {.fd = catch_up() != nullptr ? catch_up()->descriptor() : -1, .events = POLLIN, .revents = 0}};
+                     {.fd = catch_up() != nullptr ? catch_up()->descriptor() : -1, .events = POLLIN, .revents = 0},
+                     {.fd = mounts_due() ? parts_.view->descriptor() : -1, .events = POLLIN, .revents = 0},
+                     {.fd = wanted.to_end, .events = POLLIN, .revents = 0}};
   const int most = std::numeric_limits<int>::max();
-  if (::poll(events, std::size(events), static_cast<int>(std::min<std::int64_t>(wait_ms, most))) <= 0) return;
-  if ((events[0].revents & POLLIN) != 0) take_signals(signals);
+  {
+    const ActivityScope nothing(parts_.activity, "");
+    if (::poll(events, std::size(events), static_cast<int>(std::min<std::int64_t>(wait_ms, most))) <= 0) return;
+  }
+  stopping_ = (events[5].revents & POLLIN) != 0;
+  if (stopping_) return;
+  const ActivityScope answering(parts_.activity, "answering");
+  if ((events[0].revents & POLLIN) != 0) take_signals(wanted.to_trim);
   if ((events[2].revents & POLLERR) != 0) {
     pressure_ = UniqueFd();
   } else if ((events[2].revents & POLLPRI) != 0) {
     take_pressure();
   }
   if ((events[3].revents & POLLIN) != 0) take_catch_up();
+  if (events[4].revents != 0) {
+    mounts_looked_ms_ = now_ms();
+    parts_.view->look_after_mounts();
+    show();
+  }
   if ((events[1].revents & POLLIN) == 0) return;
-  for (RequestQueue::Waiting& waiting : requests.take()) waiting.answer.set_value(answer(waiting.request));
+  wanted.requests.answer_all([this](const control::Message& request) { return answer(request); });
 }
 
-void KeepLoop::take_signals(int signals) {
+// If the process that mounts ends again and again, the loop replaces it at most once a second.
+bool KeepLoop::mounts_due() {
+  return parts_.view != nullptr && now_ms() - mounts_looked_ms_ >= 1000;
+}
+
+void KeepLoop::take_signals(int to_trim) {
   signalfd_siginfo signal{};
-  while (::read(signals, &signal, sizeof signal) == sizeof signal) {
-    if (signal.ssi_signo != SIGUSR1) {
-      stopping_ = true;
-    } else if (why_no_trim_.empty()) {
-      parts_.log.say("asked", "asked by a signal to take records out");
+  while (::read(to_trim, &signal, sizeof signal) == sizeof signal) {
+    if (why_no_trim_.empty()) {
+      parts_.log.say("asked", "asked by a signal to trim");
       trigger_.asked();
     } else {
-      parts_.log.say("asked", "asked by a signal to take records out, but " + why_no_trim_);
+      parts_.log.say("asked", "asked by a signal to trim, but " + why_no_trim_);
     }
   }
 }
@@ -280,8 +329,8 @@ void KeepLoop::watch_pressure() {
   if (watched) {
     pressure_ = std::move(*watched);
   } else {
-    parts_.log.say("no-pressure", "memory pressure is not watched: " + watched.error().message +
-                                      "; --pressure off says that this is all right");
+    parts_.log.say("no-pressure", "the keeper does not watch memory pressure: " + watched.error().message +
+                                      "; --pressure off silences this");
   }
 }
 
@@ -290,18 +339,22 @@ void KeepLoop::take_pressure() {
   trigger_.memory_is_short();
 }
 
-// What came in last is archived, and taken out so that a kexec finds room.
+// Archives the last records. With trim_at_exit, also trims, so that the list fits into the space that a kexec reserves.
 void KeepLoop::end() {
   ::sd_notify(0, "STOPPING=1");
   parts_.log.say("ending", "ending");
-  if (config_.trim_at_exit && why_no_trim_.empty()) {
-    (void)trim();
-  } else {
-    (void)follow();
+  const bool trimmed = config_.trim_at_exit && why_no_trim_.empty() && trim().has_value();
+  // If the trim is refused, for example by a busy list, follow() still archives the last records.
+  bool looked = trimmed || follow().has_value();
+  // Another process may have the list open for a moment. A list server may notice that it was closed only later.
+  for (int tries = 0; !looked && is_busy(*follow_error_) && tries < kLastLooks; ++tries) {
+    std::this_thread::sleep_for(kBetweenLastLooks);
+    looked = follow().has_value();
   }
+  last_look_failed_ = !looked;
 }
 
-// ---- who asks
+// ---- requests
 
 control::Message KeepLoop::answer(const control::Message& request) {
   const auto op = request.head.find("op");
@@ -330,13 +383,13 @@ control::Message KeepLoop::answer(const control::Message& request) {
     head["list_records"] = keeper_.last().list_records;
   } else {
     return refusal({.code = ErrorCode::kUsage,
-                    .message = "a keeper has no operation '" + name + "'; there are status, follow, trim and metrics"});
+                    .message = "unknown operation '" + name + "'; a keeper has status, follow, trim and metrics"});
   }
   head["ok"] = true;
   return {.head = std::move(head)};
 }
 
-// ---- how it stands
+// ---- status
 
 Result<nlohmann::json> KeepLoop::status(bool fresh) {
   auto status = archive_status(parts_.archive, config_.archive);
@@ -363,10 +416,11 @@ Result<nlohmann::json> KeepLoop::status(bool fresh) {
 }
 
 void KeepLoop::look_around() {
-  around_ = Around{.at_ms = now_ms(),
-                   .holders = find_holders(parts_.source.directory().path()),
-                   // A damaged archive has none; what is wrong with it others say.
-                   .archive_totals = archive_totals(parts_.archive).value_or(nlohmann::json::object())};
+  around_ = std::make_unique<Around>(
+      Around{.at_ms = now_ms(),
+             .holders = find_holders(parts_.source.directory().path()),
+             // A damaged archive has no totals; other parts of the status report the damage.
+             .archive_totals = archive_totals(parts_.archive).value_or(nlohmann::json::object())});
   writers_.saw(around_->holders, parts_.clock.unix_s());
 }
 
@@ -378,14 +432,15 @@ Result<std::string> KeepLoop::metrics(bool fresh) {
 
 void KeepLoop::publish_if_due() {
   if (now_ms() < parts_.metrics.due_ms()) return;
+  const ActivityScope publishing(parts_.activity, "computing the metrics");
   const auto published = parts_.metrics.publish(metrics(false), now_ms());
-  parts_.log.state("metrics", published ? "" : "no metrics: " + describe(published.error()));
+  parts_.log.state("metrics", published ? "" : "cannot publish metrics: " + describe(published.error()));
 }
 
-// ---- what is said
+// ---- messages
 
-// An error of a follow or trim: says it if that is new, and what to make of it. `busy_before`: how often in a row the
-// list was busy before this time.
+// Handles an error of a follow or trim: counts it, logs it if it is new, and returns the outcome for the trigger.
+// `busy_before`: how many times in a row the list was busy before this time.
 Outcome KeepLoop::failed(const std::string& event, const Error& error, std::uint32_t busy_before) {
   if (event == "trim") {
     stats_.trim_failed(now_ms(), is_busy(error));
@@ -398,15 +453,15 @@ Outcome KeepLoop::failed(const std::string& event, const Error& error, std::uint
     return Outcome::kFailed;
   }
   const std::uint32_t times = busy_before + 1;
-  // Said at the 1st, 2nd, 4th, 8th time.
+  // Logged only at the 1st, 2nd, 4th, 8th time and so on.
   if (std::has_single_bit(times)) {
     const Holders holders = find_holders(parts_.source.directory().path());
     writers_.saw(holders, parts_.clock.unix_s());
     if (around_) around_->holders = holders;
     parts_.log.say("busy",
                    parts_.source.name() + " is busy: " + describe(holders) +
-                       (once_        ? "; run again once that is over"
-                        : times == 1 ? "; it is tried again"
+                       (once_        ? "; run this again when the list is free"
+                        : times == 1 ? "; the keeper retries"
                                      : "; tried " + std::to_string(times) + " times"),
                    {{"holders", json_of(holders)}});
   }
@@ -430,7 +485,7 @@ void KeepLoop::say_found() {
 
 void KeepLoop::say_trimmed(const TrimStory& story) {
   if (story.trimmed.records == 0) {
-    parts_.log.state("idle", "nothing was taken out: " + story.trimmed.why_not);
+    parts_.log.state("idle", "nothing was trimmed: " + story.trimmed.why_not);
     return;
   }
   parts_.log.state("idle", "");

@@ -1,14 +1,19 @@
-// keep_loop.h - `imakeep keep` as it runs: looks at the list when it changed, takes records out when that is due, and
-// answers who asks.
+// SPDX-License-Identifier: Apache-2.0
+// keep_loop.h - the main loop of `imakeep keep`: looks at the list when it has changed, trims when a trim is due, and
+// answers requests.
 //
-// Everything that touches the list happens in the thread that calls run() or once(): to Linux it is the thread that has
-// the list open. Nothing ends the loop but a signal: what fails is said, and tried again later. Threads: one, the same
-// for all calls.
+// Only the thread that calls run() or once() touches the list: to Linux, that is the thread that has the list open.
+// Only a signal ends the loop. If an operation fails, the loop logs that and retries later. Threads: one, the same for
+// all calls.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <set>
 
+#include <nlohmann/json_fwd.hpp>
+
+#include "activity.h"
 #include "keep_config.h"
 #include "keep_log.h"
 #include "keep_view.h"
@@ -24,36 +29,48 @@
 
 namespace imakeep::app {
 
-// What the loop works with; all are borrowed.
+// What the loop works with. The loop borrows all of it.
 struct KeepParts {
   keeper::KernelImaSource& source;
   archive::Archive& archive;
-  tpm::PcrBanks* pcrs;  // null without any
+  tpm::PcrBanks* pcrs;  // null if there are none
   Clock& clock;
   KeepLog& log;
   MetricsPublisher& metrics;
-  KeepView* view = nullptr;  // null without one
+  Activity& activity;        // the loop reports to it
+  KeepView* view = nullptr;  // null if there is no view
+};
+
+// What the loop waits for, apart from time. The descriptors are for poll(2).
+struct KeepEvents {
+  int to_trim = -1;  // a signalfd(2) of SIGUSR1
+  int to_end = -1;   // readable once the loop is to end
+  RequestQueue& requests;
 };
 
 class KeepLoop {
  public:
   KeepLoop(const KeepParts& parts, KeepConfig config, keeper::TableMode table);
 
+  ~KeepLoop();
   KeepLoop(const KeepLoop&) = delete;
   KeepLoop& operator=(const KeepLoop&) = delete;
 
-  // kEnvironment if the method that was asked for is not to be had, though another is. Where there is none at all the
-  // list is followed only.
+  // kEnvironment if the kernel does not offer the requested method, but offers another. If it offers none, this is no
+  // error: the loop then only follows the list.
   Result<void> check_method() const;
 
-  // Says what will be done to which list.
+  // Logs which list the keeper follows, by which PCRs and method, and why it does not trim, if it does not.
   void say_what_is_kept();
 
-  // Follows and trims, once. The program's exit code: kNotAsItShouldBe if something does not fit.
+  // Follows and trims once. Returns the program's exit code: exit_code() of an error, kNotAsItShouldBe if
+  // does_not_fit() holds for a finding, else kDone.
   int once();
 
-  // Until a signal to end comes through `signals`, a signalfd(2) of stop_signals() and SIGUSR1.
-  void run(int signals, RequestQueue& requests);
+  // Runs until `events.to_end` is readable.
+  void run(const KeepEvents& events);
+  // Whether the last look at the list, at the end of run(), failed. Then records may be missing from the archive.
+  bool last_look_failed() const { return last_look_failed_; }
 
  private:
   std::int64_t now_ms() { return parts_.clock.monotonic_us() / 1000; }
@@ -63,20 +80,21 @@ class KeepLoop {
 
   Result<void> follow();
   Result<keeper::Trimmed> trim();
-  CatchUp* catch_up() const { return parts_.view != nullptr ? parts_.view->catch_up() : nullptr; }
+  view::CatchUp* catch_up() const { return parts_.view != nullptr ? &parts_.view->catch_up() : nullptr; }
   void show();
   void say_view(const std::string& error);
   void looked();
   void take_catch_up();
   void step();
-  void wait(int signals, RequestQueue& requests);
-  void take_signals(int signals);
+  void wait(const KeepEvents& events);
+  bool mounts_due();
+  void take_signals(int to_trim);
   void take_pressure();
   void watch_pressure();
   void end();
 
   control::Message answer(const control::Message& request);
-  // Who has the list open, and what every segment is asked for, are `fresh` or some seconds old.
+  // If `fresh` is false, the holders and the totals over all segments may be up to MetricsPublisher::kEveryMs old.
   Result<nlohmann::json> status(bool fresh = true);
   void look_around();
   Result<std::string> metrics(bool fresh = true);
@@ -90,28 +108,26 @@ class KeepLoop {
   const KeepParts parts_;
   const KeepConfig config_;
   keeper::Keeper keeper_;
-  const std::string why_no_trim_;  // empty if records may be taken out
+  const std::string why_no_trim_;  // empty if the loop may trim
   keeper::TrimTrigger trigger_;
-  std::optional<Progress> progress_;  // of the first reading
+  std::optional<Progress> progress_;  // of the first read of the list
   UniqueFd pressure_;
   bool once_ = false;
-  bool ready_ = false;   // systemd was told so
-  bool placed_ = false;  // a look found the list to be of the archive's last chain
+  bool ready_ = false;   // systemd was told that the service is ready
+  bool placed_ = false;  // a look has found that the list belongs to the archive's last chain
   bool stopping_ = false;
-  std::optional<Error> follow_error_;  // of the last one
-  std::optional<Error> trim_error_;    // likewise
-  std::string view_error_;             // why the view does not show all of the list; empty if it does
-  std::set<std::string> said_;         // what was found when the list was last looked at
+  bool last_look_failed_ = false;
+  std::optional<Error> follow_error_;  // of the last follow
+  std::optional<Error> trim_error_;    // of the last trim
+  int replaced_mounters_ = 0;          // number of replacements that were logged
+  std::int64_t mounts_looked_ms_ = 0;  // when the loop last found that the process that mounts had ended
+  std::string view_error_;             // why the view does not show the whole list; empty if it does
+  std::set<std::string> said_;         // findings of the last look at the list
   KeeperStats stats_;
   LastWriters writers_;
-  // What takes long to find out, and when that was.
-  struct Around {
-    std::int64_t at_ms = 0;
-    Holders holders;
-    nlohmann::json archive_totals;
-  };
-  std::optional<Around> around_;
-  std::int64_t watchdog_ms_ = 0;  // systemd wants to hear of us so often; 0: never
+  struct Around;
+  std::unique_ptr<Around> around_;  // null before the first look around
+  std::int64_t watchdog_ms_ = 0;    // systemd's watchdog interval; 0: no watchdog
 };
 
 }  // namespace imakeep::app

@@ -1,23 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "keep_pcrs.h"
 
 #include "control_pcr_banks.h"
 #include "pcr_source.h"
 #include "tpm/esys/esys_pcr_banks.h"
+#include "tpm/reconnecting_pcr_banks.h"
 #include "tpm/sysfs/sysfs_pcr_banks.h"
 
 namespace imakeep::app {
 namespace {
 
-// What stands behind the prefix, if the text has it and something stands there.
+// Returns the text after the prefix; empty if `spec` lacks the prefix or has no text after it.
 std::optional<std::string> behind(const std::string& spec, std::string_view prefix) {
   if (!spec.starts_with(prefix) || spec.size() == prefix.size()) return std::nullopt;
   return spec.substr(prefix.size());
 }
 
 keeper::TableMode table_mode(const std::string& word) {
-  // A list without a table takes N as well, but keeps nothing: there is no cost to tell.
+  // A list without a table accepts N too, but keeps no digests, so there is no cost to report.
   if (word == "flushed") return keeper::TableMode::kFlushed;
   return word == "kept" ? keeper::TableMode::kKept : keeper::TableMode::kUnknown;
+}
+
+Result<std::unique_ptr<tpm::PcrBanks>> open_pcrs(const std::string& spec) {
+  if (const auto tcti = behind(spec, "tcti:")) return tpm::EsysPcrBanks::open(*tcti);
+  if (spec != "auto") return tpm::SysfsPcrBanks::open(behind(spec, "sysfs:").value_or(kKernelPcrFolder));
+  auto banks = open_pcr_banks("");
+  if (!banks) {
+    banks.error().message +=
+        "; name the PCRs that this list is measured into with --pcrs, or archive without proof with --pcrs none";
+  }
+  return banks;
 }
 
 }  // namespace
@@ -27,10 +40,10 @@ Result<void> check_pcr_spec(const std::string& spec) {
                      behind(spec, "tcti:") || behind(spec, "memory:");
   if (known) return {};
   return fail(ErrorCode::kUsage,
-              "'" + spec + "' names no PCRs; write auto, sysfs, sysfs:DIR, tcti:TCTI, memory:SOCK or none");
+              "'" + spec + "' is not a source of PCRs; write auto, sysfs, sysfs:DIR, tcti:TCTI, memory:SOCK or none");
 }
 
-Result<KeepPcrs> open_keep_pcrs(const std::string& spec) {
+Result<KeepPcrs> open_keep_pcrs(const std::string& spec, Clock& clock) {
   IMAKEEP_CHECK(check_pcr_spec(spec));
   if (spec == "none") return KeepPcrs{};
   if (const auto socket = behind(spec, "memory:")) {
@@ -39,18 +52,7 @@ Result<KeepPcrs> open_keep_pcrs(const std::string& spec) {
     const keeper::TableMode table = table_mode((*served)->table());
     return KeepPcrs{.banks = std::move(*served), .table = table};
   }
-  Result<std::unique_ptr<tpm::PcrBanks>> banks = nullptr;
-  if (const auto tcti = behind(spec, "tcti:")) {
-    banks = tpm::EsysPcrBanks::open(*tcti);
-  } else if (spec == "auto") {
-    banks = open_pcr_banks("");
-    if (!banks) {
-      banks.error().message +=
-          "; name the PCRs that this list is measured into with --pcrs, or --pcrs none to archive without proof";
-    }
-  } else {
-    banks = tpm::SysfsPcrBanks::open(behind(spec, "sysfs:").value_or(kKernelPcrFolder));
-  }
+  auto banks = tpm::ReconnectingPcrBanks::begin([spec] { return open_pcrs(spec); }, clock);
   if (!banks) return unexpected(banks.error());
   return KeepPcrs{.banks = std::move(*banks)};
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "keep_view.h"
 
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 
 #include <systemd/sd-daemon.h>
 
+#include "archive/sqlite/inode_lock.h"
 #include "archive/sqlite/sqlite_store.h"
 
 namespace imakeep::app {
@@ -22,14 +24,14 @@ constexpr const char* kViewName = "view";
 constexpr const char* kStateName = "view-state";
 constexpr const char* kNamespaceName = "mountns";
 
-// What the service manager has kept for us, by name.
+// Returns, by name, the descriptors that the service manager has stored for us.
 std::map<std::string, UniqueFd> inherited_descriptors() {
   std::map<std::string, UniqueFd> inherited;
   char** names = nullptr;
   const int count = ::sd_listen_fds_with_names(1, &names);
   for (int i = 0; i < count; ++i) {
     inherited.insert_or_assign(names[i], UniqueFd(SD_LISTEN_FDS_START + i));
-    std::free(names[i]);  // NOLINT(cppcoreguidelines-no-malloc): so sd_listen_fds_with_names(3) says
+    std::free(names[i]);  // NOLINT(cppcoreguidelines-no-malloc): as sd_listen_fds_with_names(3) requires
   }
   std::free(names);  // NOLINT(cppcoreguidelines-no-malloc)
   return inherited;
@@ -46,12 +48,26 @@ void forget_descriptor(const char* name) {
 
 Result<gid_t> group_of(const std::string& name) {
   if (name.empty()) return ::getegid();
-  const group* const found = ::getgrnam(name.c_str());  // NOLINT(concurrency-mt-unsafe): no other thread runs yet
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): the only other thread waits for signals
+  const group* const found = ::getgrnam(name.c_str());
   if (found == nullptr) {
-    return fail(ErrorCode::kUsage,
-                "--group: there is no group '" + name + "'; make it with: groupadd --system " + name);
+    return fail(ErrorCode::kUsage, "--group: no group '" + name + "'; create it with: groupadd --system " + name);
   }
   return found->gr_gid;
+}
+
+// Opens another connection to the archive that the keeper writes. If another file has taken its name, that file holds
+// other records, and we must not even open it: SQLite would take the keeper's own -shm for an unused one, and truncate
+// it.
+Result<std::unique_ptr<archive::Store>> open_kept(const std::string& file,
+                                                  const std::optional<archive::FileIdentity>& kept) {
+  const auto is_kept = [&] { return kept && archive::identity_of(file) == kept; };
+  const auto replaced = fail(ErrorCode::kEnvironment, file + " was removed or replaced while in use");
+  if (!is_kept()) return replaced;
+  auto store = archive::SqliteStore::open(file, archive::OpenMode::kRead);
+  if (!store) return unexpected(store.error());
+  if (!is_kept()) return replaced;
+  return std::unique_ptr<archive::Store>(std::move(*store));
 }
 
 timespec now() {
@@ -64,40 +80,41 @@ timespec now() {
 
 Result<std::unique_ptr<KeepView>> KeepView::prepare(const KeepConfig& config) {
   KeepConfig absolute = config;
-  // Mounts are made by a process that is somewhere else.
-  for (std::string* const path : {&absolute.view, &absolute.ima_dir}) *path = std::filesystem::absolute(*path);
+  // The process that mounts has another working directory.
+  absolute.ima_dir = std::filesystem::absolute(config.ima_dir);
   std::unique_ptr<KeepView> view(new KeepView(absolute));
   const auto group = group_of(config.group);
   if (!group) return unexpected(group.error());
   view->group_ = *group;
   view->inherited_ = inherited_descriptors();
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread runs yet
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): the only other thread waits for signals
   view->under_manager_ = std::getenv("NOTIFY_SOCKET") != nullptr;
   view->store_works_ = view->inherited_.contains(kNamespaceName);
-  auto guard = fusefs::MountGuard::start(view->inherited_[kNamespaceName]);
+  auto guard = view::MountGuard::start(std::exchange(view->inherited_[kNamespaceName], {}));
   if (!guard) return unexpected(guard.error());
   view->guard_ = std::move(*guard);
   view->source_path_ = config.ima_dir;
   if (config.bind) {
     IMAKEEP_CHECK(view->cover_source());
   } else {
-    // A keeper before this one may have been told otherwise; through what it left the list cannot be read.
+    // An earlier keeper may have run with --bind. The list cannot be read through mounts that it left behind.
     IMAKEEP_CHECK(view->guard_->uncover(absolute.ima_dir));
   }
   if (!view->inherited_[kViewName].valid()) IMAKEEP_CHECK(view->guard_->check(config.view));
+  view->catch_up_ = std::make_unique<view::CatchUp>();
   return view;
 }
 
-// A mount of the directory that nobody else sees, and that nothing is bound over.
+// Makes a mount of the directory that no other process sees, and that has nothing mounted over its files.
 Result<void> KeepView::cover_source() {
   private_mount_ = UniqueFd(::open_tree(AT_FDCWD, config_.ima_dir.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
   if (!private_mount_.valid()) {
     const int failed = errno;
     return fail_errno(failed,
                       "cannot make a private mount of " + config_.ima_dir +
-                          (failed == EPERM ? " (--bind takes CAP_SYS_ADMIN: run as root or as the service)" : ""));
+                          (failed == EPERM ? " (--bind needs CAP_SYS_ADMIN: run as root or as the service)" : ""));
   }
-  // What is bound over the directory's files elsewhere does not come here.
+  // Mounts that are later made over the directory's files elsewhere must not propagate here.
   mount_attr alone{};
   alone.propagation = MS_PRIVATE;
   if (::mount_setattr(private_mount_.get(), "", AT_EMPTY_PATH, &alone, sizeof alone) != 0) {
@@ -108,16 +125,17 @@ Result<void> KeepView::cover_source() {
 }
 
 KeepView::~KeepView() {
-  if (guard_ == nullptr) return;  // nothing could be prepared
+  if (guard_ == nullptr) return;  // prepare() failed early
   if (catch_up_) catch_up_->end();
-  // Where the service manager holds the descriptor, who starts next may go on with it; else ExecStopPost= unmounts.
+  // If the service manager holds the descriptor, the next keeper may take the view over. If none does, ExecStopPost=
+  // unmounts.
   if (store_works_ && mounted()) {
     stop_serving();
     return;
   }
-  // First the mounts, so that nobody finds a dead one; then whoever waits for an answer is told.
+  // Unmount first, so that no process finds a dead mount. Then end the session, which answers the waiting readers.
   static_cast<void>(guard_->unmount());
-  // What was not taken over is left as it is for the next start, which may come further.
+  // A stored view that this keeper did not take over stays stored. The next keeper may get further and take it over.
   if (store_works_ && !inherited_[kViewName].valid()) {
     forget_descriptor(kViewName);
     forget_descriptor(kStateName);
@@ -127,22 +145,20 @@ KeepView::~KeepView() {
 
 Result<bool> KeepView::show(archive::Archive& archive, const std::vector<digest::Bank>& banks) {
   if (!files_) {
-    fusefs::ViewOptions options{.banks = banks, .owner = ::geteuid(), .group = group_};
-    options.catch_up = [this] {
-      if (catch_up_) catch_up_->wait_for_news();
+    view::ViewOptions options{.banks = banks, .owner = ::geteuid(), .group = group_};
+    if (auto templates = imalog::TemplateSet::parse(config_.templates)) options.templates = std::move(*templates);
+    const auto open_store = [file = config_.archive, kept = archive::identity_of(config_.archive)]() {
+      return open_kept(file, kept);
     };
-    const auto open_store = [file = config_.archive]() -> Result<std::unique_ptr<archive::Store>> {
-      auto store = archive::SqliteStore::open(file, archive::OpenMode::kRead);
-      if (!store) return unexpected(store.error());
-      return std::unique_ptr<archive::Store>(std::move(*store));
-    };
-    files_ = std::make_unique<fusefs::ViewFiles>(std::move(options), open_store, clock_);
+    files_ = std::make_unique<view::ViewFiles>(std::move(options), open_store, clock_);
   }
+  const auto stands = guard_->stands();
   IMAKEEP_CHECK(files_->refresh(archive, now()));
-  // Before anything was archived the list's own files say more.
+  // As long as nothing is archived, the list's own files show more than the view would.
   if (files_->chain() == 0) return false;
-  if (ended_ || (server_ != nullptr && !guard_->stands())) {
-    // The rest of it goes too, so that all is of one file system.
+  if (!stands) return unexpected(stands.error());
+  if (ended_ || (server_ != nullptr && !*stands)) {
+    // Unmount the remaining mounts too, so that all belong to one file system.
     static_cast<void>(guard_->unmount());
     stop_serving();
   }
@@ -158,8 +174,8 @@ Result<bool> KeepView::show(archive::Archive& archive, const std::vector<digest:
   return config_.bind;
 }
 
-void KeepView::begin_catching_up(const imalog::ImaDirectory& source) {
-  catch_up_ = std::make_unique<CatchUp>([source] { return source.count(); });
+void KeepView::look_after_mounts() {
+  static_cast<void>(guard_->stands());
 }
 
 Result<void> KeepView::mount() {
@@ -170,7 +186,7 @@ Result<void> KeepView::mount() {
   }
   IMAKEEP_CHECK(guard_->check(config_.view));
   const int descriptor = fuse->get();
-  auto server = fusefs::ViewServer::begin(*files_, std::move(*fuse));
+  auto server = view::ViewServer::begin(*files_, std::move(*fuse));
   if (!server) return unexpected(server.error());
   (*server)->on_first_request = [this](ByteView request) { remember(request); };
   IMAKEEP_CHECK(guard_->mount(config_.view, descriptor, ::geteuid(), group_));
@@ -179,7 +195,8 @@ Result<void> KeepView::mount() {
   return {};
 }
 
-// Goes on with the file system of the keeper before this one. False if there is none: it is mounted anew then.
+// Continues to serve the previous keeper's file system. Returns false if that is not possible; the caller then mounts a
+// new one.
 bool KeepView::take_over() {
   UniqueFd fuse = std::exchange(inherited_[kViewName], {});
   const MutexLock lock(state_mutex_);
@@ -192,17 +209,17 @@ bool KeepView::take_over() {
   const ssize_t got = ::pread(state_.get(), rest.data(), rest.size(), sizeof chain);
   if (got_chain != sizeof chain || got <= static_cast<ssize_t>(names.size())) return false;
   rest.resize(static_cast<std::size_t>(got));
-  // A keeper that knows other files numbers them otherwise: descriptors would lead to others.
+  // A keeper with other file names numbers its files differently, so open descriptors would show other files.
   if (!equal(ByteView(rest).first(names.size()), names)) return false;
   const ByteView request = ByteView(rest).subspan(names.size());
-  std::vector<fusefs::Bind> covered;
+  std::vector<view::Bind> covered;
   if (config_.bind) {
     auto wanted = binds();
     if (!wanted) return false;
     covered = std::move(*wanted);
   }
   if (!guard_->adopt(config_.view, covered)) return false;
-  auto server = fusefs::ViewServer::take_over(*files_, std::move(fuse), request);
+  auto server = view::ViewServer::take_over(*files_, std::move(fuse), request);
   if (!server) {
     static_cast<void>(guard_->unmount());
     return false;
@@ -213,8 +230,9 @@ bool KeepView::take_over() {
   return true;
 }
 
-void KeepView::serve(std::unique_ptr<fusefs::ViewServer> server) {
+void KeepView::serve(std::unique_ptr<view::ViewServer> server) {
   server_ = std::move(server);
+  server_->wait_for_news = [this](view::CatchUp::GoOn go_on) { catch_up_->wait(std::move(go_on)); };
   ended_ = false;
   thread_ = std::thread([this] {
     static_cast<void>(server_->run());
@@ -230,27 +248,29 @@ void KeepView::stop_serving() {
   ended_ = false;
 }
 
-// Each file of the list that the view has as well. Links stay links, to files that are covered.
-Result<std::vector<fusefs::Bind>> KeepView::binds() const {
-  std::vector<fusefs::Bind> binds;
-  for (const fusefs::ViewFiles::Node& node : files_->nodes()) {
+// Returns the files of the list that the view has too. Links remain; they point to covered files.
+Result<std::vector<view::Bind>> KeepView::binds() const {
+  std::vector<view::Bind> binds;
+  for (const view::ViewFiles::Node& node : files_->nodes()) {
     struct stat found {};
     if (::lstat((source_path_ + "/" + node.name).c_str(), &found) != 0 || !S_ISREG(found.st_mode)) continue;
     const std::string& shown = node.link_target.empty() ? node.name : node.link_target;
     binds.emplace_back(config_.view + "/" + shown, config_.ima_dir + "/" + node.name);
   }
-  if (binds.empty()) return fail(ErrorCode::kEnvironment, config_.ima_dir + " has none of the files that the view has");
+  if (binds.empty()) return fail(ErrorCode::kEnvironment, config_.ima_dir + " has no file that the view could cover");
   return binds;
 }
 
 Bytes KeepView::digest_of_names() const {
   std::string names;
-  for (const fusefs::ViewFiles::Node& node : files_->nodes()) names += node.name + '\n';
+  for (const view::ViewFiles::Node& node : files_->nodes()) names += node.name + '\n';
+  // With other template descriptions, the same bytes have other offsets.
+  if (!config_.templates.empty()) names += config_.templates;
   const digest::Digest digest = digest::hash(digest::Algorithm::kSha256, as_bytes(names));
   return {digest.view().begin(), digest.view().end()};
 }
 
-// In the server's thread, when the session begins.
+// Runs in the server's thread when the session begins.
 void KeepView::remember(ByteView first_request) {
   if (!store_works_) return;
   const MutexLock lock(state_mutex_);

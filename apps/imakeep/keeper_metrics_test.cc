@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "keeper_metrics.h"
 
 #include <set>
@@ -5,12 +6,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "base/file.h"
 #include "keeper_stats.h"
 
 namespace imakeep::app {
-namespace {
+namespace keeper_metrics_test {
 
 using nlohmann::json;
 using testing::ElementsAre;
@@ -201,5 +203,5 @@ TEST(KeeperMetrics, EveryMetricIsDocumentedAndEveryDocumentedOneIsThere) {
   EXPECT_EQ(made, documented);
 }
 
-}  // namespace
+}  // namespace keeper_metrics_test
 }  // namespace imakeep::app

@@ -1,6 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "keeper_stats.h"
 
 #include <algorithm>
+
+#include <nlohmann/json.hpp>
 
 namespace imakeep::app {
 

@@ -1,17 +1,18 @@
-// keeper_stats.h - what a running keeper counts about itself, from its start on; and that as JSON.
+// SPDX-License-Identifier: Apache-2.0
+// keeper_stats.h - counters of a running keeper since its start, and their JSON form.
 //
-// Times that end in _ms are of a monotonic clock. Threads: values.
+// Times whose names end in _ms are times of a monotonic clock. Threads: values.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <optional>
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 namespace imakeep::app {
 
-// Since when something failed each time that it was tried.
+// Measures for how long an operation has failed at every try.
 class Streak {
  public:
   void failed(std::int64_t now_ms) {
@@ -24,7 +25,7 @@ class Streak {
   std::optional<std::int64_t> since_ms_;
 };
 
-// How long the list was held for writing, as Prometheus counts such a thing.
+// How long the keeper held the list for writing, as a Prometheus histogram.
 class HoldHistogram {
  public:
   static constexpr std::array<std::int64_t, 10> kAtMostUs = {100,    250,     1'000,   2'500,     10'000,
@@ -34,7 +35,7 @@ class HoldHistogram {
 
   std::uint64_t times() const { return times_; }
   std::int64_t sum_us() const { return sum_us_; }
-  // Of each of kAtMostUs: how many holds were no longer.
+  // For each of kAtMostUs: how many holds were no longer than that.
   const std::array<std::uint64_t, kAtMostUs.size()>& times_at_most() const { return times_at_most_; }
 
  private:
@@ -47,19 +48,20 @@ class KeeperStats {
  public:
   explicit KeeperStats(std::int64_t now_unix_s) : started_unix_s_(now_unix_s) {}
 
-  // What came of a follow, or of the follow within a trim.
+  // Result of a follow, or of the follow within a trim.
   void followed();
   void follow_failed(std::int64_t now_ms, bool busy);
 
-  // What came of a trim. One that took nothing out because nothing may go, or the list is empty, ended well.
+  // Result of a trim. A trim that deleted nothing, because nothing may be deleted or the list is empty, counts as a
+  // success.
   void trim_ended(std::int64_t now_unix_s);
   void trim_failed(std::int64_t now_ms, bool busy);
-  // It took records out that had so many bytes in the binary list.
+  // A trim deleted records that took up `bytes` in the binary list.
   void took_out(std::int64_t hold_us, std::uint64_t bytes);
 
-  bool has_looked() const { return has_looked_; }  // at the list, at least once
+  bool has_looked() const { return has_looked_; }  // whether the keeper has looked at the list at least once
 
-  // Members of `keeper` in docs/formats/keeper-socket.md: those that are counted.
+  // The counted members of `keeper` in docs/formats/keeper-socket.md.
   nlohmann::json json(std::int64_t now_ms) const;
 
  private:

@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "keeper_stats.h"
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 namespace imakeep::app {
-namespace {
+namespace keeper_stats_test {
 
 TEST(KeeperStats, AFreshKeeperHasCountedNothing) {
   const KeeperStats stats(1000);
@@ -65,5 +67,5 @@ TEST(KeeperStats, HoldsAreCountedInEveryBucketThatTakesThem) {
   EXPECT_EQ(stats.json(0)["trimmed_bytes"], 101);
 }
 
-}  // namespace
+}  // namespace keeper_stats_test
 }  // namespace imakeep::app

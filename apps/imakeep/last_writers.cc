@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "last_writers.h"
 
 #include <algorithm>
@@ -17,7 +18,7 @@ std::string LastWriters::suspects(keeper::Diagnosis found) const {
       found != keeper::Diagnosis::kGapOrExtend) {
     return {};
   }
-  if (!seen_) return "; nobody was seen to have the list open for writing";
+  if (!seen_) return "; no process was seen to have the list open for writing";
   std::string text = "; last seen to hold the list, " + time_text(seen_->seen_unix_s) + ":";
   for (const Holder& writer : seen_->writers) {
     text += (&writer == &seen_->writers.front() ? " " : "; ") + describe(writer);

@@ -1,5 +1,6 @@
-// last_writers.h - who last had the list open for writing, as far as that was seen: only such a one can have taken
-// records out. Threads: an object belongs to one thread.
+// SPDX-License-Identifier: Apache-2.0
+// last_writers.h - the processes that were last seen with the list open for writing. Only such a process can have
+// trimmed the list. Threads: an object belongs to one thread.
 #pragma once
 
 #include <optional>
@@ -11,19 +12,20 @@
 namespace imakeep::app {
 
 struct SeenWriters {
-  std::vector<Holder> writers;  // never none
+  std::vector<Holder> writers;  // never empty
   std::int64_t seen_unix_s = 0;
 };
 
 class LastWriters {
  public:
-  // Those who were seen when the list was busy. Where none of them writes, who was seen before stays.
+  // Takes the holders that were seen while the list was busy. If none of them has the list open for writing, the
+  // writers seen before stay.
   void saw(const Holders& holders, std::int64_t now_unix_s);
 
   const std::optional<SeenWriters>& seen() const { return seen_; }
 
-  // Behind a sentence on what was found: who may have done it, and when that one was seen. Empty for what no deletion
-  // explains.
+  // Text to append to a finding: which processes may have caused it, and when they were seen. Empty if no deletion
+  // explains the finding.
   std::string suspects(keeper::Diagnosis found) const;
 
  private:

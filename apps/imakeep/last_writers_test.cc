@@ -1,10 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "last_writers.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace imakeep::app {
-namespace {
+namespace last_writers_test {
 
 using keeper::Diagnosis;
 using testing::EndsWith;
@@ -43,8 +44,8 @@ TEST(LastWriters, AReaderDoesNotPushOutTheWriterBefore) {
 }
 
 TEST(LastWriters, NobodySeenIsSaid) {
-  EXPECT_THAT(LastWriters().suspects(Diagnosis::kGap), HasSubstr("nobody was seen"));
+  EXPECT_THAT(LastWriters().suspects(Diagnosis::kGap), HasSubstr("no process was seen"));
 }
 
-}  // namespace
+}  // namespace last_writers_test
 }  // namespace imakeep::app

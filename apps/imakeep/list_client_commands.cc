@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 
+#include <array>
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
@@ -7,17 +9,20 @@
 #include <memory>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "commands.h"
 #include "control/client.h"
 #include "control/list_check.h"
 #include "control/measure_file.h"
+#include "control/message.h"
+#include "imalog/list_kind.h"
 #include "imalog/template_digest.h"
 #include "terminal.h"
 
 namespace imakeep::app {
 namespace {
 
-// Records go over in pieces of this size, so that neither side holds more at once.
+// The client sends records in pieces of this size, so that neither side holds more at once.
 constexpr std::size_t kPieceBytes = 1u << 20;
 
 // ---- list add
@@ -86,8 +91,8 @@ int print_added(const AddReport& total, bool json) {
   }
   if (appended.extends_failed > 0) {
     std::fprintf(stderr,
-                 "imakeep: %llu records are in the list but not in the PCR; replay cannot succeed any more: %s\n",
-                 static_cast<unsigned long long>(appended.extends_failed), appended.extend_error.c_str());
+                 "imakeep: %llu records are in the list but not in the PCR, so no replay of the list matches it: %s\n",
+                 static_cast<unsigned long long>(appended.extends_failed), printable(appended.extend_error).c_str());
   }
   return total.failed > 0 || appended.extends_failed > 0 ? kNotAsItShouldBe : kDone;
 }
@@ -97,9 +102,9 @@ int run_add(AddOptions& options) {
     const auto more = paths_from_stdin(options.nul_separated ? '\0' : '\n');
     options.paths.insert(options.paths.end(), more.begin(), more.end());
   } else if (options.paths.empty()) {
-    return report({.code = ErrorCode::kUsage, .message = "nothing to add; name files, or use --stdin"});
+    return report({.code = ErrorCode::kUsage, .message = "list add requires PATH or --stdin"});
   }
-  auto client = control::Client::connect(options.control);
+  auto client = control::Client::connect(options.control, control::Client::kWorkLimit);
   if (!client) return report(client.error());
   auto measure = control::ask_how_to_measure(*client);
   if (!measure) return report(measure.error());
@@ -119,11 +124,10 @@ struct LoadOptions {
   bool json = false;
 };
 
-// Cuts the list into pieces of whole records. The list was checked.
-std::vector<ByteView> pieces_of(ByteView list, const digest::Bank& bank) {
+// Cuts the list into pieces of whole records. REQUIRES: the list was checked.
+std::vector<ByteView> pieces_of(ByteView list, const imalog::ListFormat& format) {
   std::vector<ByteView> pieces;
-  imalog::ListReader reader(list,
-                            {.digest_bytes = static_cast<std::uint8_t>(bank.digest_bytes()), .order = kHostOrder});
+  imalog::ListReader reader(list, format.record_format());
   std::size_t start = 0;
   for (auto record = reader.next(); record && *record; record = reader.next()) {
     if (reader.offset() - start < kPieceBytes) continue;
@@ -135,24 +139,32 @@ std::vector<ByteView> pieces_of(ByteView list, const digest::Bank& bank) {
 }
 
 Result<control::AppendReport> load(const LoadOptions& options) {
-  const auto list = read_file(options.file);
+  const auto check_front = [&options](ByteView front) { return imalog::check_front(front, options.bank); };
+  const auto list = read_file(options.file, {.most_bytes = kMostListBytes, .check_front = check_front});
   if (!list) return unexpected(list.error());
-  const auto bank = options.bank.empty() ? imalog::detect_bank(*list, kHostOrder) : digest::parse_bank(options.bank);
-  if (!bank) return unexpected(bank.error());
-  // Before anything is sent: a damaged list adds nothing.
-  const auto contents = control::check_list(*list, *bank);
-  if (!contents) return unexpected(contents.error());
+  const auto format = imalog::format_of(*list, options.bank);
+  if (!format) return unexpected(named(format.error(), options.file));
+  // Check the list before anything is sent, so that a damaged list adds no record.
+  const auto contents = control::check_list(*list, format->bank, format->order);
+  if (!contents) return unexpected(named(contents.error(), options.file));
 
-  auto client = control::Client::connect(options.control);
+  auto client = control::Client::connect(options.control, control::Client::kWorkLimit);
   if (!client) return unexpected(client.error());
+  const auto served = control::ask_how_to_measure(*client);
+  if (!served) return unexpected(served.error());
+  if (!contents->empty() && served->order != format->order) {
+    return fail(ErrorCode::kUsage,
+                options.file + ": its byte order differs from that of the served list; serve one with --byte-order " +
+                    std::string(format->order == ByteOrder::kBig ? "big" : "little"));
+  }
   control::AppendReport total;
   Progress progress("loading", list->size());
-  for (const ByteView piece : pieces_of(*list, *bank)) {
-    const auto report = client->append(Bytes(piece.begin(), piece.end()), *bank, options.deduplicate);
+  for (const ByteView piece : pieces_of(*list, *format)) {
+    const auto report = client->append(Bytes(piece.begin(), piece.end()), format->bank, options.deduplicate);
     if (!report) {
       Error error = report.error();
       if (error.record) error.record = *error.record + total.added + total.repeated;
-      return unexpected(std::move(error));
+      return unexpected(named(std::move(error), options.file));
     }
     total += *report;
     progress.advance(piece.size());
@@ -162,7 +174,7 @@ Result<control::AppendReport> load(const LoadOptions& options) {
 
 int run_load(const LoadOptions& options) {
   const auto loaded = load(options);
-  if (!loaded) return report(loaded.error(), options.file);
+  if (!loaded) return report(loaded.error());
   return print_added({.appended = *loaded}, options.json);
 }
 
@@ -174,7 +186,7 @@ struct AskOptions {
 };
 
 Result<control::Message> ask(const std::string& control, const char* operation) {
-  auto client = control::Client::connect(control);
+  auto client = control::Client::connect(control, control::Client::kWorkLimit);
   if (!client) return unexpected(client.error());
   return client->ask({.head = {{"op", operation}}});
 }
@@ -215,7 +227,9 @@ int run_stats(const AskOptions& options) {
 
 int run_suspend(const AskOptions& options) {
   const auto answer = ask(options.control, "suspend");
-  return answer ? kDone : report(answer.error());
+  if (!answer) return report(answer.error());
+  if (options.json) print_json(nlohmann::json{{"suspended", true}});
+  return kDone;
 }
 
 struct SaveOptions {
@@ -225,21 +239,35 @@ struct SaveOptions {
   bool json = false;
 };
 
+// An image begins with its version in 16 bits and then 16 zero bits, in the list's byte order.
+Result<void> check_image_name(const std::string& path) {
+  constexpr std::array kLittle{std::byte{1}, std::byte{0}, std::byte{0}, std::byte{0}};
+  constexpr std::array kBig{std::byte{0}, std::byte{1}, std::byte{0}, std::byte{0}};
+  if (check_replaceable(path, kBig, "saved image")) return {};
+  return check_replaceable(path, kLittle, "saved image");
+}
+
 int run_save(const SaveOptions& options) {
   if (options.load) {
     const auto answer = ask(options.control, "kexec-load");
     if (!answer) return report(answer.error());
-    std::printf("segment of %llu bytes\n", answer->head.value("segment_bytes", 0ull));
+    const auto segment_bytes = answer->head.value("segment_bytes", 0ull);
+    if (options.json) {
+      print_json(nlohmann::json{{"segment_bytes", segment_bytes}});
+    } else {
+      std::printf("segment of %llu bytes\n", segment_bytes);
+    }
     return kDone;
   }
-  if (options.file.empty()) return report({.code = ErrorCode::kUsage, .message = "name the file to save the image in"});
+  if (options.file.empty()) return report({.code = ErrorCode::kUsage, .message = "list save requires FILE"});
   std::error_code missing;
   const auto target = std::filesystem::status(options.file, missing);
   if (std::filesystem::exists(target) && !std::filesystem::is_regular_file(target)) {
-    return report({.code = ErrorCode::kUsage, .message = options.file + " is no regular file; name another"});
+    return report({.code = ErrorCode::kUsage, .message = options.file + " is not a regular file; name another file"});
   }
+  if (const auto replaceable = check_image_name(options.file); !replaceable) return report(replaceable.error());
   if (const auto hello = ask(options.control, "hello"); !hello) return report(hello.error());
-  // The list is suspended once it has been asked, so a name that cannot be written must show before.
+  // The request suspends the list, so check before it that the file can be written.
   if (const auto writable = open_file(options.file, O_WRONLY | O_CREAT, 0600); !writable)
     return report(writable.error());
   const auto answer = ask(options.control, "save");
@@ -255,54 +283,55 @@ int run_save(const SaveOptions& options) {
   return dropped > 0 ? kNotAsItShouldBe : kDone;
 }
 
-void control_option(CLI::App* command, std::string& control) {
-  command->add_option("--control", control, "control socket of `list serve`")->required()->type_name("SOCK");
+void control_option(const Command& command, std::string& control) {
+  command.add_option("--control", control, "control socket of `list serve`").required().value_name("SOCK");
 }
 
-void add_ask(CLI::App& list, const char* name, const char* description, int (*run)(const AskOptions&), int& exit_code) {
+void add_ask(const Command& list, const char* name, const char* description, int (*run)(const AskOptions&)) {
   auto options = std::make_shared<AskOptions>();
-  CLI::App* const command = list.add_subcommand(name, description);
+  const Command command = list.add_command(name, description);
   control_option(command, options->control);
-  command->add_flag("--json", options->json, "print JSON");
-  command->callback([options, run, &exit_code] { exit_code = run(*options); });
+  command.add_flag("--json", options->json, "output as JSON");
+  command.set_action([options, run] { return run(*options); });
 }
 
 }  // namespace
 
-void add_list_clients(CLI::App& list, int& exit_code) {
+void add_list_clients(const Command& list) {
   auto add = std::make_shared<AddOptions>();
-  CLI::App* const add_command = list.add_subcommand("add", "measure files and add their records");
+  const Command add_command = list.add_command("add", "measure files and add their records");
   control_option(add_command, add->control);
-  add_command->add_option("--template", add->template_name, "template of the records (default: the list's)");
-  auto* const from_stdin =
-      add_command->add_flag("--stdin", add->from_stdin, "read paths from standard input, one a line");
-  add_command->add_flag("-0", add->nul_separated, "paths on standard input end in NUL")->needs(from_stdin);
-  add_command->add_flag("--violation", add->violation, "add violations of these paths instead");
-  add_command->add_flag("--json", add->json, "print JSON");
-  add_command->add_option("PATH", add->paths, "files to measure");
-  add_command->callback([add, &exit_code] { exit_code = run_add(*add); });
+  add_command.add_option("--template", add->template_name, "template of the records (default: the list's)");
+  const Option from_stdin = add_command.add_flag("--stdin", add->from_stdin, "paths from standard input, one a line");
+  add_command.add_flag("-0", add->nul_separated, "NUL after each path on standard input, not a newline")
+      .needs(from_stdin);
+  add_command.add_flag("--violation", add->violation, "violations of the paths instead of measurements");
+  add_command.add_flag("--json", add->json, "output as JSON");
+  add_command.add_option("PATH", add->paths, "files to measure");
+  add_command.set_action([add] { return run_add(*add); });
 
   auto load_options = std::make_shared<LoadOptions>();
-  CLI::App* const load_command = list.add_subcommand("load", "add the records of a binary list as they are");
+  const Command load_command = list.add_command("load", "add the records of a binary list unchanged");
   control_option(load_command, load_options->control);
-  load_command->add_option("--bank", load_options->bank, "bank of the file's digests (default: found out)")
-      ->type_name("ALG");
-  load_command->add_flag("--deduplicate", load_options->deduplicate, "leave out what was measured already");
-  load_command->add_flag("--json", load_options->json, "print JSON");
-  load_command->add_option("FILE", load_options->file, "binary measurement list")->required();
-  load_command->callback([load_options, &exit_code] { exit_code = run_load(*load_options); });
+  load_command.add_option("--bank", load_options->bank, "bank of the file's digests (default: detected)")
+      .value_name("ALG");
+  load_command.add_flag("--deduplicate", load_options->deduplicate, "only records that were not measured before");
+  load_command.add_flag("--json", load_options->json, "output as JSON");
+  load_command.add_option("FILE", load_options->file, "binary measurement list").required();
+  load_command.set_action([load_options] { return run_load(*load_options); });
 
-  add_ask(list, "pcrs", "print the PCRs that were extended", run_pcrs, exit_code);
-  add_ask(list, "stats", "print counters and memory", run_stats, exit_code);
-  add_ask(list, "suspend", "refuse measurements from here on, as a reboot does", run_suspend, exit_code);
+  add_ask(list, "pcrs", "print the PCRs that were extended", run_pcrs);
+  add_ask(list, "stats", "print counters and memory use", run_stats);
+  add_ask(list, "suspend", "suspend the list, as a reboot does: it refuses new records and requests", run_suspend);
 
   auto save = std::make_shared<SaveOptions>();
-  CLI::App* const save_command = list.add_subcommand("save", "suspend, and save the image that kexec hands over");
+  const Command save_command =
+      list.add_command("save", "suspend the list, and save the image that kexec passes to the next kernel");
   control_option(save_command, save->control);
-  save_command->add_flag("--load", save->load, "only fix the image's size, as kexec_file_load does");
-  save_command->add_flag("--json", save->json, "print JSON");
-  save_command->add_option("FILE", save->file, "where the image goes");
-  save_command->callback([save, &exit_code] { exit_code = run_save(*save); });
+  save_command.add_flag("--load", save->load, "only the size of the image is fixed, as by kexec_file_load");
+  save_command.add_flag("--json", save->json, "output as JSON");
+  save_command.add_option("FILE", save->file, "file for the image");
+  save_command.set_action([save] { return run_save(*save); });
 }
 
 }  // namespace imakeep::app

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "list_pcrs.h"
 
 #include <algorithm>
@@ -15,9 +16,31 @@ Result<void> set_pcrs(digest::PcrState& state, const std::string& file, std::uin
   const auto values = imalog::read_pcr_file(file, ima_pcr);
   if (!values) return unexpected(values.error());
   for (const imalog::PcrValue& value : *values) {
-    if (const auto bank = state.index_of(value.bank)) state.set(*bank, value.pcr, value.value);
+    for (std::size_t bank = 0; bank < state.banks().size(); ++bank) {
+      if (state.banks()[bank].algorithm == value.bank.algorithm) state.set(bank, value.pcr, value.value);
+    }
   }
   return {};
+}
+
+// `how` has the form ALG=HOW.
+Result<void> set_fill(std::vector<digest::Bank>& banks, const std::string& how) {
+  const auto equals = how.find('=');
+  if (equals == std::string::npos) {
+    return fail(ErrorCode::kUsage, "--extend " + how + ": write ALG=HOW, such as sha256=padded-short");
+  }
+  const auto named = digest::parse_bank(how.substr(0, equals));
+  if (!named) return unexpected(named.error());
+  const auto fill = digest::parse_fill(how.substr(equals + 1));
+  if (!fill) return unexpected(fill.error());
+  for (digest::Bank& bank : banks) {
+    if (bank.algorithm != named->algorithm) continue;
+    const auto filled = digest::with_fill(bank, *fill);
+    if (!filled) return unexpected(filled.error());
+    bank = *filled;
+    return {};
+  }
+  return fail(ErrorCode::kUsage, "--extend " + how + ": the list extends no such bank; see --banks");
 }
 
 }  // namespace
@@ -31,11 +54,13 @@ Result<ListPcrs> ListPcrs::open(ListPcrsOptions options) {
     if (!banks) return unexpected(banks.error());
     opened.banks_ = std::move(*banks);
   }
-  if (soft) return opened;
-  auto tpm = tpm::EsysPcrBanks::open(*opened.options_.tcti, {.banks = opened.banks_});
-  if (!tpm) return unexpected(tpm.error());
-  opened.pcrs_ = std::move(*tpm);
-  opened.banks_ = opened.pcrs_->banks();
+  if (!soft) {
+    auto tpm = tpm::EsysPcrBanks::open(*opened.options_.tcti, {.banks = opened.banks_});
+    if (!tpm) return unexpected(tpm.error());
+    opened.pcrs_ = std::move(*tpm);
+    opened.banks_ = opened.pcrs_->banks();
+  }
+  for (const std::string& how : opened.options_.extend) IMAKEEP_CHECK(set_fill(opened.banks_, how));
   return opened;
 }
 
@@ -62,14 +87,14 @@ Result<void> ListPcrs::start_tpm(const digest::PcrState& restored, bool any_rest
     std::fprintf(
         stderr,
         "imakeep: PCR %u of the TPM is not zero, and no records are restored: no replay of this list from zero "
-        "will fit it; reset the TPM, or restore the records that it was extended with (--restore)\n",
+        "will match it; reset the TPM, or restore the records that it was extended with (--restore)\n",
         options_.ima_pcr);
   }
   return {};
 }
 
 Result<void> ListPcrs::start_soft(digest::PcrState restored) {
-  // Without a TPM that lived through the kexec, the restored records are all that is known of it.
+  // No TPM carried the PCR values through the kexec, so only the restored records tell them.
   digest::PcrState state = std::move(restored);
   if (!options_.start_pcrs.empty()) {
     state = digest::PcrState(banks_);

@@ -1,9 +1,11 @@
-// list_pcrs.h - the PCRs that a served list extends: those of a TPM, or its own in memory.
+// SPDX-License-Identifier: Apache-2.0
+// list_pcrs.h - the PCRs that a served list extends: those of a TPM, or PCRs in memory.
 #pragma once
 
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "mlist/measurement_list.h"
 #include "tpm/pcr_banks.h"
@@ -11,9 +13,10 @@
 namespace imakeep::app {
 
 struct ListPcrsOptions {
-  std::optional<std::string> tcti;  // the TPM; without: in memory
-  std::string banks;                // their names; empty: all that the TPM has, or kSoftBanks in memory
-  std::string start_pcrs;           // file of the values to start with; in memory only
+  std::optional<std::string> tcti;  // the TPM; if not set, PCRs in memory
+  std::string banks;                // names; empty: all banks of the TPM, or kSoftBanks in memory
+  std::vector<std::string> extend;  // ALG=HOW: banks with another fill than the usual one
+  std::string start_pcrs;           // file with the start values; in memory only
   std::uint32_t ima_pcr = 10;
 };
 
@@ -21,20 +24,22 @@ class ListPcrs {
  public:
   static constexpr const char* kSoftBanks = "sha1,sha256";
 
-  // Connects to the TPM, if there is to be one. kUsage for banks that nobody knows; otherwise EsysPcrBanks::open()'s.
+  // Connects to the TPM if the options name one. kUsage for unknown banks; otherwise the errors of
+  // EsysPcrBanks::open().
   static Result<ListPcrs> open(ListPcrsOptions options);
 
-  // The banks that the list extends. Linux shows files of sha1 besides, whatever the TPM has; so does MeasurementList.
+  // The banks that the list extends, with the fills of options.extend. Linux also shows sha1 files whether or not the
+  // TPM has that bank, and so does MeasurementList.
   const std::vector<digest::Bank>& banks() const { return banks_; }
 
-  // Makes the PCRs ready for what is added to `list`, which holds the restored records and no others. In memory they
-  // start where options.start_pcrs or the restored records left them. A TPM stays as it is; when its IMA PCR cannot fit
-  // the list a line on standard error says so.
+  // Prepares the PCRs for new records of `list`, which must hold only the restored records. PCRs in memory start with
+  // the values of options.start_pcrs, or else with the replay of the restored records. A TPM is not changed. If its IMA
+  // PCR cannot match the list, a line on standard error says so.
   Result<void> start(const mlist::MeasurementList& list);
 
-  // After start().
+  // REQUIRES: start() was called.
   tpm::PcrBanks& pcrs() { return *pcrs_; }
-  std::uint32_t extended() const { return extended_; }  // PCRs that are not as a reset leaves them, a bit each
+  std::uint32_t extended() const { return extended_; }  // bit P: PCR P does not have its reset value
 
  private:
   explicit ListPcrs(ListPcrsOptions options) : options_(std::move(options)) {}
@@ -43,7 +48,7 @@ class ListPcrs {
 
   ListPcrsOptions options_;
   std::vector<digest::Bank> banks_;
-  std::unique_ptr<tpm::PcrBanks> pcrs_;  // null in memory before start()
+  std::unique_ptr<tpm::PcrBanks> pcrs_;  // in memory: null before start()
   std::uint32_t extended_ = 0;
 };
 

@@ -1,19 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <memory>
+#include <optional>
 
 #include <systemd/sd-daemon.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "commands.h"
 #include "control/list_service.h"
+#include "control/measure_file.h"
+#include "control/message.h"
 #include "control/socket_server.h"
-#include "fusefs/libfuse/mount.h"
-#include "fusefs/list_file.h"
 #include "imalog/template.h"
 #include "list_pcrs.h"
+#include "listfs/libfuse/mount.h"
+#include "listfs/list_file.h"
 #include "mlist/kexec.h"
+#include "templates_option.h"
 #include "terminal.h"
 
 namespace imakeep::app {
@@ -25,20 +31,42 @@ struct ServeOptions {
   ListPcrsOptions pcrs;
   std::string hash = "sha256";
   std::string template_name = "ima-ng";
+  std::string templates;
   bool flush_hash_table = false;
   bool no_hash_table = false;
   bool no_critical_data = false;
+  std::string byte_order;
   std::string restore;
 };
 
-std::atomic<fusefs::Mount*> served = nullptr;
+std::atomic<listfs::Mount*> served = nullptr;
 
 void stop_serving(int) {
-  if (fusefs::Mount* const mount = served; mount != nullptr) mount->stop();
+  if (listfs::Mount* const mount = served; mount != nullptr) mount->stop();
 }
 
-void stop_on(std::initializer_list<int> signals) {
-  for (const int signal : signals) {
+constexpr int kStopSignals[] = {SIGTERM, SIGINT, SIGHUP};
+
+// Blocks the stop signals while the object exists. Without it, a signal between mounting and the installation of the
+// handler would leave a dead mount. Threads that start meanwhile never receive these signals.
+class HoldStopSignals {
+ public:
+  HoldStopSignals() {
+    ::sigemptyset(&signals_);
+    for (const int signal : kStopSignals) ::sigaddset(&signals_, signal);
+    ::pthread_sigmask(SIG_BLOCK, &signals_, &before_);
+  }
+  ~HoldStopSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  HoldStopSignals(const HoldStopSignals&) = delete;
+  HoldStopSignals& operator=(const HoldStopSignals&) = delete;
+
+ private:
+  sigset_t signals_{};
+  sigset_t before_{};
+};
+
+void stop_on_signals() {
+  for (const int signal : kStopSignals) {
     struct sigaction action {};
     action.sa_handler = stop_serving;
     action.sa_flags = SA_RESTART;
@@ -55,14 +83,24 @@ Result<mlist::ListOptions> list_options(const ServeOptions& options, const std::
                   "this machine's OpenSSL has no " + bank.name() + "; leave that bank out with --banks");
     }
   }
-  const auto hash = digest::algorithm_from_name(options.hash);
+  // For md5, use sha1 here: no bank is md5, and the hash that identifies records in the table is not visible anywhere.
+  const bool md5 = options.hash == control::kMd5Name;
+  if (md5 && options.template_name != imalog::kImaTemplate) {
+    return fail(ErrorCode::kUsage, "--hash md5 requires --template ima");
+  }
+  const auto hash = md5 ? digest::Algorithm::kSha1 : digest::algorithm_from_name(options.hash);
   if (!hash || !digest::available(*hash))
-    return fail(ErrorCode::kUsage, "no such hash: '" + options.hash +
-                                       "'; use one of OpenSSL's, such as sha1, sha256, sha384, sha512 or sm3");
+    return fail(ErrorCode::kUsage,
+                "no such hash: '" + options.hash +
+                    "'; use one of OpenSSL's, such as sha1, sha256, sha384, sha512 or sm3; or md5 for template ima");
   list.hash = *hash;
+  auto templates = imalog::TemplateSet::parse(options.templates);
+  if (!templates) return unexpected(templates.error());
+  list.templates = std::move(*templates);
   list.table = options.flush_hash_table ? mlist::TableMode::kFlushed
                : options.no_hash_table  ? mlist::TableMode::kNone
                                         : mlist::TableMode::kKept;
+  if (!options.byte_order.empty()) list.order = options.byte_order == "big" ? ByteOrder::kBig : ByteOrder::kLittle;
   if (!imalog::Template::find(options.template_name)) {
     return fail(ErrorCode::kUsage, "no such template: '" + options.template_name +
                                        "'; use a built-in one, such as ima-ng, or field ids joined with '|'");
@@ -70,15 +108,17 @@ Result<mlist::ListOptions> list_options(const ServeOptions& options, const std::
   return list;
 }
 
-// Starts the list with a kexec image, and says what Linux would have left out.
+// Starts the list with a kexec image. Reports on standard error if Linux would have stopped restoring early.
 Result<void> restore(mlist::MeasurementList& list, const std::string& file) {
-  const auto image = read_file(file);
+  const auto check_front = [&list](ByteView front) { return mlist::check_kexec_header(front, list.options().order); };
+  const auto image = read_file(file, {.most_bytes = kMostListBytes, .check_front = check_front});
   if (!image) return unexpected(image.error());
   const auto restored = mlist::restore_kexec_image(list, *image);
   if (!restored) return unexpected(named(restored.error(), file));
   if (restored->stopped) {
-    std::fprintf(stderr, "imakeep: %s: restored %llu records and stopped, as Linux would: %s\n", file.c_str(),
-                 static_cast<unsigned long long>(restored->records), describe(*restored->stopped).c_str());
+    std::fprintf(stderr, "imakeep: %s: restored %llu records and stopped, as Linux would: %s\n",
+                 printable(file).c_str(), static_cast<unsigned long long>(restored->records),
+                 printable(describe(*restored->stopped)).c_str());
   }
   return {};
 }
@@ -89,7 +129,7 @@ Result<void> serve(const ServeOptions& options) {
   auto made = list_options(options, pcrs->banks());
   if (!made) return unexpected(made.error());
 
-  // What the PCRs start with may depend on the restored records, so these come first.
+  // The PCRs' start values may depend on the restored records, so restore these first.
   std::unique_ptr<control::PcrRecorder> recorder;
   made->extend = [&recorder](std::uint32_t pcr, std::span<const digest::Digest> digests) {
     return recorder->extend(pcr, digests);
@@ -100,15 +140,18 @@ Result<void> serve(const ServeOptions& options) {
   IMAKEEP_CHECK(pcrs->start(list));
   recorder = std::make_unique<control::PcrRecorder>(pcrs->pcrs(), pcrs->extended());
 
-  fusefs::ListFiles files(list);
-  auto mount = fusefs::Mount::mount(files, options.mount);
+  listfs::ListFiles files(list);
+  std::optional<HoldStopSignals> hold(std::in_place);
+  auto mount = listfs::Mount::mount(files, options.mount);
   if (!mount) return unexpected(mount.error());
   control::ListService service(list, *recorder,
                                {.template_name = options.template_name,
+                                .md5 = options.hash == control::kMd5Name,
                                 .pcr = options.pcrs.ima_pcr,
                                 .measure_critical_data = !options.no_critical_data});
   served = mount->get();
-  stop_on({SIGTERM, SIGINT, SIGHUP});
+  stop_on_signals();
+  hold.reset();
   const auto server = control::SocketServer::listen(
       options.control, [&service](const control::Message& request) { return service.answer(request); });
   if (!server) return unexpected(server.error());
@@ -124,35 +167,48 @@ Result<void> serve(const ServeOptions& options) {
 
 }  // namespace
 
-void add_list_serve(CLI::App& list, int& exit_code) {
+void add_list_serve(const Command& list) {
   auto options = std::make_shared<ServeOptions>();
-  CLI::App* const command = list.add_subcommand("serve", "serve a list's files in a directory until told to stop");
-  command->add_option("--mount", options->mount, "empty directory to show the files in")->required()->type_name("DIR");
-  command->add_option("--control", options->control, "socket to take requests on")->required()->type_name("SOCK");
-  auto* const tcti = command->add_option("--tcti", options->pcrs.tcti,
-                                         "extend this TPM, such as device:/dev/tpmrm0 (default: PCRs in memory)");
-  tcti->type_name("TCTI");
-  command->add_option("--banks", options->pcrs.banks,
-                      std::string("PCR banks, separated by commas (default: all that the TPM has; in memory ") +
-                          ListPcrs::kSoftBanks + ")");
-  command->add_option("--pcr", options->pcrs.ima_pcr, "IMA's PCR")->check(CLI::Range(0, 23))->capture_default_str();
-  command->add_option("--hash", options->hash, "IMA's hash, for files and the table of digests")->capture_default_str();
-  command->add_option("--template", options->template_name, "template of added files")->capture_default_str();
-  auto* const flush = command->add_flag("--flush-hash-table", options->flush_hash_table,
-                                        "empty the table of digests at D, as boot option ima_flush_htable");
+  const Command command =
+      list.add_command("serve", "serve a list's files in a directory until SIGTERM, SIGINT or SIGHUP");
+  command.add_option("--mount", options->mount, "mount point of the files; an empty directory")
+      .required()
+      .value_name("DIR");
+  command.add_option("--control", options->control, "socket for requests").required().value_name("SOCK");
+  const Option tcti = command
+                          .add_option("--tcti", options->pcrs.tcti,
+                                      "TPM to extend, such as device:/dev/tpmrm0 (default: PCRs in memory)")
+                          .value_name("TCTI");
+  command.add_option("--banks", options->pcrs.banks,
+                     std::string("PCR banks, separated by commas (default: all that the TPM has; in memory ") +
+                         ListPcrs::kSoftBanks + ")");
   command
-      ->add_flag("--no-hash-table", options->no_hash_table, "keep no table, as a kernel with CONFIG_IMA_DISABLE_HTABLE")
-      ->excludes(flush);
-  command->add_flag("--no-critical-data", options->no_critical_data, "add no records at kexec");
-  command->add_option("--restore", options->restore, "start with the records of a kexec image")->type_name("FILE");
+      .add_option("--extend", options->pcrs.extend,
+                  "way to extend a bank, as another kernel does; HOW is native, padded, padded-short or invalidated")
+      .value_name("ALG=HOW");
+  command.add_count("--pcr", options->pcrs.ima_pcr, {.min = 0, .max = 23}, "IMA's PCR").show_default();
+  command.add_option("--hash", options->hash, "IMA's hash, for files and the table of digests").show_default();
+  command.add_option("--template", options->template_name, "template of the records of added files").show_default();
+  command.add_option("--templates", options->templates, kTemplatesHelp).value_name("DESCRIPTIONS");
+  const Option flush = command.add_flag("--flush-hash-table", options->flush_hash_table,
+                                        "table of digests that each D empties, as with boot option ima_flush_htable");
+  command.add_flag("--no-hash-table", options->no_hash_table, "no table of digests, as with CONFIG_IMA_DISABLE_HTABLE")
+      .excludes(flush);
+  command.add_flag("--no-critical-data", options->no_critical_data, "no added records at kexec");
   command
-      ->add_option("--start-pcrs", options->pcrs.start_pcrs,
-                   "start with these PCR values, as kexec leaves them (in memory only)")
-      ->excludes(tcti)
-      ->type_name("FILE");
-  command->callback([options, &exit_code] {
+      .add_option("--byte-order", options->byte_order,
+                  "byte order of the list's numbers, as on another machine (default: this machine's)")
+      .one_of({"little", "big"});
+  command.add_option("--restore", options->restore, "kexec image with the list's first records (default: none)")
+      .value_name("FILE");
+  command
+      .add_option("--start-pcrs", options->pcrs.start_pcrs,
+                  "start values of PCRs in memory, as kexec leaves them (default: a replay of --restore)")
+      .excludes(tcti)
+      .value_name("FILE");
+  command.set_action([options] {
     const auto ended = serve(*options);
-    exit_code = ended ? kDone : report(ended.error());
+    return ended ? kDone : report(ended.error());
   });
 }
 

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
 #include <chrono>
 #include <cstdio>
 #include <memory>
@@ -6,8 +9,10 @@
 #include <nlohmann/json.hpp>
 
 #include "archive/sqlite/sqlite_store.h"
+#include "base/text.h"
 #include "commands.h"
 #include "record_writer.h"
+#include "templates_option.h"
 #include "terminal.h"
 
 namespace imakeep::app {
@@ -22,6 +27,7 @@ struct LogOptions {
   bool violations = false;
   std::string format = "ascii";
   std::string bank = "sha1";
+  std::string templates;
   bool check = false;
   bool stats = false;
   bool json = false;
@@ -39,29 +45,78 @@ std::string describe_finding(const archive::Finding& finding) {
          std::to_string(finding.first + finding.records - 1) + ": " + finding.what;
 }
 
+struct ChainAnchors {
+  std::uint64_t chain = 0;
+  std::vector<archive::Anchor> anchors;
+};
+
+Result<std::vector<ChainAnchors>> read_anchors(archive::Archive& archive, const std::vector<archive::Chain>& chains) {
+  std::vector<ChainAnchors> all;
+  for (const archive::Chain& chain : chains) {
+    auto anchors = archive.anchors(chain);
+    if (!anchors) return unexpected(anchors.error());
+    if (!anchors->empty()) all.push_back({.chain = chain.chain, .anchors = std::move(*anchors)});
+  }
+  return all;
+}
+
+nlohmann::ordered_json json_of(const std::vector<ChainAnchors>& all) {
+  nlohmann::ordered_json listed = nlohmann::ordered_json::array();
+  for (const ChainAnchors& of : all) {
+    for (const archive::Anchor& anchor : of.anchors) {
+      listed.push_back(
+          {{"chain", of.chain}, {"record", anchor.number}, {"broken_at", anchor.broken_at}, {"why", anchor.why}});
+    }
+  }
+  return listed;
+}
+
+void print_anchors(const std::vector<ChainAnchors>& all) {
+  for (const ChainAnchors& of : all) {
+    for (const archive::Anchor& anchor : of.anchors) {
+      std::printf("chain %llu: anchor at record %llu, records and PCRs stopped matching at record %llu: %s\n",
+                  static_cast<Count>(of.chain), static_cast<Count>(anchor.number), static_cast<Count>(anchor.broken_at),
+                  printable(anchor.why).c_str());
+    }
+  }
+}
+
+void print_findings(const std::vector<archive::Finding>& findings, const std::string& file) {
+  for (const archive::Finding& finding : findings) {
+    std::fprintf(stderr, "imakeep: %s\n", printable(file + ": " + describe_finding(finding)).c_str());
+  }
+  std::fprintf(stderr, "imakeep: everything else can still be read; restore the damaged records from a backup\n");
+}
+
 int run_check(archive::Archive& archive, const LogOptions& options) {
   const auto findings = archive.check();
   if (!findings) return report(findings.error());
+  // Chains and anchors that cannot be read are already among the findings.
   const auto chains = archive.chains();
   std::uint64_t records = 0;
+  Result<std::vector<ChainAnchors>> anchors;
   if (chains) {
     for (const archive::Chain& chain : *chains) records += chain.end - chain.first_kept;
+    anchors = read_anchors(archive, *chains);
   }
+  if (!anchors) anchors = std::vector<ChainAnchors>();
   if (options.json) {
     nlohmann::ordered_json found = nlohmann::ordered_json::array();
     for (const archive::Finding& finding : *findings) {
       found.push_back(
           {{"chain", finding.chain}, {"first", finding.first}, {"records", finding.records}, {"what", finding.what}});
     }
-    print_json(nlohmann::ordered_json{{"records", records}, {"findings", found}});
-  } else if (findings->empty()) {
-    std::printf("%s: %llu records, no damage\n", options.archive.c_str(), static_cast<Count>(records));
+    print_json(nlohmann::ordered_json{
+        {"records", records}, {"findings", found}, {"anchors", json_of(*anchors)}, {"pcrs_compared", false}});
+  } else {
+    if (findings->empty()) {
+      std::printf("%s: %llu records, no damage; no PCR was compared, so nothing is proven: see verify\n",
+                  printable(options.archive).c_str(), static_cast<Count>(records));
+    }
+    print_anchors(*anchors);
   }
   if (findings->empty()) return kDone;
-  for (const archive::Finding& finding : *findings) {
-    std::fprintf(stderr, "imakeep: %s: %s\n", options.archive.c_str(), describe_finding(finding).c_str());
-  }
-  std::fprintf(stderr, "imakeep: everything else can still be read; restore the damaged records from a backup\n");
+  print_findings(*findings, options.archive);
   return kNotAsItShouldBe;
 }
 
@@ -75,11 +130,13 @@ struct ChainStats {
   std::uint64_t kept() const { return chain.end - chain.first_kept; }
 };
 
-Result<std::vector<ChainStats>> read_stats(archive::Archive& archive) {
+// Returns the statistics of chain `only`, or of all chains.
+Result<std::vector<ChainStats>> read_stats(archive::Archive& archive, std::optional<std::uint64_t> only) {
   auto chains = archive.chains();
   if (!chains) return unexpected(chains.error());
   std::vector<ChainStats> all;
   for (archive::Chain& chain : *chains) {
+    if (only && chain.chain != *only) continue;
     const auto stats = archive.stats(chain.chain);
     if (!stats) return unexpected(stats.error());
     auto anchors = archive.anchors(chain);
@@ -117,13 +174,13 @@ void print_chain(const ChainStats& of) {
               static_cast<Count>(of.stats.violations), static_cast<Count>(of.stats.segments),
               human_bytes(of.stats.payload_bytes).c_str());
   for (const archive::Anchor& anchor : of.anchors) {
-    std::printf("         PCRs known again from record %llu on, not proven from %llu on: %s\n",
-                static_cast<Count>(anchor.number), static_cast<Count>(anchor.broken_at), anchor.why.c_str());
+    std::printf("         anchor at record %llu, not proven from record %llu on: %s\n",
+                static_cast<Count>(anchor.number), static_cast<Count>(anchor.broken_at), printable(anchor.why).c_str());
   }
 }
 
 int run_stats(archive::Archive& archive, const LogOptions& options) {
-  const auto all = read_stats(archive);
+  const auto all = read_stats(archive, options.chain);
   if (!all) return report(all.error());
   const std::uint64_t file_bytes = archive.store().file_bytes();
   if (options.json) {
@@ -160,15 +217,15 @@ class Output {
   std::string text_;
 };
 
-// Which records of a chain to go through, and which of them to print.
+// The records of a chain to process, and those among them to print.
 struct Range {
   std::uint64_t from = 0;
   std::uint64_t to = 0;
-  std::uint64_t first_printed = 0;  // those before it only count
+  std::uint64_t first_printed = 0;  // records before it are only counted
   bool violations_only = false;
 };
 
-// False if something was left out.
+// Returns false if records were left out, or could not be shown as the format requires.
 Result<bool> print_records(archive::Store& store, const archive::Chain& chain, const Range& range, RecordWriter& writer,
                            Output& output, const std::string& file) {
   bool whole = true;
@@ -203,17 +260,17 @@ Result<bool> print_records(archive::Store& store, const archive::Chain& chain, c
   return whole;
 }
 
-// An archive that holds no chain yet reads as one without records.
+// If the archive holds no chain yet, returns a chain without records.
 Result<archive::Chain> choose_chain(archive::Archive& archive, const LogOptions& options) {
   auto chain = archive.chain_or_last(options.chain);
   if (!chain) return unexpected(chain.error());
   if (*chain) return std::move(**chain);
   if (!options.follow) return archive::Chain{};
-  return fail(ErrorCode::kEnvironment, options.archive + " holds no chain yet; follow it once it does");
+  return fail(ErrorCode::kEnvironment, options.archive + " holds no chain yet; retry when it does");
 }
 
-// Waits until the chain goes on, or the archive goes on with another; `chain` is then that one as it is now. True if it
-// is another.
+// Waits until the chain has new records or, if `others` is set, until the archive has the next chain. Sets `chain` to
+// the chain's current state. Returns true if it is the next chain.
 Result<bool> wait_for_more(archive::Archive& archive, archive::Chain& chain, std::uint64_t end, bool others) {
   constexpr auto kPoll = std::chrono::milliseconds(200);
   for (;; std::this_thread::sleep_for(kPoll)) {
@@ -234,7 +291,7 @@ Result<bool> wait_for_more(archive::Archive& archive, archive::Chain& chain, std
   }
 }
 
-// Those of records that were retired: they stay in the host's history.
+// Prints the violations among retired records, which the archive keeps.
 Result<void> print_retired_violations(archive::Store& store, const archive::Chain& chain, RecordWriter& writer,
                                       Output& output) {
   const auto rows = store.violations(chain.chain);
@@ -253,10 +310,11 @@ Result<void> check_range(const LogOptions& options, const archive::Chain& chain,
                          std::uint64_t from) {
   if (from < chain.first_kept) {
     return fail(ErrorCode::kUsage, "records before " + std::to_string(chain.first_kept) +
-                                       " were retired; the archive holds those from there on");
+                                       " were retired; the archive holds the later ones");
   }
   if (options.follow && writer.has_end()) {
-    return fail(ErrorCode::kUsage, "--follow has no end, and " + options.format + " needs one; use cel-tlv or json");
+    return fail(ErrorCode::kUsage,
+                "--follow never ends, and --format " + options.format + " needs an end; use cel-tlv or json");
   }
   if (options.to && *options.to < from) return fail(ErrorCode::kUsage, "--to lies before --from");
   if (!options.follow && from > chain.end) {
@@ -268,10 +326,13 @@ Result<void> check_range(const LogOptions& options, const archive::Chain& chain,
 Result<bool> run_records(archive::Archive& archive, const LogOptions& options) {
   const auto bank = digest::parse_bank(options.bank);
   if (!bank) return unexpected(bank.error());
+  const auto templates = imalog::TemplateSet::parse(options.templates);
+  if (!templates) return unexpected(templates.error());
   auto chain = choose_chain(archive, options);
   if (!chain) return unexpected(chain.error());
   std::uint64_t from = options.from.value_or(chain->first_kept);
-  const auto writer = make_record_writer(options.format, *bank, chain->banks, chain->order);
+  auto writer = make_record_writer(options.format, *bank, chain->banks, chain->order, *templates);
+  if (options.format == "ascii" && ::isatty(STDOUT_FILENO) == 1) writer = escape_for_terminal(std::move(writer));
   IMAKEEP_CHECK(check_range(options, *chain, *writer, from));
   Output output;
   writer->begin(output.text());
@@ -297,10 +358,13 @@ Result<bool> run_records(archive::Archive& archive, const LogOptions& options) {
 }
 
 int run_log(const LogOptions& options) {
-  if (options.archive.empty()) return report({.code = ErrorCode::kUsage, .message = "name the archive with --archive"});
+  if (options.archive.empty()) return report({.code = ErrorCode::kUsage, .message = "log requires --archive FILE"});
   auto store = archive::SqliteStore::open(options.archive, archive::OpenMode::kRead);
   if (!store) return report(store.error());
   archive::Archive archive(**store);
+  if (options.chain) {
+    if (const auto named = archive.chain(*options.chain); !named) return report(named.error());
+  }
   if (options.check) return run_check(archive, options);
   if (options.stats) return run_stats(archive, options);
   const auto whole = run_records(archive, options);
@@ -310,30 +374,30 @@ int run_log(const LogOptions& options) {
 
 }  // namespace
 
-void add_log(CLI::App& root, int& exit_code) {
+void add_log(const Command& root) {
   auto options = std::make_shared<LogOptions>();
-  CLI::App* const command = root.add_subcommand("log", "print, export, check or make an archive of measurement lists");
-  command->add_option("--archive", options->archive, "the archive")->type_name("FILE");
-  command->add_option("--chain", options->chain, "chain of records (default: the last)")->type_name("C");
-  command->add_option("--from", options->from, "number of the first record (default: the first kept)")->type_name("I");
-  command->add_option("--to", options->to, "number of the record to stop before (default: the end)")->type_name("J");
-  auto* const follow = command->add_flag("--follow", options->follow, "go on with what is added");
-  command->add_flag("--violations", options->violations, "only violations, those of retired records too");
-  command->add_option("--format", options->format, "how records are printed")
-      ->check(CLI::IsMember(record_formats()))
-      ->capture_default_str();
-  command->add_option("--bank", options->bank, "bank of the digests shown")->type_name("ALG")->capture_default_str();
-  auto* const check =
-      command->add_flag("--check", options->check, "replay everything; name what is damaged")->excludes(follow);
-  command->add_flag("--stats", options->stats, "print what is kept and what it takes")
-      ->excludes(follow)
-      ->excludes(check);
-  command->add_flag("--json", options->json, "print JSON (with --check and --stats; for records: --format json)");
-  add_log_import(*command, exit_code);
-  add_log_retire(*command, exit_code);
-  command->callback([options, command, &exit_code] {
-    if (command->get_subcommands().empty()) exit_code = run_log(*options);
-  });
+  const Command command =
+      root.add_command("log", "print, export or check the records of an archive; import or retire records");
+  command.add_option("--archive", options->archive, "archive of the records").value_name("FILE");
+  command.add_count("--chain", options->chain, "chain of records (default: the last)").value_name("C");
+  command.add_count("--from", options->from, "number of the first record (default: the first kept)").value_name("I");
+  command.add_count("--to", options->to, "number of the record to stop before (default: the end)").value_name("J");
+  const Option follow = command.add_flag("--follow", options->follow, "new records too, as they are added");
+  command.add_flag("--violations", options->violations, "only violations, those of retired records too");
+  command.add_option("--format", options->format, "format of the printed records")
+      .one_of(record_formats())
+      .show_default();
+  command.add_option("--bank", options->bank, "bank of the printed digests").value_name("ALG").show_default();
+  command.add_option("--templates", options->templates, kTemplatesHelp).value_name("DESCRIPTIONS");
+  const Option check =
+      command.add_flag("--check", options->check, "replay of all records, and a report of damage").excludes(follow);
+  command.add_flag("--stats", options->stats, "counts of the archived records, and their size")
+      .excludes(follow)
+      .excludes(check);
+  command.add_flag("--json", options->json, "output of --check and --stats as JSON; for records: --format json");
+  add_log_import(command);
+  add_log_retire(command);
+  command.set_action([options] { return run_log(*options); });
 }
 
 }  // namespace imakeep::app

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -8,8 +11,11 @@
 
 #include "archive/import.h"
 #include "archive/sqlite/sqlite_store.h"
+#include "attest/list_files.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "commands.h"
+#include "imalog/list_kind.h"
 #include "imalog/pcr_file.h"
 #include "terminal.h"
 
@@ -35,9 +41,14 @@ struct Lists {
 };
 
 Result<Lists> read_lists(const ImportCommand& command) {
+  IMAKEEP_CHECK(attest::check_distinct(command.files));
+  const ReadLimits limits{.most_bytes = kMostListBytes, .check_front = [&command](ByteView front) {
+                            return imalog::check_front(front, command.bank);
+                          }};
   Lists lists;
   for (const std::string& file : command.files) {
-    auto list = read_file(file);
+    auto list = file == attest::kStandardInput ? read_all(STDIN_FILENO, attest::shown_name(file), limits)
+                                               : read_file(file, limits);
     if (!list) return unexpected(list.error());
     list->shrink_to_fit();
     lists.total_bytes += list->size();
@@ -45,9 +56,10 @@ Result<Lists> read_lists(const ImportCommand& command) {
   }
   for (std::size_t i = 0; i < command.files.size(); ++i) {
     const Bytes& list = lists.bytes[i];
-    const auto bank = command.bank.empty() ? imalog::detect_bank(list, kHostOrder) : digest::parse_bank(command.bank);
-    if (!bank) return unexpected(named(bank.error(), command.files[i]));
-    lists.parts.push_back({.name = command.files[i], .list = list, .bank = *bank});
+    const std::string name = attest::shown_name(command.files[i]);
+    const auto format = imalog::format_of(list, command.bank);
+    if (!format) return unexpected(named(format.error(), name));
+    lists.parts.push_back({.name = name, .list = list, .bank = format->bank, .order = format->order});
   }
   return lists;
 }
@@ -86,12 +98,12 @@ std::string how_joined(const archive::PartReport& part, bool proven) {
     case archive::Join::kFirst:
       return added;
     case archive::Join::kOverlap:
-      return added + "; the others were there";
+      return added + "; the others were archived already";
     case archive::Join::kBehind:
-      return added + ", from number " + std::to_string(part.first) + " on" +
-             (proven ? "" : "; without PCRs nothing proves that none is missing before them");
+      return added + ", from record " + std::to_string(part.first) + " on" +
+             (proven ? "" : "; without PCRs, nothing proves that no record is missing before them");
     case archive::Join::kAlreadyThere:
-      return "all " + std::to_string(part.records) + " records were there already";
+      return "all " + std::to_string(part.records) + " records were archived already";
   }
   return added;
 }
@@ -110,15 +122,16 @@ int print_report(const archive::ImportReport& imported, const ImportCommand& com
                      {"mismatched", part.mismatched}});
     if (!command.json && i == 0) std::printf("chain %llu\n", static_cast<unsigned long long>(imported.chain));
     if (!command.json)
-      std::printf("%s: %s\n", command.files[i].c_str(), how_joined(part, !command.pcrs.empty()).c_str());
+      std::printf("%s: %s\n", printable(attest::shown_name(command.files[i])).c_str(),
+                  how_joined(part, !command.pcrs.empty()).c_str());
     for (const std::uint64_t number : part.mismatched) {
       report(
           {.code = ErrorCode::kMismatch,
            .message =
                "record " + std::to_string(number - part.first) + " (number " + std::to_string(number) + " of chain " +
-               std::to_string(imported.chain) + ") has a digest that does not fit its data: altered; " +
-               (number < part.first + part.records - part.added ? "what was there before stays" : "kept as it is")},
-          command.files[i]);
+               std::to_string(imported.chain) + ") has a digest that does not match its data: altered; " +
+               (number < part.first + part.records - part.added ? "the archived record stays" : "archived as it is")},
+          attest::shown_name(command.files[i]));
     }
   }
   if (command.json) {
@@ -128,7 +141,7 @@ int print_report(const archive::ImportReport& imported, const ImportCommand& com
 }
 
 int run_import(const ImportCommand& command) {
-  // Everything that can be refused is, before the archive is made.
+  // Check everything that may be refused before creating the archive.
   auto options = import_options(command);
   if (!options) return report(options.error());
   const auto lists = read_lists(command);
@@ -146,14 +159,14 @@ int run_import(const ImportCommand& command) {
   const auto imported = archive::import_lists(archive, lists->parts, *options);
   if (!imported) {
     const int code = report(imported.error());
-    // A list that was refused leaves nothing behind.
+    // A refused import must not leave a new, empty archive behind.
     const auto chains = archive.chains();
     if (made && chains && chains->empty()) {
       store->reset();
       for (const char* suffix : {"", "-wal", "-shm", ".lock"}) std::remove((command.archive + suffix).c_str());
     }
     if (records > 0) {
-      std::fprintf(stderr, "imakeep: %llu records are in the archive; run the same command again to go on\n",
+      std::fprintf(stderr, "imakeep: %llu records are in the archive; run the same command again to continue\n",
                    static_cast<unsigned long long>(records));
     }
     return code;
@@ -163,23 +176,23 @@ int run_import(const ImportCommand& command) {
 
 }  // namespace
 
-void add_log_import(CLI::App& log, int& exit_code) {
+void add_log_import(const Command& log) {
   auto command = std::make_shared<ImportCommand>();
-  CLI::App* const app =
-      log.add_subcommand("import", "add saved binary lists to an archive, in the order they were saved");
-  app->add_option("--archive", command->archive, "the archive; made if there is none")->required()->type_name("FILE");
-  app->add_option("FILE", command->files, "binary measurement lists")->required();
-  app->add_option("--bank", command->bank, "bank of the files' digests (default: found out)")->type_name("ALG");
-  app->add_option("--banks", command->banks, "banks whose PCR states a new chain keeps")->capture_default_str();
-  app->add_option("--pcrs", command->pcrs,
-                  "PCR values read after the last list was saved: they decide where lists join")
-      ->type_name("FILE");
-  app->add_option("--chain", command->chain, "chain to go on with (default: the last)")->type_name("C");
-  app->add_flag("--no-repeats", command->no_repeats,
-                "equal records are the same record: the kernel kept its hash table (no ima_flush_htable, no kexec)");
-  app->add_flag("--new-chain", command->new_chain, "these lists are of another boot than what is there");
-  app->add_flag("--json", command->json, "print JSON");
-  app->callback([command, &exit_code] { exit_code = run_import(*command); });
+  const Command app = log.add_command("import", "add saved binary lists to an archive, in the order they were saved");
+  app.add_option("--archive", command->archive, "archive of the records; made if it does not exist")
+      .required()
+      .value_name("FILE");
+  app.add_option("FILE", command->files, "binary measurement lists; - is standard input").required();
+  app.add_option("--bank", command->bank, "bank of the files' digests (default: detected)").value_name("ALG");
+  app.add_option("--banks", command->banks, "banks whose PCR states a new chain keeps").show_default();
+  app.add_option("--pcrs", command->pcrs, "PCR values read after the last list was saved; they decide where lists join")
+      .value_name("FILE");
+  app.add_count("--chain", command->chain, "chain to continue (default: the last imported one)").value_name("C");
+  app.add_flag("--no-repeats", command->no_repeats,
+               "equal records count as one: the kernel kept its table of digests (no ima_flush_htable, no kexec)");
+  app.add_flag("--new-chain", command->new_chain, "new chain: the lists are of another boot than the archived records");
+  app.add_flag("--json", command->json, "output as JSON");
+  app.set_action([command] { return run_import(*command); });
 }
 
 }  // namespace imakeep::app

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -10,6 +11,7 @@
 #include "commands.h"
 #include "terminal.h"
 #include "this_boot.h"
+#include "time_text.h"
 
 namespace imakeep::app {
 namespace {
@@ -18,28 +20,31 @@ struct RetireOptions {
   std::string archive;
   std::optional<std::uint64_t> chain;
   std::optional<std::uint64_t> before;
-  std::optional<std::uint64_t> older_than_s;
+  std::optional<std::int64_t> older_than_ms;
   std::optional<std::uint64_t> keep_bytes;
   bool unacknowledged = false;
   bool running = false;
+  bool dry_run = false;
   bool json = false;
 };
 
 archive::Retention retention(const RetireOptions& options) {
-  archive::Retention retention{.unacknowledged = options.unacknowledged};
+  archive::Retention retention{.unacknowledged = options.unacknowledged, .dry_run = options.dry_run};
   if (options.before) retention.before = *options.before;
   if (options.keep_bytes) retention.keep_bytes = *options.keep_bytes;
-  if (options.older_than_s) {
+  if (options.older_than_ms) {
     const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
     const std::int64_t now_unix_s = std::chrono::duration_cast<std::chrono::seconds>(since_epoch).count();
-    // Longer ago than there was time: nothing is so old.
-    const auto age_s = std::min(*options.older_than_s, static_cast<std::uint64_t>(now_unix_s));
-    retention.added_before_unix_s = now_unix_s - static_cast<std::int64_t>(age_s);
+    // The archive counts seconds. Round the age up, so that no younger record is retired. An age that reaches back
+    // before 1970 counts from 1970.
+    const std::int64_t age_s = std::min((*options.older_than_ms + 999) / 1000, now_unix_s);
+    retention.added_before_unix_s = now_unix_s - age_s;
   }
   return retention;
 }
 
-// A view that begins late would show other bytes at each offset, and no list that fits the PCRs: it shows nothing then.
+// Without a chain's first records, a view would show different bytes at each offset, and a list that does not match the
+// PCRs. The view then shows nothing.
 Result<void> check_not_shown(archive::Archive& archive, std::uint64_t chain) {
   const auto shown = is_of_this_boot(archive, chain);
   if (!shown) return unexpected(shown.error());
@@ -47,27 +52,65 @@ Result<void> check_not_shown(archive::Archive& archive, std::uint64_t chain) {
   return fail(
       ErrorCode::kRefused,
       "chain " + std::to_string(chain) +
-          " is that of the running boot, and without its beginning the view cannot show it any more (EIO) until "
-          "the next boot: name another with --chain, or allow it with --running");
+          " is that of the running boot: without its first records the view cannot show it (EIO) until the next "
+          "boot; name another chain with --chain, or allow it with --running");
 }
 
-Result<archive::Retired> retire(const RetireOptions& options) {
-  if (!options.before && !options.older_than_s && !options.keep_bytes) {
-    return fail(ErrorCode::kUsage, "say what may go, with --before, --older-than or --keep-bytes");
+struct ChainRetired {
+  std::uint64_t chain = 0;
+  archive::Retired retired;
+};
+
+Result<ChainRetired> retire(const RetireOptions& options) {
+  if (!options.before && !options.older_than_ms && !options.keep_bytes) {
+    return fail(ErrorCode::kUsage, "log retire requires --before, --older-than or --keep-bytes");
   }
-  auto store = archive::SqliteStore::open(options.archive, archive::OpenMode::kWrite);
+  auto store = archive::SqliteStore::open(options.archive,
+                                          options.dry_run ? archive::OpenMode::kRead : archive::OpenMode::kWrite);
   if (!store) return unexpected(store.error());
   archive::Archive archive(**store);
   const auto chain = archive.chain_or_last(options.chain);
   if (!chain) return unexpected(chain.error());
   if (!*chain) return fail(ErrorCode::kUsage, options.archive + " holds no chain yet");
   if (!options.running) IMAKEEP_CHECK(check_not_shown(archive, (*chain)->chain));
-  return archive.retire((*chain)->chain, retention(options));
+  const auto retired = archive.retire((*chain)->chain, retention(options));
+  if (!retired) return unexpected(retired.error());
+  return ChainRetired{.chain = (*chain)->chain, .retired = *retired};
+}
+
+void print_dry_run(const ChainRetired& would, bool json) {
+  const archive::Retired& retired = would.retired;
+  if (json) {
+    print_json(nlohmann::ordered_json{{"dry_run", true},
+                                      {"chain", would.chain},
+                                      {"first", retired.first},
+                                      {"records", retired.records},
+                                      {"violations_kept", retired.violations_kept},
+                                      {"stored_bytes", retired.stored_bytes},
+                                      {"oldest_unix_s", retired.oldest_unix_s},
+                                      {"newest_unix_s", retired.newest_unix_s}});
+  } else if (retired.records == 0) {
+    std::printf("chain %llu: nothing would be retired\n", static_cast<unsigned long long>(would.chain));
+  } else {
+    std::printf(
+        "chain %llu: %llu records would be retired, %llu to %llu, %s on disk, archived from %s to %s; %llu "
+        "violations among them would be kept\n",
+        static_cast<unsigned long long>(would.chain), static_cast<unsigned long long>(retired.records),
+        static_cast<unsigned long long>(retired.first),
+        static_cast<unsigned long long>(retired.first + retired.records - 1), human_bytes(retired.stored_bytes).c_str(),
+        time_text(retired.oldest_unix_s).c_str(), time_text(retired.newest_unix_s).c_str(),
+        static_cast<unsigned long long>(retired.violations_kept));
+  }
 }
 
 int run_retire(const RetireOptions& options) {
-  const auto retired = retire(options);
-  if (!retired) return report(retired.error());
+  const auto done = retire(options);
+  if (!done) return report(done.error());
+  if (options.dry_run) {
+    print_dry_run(*done, options.json);
+    return kDone;
+  }
+  const archive::Retired* const retired = &done->retired;
   if (options.json) {
     print_json(nlohmann::ordered_json{{"records", retired->records}, {"violations_kept", retired->violations_kept}});
   } else {
@@ -80,23 +123,23 @@ int run_retire(const RetireOptions& options) {
 
 }  // namespace
 
-void add_log_retire(CLI::App& log, int& exit_code) {
+void add_log_retire(const Command& log) {
   auto options = std::make_shared<RetireOptions>();
-  CLI::App* const command = log.add_subcommand("retire", "forget the oldest records; violations stay");
-  command->add_option("--archive", options->archive, "the archive")->required()->type_name("FILE");
-  command->add_option("--chain", options->chain, "chain of records (default: the last)")->type_name("C");
-  command->add_option("--before", options->before, "records before this number")->type_name("N");
-  command->add_option("--older-than", options->older_than_s, "records that came in so long ago: 90d, 12h")
-      ->transform(CLI::AsNumberWithUnit(
-          std::map<std::string, std::uint64_t>{{"s", 1}, {"min", 60}, {"h", 3600}, {"d", 86400}, {"w", 7 * 86400}}))
-      ->type_name("TIME");
-  command->add_option("--keep-bytes", options->keep_bytes, "what goes beyond so much on disk: 500MB")
-      ->transform(CLI::AsSizeValue(true))
-      ->type_name("SIZE");
-  command->add_flag("--unacknowledged", options->unacknowledged, "also what no verifier has acknowledged");
-  command->add_flag("--running", options->running, "also of the running boot's chain, which the view cannot show then");
-  command->add_flag("--json", options->json, "print JSON");
-  command->callback([options, &exit_code] { exit_code = run_retire(*options); });
+  const Command command = log.add_command("retire", "delete the oldest records from the archive; violations stay");
+  command.add_option("--archive", options->archive, "archive of the records").required().value_name("FILE");
+  command.add_count("--chain", options->chain, "chain of records (default: the last)").value_name("C");
+  command.add_count("--before", options->before, "number of the first record that stays (default: no limit)")
+      .value_name("N");
+  command.add_duration("--older-than", options->older_than_ms,
+                       "age from which on records may be retired, such as 90d or 12h (default: any)");
+  command.add_size("--keep-bytes", options->keep_bytes,
+                   "size on disk of the newest records, which stay, such as 500MB (default: 0)");
+  command.add_flag("--unacknowledged", options->unacknowledged, "records that no verifier has acknowledged, too");
+  command.add_flag("--running", options->running,
+                   "records of the running boot's chain, too; the view cannot show it then");
+  command.add_flag("--dry-run", options->dry_run, "report of what would be retired; the archive stays as it is");
+  command.add_flag("--json", options->json, "output as JSON");
+  command.set_action([options] { return run_retire(*options); });
 }
 
 }  // namespace imakeep::app

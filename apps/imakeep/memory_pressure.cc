@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "memory_pressure.h"
 
 #include <fcntl.h>
@@ -8,12 +9,12 @@
 namespace imakeep::app {
 
 Result<UniqueFd> watch_memory_pressure(std::uint32_t percent, const std::string& file) {
-  // Without CAP_SYS_RESOURCE Linux takes windows of whole two seconds only.
+  // Without CAP_SYS_RESOURCE, Linux accepts only windows that are multiples of two seconds.
   constexpr std::uint64_t kWindowUs = 2'000'000;
   auto fd = open_file(file, O_RDWR | O_NONBLOCK);
   if (!fd) return fd;
   const std::string trigger = "some " + std::to_string(kWindowUs / 100 * percent) + " " + std::to_string(kWindowUs);
-  // The NUL belongs to it.
+  // The trigger includes the terminating NUL.
   if (::write(fd->get(), trigger.c_str(), trigger.size() + 1) < 0) return fail_errno(errno, "cannot watch " + file);
   return fd;
 }

@@ -1,4 +1,5 @@
-// memory_pressure.h - Linux's pressure stall information as a descriptor that tells when memory is short.
+// SPDX-License-Identifier: Apache-2.0
+// memory_pressure.h - a descriptor that reports memory shortage, from Linux's pressure stall information.
 //
 // Source: Documentation/accounting/psi.rst. Threads: no shared state.
 #pragma once
@@ -10,9 +11,8 @@
 
 namespace imakeep::app {
 
-// poll(2) says POLLPRI on it when tasks have waited for memory for `percent` of the last two seconds, at most once in
-// two seconds; POLLERR once there is nothing to be told any more. kEnvironment where Linux has no PSI, or does not let
-// us.
+// poll(2) reports POLLPRI if tasks have waited for memory for `percent` of the last two seconds, at most once in two
+// seconds. It reports POLLERR if no further events can come. kEnvironment if Linux has no PSI, or denies access to it.
 Result<UniqueFd> watch_memory_pressure(std::uint32_t percent, const std::string& file = "/proc/pressure/memory");
 
 }  // namespace imakeep::app

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "memory_pressure.h"
 
 #include <fstream>
@@ -8,7 +9,7 @@
 #include "support/scratch_directory.h"
 
 namespace imakeep::app {
-namespace {
+namespace memory_pressure_test {
 
 TEST(MemoryPressure, AsksForAShareOfTwoSecondsAndEndsWithNul) {
   const imakeep::test::ScratchDirectory directory;
@@ -26,5 +27,5 @@ TEST(MemoryPressure, WhereThereIsNoneTheFileIsNamed) {
   EXPECT_THAT(watched.error().message, testing::HasSubstr("/none/memory"));
 }
 
-}  // namespace
+}  // namespace memory_pressure_test
 }  // namespace imakeep::app

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "metrics_file.h"
 
 #include <fcntl.h>
@@ -16,15 +17,17 @@ namespace {
 Result<void> write_new(const std::string& path, std::string_view text) {
   auto fd = open_file(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
   if (!fd) return unexpected(fd.error());
-  // Whatever the umask of the service.
+  // Set the mode explicitly, because the service may have any umask.
   if (::fchmod(fd->get(), 0644) != 0) return fail_errno(errno, "cannot set the mode of " + path);
   return write_all(fd->get(), as_bytes(text), path);
 }
 
 }  // namespace
 
-Result<void> MetricsFile::check_name(const std::string& path) {
-  if (std::filesystem::path(path).extension() == ".prom") return {};
+Result<void> MetricsFile::check(const std::string& path) {
+  if (std::filesystem::path(path).extension() == ".prom") {
+    return check_replaceable(path, as_bytes("# HELP imakeep_"), "metrics file of imakeep's");
+  }
   return fail(ErrorCode::kUsage,
               "'" + path + "' does not end in .prom: the node exporter's textfile collector reads no other files");
 }

@@ -1,8 +1,9 @@
-// metrics_file.h - metrics in a file for the textfile collector of Prometheus' node exporter.
+// SPDX-License-Identifier: Apache-2.0
+// metrics_file.h - a metrics file for the textfile collector of Prometheus' node exporter.
 //
-// A reader finds the text before or the text after, never half. Nothing is synced: numbers from before a crash of the
-// machine are of no use. The file is 0644, so that whoever runs the exporter may read it. Source: the collector reads
-// the files *.prom of its directory, and nothing else there. Threads: an object belongs to one thread at a time.
+// A reader finds either the previous text or the new text, never a part. The file is not synced, because metrics from
+// before a crash of the machine are of no use. Its mode is 0644, so that the exporter's user may read it. Source: of
+// its directory, the collector reads only the files *.prom. Threads: an object belongs to one thread at a time.
 #pragma once
 
 #include <string>
@@ -14,14 +15,14 @@ namespace imakeep::app {
 
 class MetricsFile {
  public:
-  // kUsage for a name that the collector would pass over.
-  static Result<void> check_name(const std::string& path);
+  // kUsage for a name that the collector would ignore, and for an existing file that holds something else.
+  static Result<void> check(const std::string& path);
 
   explicit MetricsFile(std::string path) : path_(std::move(path)) {}
 
-  // kEnvironment or kIo, naming the file; what was there stays.
+  // kEnvironment or kIo, naming the file; the previous file then stays.
   Result<void> write(std::string_view text) const;
-  // Whoever reads metrics takes those of a file for what is now, so it goes with its writer.
+  // Removes the file. A reader takes the file's metrics for current ones, so the file must not outlive its writer.
   void remove() const;
 
  private:

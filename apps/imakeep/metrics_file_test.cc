@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "metrics_file.h"
 
 #include <sys/stat.h>
@@ -11,14 +12,14 @@
 #include "support/scratch_directory.h"
 
 namespace imakeep::app {
-namespace {
+namespace metrics_file_test {
 
 using testing::HasSubstr;
 
 TEST(MetricsFile, OnlyWhatTheCollectorReadsIsAName) {
-  EXPECT_TRUE(MetricsFile::check_name("/var/lib/prometheus/node-exporter/imakeep.prom"));
+  EXPECT_TRUE(MetricsFile::check("/var/lib/prometheus/node-exporter/imakeep.prom"));
   for (const char* name : {"/run/imakeep.txt", "/run/imakeep", "/run/.prom", "/run/imakeep.prom.new", "/run/x.prom/"}) {
-    const auto checked = MetricsFile::check_name(name);
+    const auto checked = MetricsFile::check(name);
     ASSERT_FALSE(checked) << name;
     EXPECT_EQ(checked.error().code, ErrorCode::kUsage);
     EXPECT_THAT(checked.error().message, HasSubstr(".prom"));
@@ -54,5 +55,5 @@ TEST(MetricsFile, AnErrorNamesTheFile) {
   EXPECT_THAT(written.error().message, HasSubstr("none/imakeep.prom"));
 }
 
-}  // namespace
+}  // namespace metrics_file_test
 }  // namespace imakeep::app

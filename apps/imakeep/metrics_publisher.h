@@ -1,4 +1,5 @@
-// metrics_publisher.h - when metrics are made anew, and where they go. Threads: one, the keeper's.
+// SPDX-License-Identifier: Apache-2.0
+// metrics_publisher.h - decides when to make new metrics, and publishes them. Threads: one, the keeper's.
 #pragma once
 
 #include <optional>
@@ -11,20 +12,21 @@ namespace imakeep::app {
 
 class MetricsPublisher {
  public:
-  // Without any news they are made anew so often: they tell the time, and that the keeper is alive.
+  // Metrics are made at least this often, because they contain the time and show that the keeper is alive.
   static constexpr std::int64_t kEveryMs = 15'000;
 
-  // Into the file, if it has a name, and into the snapshot, if there is one, which is kept by reference.
+  // Publishes to `file`, unless the name is empty, and to `snapshot`, unless it is null. Keeps the pointer.
   MetricsPublisher(const std::string& file, MetricsSnapshot* snapshot);
 
-  // Something is not as it was published.
+  // The published metrics are out of date.
   void changed() { changed_ = true; }
-  // When to publish next, of a monotonic clock: 0 if at once, the largest number if never.
+  // When to publish next, by a monotonic clock: 0 for at once, the largest number for never.
   std::int64_t due_ms() const;
 
-  // The error is the text's, or the file's; then the snapshot has the text all the same.
+  // Fails with the error in `text`, or with the error of writing the file. In the second case, the snapshot has the
+  // text nevertheless.
   Result<void> publish(Result<std::string> text, std::int64_t now_ms);
-  // The keeper is there no more, and neither is its file.
+  // The keeper has ended: removes the file.
   void end();
 
  private:

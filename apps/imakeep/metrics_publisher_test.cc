@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "metrics_publisher.h"
 
 #include <filesystem>
@@ -9,7 +10,7 @@
 #include "support/scratch_directory.h"
 
 namespace imakeep::app {
-namespace {
+namespace metrics_publisher_test {
 
 TEST(MetricsPublisher, WithoutAWayOutNothingIsEverDue) {
   MetricsPublisher publisher("", nullptr);
@@ -54,5 +55,5 @@ TEST(MetricsPublisher, WhatCouldNotBeMadeLeavesTheLastAndIsNotTriedAtOnce) {
   EXPECT_EQ(publisher.due_ms(), 17'000);
 }
 
-}  // namespace
+}  // namespace metrics_publisher_test
 }  // namespace imakeep::app

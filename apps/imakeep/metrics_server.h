@@ -1,13 +1,17 @@
-// metrics_server.h - HTTP/1.1 on a Unix socket for who scrapes metrics: GET and HEAD of /metrics, nothing else.
+// SPDX-License-Identifier: Apache-2.0
+// metrics_server.h - HTTP/1.1 on a Unix socket for scrapers of metrics: GET and HEAD of /metrics, nothing else.
 //
-// The answer is the snapshot as it is, so a scrape neither waits for the keeper nor makes it work. One request a
-// connection, which is then closed. Who sends too much, or too slowly, is cut off, and no more than a few are served at
-// once; others wait in the socket's queue. The socket's mode is 0666, as what it says is what the 0644 file of
-// metrics_file.h says: the socket's directory decides who may scrape.
-// Threads: one of its own; the snapshot is read from there.
+// The server answers with the current snapshot, so a scrape neither waits for the keeper nor causes work in it. A
+// connection carries one request, and is then closed. The server cuts off a client that sends too much or takes too
+// long. It serves a bounded number of connections at once; further clients wait in the socket's queue. While a
+// client waits there, the server closes the oldest connection that has used up its share of time. So many idle clients
+// delay a scrape only a little. The socket's mode is 0666, because its content is that of the 0644 file of
+// metrics_file.h: the socket's directory decides which users may scrape.
+// Threads: one of its own, which reads the snapshot.
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -17,17 +21,19 @@
 namespace imakeep::app {
 
 struct MetricsLimits {
-  std::size_t connections = 8;
-  std::uint32_t header_bytes = 8u << 10;
-  std::chrono::milliseconds timeout{5000};  // from accepting to the answer's end
+  std::size_t connections = 64;
+  std::size_t connection_bytes = 16u << 10;     // memory for the head of a connection's request and of its answer
+  std::chrono::milliseconds timeout{5000};      // from accepting the connection to the end of the answer
+  std::chrono::milliseconds full_timeout{250};  // the same, while all connections are taken and another client waits
 };
 
 class MetricsServer {
  public:
-  // Listens on `path` and begins to answer. Keeps a reference to the snapshot. Errors: control::listen_on()'s.
+  // Listens on `path` and begins to answer. Keeps a reference to the snapshot. Errors: control::listen_on()'s;
+  //   kEnvironment  no descriptor or memory for the HTTP daemon
   static Result<std::unique_ptr<MetricsServer>> listen(const std::string& path, const MetricsSnapshot& snapshot,
                                                        const MetricsLimits& limits = {});
-  // Cuts off who is served, and removes the socket.
+  // Cuts off the connected clients, and removes the socket.
   virtual ~MetricsServer() = default;
 };
 

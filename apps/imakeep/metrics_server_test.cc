@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "metrics_server.h"
 
 #include <poll.h>
@@ -19,7 +20,7 @@
 #include "support/scratch_directory.h"
 
 namespace imakeep::app {
-namespace {
+namespace metrics_server_test {
 
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
@@ -123,8 +124,55 @@ TEST_F(MetricsServerTest, WhoDoesNotReadIsCutOff) {
   EXPECT_THAT(get("/metrics"), EndsWith("\r\n\r\na 1\n"));
 }
 
+TEST_F(MetricsServerTest, WhoSendsAByteNowAndThenIsCutOffToo) {
+  const auto server = serve({.timeout = milliseconds(300)});
+  const UniqueFd fd = connect();
+  const auto since = steady_clock::now();
+  // A timeout that began anew with each byte would never end this.
+  while (::send(fd.get(), "G", 1, MSG_NOSIGNAL) == 1 && steady_clock::now() - since < milliseconds(5000)) {
+    std::this_thread::sleep_for(milliseconds(20));
+  }
+  EXPECT_LT(steady_clock::now() - since, milliseconds(5000));
+}
+
+TEST_F(MetricsServerTest, AClientThatSendsOneByteDoesNotHoldUpAnother) {
+  const auto server = serve({.timeout = milliseconds(60'000)});
+  snapshot_.set("a 1\n");
+  const UniqueFd slow = connect();
+  ::send(slow.get(), "G", 1, MSG_NOSIGNAL);
+  const auto since = steady_clock::now();
+  EXPECT_THAT(get("/metrics"), EndsWith("\r\n\r\na 1\n"));
+  EXPECT_LT(steady_clock::now() - since, milliseconds(5000));
+}
+
+TEST_F(MetricsServerTest, ManyClientsThatSendOneByteDelayAScrapeByLittle) {
+  const auto server = serve({.connections = 8, .timeout = milliseconds(60'000), .full_timeout = milliseconds(50)});
+  snapshot_.set("a 1\n");
+  std::vector<UniqueFd> slow;
+  for (int i = 0; i < 64; ++i) {
+    slow.push_back(connect());
+    ::send(slow.back().get(), "G", 1, MSG_NOSIGNAL);
+  }
+  const auto since = steady_clock::now();
+  EXPECT_THAT(get("/metrics"), EndsWith("\r\n\r\na 1\n"));
+  EXPECT_LT(steady_clock::now() - since, milliseconds(10'000));
+}
+
+TEST_F(MetricsServerTest, IdleClientsStayWhileNobodyWaits) {
+  const auto server = serve({.connections = 2, .timeout = milliseconds(60'000), .full_timeout = milliseconds(10)});
+  snapshot_.set("a 1\n");
+  const UniqueFd first = connect();
+  const UniqueFd second = connect();
+  std::this_thread::sleep_for(milliseconds(100));
+  const std::string request = "GET /metrics HTTP/1.1\r\n\r\n";
+  for (const UniqueFd* fd : {&first, &second}) {
+    ::send(fd->get(), request.data(), request.size(), MSG_NOSIGNAL);
+    EXPECT_THAT(rest(*fd), EndsWith("a 1\n"));
+  }
+}
+
 TEST_F(MetricsServerTest, NoMoreThanAFewAreServedAtOnceAndTheOthersWait) {
-  const auto server = serve({.connections = 2, .timeout = milliseconds(60'000)});
+  const auto server = serve({.connections = 2, .timeout = milliseconds(60'000), .full_timeout = milliseconds(60'000)});
   snapshot_.set("a 1\n");
   UniqueFd first = connect();
   const UniqueFd second = connect();
@@ -180,5 +228,5 @@ TEST_F(MetricsServerTest, ANameThatIsTakenIsRefused) {
   EXPECT_THAT(server.error().message, HasSubstr("choose another name for the metrics socket"));
 }
 
-}  // namespace
+}  // namespace metrics_server_test
 }  // namespace imakeep::app

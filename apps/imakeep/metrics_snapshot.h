@@ -1,4 +1,5 @@
-// metrics_snapshot.h - the last metrics that the keeper's thread made, for threads that may not touch the list.
+// SPDX-License-Identifier: Apache-2.0
+// metrics_snapshot.h - the latest metrics of the keeper's thread, for threads that may not touch the list.
 // Threads: safe from any.
 #pragma once
 

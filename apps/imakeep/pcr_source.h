@@ -1,4 +1,5 @@
-// pcr_source.h - the PCRs of this machine, or of another TPM that was named, to read.
+// SPDX-License-Identifier: Apache-2.0
+// pcr_source.h - opens the PCRs of this machine, or of another TPM, for reading.
 #pragma once
 
 #include <memory>
@@ -11,7 +12,7 @@ namespace imakeep::app {
 // Where Linux shows the PCRs of the machine's first TPM.
 inline constexpr const char* kKernelPcrFolder = "/sys/class/tpm/tpm0";
 
-// `spec` names them:
+// `spec` names the PCRs:
 //   ""           this machine's: Linux's files in `kernel_folder`, or device:/dev/tpmrm0 if that has none
 //   a directory  Linux's files there
 //   else         a TCTI, such as "swtpm:host=127.0.0.1,port=2321"

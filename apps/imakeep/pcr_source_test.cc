@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "pcr_source.h"
 
 #include <filesystem>
@@ -11,7 +12,7 @@
 #include "support/swtpm.h"
 
 namespace imakeep::app {
-namespace {
+namespace pcr_source_test {
 
 using testing::HasSubstr;
 
@@ -64,5 +65,5 @@ TEST_F(PcrSource, AnythingElseIsATcti) {
   EXPECT_THAT(open_pcr_banks("no-such:tcti").error().message, HasSubstr("'no-such:tcti'"));
 }
 
-}  // namespace
+}  // namespace pcr_source_test
 }  // namespace imakeep::app

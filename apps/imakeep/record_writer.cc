@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "record_writer.h"
 
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "imalog/ascii.h"
 #include "imalog/cel.h"
 
@@ -28,22 +30,48 @@ class BinaryWriter : public RecordWriter {
 
 class AsciiWriter : public RecordWriter {
  public:
-  AsciiWriter(const digest::Bank& bank, ByteOrder order) : bank_(bank), order_(order) {}
+  AsciiWriter(const digest::Bank& bank, ByteOrder order, const imalog::TemplateSet& templates)
+      : bank_(bank), order_(order), templates_(templates) {}
 
   Result<void> append(std::string& out, const archive::NumberedRecord& numbered) override {
     return imalog::append_ascii(out, numbered.record.content, archive::shown_digest(bank_, numbered.record).view(),
-                                order_);
+                                order_, templates_);
   }
 
  private:
   const digest::Bank bank_;
   const ByteOrder order_;
+  const imalog::TemplateSet templates_;
 };
 
-// A line of JSON a record. Paths may hold any byte, so `data` has them all; the fields are for people and jq.
+class EscapingWriter : public RecordWriter {
+ public:
+  explicit EscapingWriter(std::unique_ptr<RecordWriter> writer) : writer_(std::move(writer)) {}
+
+  bool has_end() const override { return writer_->has_end(); }
+  bool counts_from_first() const override { return writer_->counts_from_first(); }
+  void pass(const archive::NumberedRecord& numbered) override { writer_->pass(numbered); }
+
+  Result<void> append(std::string& out, const archive::NumberedRecord& numbered) override {
+    line_.clear();
+    auto shown = writer_->append(line_, numbered);
+    std::string_view text = line_;
+    if (text.ends_with('\n')) text.remove_suffix(1);
+    if (!line_.empty()) out += printable(text) + "\n";
+    return shown;
+  }
+
+ private:
+  const std::unique_ptr<RecordWriter> writer_;
+  std::string line_;
+};
+
+// Prints one line of JSON per record. Paths may contain any byte, so `data` holds the exact bytes; `fields` is for
+// people and jq.
 class JsonWriter : public RecordWriter {
  public:
-  JsonWriter(const digest::Bank& bank, ByteOrder order) : bank_(bank), order_(order) {}
+  JsonWriter(const digest::Bank& bank, ByteOrder order, const imalog::TemplateSet& templates)
+      : bank_(bank), order_(order), templates_(templates) {}
 
   Result<void> append(std::string& out, const archive::NumberedRecord& numbered) override {
     const imalog::RecordContentView& content = numbered.record.content;
@@ -62,9 +90,9 @@ class JsonWriter : public RecordWriter {
   }
 
  private:
-  // An array, as a free format may name a field twice; null where the data do not split into fields.
+  // An array, because a free format may name a field twice; null if the data does not split into fields.
   nlohmann::ordered_json fields(const imalog::RecordContentView& content) const {
-    const auto known = imalog::Template::find(content.template_name);
+    const auto known = templates_.find(content.template_name);
     if (!known) return nullptr;
     nlohmann::ordered_json all = nlohmann::ordered_json::array();
     imalog::FieldReader reader(*known, content.template_name, content.body, order_);
@@ -74,15 +102,16 @@ class JsonWriter : public RecordWriter {
       if (!*field) return all;
       std::string text;
       if (!imalog::append_field(text, **field, order_)) text = to_hex((*field)->bytes);
-      all.push_back({{"field", std::string(imalog::field_name((*field)->id))}, {"value", text}});
+      all.push_back({{"field", templates_.field_name(content.template_name, all.size())}, {"value", text}});
     }
   }
 
   const digest::Bank bank_;
   const ByteOrder order_;
+  const imalog::TemplateSet templates_;
 };
 
-// What TCG's three encodings have in common: a number in each PCR, counted from the first record that is kept.
+// Common part of TCG's three encodings: it numbers the records of each PCR, counted from the first kept record.
 class CelWriter : public RecordWriter {
  public:
   explicit CelWriter(const std::vector<digest::Bank>& banks) : banks_(banks) {}
@@ -104,7 +133,7 @@ class CelWriter : public RecordWriter {
  protected:
   virtual void encode(std::string& out, std::uint64_t recnum, const imalog::RecordContentView& content) = 0;
 
-  std::vector<imalog::CelDigest> digests_;  // of the record that is encoded
+  std::vector<imalog::CelDigest> digests_;  // of the record being encoded
   std::uint64_t records_ = 0;
 
  private:
@@ -132,7 +161,7 @@ class CelJsonWriter : public CelWriter {
   void end(std::string& out) override { out += imalog::kCelJsonEnd; }
 };
 
-// The array says how many records it has before the first, so they are held until the last is known.
+// The CBOR array states its number of records before the first one, so the writer holds all records until the end.
 class CelCborWriter : public CelWriter {
   using CelWriter::CelWriter;
   bool has_end() const override { return true; }
@@ -157,13 +186,18 @@ const std::vector<std::string>& record_formats() {
 }
 
 std::unique_ptr<RecordWriter> make_record_writer(const std::string& format, const digest::Bank& bank,
-                                                 const std::vector<digest::Bank>& banks, ByteOrder order) {
+                                                 const std::vector<digest::Bank>& banks, ByteOrder order,
+                                                 const imalog::TemplateSet& templates) {
   if (format == "binary") return std::make_unique<BinaryWriter>(bank, order);
   if (format == "cel-tlv") return std::make_unique<CelTlvWriter>(banks);
   if (format == "cel-json") return std::make_unique<CelJsonWriter>(banks);
   if (format == "cel-cbor") return std::make_unique<CelCborWriter>(banks);
-  if (format == "json") return std::make_unique<JsonWriter>(bank, order);
-  return std::make_unique<AsciiWriter>(bank, order);
+  if (format == "json") return std::make_unique<JsonWriter>(bank, order, templates);
+  return std::make_unique<AsciiWriter>(bank, order, templates);
+}
+
+std::unique_ptr<RecordWriter> escape_for_terminal(std::unique_ptr<RecordWriter> writer) {
+  return std::make_unique<EscapingWriter>(std::move(writer));
 }
 
 }  // namespace imakeep::app

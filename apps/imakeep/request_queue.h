@@ -1,49 +1,64 @@
-// request_queue.h - hands requests from the control socket's threads to the one thread that may answer them.
+// SPDX-License-Identifier: Apache-2.0
+// request_queue.h - passes requests from the control socket's threads to the one thread that may answer them.
 //
-// Threads: ask() and close() from any; the rest from the answering one.
+// A caller waits no longer than the limits. After that it gets an error that says what occupies the answering thread.
+// Threads: ask() and close() from any; the rest from the answering thread.
 #pragma once
 
+#include <chrono>
 #include <deque>
-#include <future>
+#include <functional>
 #include <memory>
 
+#include "activity.h"
 #include "base/file.h"
 #include "base/mutex.h"
-#include "control/message.h"
+
+namespace imakeep::control {
+struct Message;
+}
 
 namespace imakeep::app {
 
+struct RequestLimits {
+  std::chrono::milliseconds to_begin{10'000};   // until answering begins; after that, the request is withdrawn
+  std::chrono::milliseconds to_answer{60'000};  // from then on; after that, the keeper still finishes the work
+};
+
 class RequestQueue {
  public:
-  struct Waiting {
-    control::Message request;
-    std::promise<control::Message> answer;
-  };
+  // Keeps a reference to `activity`, which is the answering thread's. kEnvironment if no descriptor is available.
+  static Result<std::unique_ptr<RequestQueue>> make(const Activity& activity, RequestLimits limits = {});
+  ~RequestQueue();
 
-  // kEnvironment if there is no descriptor to be had.
-  static Result<std::unique_ptr<RequestQueue>> make();
-  ~RequestQueue() { close(); }
-
-  // Waits until it is answered. After close(): an answer that says so.
+  // Waits for the answer. Returns an error message if a limit is exceeded, or after close().
   control::Message ask(control::Message request) IMAKEEP_EXCLUDES(mutex_);
 
-  // Readable, for poll(2), while something waits.
+  // Readable, for poll(2), while a request waits.
   int descriptor() const { return event_.get(); }
-  // Everything that waits; each is to be answered.
-  std::deque<Waiting> take() IMAKEEP_EXCLUDES(mutex_);
-  // Answers whatever waits, and all that comes, that nobody is there any more.
+  // Answers all requests that wait at the time of the call, in order of arrival.
+  void answer_all(const std::function<control::Message(const control::Message&)>& answer) IMAKEEP_EXCLUDES(mutex_);
+  // Answers all waiting and all later requests with the error that the keeper is ending.
   void close() IMAKEEP_EXCLUDES(mutex_);
 
  private:
-  explicit RequestQueue(UniqueFd event) : event_(std::move(event)) {}
+  struct Waiting;
+
+  RequestQueue(UniqueFd event, const Activity& activity, RequestLimits limits);
+  std::shared_ptr<Waiting> take() IMAKEEP_EXCLUDES(mutex_);
+  std::size_t waiting() IMAKEEP_EXCLUDES(mutex_);
+  control::Message too_late(bool begun) const;
 
   const UniqueFd event_;
+  const Activity& activity_;
+  const RequestLimits limits_;
   Mutex mutex_;
-  std::deque<Waiting> waiting_ IMAKEEP_GUARDED_BY(mutex_);
+  ConditionVariable changed_;
+  std::deque<std::shared_ptr<Waiting>> waiting_ IMAKEEP_GUARDED_BY(mutex_);
   bool closed_ IMAKEEP_GUARDED_BY(mutex_) = false;
 };
 
-// An answer that is an error.
+// An answer that reports the error.
 control::Message refusal(const Error& error);
 
 }  // namespace imakeep::app

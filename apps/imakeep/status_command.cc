@@ -1,10 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <cstdio>
 #include <memory>
 
 #include "archive/sqlite/sqlite_store.h"
+#include "base/text.h"
 #include "boot_options.h"
 #include "commands.h"
 #include "control/client.h"
+#include "control/message.h"
 #include "keeper_metrics.h"
 #include "keeper_status.h"
 #include "terminal.h"
@@ -15,7 +18,7 @@ namespace {
 
 using nlohmann::json;
 
-// As packaging/imakeep.toml has it.
+// The same path as in packaging/imakeep.toml.
 constexpr const char* kServiceSocket = "/run/imakeep/imakeep.sock";
 
 struct StatusOptions {
@@ -27,7 +30,7 @@ struct StatusOptions {
 };
 
 Result<json> ask_keeper(const std::string& socket) {
-  auto client = control::Client::connect(socket);
+  auto client = control::Client::connect(socket, control::Client::kQuestionLimit);
   if (!client) return unexpected(client.error());
   auto answer = client->ask({.head = {{"op", "status"}}});
   if (!answer) return unexpected(named(answer.error(), socket));
@@ -36,7 +39,7 @@ Result<json> ask_keeper(const std::string& socket) {
 }
 
 Result<std::string> ask_keeper_for_metrics(const std::string& socket) {
-  auto client = control::Client::connect(socket);
+  auto client = control::Client::connect(socket, control::Client::kQuestionLimit);
   if (!client) return unexpected(client.error());
   const auto answer = client->ask({.head = {{"op", "metrics"}}});
   if (!answer) return unexpected(named(answer.error(), socket));
@@ -72,11 +75,23 @@ std::string time_text(const json& unix_s) {
 }
 
 void line(const char* name, const std::string& text) {
-  std::printf("%-9s %s\n", name, text.c_str());
+  std::printf("%-9s %s\n", name, printable(text).c_str());
 }
 
 std::string text_of(const json& object, const char* member) {
   return object.value(member, "");
+}
+
+// Anchors are shown for information: what they say about the PCRs is no evidence.
+void print_anchors(const json& anchors) {
+  if (anchors.empty()) return;
+  std::string text = std::to_string(anchors.size()) + ":";
+  for (const json& anchor : anchors) {
+    text += " at record " + number(anchor["record"]) + ", broken at record " + number(anchor["broken_at"]) + " (" +
+            text_of(anchor, "why") + ");";
+  }
+  text.pop_back();
+  line("anchors", text);
 }
 
 void print_chain(const json& status) {
@@ -92,13 +107,13 @@ void print_chain(const json& status) {
   std::string banks;
   for (const json& bank : chain["banks"]) banks += (banks.empty() ? "" : ",") + bank.get<std::string>();
   line("chain", number(chain["chain"]) + ", " +
-                    (text_of(chain, "start") == "boot" ? "from a boot on" : "of which the beginning is not known") +
-                    ", records " + number(chain["first_kept"]) + " to before " + number(chain["end"]) + ", banks " +
-                    banks);
+                    (text_of(chain, "start") == "boot" ? "from boot on" : "beginning unknown") + ", records " +
+                    number(chain["first_kept"]) + " to before " + number(chain["end"]) + ", banks " + banks);
   for (const json& broken : chain["broken"]) {
     line("", "records " + number(broken["first"]) + " to before " + number(broken["end"]) +
                  " are not proven: " + text_of(broken, "why") + ", " + time_text(broken["since_unix_s"]));
   }
+  print_anchors(chain.value("anchors", json::array()));
 }
 
 void print_trimmed(const json& status) {
@@ -127,9 +142,12 @@ void print_list(const json& status) {
 
 void print_pcrs(const json& status) {
   const json& pcrs = status["pcrs"];
-  std::string text = text_of(pcrs, "state");
-  if (text == "behind") text += ": the list has records that are not archived yet";
-  if (text == "lagging") text += ": " + number(status["keeper"]["lag"]) + " records are not in the PCRs yet";
+  const std::string state = text_of(pcrs, "state");
+  std::string text = state;
+  if (state == "does not fit") text = "mismatch";
+  if (state == "behind") text = "not caught up: the list has records that are not archived yet";
+  if (state == "lagging")
+    text += ": " + number(status["keeper"]["lag"]) + " records are not extended into the PCRs yet";
   if (pcrs.contains("diagnosis")) text += ", " + text_of(pcrs, "diagnosis") + ": " + text_of(pcrs, "what");
   line("PCRs", text);
 }
@@ -148,7 +166,8 @@ void print_keeper(const json& status) {
   const json& keeper = status["keeper"];
   line("keeper", "pid " + number(keeper["pid"]) + ", found the list busy " + number(keeper["busy"]) + " times" +
                      (keeper.contains("follows_only") ? "; " + text_of(keeper, "follows_only") : "") +
-                     writers_text(keeper) + (keeper.contains("error") ? "; last: " + text_of(keeper, "error") : ""));
+                     writers_text(keeper) +
+                     (keeper.contains("error") ? "; last error: " + text_of(keeper, "error") : ""));
 }
 
 void print_view(const json& status) {
@@ -161,10 +180,10 @@ void print_view(const json& status) {
 
 void print_incidents(const json& status) {
   const json& pending = status["pending"];
-  line("mark", pending.is_null() ? "none"
-                                 : number(pending["records"]) + " records from " + number(pending["first"]) +
-                                       " on were about to be taken out by " + text_of(pending, "method") + ", " +
-                                       time_text(pending["since_unix_s"]));
+  line("pending", pending.is_null()
+                      ? "none"
+                      : number(pending["records"]) + " records from " + number(pending["first"]) + " on, by method " +
+                            text_of(pending, "method") + ", " + time_text(pending["since_unix_s"]));
   if (status["incidents"].empty()) line("incidents", "none");
   for (const json& incident : status["incidents"]) {
     line("incident", time_text(incident["since_unix_s"]) + ", chain " + number(incident["chain"]) + ", record " +
@@ -173,7 +192,7 @@ void print_incidents(const json& status) {
   }
 }
 
-// Done once they are printed: whether all is well is theirs to say.
+// Returns kDone once the metrics are printed, whatever they say: judging the state is left to their reader.
 int print_metrics(const StatusOptions& options) {
   Result<std::string> text;
   if (!options.control.empty()) {
@@ -206,36 +225,36 @@ int run_status(const StatusOptions& options) {
   return status_fits(*status) ? kDone : kNotAsItShouldBe;
 }
 
-// What answers on a socket may be something else than a keeper.
+// The program that answers on the socket may not be a keeper, so its answer may have members of other types.
 int run_status_guarded(const StatusOptions& options) {
   try {
     return run_status(options);
   } catch (const json::exception&) {
-    return report(
-        {.code = ErrorCode::kEnvironment, .message = "what answers there is no keeper; name its --control socket"},
-        options.control);
+    return report({.code = ErrorCode::kEnvironment,
+                   .message = "the program that answers is not a keeper; name a keeper's socket with --control"},
+                  options.control);
   }
 }
 
 }  // namespace
 
-void add_status(CLI::App& root, int& exit_code) {
+void add_status(const Command& root) {
   auto options = std::make_shared<StatusOptions>();
-  CLI::App* const command = root.add_subcommand("status", "what is kept, proven and taken out");
-  CLI::Option* const control =
-      command->add_option("--control", options->control, "ask the keeper on this socket (default: the service's)")
-          ->type_name("SOCK");
-  CLI::Option* const archive =
-      command->add_option("--archive", options->archive, "look into the archive instead")->type_name("FILE");
-  archive->excludes(control);
-  command->add_option("--ima-dir", options->ima_dir, "the list that the archive belongs to")
-      ->type_name("DIR")
-      ->needs(archive);
-  CLI::Option* const json = command->add_flag("--json", options->json, "print JSON");
-  command->add_flag("--prometheus", options->prometheus, "print metrics in Prometheus' text format")->excludes(json);
-  command->callback([options, &exit_code] {
+  const Command command = root.add_command("status", "show what is archived, proven and trimmed");
+  const Option control =
+      command.add_option("--control", options->control, "socket of the keeper to ask (default: the service's)")
+          .value_name("SOCK");
+  const Option archive = command.add_option("--archive", options->archive, "archive to read instead of asking a keeper")
+                             .value_name("FILE");
+  archive.excludes(control);
+  command.add_option("--ima-dir", options->ima_dir, "directory of the list that the archive belongs to (default: none)")
+      .value_name("DIR")
+      .needs(archive);
+  const Option json = command.add_flag("--json", options->json, "output as JSON");
+  command.add_flag("--prometheus", options->prometheus, "metrics in Prometheus' text format").excludes(json);
+  command.set_action([options] {
     if (options->control.empty() && options->archive.empty()) options->control = kServiceSocket;
-    exit_code = run_status_guarded(*options);
+    return run_status_guarded(*options);
   });
 }
 

@@ -1,12 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "terminal.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <utility>
+
+#include "base/text.h"
 
 namespace imakeep::app {
 
@@ -29,8 +34,24 @@ int exit_code(const Error& error) {
 
 int report(const Error& error, const std::string& where) {
   const std::string prefix = where.empty() ? "imakeep: " : "imakeep: " + where + ": ";
-  std::fprintf(stderr, "%s%s\n", prefix.c_str(), describe(error).c_str());
+  std::fprintf(stderr, "%s\n", printable(prefix + describe(error)).c_str());
   return exit_code(error);
+}
+
+void fill_standard_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(stream, F_GETFD) >= 0) continue;
+    // The lower-numbered streams are open, so open() returns the number of this one.
+    if (::open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY) != stream) ::_exit(kEnvironmentForbids);
+  }
+}
+
+int end_of_output(int code) {
+  const bool lost_before = std::ferror(stdout) != 0;
+  errno = 0;
+  if (std::fflush(stdout) == 0 && !lost_before) return code;
+  const std::string what = "cannot write all of the output to standard output";
+  return report(errno != 0 ? fail_errno(errno, what).value() : fail(ErrorCode::kIo, what).value());
 }
 
 namespace {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "this_boot.h"
 
 #include "keeper/kernel/kernel_ima_source.h"
@@ -5,12 +6,13 @@
 namespace imakeep::app {
 
 Result<bool> is_of_this_boot(archive::Archive& archive, std::uint64_t chain) {
-  const auto last = archive.chain_or_last(std::nullopt);
+  const auto last = archive.host_chain();
   if (!last) return unexpected(last.error());
   const auto list = archive.list(chain);
   if (!list) return unexpected(list.error());
-  const std::string boot_id = keeper::KernelImaSource::boot_id_in(keeper::KernelImaSource::kBootIdFile);
-  return *last && (*last)->chain == chain && *list && !boot_id.empty() && (*list)->boot_id == boot_id;
+  const auto boot_id = keeper::KernelImaSource::boot_id_in(keeper::KernelImaSource::kBootIdFile);
+  if (!boot_id) return unexpected(boot_id.error());
+  return *last && (*last)->chain == chain && *list && !boot_id->empty() && (*list)->boot_id == *boot_id;
 }
 
 }  // namespace imakeep::app

@@ -1,11 +1,13 @@
-// this_boot.h - which chain of an archive is that of the running kernel. Threads: no shared state.
+// SPDX-License-Identifier: Apache-2.0
+// this_boot.h - tells which chain of an archive belongs to the running kernel. Threads: no shared state.
 #pragma once
 
 #include "archive/archive.h"
 
 namespace imakeep::app {
 
-// Whether a keeper last saw the chain in this boot, so that the view shows it. Errors: the archive's.
+// Whether a keeper last saw the chain in this boot, so that the view shows it. Errors: the archive's, and kEnvironment
+// if the boot ID cannot be read.
 Result<bool> is_of_this_boot(archive::Archive& archive, std::uint64_t chain);
 
 }  // namespace imakeep::app

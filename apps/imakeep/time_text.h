@@ -1,4 +1,5 @@
-// time_text.h - moments as people read them. Threads: no shared state.
+// SPDX-License-Identifier: Apache-2.0
+// time_text.h - formats a point in time for people. Threads: no shared state.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "trim_story.h"
 
 #include <algorithm>
 #include <cstdio>
+
+#include <nlohmann/json.hpp>
 
 #include "archive/archive_reader.h"
 #include "keeper_status.h"
@@ -21,7 +24,7 @@ std::string ms_text(std::int64_t us) {
   return text;
 }
 
-// Of those that can be read.
+// Counts only records that can be read.
 std::uint64_t list_bytes(archive::Archive& archive, const archive::Chain& chain, const keeper::ListShape& shape,
                          std::uint64_t end, std::size_t digest_bytes) {
   std::uint64_t bytes = 0;
@@ -48,7 +51,7 @@ TrimStory trim_story(const keeper::Trimmed& trimmed, std::uint64_t list_records,
   if (!loaded || !*loaded) return story;
   const keeper::ChainState& after = **loaded;
   const std::uint64_t end = after.shape.head();
-  // As the list was before, unless it was found elsewhere by the look that a trim begins with.
+  // Use the list's shape from before the trim, unless the trim's own follow has found the list at another place.
   keeper::ListShape shape(end - std::min(end, trimmed.records));
   if (before && before->chain.chain == after.chain.chain && before->shape.number_at(trimmed.records) == end) {
     shape = before->shape;
@@ -63,7 +66,7 @@ TrimStory trim_story(const keeper::Trimmed& trimmed, std::uint64_t list_records,
 
 std::string text_of(const TrimStory& story) {
   const keeper::Trimmed& trimmed = story.trimmed;
-  std::string text = "took out " + records_text(trimmed.records) + " by " + std::string(method_word(trimmed.method));
+  std::string text = "trimmed " + records_text(trimmed.records) + " by " + std::string(method_word(trimmed.method));
   if (story.range) {
     const TrimStory::Range& range = *story.range;
     text += ": " + std::to_string(range.first) + " to " + std::to_string(range.end - 1) + " of chain " +

@@ -1,13 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "trim_story.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "archive/memory/memory_store.h"
 #include "archive/test_support.h"
 
 namespace imakeep::app {
-namespace {
+namespace trim_story_test {
 
 using archive::test::imatest::must;
 
@@ -49,7 +51,7 @@ TEST_F(TrimStoryTest, TellsWhichRecordsWentAndAllElse) {
   list_begins_at(7, 10);
   const TrimStory told = story(5, before);
   EXPECT_EQ(text_of(told),
-            "took out 5 records by count: 2 to 6 of chain 1, proven 2001-09-09 01:46:40 UTC, holding the "
+            "trimmed 5 records by count: 2 to 6 of chain 1, proven 2001-09-09 01:46:40 UTC, holding the "
             "list for 0.2 ms; 3 records left, " +
                 std::to_string(bytes(2, 7)) + " B of the list are gone");
   const auto json = json_of(told);
@@ -92,9 +94,9 @@ TEST_F(TrimStoryTest, WithoutAnArchiveToAskTheRestIsTold) {
   archive::Archive empty(none);
   const TrimStory told =
       trim_story({.records = 1, .method = keeper::Method::kStage, .hold_us = 1'000}, 0, std::nullopt, empty, 20);
-  EXPECT_EQ(text_of(told), "took out 1 record by stage, holding the list for 1.0 ms; 0 records left");
+  EXPECT_EQ(text_of(told), "trimmed 1 record by stage, holding the list for 1.0 ms; 0 records left");
   EXPECT_FALSE(json_of(told).contains("chain"));
 }
 
-}  // namespace
+}  // namespace trim_story_test
 }  // namespace imakeep::app

@@ -1,17 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 
 #include <nlohmann/json.hpp>
 
 #include "archive_log.h"
-#include "attest/list_log.h"
+#include "attest/list_files.h"
 #include "attest/log_check.h"
 #include "attest/quote_check.h"
+#include "attest/quote_file.h"
 #include "base/file.h"
 #include "commands.h"
 #include "imalog/pcr_file.h"
+#include "imalog/rtmr_file.h"
 #include "pcr_source.h"
+#include "proof_report.h"
 #include "terminal.h"
 
 namespace imakeep::app {
@@ -19,21 +25,22 @@ namespace {
 
 struct VerifyOptions {
   std::vector<std::string> files;
-  // Optional, for an empty name is no option left out: "--quote $unset" must not pass for a check without a quote.
   std::optional<std::string> bank;
   std::optional<std::string> archive;
   std::optional<std::uint64_t> chain;
   std::optional<std::string> pcrs;
+  std::optional<std::string> start;
   bool with_tpm = false;
   std::string tpm;
   std::optional<std::string> quote;
   std::optional<std::string> signature;
   std::optional<std::string> key;
   std::optional<std::string> nonce;
+  std::optional<std::string> hash;
   bool json = false;
 };
 
-// A quote that is good: signed by the key, with the nonce if one was given.
+// A quote that was checked: the key signed it, and it carries the nonce, if one was given.
 struct GoodQuote {
   tpm::Quote quote;
   tpm::Signature signature;
@@ -41,63 +48,137 @@ struct GoodQuote {
   bool nonce_checked = false;
 };
 
+// A PCR of the TPM that could not be read.
+struct UnreadPcr {
+  std::uint32_t pcr = 0;
+  Error error;
+};
+
 // What the log is compared with.
 struct Evidence {
   attest::Expected expected;
   std::optional<GoodQuote> quote;
+  std::vector<UnreadPcr> unread;  // PCRs of the TPM
+  bool every_pcr = false;         // values of all PCRs were read, whether or not records name them
+  bool rtmrs = false;             // the values are those of RTMRs
 };
 
 // ---- reading --------------------------------------------------------------------------------------------------------
 
-// The file's content as `parse` takes it; errors name the file.
+// Reads the file and parses it with `parse`. Errors name the file.
 template <class Parse>
 auto read_as(const std::string& file, Parse parse) -> decltype(parse(ByteView())) {
-  const auto bytes = read_file(file);
+  const auto bytes = read_file(file, {.most_bytes = kMostTextBytes});
   if (!bytes) return unexpected(bytes.error());
   auto parsed = parse(ByteView(*bytes));
   if (!parsed) return unexpected(named(parsed.error(), file));
   return parsed;
 }
 
-Result<std::optional<Bytes>> parse_nonce(const std::optional<std::string>& hex) {
-  if (!hex) return std::nullopt;
-  auto nonce = from_hex(*hex);
+Result<std::optional<Bytes>> parse_nonce(const std::optional<std::string>& text) {
+  if (!text) return std::nullopt;
+  std::string_view hex = *text;
+  if (hex.starts_with("0x") || hex.starts_with("0X")) hex.remove_prefix(2);
+  auto nonce = from_hex(hex);
   if (!nonce) return fail(ErrorCode::kUsage, "--nonce: " + describe(nonce.error()));
   return std::optional<Bytes>(std::move(*nonce));
+}
+
+Result<std::optional<digest::Algorithm>> parse_hash(const std::optional<std::string>& name) {
+  if (!name) return std::nullopt;
+  const auto bank = digest::parse_bank(*name);
+  if (!bank) return fail(ErrorCode::kUsage, "--hash: no such hash: '" + *name + "'; use sha256, sha384 or sha512");
+  return std::optional(bank->algorithm);
+}
+
+// Returns the signature of the quote, from its own file or from the quote's file.
+Result<std::vector<attest::Candidate>> read_candidates(const VerifyOptions& options, const attest::QuoteFile& quote,
+                                                       const std::vector<attest::VerificationKey>& keys) {
+  const auto told = parse_hash(options.hash);
+  if (!told) return unexpected(told.error());
+  const auto parse = [&](ByteView signature) {
+    return attest::parse_candidates(signature, keys, *told ? *told : quote.plain_hash);
+  };
+  if (quote.signature && options.signature) {
+    return fail(ErrorCode::kUsage, *options.quote + " contains its signature; leave out --signature");
+  }
+  if (!quote.signature && !options.signature) return fail(ErrorCode::kUsage, "--quote requires --signature FILE");
+  if (options.signature) return read_as(*options.signature, parse);
+  auto candidates = parse(*quote.signature);
+  if (!candidates) return unexpected(named(candidates.error(), *options.quote + ", its signature"));
+  return candidates;
 }
 
 Result<GoodQuote> read_quote(const VerifyOptions& options) {
   const auto nonce = parse_nonce(options.nonce);
   if (!nonce) return unexpected(nonce.error());
-  auto quote = read_as(*options.quote, tpm::parse_quote);
-  if (!quote) return unexpected(quote.error());
-  auto signature = read_as(*options.signature, tpm::parse_signature);
-  if (!signature) return unexpected(signature.error());
-  const auto key = read_as(*options.key, attest::VerificationKey::parse);
-  if (!key) return unexpected(key.error());
-  const auto checked = attest::check_quote(*quote, *signature, *key, *nonce);
-  if (!checked) return unexpected(named(checked.error(), *options.quote));
+  const auto file = read_as(*options.quote, attest::parse_quote_file);
+  if (!file) return unexpected(file.error());
+  auto quote = tpm::parse_quote(file->statement);
+  if (!quote) return unexpected(named(quote.error(), *options.quote));
+  const auto keys = read_as(*options.key, attest::VerificationKey::parse);
+  if (!keys) return unexpected(keys.error());
+  const auto candidates = read_candidates(options, *file, *keys);
+  if (!candidates) return unexpected(candidates.error());
+  auto good = attest::check_quote(*quote, *candidates, *nonce);
+  if (!good) return unexpected(named(good.error(), *options.quote));
   return GoodQuote{.quote = std::move(*quote),
-                   .signature = std::move(*signature),
-                   .key = key->name(),
+                   .signature = std::move(good->signature),
+                   .key = good->key.name(),
                    .nonce_checked = nonce->has_value()};
 }
 
-// IMA's PCR in every bank. Read before the log, so that it stands for a prefix of it.
-Result<std::vector<imalog::PcrValue>> read_tpm(const std::string& spec) {
+struct TpmValues {
+  std::vector<imalog::PcrValue> values;
+  std::vector<UnreadPcr> unread;
+};
+
+// Reads every PCR in every bank once. Fails if IMA's PCR cannot be read. Other unreadable PCRs are reported later, if
+// records name them.
+Result<TpmValues> read_every_pcr(tpm::PcrBanks& banks) {
+  TpmValues all;
+  for (std::uint32_t i = 0; i < imalog::kPcrCount; ++i) {
+    const std::uint32_t pcr = (imalog::kImaPcr + i) % imalog::kPcrCount;
+    const auto read = banks.read(pcr);
+    if (!read && pcr == imalog::kImaPcr) return unexpected(read.error());
+    if (!read) all.unread.push_back({.pcr = pcr, .error = read.error()});
+    for (std::size_t bank = 0; read && bank < read->size(); ++bank) {
+      const digest::Bank& of = banks.banks()[bank];
+      if (digest::available(of.algorithm)) all.values.push_back({.bank = of, .pcr = pcr, .value = (*read)[bank]});
+    }
+  }
+  return all;
+}
+
+bool same_values(const std::vector<imalog::PcrValue>& a, const std::vector<imalog::PcrValue>& b) {
+  return std::ranges::equal(a, b, [](const imalog::PcrValue& left, const imalog::PcrValue& right) {
+    return left.bank == right.bank && left.pcr == right.pcr && left.value == right.value;
+  });
+}
+
+// Reads every PCR in every bank, because it is not known yet which PCRs the log's records name. The PCRs are read
+// before the log, so that each value matches a prefix of the log. An extend never restores an earlier value. So if two
+// consecutive reads are equal, all values hold for one moment between the two reads. If the host measures all the time,
+// the last read is used; then check_log() may find values of different moments.
+Result<TpmValues> read_tpm(const std::string& spec) {
+  constexpr int kMostReads = 5;
   std::error_code ignored;
   if (std::filesystem::is_regular_file(spec, ignored)) {
     return fail(ErrorCode::kUsage, "--tpm took " + spec + " for a TPM; write the lists before --tpm");
   }
   const auto banks = open_pcr_banks(spec);
   if (!banks) return unexpected(banks.error());
-  const auto read = (*banks)->read(imalog::kImaPcr);
-  if (!read) return unexpected(read.error());
-  std::vector<imalog::PcrValue> values;
-  for (std::size_t i = 0; i < read->size(); ++i) {
-    const digest::Bank& bank = (*banks)->banks()[i];
-    if (digest::available(bank.algorithm))
-      values.push_back({.bank = bank, .pcr = imalog::kImaPcr, .value = (*read)[i]});
+  auto values = read_every_pcr(**banks);
+  for (int reads = 1; values && reads < kMostReads; ++reads) {
+    auto again = read_every_pcr(**banks);
+    if (!again) return again;
+    const bool settled = same_values(values->values, again->values);
+    values = std::move(again);
+    if (settled) break;
+  }
+  if (values && values->values.empty()) {
+    return fail(ErrorCode::kEnvironment,
+                "cannot compare any bank of the TPM: this machine's OpenSSL has none of their hashes");
   }
   return values;
 }
@@ -108,11 +189,15 @@ Result<Evidence> read_evidence(const VerifyOptions& options) {
     auto values = imalog::read_pcr_file(*options.pcrs);
     if (!values) return unexpected(values.error());
     evidence.expected.values = std::move(*values);
+    evidence.rtmrs = imalog::names_rtmrs(*options.pcrs);
+    evidence.every_pcr = evidence.rtmrs;
   }
   if (options.with_tpm) {
-    auto values = read_tpm(options.tpm);
-    if (!values) return unexpected(values.error());
-    evidence.expected.values = std::move(*values);
+    evidence.every_pcr = true;
+    auto read = read_tpm(options.tpm);
+    if (!read) return unexpected(read.error());
+    evidence.expected.values = std::move(read->values);
+    evidence.unread = std::move(read->unread);
   }
   if (options.quote) {
     auto quote = read_quote(options);
@@ -123,31 +208,59 @@ Result<Evidence> read_evidence(const VerifyOptions& options) {
   return evidence;
 }
 
+// Returns the PCR state before the first record that is read, as --start gives it.
+Result<std::optional<imalog::PcrState>> read_start(const VerifyOptions& options, Evidence& evidence) {
+  if (!options.start) return std::nullopt;
+  const auto values = imalog::read_pcr_file(*options.start);
+  if (!values) return unexpected(values.error());
+  if (options.with_tpm) {
+    std::erase_if(evidence.expected.values, [&](const imalog::PcrValue& read) {
+      return std::ranges::none_of(*values, [&](const imalog::PcrValue& value) { return value.bank == read.bank; });
+    });
+    if (evidence.expected.values.empty()) {
+      return fail(ErrorCode::kUsage, *options.start + ": no value is of a bank of the TPM");
+    }
+  }
+  auto state = attest::start_state(*values, evidence.expected);
+  if (!state) return unexpected(named(state.error(), *options.start));
+  return std::optional<imalog::PcrState>(std::move(*state));
+}
+
+// Directory for the copy of a list that comes from a pipe. The list may be too large for /tmp.
+std::string spool_folder() {
+  const char* const told = std::getenv("TMPDIR");  // NOLINT(concurrency-mt-unsafe): there is one thread
+  return told != nullptr && *told != '\0' ? told : "/var/tmp";
+}
+
 struct OpenLog {
   std::unique_ptr<attest::LogSource> log;
-  std::optional<imalog::PcrState> start = std::nullopt;  // the state before its first record, if not a TPM reset
-  std::uint64_t first = 0;                               // the number of its first record
+  std::uint64_t first = 0;                                  // number of the log's first record
+  std::vector<UnprovenRange> ranges = {};                   // record numbers in the chain
+  std::optional<attest::ReplayLimit> limit = std::nullopt;  // counts from the log's first record
 };
 
 Result<OpenLog> open_log(const VerifyOptions& options) {
   if (options.archive) {
     if (options.bank) {
       return fail(ErrorCode::kUsage,
-                  "--bank is of lists; an archive has every bank, and verify checks those of the PCRs");
+                  "--bank applies to lists only: an archive has every bank, and verify compares those of the PCRs");
     }
     auto log = ArchiveLog::open(*options.archive, options.chain);
     if (!log) return unexpected(log.error());
-    auto start = (*log)->start();
-    const std::uint64_t first = (*log)->first();
-    return OpenLog{.log = std::move(*log), .start = std::move(start), .first = first};
+    OpenLog open{.first = (*log)->first(),
+                 .ranges = (*log)->unproven_ranges(options.start.has_value()),
+                 .limit = (*log)->replay_limit(options.start.has_value())};
+    open.log = std::move(*log);
+    return open;
   }
+  IMAKEEP_CHECK(attest::check_distinct(options.files));
   std::optional<digest::Bank> bank;
   if (options.bank) {
     const auto parsed = digest::parse_bank(*options.bank);
     if (!parsed) return unexpected(parsed.error());
     bank = *parsed;
   }
-  return OpenLog{.log = std::make_unique<attest::ListLog>(options.files, read_file, bank)};
+  return OpenLog{.log = std::make_unique<attest::ListLog>(options.files, attest::open_files(spool_folder()), bank)};
 }
 
 // ---- printing -------------------------------------------------------------------------------------------------------
@@ -169,39 +282,36 @@ std::string hex_of(std::uint64_t value) {
   return to_hex(bytes);
 }
 
-std::string where(const std::optional<std::uint64_t>& found_at) {
-  return found_at ? "fits after record " + std::to_string(*found_at) : "fits no prefix of the log";
-}
-
 void print_quote(const GoodQuote& good) {
   const tpm::ClockInfo& clock = good.quote.clock;
   std::printf("signature good: %s over %s by the key given, %s\n",
               std::string(tpm::name(good.signature.scheme)).c_str(),
               std::string(digest::info(good.signature.hash).name).c_str(), good.key.c_str());
   std::printf("nonce     %s\n",
-              good.nonce_checked ? "the one given" : "not checked, for none was given: this may be an old quote");
+              good.nonce_checked ? "the one given" : "not checked, because none was given: this may be an old quote");
   std::printf("clock     %llu ms, %u resets, %u restarts%s\n", static_cast<unsigned long long>(clock.clock_ms),
               clock.reset_count, clock.restart_count, clock.safe ? "" : ", not safe");
   std::printf("firmware  %s\n", hex_of(good.quote.firmware_version).c_str());
 }
 
-void print_text(const attest::LogCheck& check, const Evidence& evidence) {
+void print_text(const attest::LogCheck& check, const Evidence& evidence, const std::vector<UnprovenRange>& ranges) {
   if (evidence.quote) {
     print_quote(*evidence.quote);
-    std::printf("quote     %s %s\n", selection_text(evidence.quote->quote).c_str(),
-                where(check.quote_found_at).c_str());
+    std::printf("quote     %s %s%s\n", selection_text(evidence.quote->quote).c_str(),
+                found_text(check.quote_found_at).c_str(), quote_fill_text(check).c_str());
   }
   for (const attest::ValueFit& fit : check.values) {
-    std::printf("%-9s PCR %-2u %s\n", fit.value.bank.name().c_str(), fit.value.pcr,
-                fit.looked_for ? where(fit.found_at).c_str() : "taken as given for the quote");
+    std::printf("%-9s PCR %-2u %s\n", fit.value.bank.name().c_str(), fit.value.pcr, fit_text(fit).c_str());
   }
-  if (!evidence.quote && check.values.empty()) {
+  for (const UnprovenRange& range : ranges)
+    std::fprintf(evidence.expected.anything() ? stdout : stderr, "%s\n", range_line(range).c_str());
+  if (!evidence.expected.anything()) {
     if (!check.problem) std::printf("%s", imalog::format_pcrs(check.state).c_str());
     return;
   }
-  const std::uint64_t proven = check.proven.value_or(0);
-  std::printf("%llu of %llu records proven, %llu behind\n", static_cast<unsigned long long>(proven),
-              static_cast<unsigned long long>(check.records), static_cast<unsigned long long>(check.records - proven));
+  for (const std::string& line : pcr_lines(check)) std::printf("%s\n", line.c_str());
+  if (const auto line = boot_aggregate_line(check); !line.empty()) std::printf("%s\n", line.c_str());
+  std::printf("%s\n", total_line(check).c_str());
 }
 
 nlohmann::json json_of(const std::optional<std::uint64_t>& number) {
@@ -213,6 +323,8 @@ nlohmann::json json_of(const GoodQuote& good, const attest::LogCheck& check) {
   for (const tpm::PcrSelection& selected : good.quote.selections) {
     selection.push_back({{"bank", selected.bank.name()}, {"pcrs", selected.pcrs}});
   }
+  nlohmann::json extended_as = nlohmann::json::object();
+  for (const digest::Bank& bank : check.quote_matched_as) extended_as[bank.name()] = digest::fill_name(bank.fill);
   const tpm::ClockInfo& clock = good.quote.clock;
   return {{"signature", "good"},
           {"scheme", tpm::name(good.signature.scheme)},
@@ -227,6 +339,7 @@ nlohmann::json json_of(const GoodQuote& good, const attest::LogCheck& check) {
           {"safe", clock.safe},
           {"firmware_version", hex_of(good.quote.firmware_version)},
           {"selection", selection},
+          {"extended_as", extended_as},
           {"records", json_of(check.quote_found_at)}};
 }
 
@@ -247,32 +360,34 @@ nlohmann::json json_of(const attest::BadRecord& bad) {
           {"number", bad.number},       {"bank", bad.bank.name()},    {"pcrs_fit", text_of(bad.side)}};
 }
 
-nlohmann::json json_of(const attest::LogCheck& check, const Evidence& evidence) {
-  nlohmann::json json{{"records", check.records}, {"violations", check.violations}};
-  if (evidence.quote || !check.values.empty()) {
-    const std::uint64_t proven = check.proven.value_or(0);
-    json["proven"] = proven;
-    json["behind"] = check.records - proven;
-    json["pcrs"] = nlohmann::json::array();
-    for (const attest::ValueFit& fit : check.values) {
-      json["pcrs"].push_back({{"bank", fit.value.bank.name()},
-                              {"pcr", fit.value.pcr},
-                              {"given_for_quote", !fit.looked_for},
-                              {"records", json_of(fit.found_at)}});
-    }
-    if (evidence.quote) json["quote"] = json_of(*evidence.quote, check);
+nlohmann::json json_of(const attest::LogCheck& check, const Evidence& evidence,
+                       const std::vector<UnprovenRange>& ranges) {
+  nlohmann::json result{{"records", check.records}, {"violations", check.violations}};
+  result["unproven_ranges"] = nlohmann::json::array();
+  for (const UnprovenRange& range : ranges) result["unproven_ranges"].push_back(range_json(range));
+  if (evidence.expected.anything()) {
+    result["proven"] = check.proven.value_or(0);
+    result["behind"] = check.behind;
+    result["unproven"] = check.unproven;
+    result["pcrs"] = nlohmann::json::array();
+    for (const attest::ValueFit& fit : check.values) result["pcrs"].push_back(value_json(fit));
+    result["pcrs_of_log"] = nlohmann::json::array();
+    for (const attest::PcrProof& proof : check.pcrs) result["pcrs_of_log"].push_back(proof_json(proof));
+    result["boot_aggregate"] = boot_aggregate_json(check);
+    if (evidence.quote) result["quote"] = json_of(*evidence.quote, check);
   } else if (!check.problem) {
-    json["pcrs"] = imalog::format_pcrs(check.state);
+    result["pcrs"] = imalog::format_pcrs(check.state);
   }
-  if (check.bad_record) json["bad_record"] = json_of(*check.bad_record);
-  json["problem"] = check.problem ? nlohmann::json(describe(*check.problem)) : nlohmann::json(nullptr);
-  return json;
+  if (check.bad_record) result["bad_record"] = json_of(*check.bad_record);
+  const std::string diagnosis = diagnosis_name(check.diagnosis);
+  result["diagnosis"] = diagnosis.empty() ? nlohmann::json(nullptr) : nlohmann::json(diagnosis);
+  result["problem"] = check.problem ? nlohmann::json(describe(*check.problem)) : nlohmann::json(nullptr);
+  return result;
 }
 
-// Numbers are those of the chain: what lies before had led to the state that replay began with.
-void count_from(std::uint64_t first, attest::LogCheck& check) {
-  check.records += first;
-  if (check.proven) *check.proven += first;
+// Converts places to record numbers of the chain, which include retired records. The counts of proven records remain
+// those of the records that were read.
+void place_in_chain(std::uint64_t first, attest::LogCheck& check) {
   if (check.quote_found_at) *check.quote_found_at += first;
   for (attest::ValueFit& fit : check.values) {
     if (fit.found_at) *fit.found_at += first;
@@ -280,70 +395,128 @@ void count_from(std::uint64_t first, attest::LogCheck& check) {
   if (check.bad_record) check.bad_record->number += first;
 }
 
+// An RTMR stands for several PCRs. It matches only if records name exactly one of them and nothing else extended the
+// RTMR.
+void explain_rtmrs(const attest::LogCheck& check) {
+  for (const attest::PcrProof& proof : check.pcrs) {
+    const auto rtmr = imalog::rtmr_of(proof.pcr);
+    if (proof.matched || !rtmr) continue;
+    report({.code = ErrorCode::kMismatch,
+            .message = "its value is that of RTMR " + std::to_string(*rtmr) +
+                       ", which other PCRs share and firmware or a boot loader may have extended first; if so, give "
+                       "its value from before the first record with --start FILE"},
+           "PCR " + std::to_string(proof.pcr));
+  }
+}
+
+// The caller did not ask for PCRs that no record names.
+void leave_out_others(attest::LogCheck& check) {
+  std::erase_if(check.values, [](const attest::ValueFit& fit) { return fit.use == attest::ValueUse::kNotInLog; });
+}
+
+// Reports the problem, and why a PCR of the log has no value. Returns the exit code.
+int conclude(const attest::LogCheck& check, const Evidence& evidence) {
+  for (const UnreadPcr& unread : evidence.unread) {
+    const bool named_by_record =
+        std::ranges::any_of(check.pcrs, [&](const attest::PcrProof& proof) { return proof.pcr == unread.pcr; });
+    if (named_by_record) report(unread.error, "PCR " + std::to_string(unread.pcr));
+  }
+  if (evidence.rtmrs) explain_rtmrs(check);
+  return check.problem ? report(*check.problem) : kDone;
+}
+
+void add_start(const Command& command, VerifyOptions& options) {
+  command
+      .add_option("--start", options.start,
+                  "PCR values before the first record that is read, lines as for --pcrs (default: all zero)")
+      .value_name("FILE");
+}
+
 int run_verify(const VerifyOptions& options) {
   if (options.files.empty() == !options.archive) {
-    return report({.code = ErrorCode::kUsage, .message = "name either lists or an archive, with --archive"});
+    return report({.code = ErrorCode::kUsage, .message = "verify requires either lists or --archive FILE"});
   }
-  const auto evidence = read_evidence(options);
+  auto evidence = read_evidence(options);
   if (!evidence) return report(evidence.error());
+  const auto start = read_start(options, *evidence);
+  if (!start) return report(start.error());
   const auto log = open_log(options);
   if (!log) return report(log.error());
-  auto check = attest::check_log(*log->log, evidence->expected, log->start);
+  auto check = attest::check_log(*log->log, evidence->expected, *start, log->limit);
   if (!check) return report(check.error());
-  if (log->first > 0) count_from(log->first, *check);
+  place_in_chain(log->first, *check);
+  if (evidence->every_pcr) leave_out_others(*check);
   if (options.json) {
-    print_json(json_of(*check, *evidence));
+    print_json(json_of(*check, *evidence, log->ranges));
   } else {
-    print_text(*check, *evidence);
+    print_text(*check, *evidence, log->ranges);
   }
-  return check->problem ? report(*check->problem) : kDone;
+  return conclude(*check, *evidence);
 }
 
 }  // namespace
 
-void add_verify(CLI::App& root, int& exit_code) {
+void add_verify(const Command& root) {
   auto options = std::make_shared<VerifyOptions>();
-  CLI::App* const command =
-      root.add_subcommand("verify", "replay a log: compare it with its own digests, with PCRs or with a quote");
-  command->add_option("FILE", options->files, "binary measurement lists, in order");
-  CLI::Option* const archive =
-      command->add_option("--archive", options->archive, "archive to verify instead of lists")->type_name("FILE");
-  command->add_option("--chain", options->chain, "chain of the archive (default: the last)")
-      ->type_name("C")
-      ->needs(archive);
-  command->add_option("--bank", options->bank, "bank of the files' digests (default: found out)")->type_name("ALG");
-  CLI::Option* const pcrs =
+  const Command command =
+      root.add_command("verify", "replay a log, and compare it with its own digests, with PCRs or with a quote");
+  command.add_option("FILE", options->files, "binary measurement lists, in order; - is standard input");
+  const Option archive =
+      command.add_option("--archive", options->archive, "archive to verify instead of lists").value_name("FILE");
+  command.add_count("--chain", options->chain, "chain of the archive (default: the last)")
+      .value_name("C")
+      .needs(archive);
+  command.add_option("--bank", options->bank, "bank of the files' digests (default: detected)").value_name("ALG");
+  const Option pcrs =
       command
-          ->add_option(
+          .add_option(
               "--pcrs", options->pcrs,
-              "PCR values: lines of ALG HEX or ALG INDEX HEX; with --quote, of PCRs that the log does not lead to")
-          ->type_name("FILE");
-  CLI::Option* const quote =
-      command->add_option("--quote", options->quote, "TPMS_ATTEST: tpm2_quote -m")->type_name("FILE");
-  CLI::Option* const signature =
-      command->add_option("--signature", options->signature, "TPMT_SIGNATURE of the quote: tpm2_quote -s")
-          ->type_name("FILE");
-  CLI::Option* const key =
-      command->add_option("--key", options->key, "key that signed: PEM, certificate, TPMT_PUBLIC or TPM2B_PUBLIC")
-          ->type_name("FILE");
-  quote->needs(signature)->needs(key);
-  signature->needs(quote);
-  key->needs(quote);
-  CLI::Option* const tpm =
+              "PCR values: lines of ALG HEX or ALG INDEX HEX, tpm2_pcrread's output, PCR-INDEX: HEX as evmctl takes "
+              "them (of sha1, sha256, sha384 or sha512, by size), or a TDX guest's directory of RTMRs; with --quote, "
+              "of PCRs that the quote lacks or no record names")
+          .value_name("FILE");
+  add_start(command, *options);
+  const Option quote =
       command
-          ->add_option("--tpm", options->tpm,
-                       "read IMA's PCR from a TPM: this machine's, a TCTI, or a folder such as /sys/class/tpm/tpm0")
-          ->type_name("[TCTI]")
-          ->expected(0, 1)
-          ->excludes(quote)
-          ->excludes(pcrs);
-  command->add_option("--nonce", options->nonce, "what the quote must carry: tpm2_quote -q")
-      ->type_name("HEX")
-      ->needs(quote);
-  command->add_flag("--json", options->json, "print JSON");
-  command->callback([options, tpm, &exit_code] {
-    options->with_tpm = tpm->count() > 0;
-    exit_code = run_verify(*options);
+          .add_option(
+              "--quote", options->quote,
+              "quote: tpm2_quote -m, FAPI's quote info (tss2_quote -q), or Keylime's, which contains its signature")
+          .value_name("FILE");
+  const Option signature =
+      command
+          .add_option("--signature", options->signature,
+                      "signature of the quote: tpm2_quote -s; TPMT_SIGNATURE, or plain (RSA bytes, ECDSA in DER)")
+          .value_name("FILE");
+  const Option key =
+      command
+          .add_option(
+              "--key", options->key,
+              "key that signed: public keys or certificates in PEM, one of which signed; one in DER; TPMT_PUBLIC "
+              "or TPM2B_PUBLIC")
+          .value_name("FILE");
+  quote.needs(key);
+  signature.needs(quote);
+  command
+      .add_option("--hash", options->hash, "hash of a plain signature (default: that of FAPI's quote info, or sha256)")
+      .value_name("ALG")
+      .needs(quote);
+  key.needs(quote);
+  const Option tpm =
+      command
+          .add_option("--tpm", options->tpm,
+                      "TPM to read the PCRs from: this machine's, a TCTI, or a directory such as /sys/class/tpm/tpm0")
+          .value_name("[TCTI]")
+          .value_is_optional()
+          .excludes(quote)
+          .excludes(pcrs);
+  command.add_option("--nonce", options->nonce, "nonce that the quote must carry, with or without 0x: tpm2_quote -q")
+      .value_name("HEX")
+      .value_may_be_empty()  // a quote may carry an empty nonce
+      .needs(quote);
+  command.add_flag("--json", options->json, "output as JSON");
+  command.set_action([options, tpm] {
+    options->with_tpm = tpm.given();
+    return run_verify(*options);
   });
 }
 

@@ -1,4 +1,5 @@
-// `imakeep view`: what the service's unit needs around the keeper.
+// SPDX-License-Identifier: Apache-2.0
+// `imakeep view`: helper commands that the service's unit runs before and after the keeper.
 #include <fcntl.h>
 
 #include <cstdio>
@@ -10,27 +11,26 @@
 #include <systemd/sd-daemon.h>
 
 #include "commands.h"
-#include "fusefs/libfuse/mount_guard.h"
 #include "keep_config.h"
 #include "terminal.h"
+#include "view/mount/view_mounts.h"
 
 namespace imakeep::app {
 namespace {
 
 constexpr std::uint64_t kMostWaitUs = 5'000'000;
 
-// For the keeper that starts next in the same unit: where the host's mounts are.
+// Stores the host's mount namespace in the service manager, for the next keeper of the same unit.
 Result<int> share_namespace() {
-  // Not our own: systemd gives even a command with "+" mounts of its own.
+  // Use process 1's namespace and not our own: systemd gives even a command with "+" a mount namespace of its own.
   const auto mounts = open_file("/proc/1/ns/mnt", O_RDONLY);
   if (!mounts) return unexpected(mounts.error());
   const int fd = mounts->get();
   const int sent = ::sd_pid_notify_with_fds(0, 0, "FDSTORE=1\nFDNAME=mountns", &fd, 1);
   if (sent > 0 && ::sd_notify_barrier(0, kMostWaitUs) >= 0) return kDone;
-  return fail(
-      ErrorCode::kEnvironment,
-      "there is no service manager to give the mount namespace to: this is for ExecStartPre=+ of a unit that has "
-      "NotifyAccess= and FileDescriptorStoreMax=");
+  return fail(ErrorCode::kEnvironment,
+              "no service manager stored the mount namespace: use this command in ExecStartPre=+ of a unit that has "
+              "NotifyAccess= and FileDescriptorStoreMax=");
 }
 
 struct Unmount {
@@ -45,41 +45,43 @@ Result<int> unmount(const Unmount& command) {
   if (command.config_file) IMAKEEP_CHECK(read_keep_config(config, *command.config_file));
   if (!command.view.empty()) config.view = command.view;
   if (!command.ima_dir.empty()) config.ima_dir = command.ima_dir;
-  // systemd says so in ExecStopPost=. After a crash the next keeper takes the mounts over.
+  // In ExecStopPost=, systemd sets SERVICE_RESULT. After a crash, leave the mounts, because the next keeper takes them
+  // over.
   const char* const result = std::getenv("SERVICE_RESULT");  // NOLINT(concurrency-mt-unsafe): there is one thread
   if (result != nullptr && std::string_view(result) != "success") return kDone;
-  // Before the working directory changes with the mounts.
+  // Make the paths absolute now, because entering the other mount namespace changes the working directory.
   for (std::string* const path : {&config.view, &config.ima_dir}) {
     if (!path->empty()) *path = std::filesystem::absolute(*path);
   }
-  if (command.host) IMAKEEP_CHECK(fusefs::join_host_mounts());
-  const auto undone = fusefs::unmount_views(config.view, config.ima_dir);
+  if (command.host) IMAKEEP_CHECK(view::join_host_mounts());
+  const auto undone = view::unmount_views(config.view, config.ima_dir);
   if (!undone) return unexpected(undone.error());
   return kDone;
 }
 
 }  // namespace
 
-void add_view(CLI::App& root, int& exit_code) {
-  CLI::App* const view = root.add_subcommand("view", "for the service's unit: what the keeper's view needs around it");
-  view->require_subcommand(1);
-  view->add_subcommand("share-namespace", "give the mount namespace to the service manager, for the keeper to mount in")
-      ->callback([&exit_code] {
+void add_view(const Command& root) {
+  const Command view = root.add_command("view", "commands that the service's unit runs for the keeper's view");
+  view.require_command();
+  view.add_command("share-namespace",
+                   "store the host's mount namespace in the service manager, for the keeper's mounts")
+      .set_action([] {
         const auto ended = share_namespace();
-        exit_code = ended ? *ended : report(ended.error());
+        return ended ? *ended : report(ended.error());
       });
   auto options = std::make_shared<Unmount>();
-  CLI::App* const command =
-      view->add_subcommand("unmount",
-                           "unmount what a keeper that is gone left mounted; nothing after a crash that "
-                           "$SERVICE_RESULT tells of");
-  command->add_option("--config", options->config_file, "the keeper's TOML file")->type_name("FILE");
-  command->add_option("--view", options->view, "where the view is mounted")->type_name("DIR");
-  command->add_option("--ima-dir", options->ima_dir, "the directory whose files it may cover")->type_name("DIR");
-  command->add_flag("--host", options->host, "among the mounts of process 1, which a service may not see");
-  command->callback([options, &exit_code] {
+  const Command command =
+      view.add_command("unmount",
+                       "unmount views that an ended keeper left mounted; no effect if $SERVICE_RESULT is set and "
+                       "not success");
+  command.add_option("--config", options->config_file, "TOML file of the keeper").value_name("FILE");
+  command.add_option("--view", options->view, "mount point of the view").value_name("DIR");
+  command.add_option("--ima-dir", options->ima_dir, "directory whose files the view may cover").value_name("DIR");
+  command.add_flag("--host", options->host, "mounts of process 1, which a service may not see");
+  command.set_action([options] {
     const auto ended = unmount(*options);
-    exit_code = ended ? *ended : report(ended.error());
+    return ended ? *ended : report(ended.error());
   });
 }
 

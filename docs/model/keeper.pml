@@ -1,15 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* keeper.pml - how the keeper takes records out of IMA's list without losing one. tools/check_model.sh checks it.
  *
- * Actors: the kernel's list and PCR (a record is appended, then extended, under one lock); the keeper; another actor that
- * stages, deletes and counts as it likes; the machine, which ends the keeper at any step, reboots and executes kexec.
- * README.md says what is abstracted, and why the properties carry over.
+ * Actors: the kernel's list and its PCRs A and B (a record is appended, then extends the PCR that it names, under one
+ * lock); the keeper; another actor that stages, deletes and counts as it likes; the machine, which ends the keeper at any
+ * step, reboots and executes kexec. README.md says what is abstracted, and why the properties carry over.
  *
  * Records are bits: bit i of a mask is record i of the chain. No list ever changes the order of its records, so a mask is
- * a list. A PCR value is a number of records: a hash chain never takes the same value twice, so a value names one prefix
- * of one log, and what replaying a list would find out is computed from the masks.
+ * a list. A hash chain never takes the same value twice, so the value of a PCR names the records that extended it: here it
+ * is the number of the last of them plus one, 0 if there is none. The result of replaying a list is computed from masks.
  *
- * -DMETHOD=STAGE or COUNT; the bounds below; -DLIVE adds the property about the end of every run. -DBROKEN_... leaves one
- * rule of the protocol out, and is refused. */
+ * -DMETHOD=STAGE or COUNT; -DPCRS=2 lets records name PCR B; the bounds below; -DLIVE adds the property about the end of
+ * every run. -DBROKEN_... leaves one rule of the protocol out, and is refused. */
 
 #define STAGE 1
 #define COUNT 2
@@ -17,7 +18,11 @@
 #define METHOD STAGE
 #endif
 
-/* Bounds. A mask has 8 bits; ONES() and LAST() look at 6. */
+#ifndef PCRS
+#define PCRS 1
+#endif
+
+/* Bounds. A mask has 8 bits; ONES() and TOP() look at 6. */
 #ifndef RECORDS
 #define RECORDS 4
 #endif
@@ -38,7 +43,9 @@
 #define FROM_TO(a, b) (BELOW(b) & ~BELOW(a))
 #define ONES(m) \
   (((m) & 1) + (((m) >> 1) & 1) + (((m) >> 2) & 1) + (((m) >> 3) & 1) + (((m) >> 4) & 1) + (((m) >> 5) & 1))
-#define LAST(m) (((m) >= 2) + ((m) >= 4) + ((m) >= 8) + ((m) >= 16) + ((m) >= 32))
+#define TOP(m) (((m) >= 1) + ((m) >= 2) + ((m) >= 4) + ((m) >= 8) + ((m) >= 16) + ((m) >= 32)) /* last record + 1 */
+#define LAST(m) (TOP(m) - 1)
+#define LOWEST(m) ((m) & -(m))
 #define AT_LEAST_0(a, b) ((a) > (b) -> (a) - (b) : 0)
 
 /* The search itself prints which claim failed, and which of the states that must be reachable it has reached. With
@@ -80,25 +87,35 @@ bool refuted;
 /* The kernel. */
 byte staged, current;
 byte appended; /* records of this chain, ever */
-byte pcr;      /* records extended: one less than appended while a record is in flight */
+byte extended; /* one less than appended while a record is in flight */
+byte in_b;     /* records that name PCR B; the others name PCR A */
 byte chain;    /* one more with every TPM reset */
 byte boot;     /* the boot id: one more with every kernel */
 bool suspended;
 bool keeper_reads, keeper_writes, other_reads, other_writes; /* who has the files open, and how */
 #define LIST (staged | current)
+#define OF_A (BELOW(6) & ~in_b)
+#define OF_B in_b
+#define PCR_A TOP(OF_A & BELOW(extended))
+#define PCR_B TOP(OF_B & BELOW(extended))
 
 /* The archive. Durable, and changed by one step for each transaction. */
 bool has_chain;
-byte a_chain;  /* the chain it is following */
-byte end_pcr;  /* the PCR value behind its last record */
-byte in_list;  /* so many of its last records are in the kernel's list as far as is known: end - head */
-byte mark;     /* so many records from the head on are about to be deleted by us; 0 is no mark */
-bool anchored; /* the end is an anchor: proven only when the PCR goes on from it as the list does */
-byte a_boot;   /* the kernel that the list was last seen with */
+byte a_chain;            /* the chain it is following */
+byte end_a, end_b;       /* the PCRs' values after its last record */
+byte in_list;            /* the number of its last records that the kernel's list holds as far as is known: end - head */
+byte pending;            /* the pending trim: the number of records from the head on that we are about to delete; 0: none */
+bool anchored;           /* its end is an anchor */
+#ifdef BROKEN_LAST_ANCHOR
+bool last_parted_a, last_parted_b;
+#endif
+bool parted_a, parted_b; /* an anchor copied this PCR's value, and the PCR still has it as far as was seen */
+byte a_boot;             /* the kernel that the list was last seen with */
 #define NO_BOOT 255 /* a chain that was just begun */
 
 /* The truth about the current chain. Nobody but the claims reads it, nor `archived` where content tells nothing. */
 byte archived;      /* records whose content is durable in the archive */
+byte matched;       /* records that a replay led to a value of the PCR that they name; a copied value is none */
 byte lost_to_other; /* deleted by the other actor before they were archived */
 byte lost_to_kexec; /* dropped by kexec before they were archived */
 byte other_deleted; /* how many records the other actor deleted */
@@ -116,16 +133,21 @@ byte verdict; /* of the last look */
 #define NOTHING 0
 #define FITS 1
 #define MISFIT 2
+bool settled; /* the values are those of the last look, and the settle time is over */
 bool alike; /* content does not tell records apart */
 byte lower; /* then: by how many records the place that is found lies before the last possible one */
 bool was_staged;
-byte count_before, seen_pcr, settle_end;
+byte count_before, seen_a, seen_b, settle_end;
 byte deleting; /* records that the request deletes */
 
-byte list, records, new, index, gone, ours; /* used within one step */
+bool fits;
+byte list, records, new, index, gone, ours, known, rest, rest_a, rest_b, until; /* used within one step */
 
-inline forget_step() { list = 0; records = 0; new = 0; index = 0; gone = 0; ours = 0 }
-inline forget_reading() { count_before = 0; seen_pcr = 0; settle_end = 0; alike = 0; lower = 0 }
+inline forget_step() {
+  list = 0; records = 0; new = 0; index = 0; gone = 0; ours = 0; known = 0; rest = 0; rest_a = 0;
+  rest_b = 0; until = 0; fits = 0
+}
+inline forget_reading() { count_before = 0; seen_a = 0; seen_b = 0; settle_end = 0; settled = 0; alike = 0; lower = 0 }
 inline forget() { forget_reading(); verdict = NOTHING; was_staged = 0; deleting = 0 }
 
 inline drop_first(mask, n) {
@@ -136,13 +158,21 @@ inline drop_first(mask, n) {
   od
 }
 
-#define CLAIM_DELETION(deleted) CLAIM(only_what_is_archived_is_deleted, ((deleted) & ~archived) == 0)
+/* What extended a PCR from the archive's end to the value that was read. */
+#define UNSEEN_A (OF_A & FROM_TO(end_a, seen_a))
+#define UNSEEN_B (OF_B & FROM_TO(end_b, seen_b))
+#define UNSEEN (UNSEEN_A | UNSEEN_B)
+
+#define CLAIM_DELETION(deleted) \
+  CLAIM(only_what_is_archived_is_deleted, ((deleted) & ~archived) == 0); \
+  CLAIM(only_what_its_own_pcr_proves_is_deleted, ((deleted) & ~matched) == 0)
 
 /* Of the records before its end the archive lacks only those that somebody else destroyed. So whatever the list holds of
  * them is archived, holes or not. */
 inline claim_accounts() {
   CLAIM(nothing_is_stepped_over,
-        !has_chain || a_chain != chain || (BELOW(end_pcr) & ~(archived | lost_to_other | lost_to_kexec)) == 0);
+        !has_chain || a_chain != chain ||
+        (((OF_A & BELOW(end_a)) | (OF_B & BELOW(end_b))) & ~(archived | lost_to_other | lost_to_kexec)) == 0);
   CLAIM(every_record_is_accounted_for, (archived | LIST | lost_to_other | lost_to_kexec) == BELOW(appended))
 }
 
@@ -158,14 +188,18 @@ inline accuse(n) {
   CLAIM(others_are_accused_only_of_what_they_deleted, accused <= other_deleted)
 }
 
-/* The list holds the archive's last `found` records. What it held before and does not any more was deleted by us as far as
- * there is a mark, else by somebody else; but if another kernel runs, a kexec may have dropped it. */
+/* The list holds the archive's last `found` records. We deleted those that it held before and that are gone, as far as
+ * the pending trim says so; somebody else deleted the others. If another kernel runs, a kexec may have dropped them. */
 inline decide(found) {
   CLAIM(no_record_comes_back, in_list >= found);
   gone = in_list - found;
-  ours = (gone < mark -> gone : mark);
-  REACHED_IF(mark_without_deletion, mark > 0 && gone == 0);
-  REACHED_IF(mark_with_deletion, mark > 0 && gone == mark);
+#ifdef BROKEN_IGNORE
+  ours = 0;
+#else
+  ours = (gone < pending -> gone : pending);
+#endif
+  REACHED_IF(pending_trim_without_deletion, pending > 0 && gone == 0);
+  REACHED_IF(pending_trim_with_deletion, pending > 0 && gone == pending);
   if
 #ifndef BROKEN_KEXEC
   :: a_boot != boot -> REACHED_IF(list_shorter_over_kexec, a_boot != NO_BOOT && gone > 0)
@@ -173,22 +207,50 @@ inline decide(found) {
   :: else -> accuse(gone - ours)
   fi;
   in_list = found;
-  mark = 0;
+  pending = 0;
   a_boot = boot
 }
-/* With a mark, or under another kernel, only a list that stands still is decided on. A record in flight that is like a
- * deleted one hides the deletion until it is extended; by then the mark would be gone, and others accused. */
-#define OPEN_QUESTION (mark != 0 || a_boot != boot)
+/* With a pending trim, or under another kernel, only a list that stands still is decided on. A record in flight that is
+ * like a deleted one hides the deletion until it is extended; by then the pending trim would be cleared, and others
+ * accused. */
+#define OPEN_QUESTION (pending != 0 || a_boot != boot)
 
-/* One transaction. The list's (seen_pcr - end_pcr) records before `index` lead from the archive's end to the PCR. */
+/* What a replay has led to. A value that an anchor copied and that the PCR still has only matches itself. */
+#ifdef BROKEN_ONE_PCR /* only PCR A is compared */
+#define COMPARED_B 0
+#else
+#define COMPARED_B OF_B
+#endif
+#define BEFORE_SEEN ((OF_A & BELOW(seen_a)) | (OF_B & BELOW(seen_b)))
+inline match() {
+  matched = matched | (BEFORE_SEEN & ((parted_a -> 0 : OF_A) | (parted_b -> 0 : COMPARED_B)))
+}
+
+/* One transaction: the list's records `rest` are archived as the log's records `new`, up to before the list's record
+ * `index`. They are as many, and name the same PCRs in the same order. */
 inline take_in() {
-  new = FROM_TO(end_pcr, seen_pcr);
-  CLAIM(records_are_archived_once_and_in_order, new == 0 || (archived & ~BELOW(end_pcr)) == 0);
+  rest_a = rest;
+  rest_b = new;
+  do
+  :: rest_a != 0 && rest_b != 0 && ((LOWEST(rest_a) & in_b) == 0) == ((LOWEST(rest_b) & in_b) == 0) ->
+     rest_a = rest_a & (rest_a - 1);
+     rest_b = rest_b & (rest_b - 1)
+  :: else -> break
+  od;
+  CLAIM(records_are_archived_once_and_in_order,
+        (new & archived) == 0 && (alike || new == 0 || archived < LOWEST(new)) && rest_a == 0 && rest_b == 0);
+  parted_a = parted_a && seen_a == end_a;
+  parted_b = parted_b && seen_b == end_b;
+  match();
   put(new);
-  in_list = in_list + (seen_pcr - end_pcr);
-  end_pcr = seen_pcr;
+  CLAIM(a_gap_is_reported_if_records_were_lost, alike || ((lost_to_other | lost_to_kexec) & UNSEEN) == 0);
+  REACHED_IF(record_behind_the_pcr, ONES(list) > index);
+  REACHED_IF(pcrs_of_two_moments, (UNSEEN & ~archived) != 0);
+  in_list = in_list + ONES(new);
+  end_a = TOP(OF_A & (new | BELOW(end_a)));
+  end_b = TOP(OF_B & (new | BELOW(end_b)));
   anchored = anchored && new == 0;
-  REACHED_IF(record_behind_the_pcr, records > index);
+  REACHED_IF(one_pcr_went_on, !anchored && (parted_a || parted_b));
   claim_accounts();
   if
 #ifdef BROKEN_RECOVERY
@@ -201,57 +263,110 @@ inline take_in() {
 }
 
 #ifdef BROKEN_HOLE /* what is archived has to stand in the list without a hole */
-#define HOLE ((archived & ~list & BELOW(LAST(list & archived)) & ~((list & archived & -(list & archived)) - 1)) != 0)
+#define HOLE ((archived & ~list & BELOW(LAST(list & archived)) & ~(LOWEST(list & archived) - 1)) != 0)
 #else
 #define HOLE false
 #endif
 
-/* Finds the list's place. `index` is where in it the PCR stands. As the PCR was read between two counts of the current
- * list, that is at most one record before the first count, and not behind the second; what is staged is extended.
- * If content tells records apart, those that are archived are known, wherever they stand, and the others have to lead to
- * the PCR. If not, several places may fit. The last one is taken, by which the fewest records were deleted; records that
- * are alike in part rule out some, but never the true one. */
+/* The PCRs were read between two counts of the current list. So each value is one that the PCR had when the log ended at
+ * most one record before the first count, or later, but not after the second; what is staged is extended. */
 #define FIRST_PLACE (ONES(staged) + AT_LEAST_0(count_before, 1))
-#define TRUE_PLACE (ONES(list & archived) + (seen_pcr - end_pcr))
-#define TRUE_PLACE_FITS ((FROM_TO(end_pcr, seen_pcr) & ~(list & ~archived)) == 0)
+
+/* Where records repeat and name both PCRs, several places may match, and give the records another order: PCR A may match
+ * one record further on, with a record that was in flight or not appended when PCR A was read. Only a list that stands
+ * still has one place: it is covered to its end. With two PCRs it is left out that a record was lost which is like one in
+ * the list. */
+#ifdef BROKEN_PLACES
+#define ONE_PLACE true
+#else
+#define ONE_PLACE \
+  (in_b == 0 || (OF_A & BELOW(appended)) == 0 || settled && rest_a == 0 && rest_b == 0)
+#endif
+#define IS_LISTED(from_a, from_b) \
+  ((((OF_A & FROM_TO(from_a, seen_a)) | (COMPARED_B & FROM_TO(from_b, seen_b))) & ~list) == 0)
+#define TELLS(from_a, from_b) (!alike || PCRS == 1 || ONE_PLACE && IS_LISTED(from_a, from_b))
+
+/* Replays the list after its first `known` records from the values `from_a` and `from_b`. A PCR's value is met when all
+ * that extended it since then was replayed, and holds up to the next record that names the PCR. The PCRs are values of two
+ * moments: the list is covered up to before the list's record `index`, where the first of them ends to hold. */
+inline replay(from_a, from_b) {
+  rest = list;
+  drop_first(rest, known);
+  rest_a = rest & OF_A;
+  rest_b = rest & COMPARED_B;
+  fits = (ONES(rest_a) >= ONES(OF_A & FROM_TO(from_a, seen_a)) &&
+          ONES(rest_b) >= ONES(COMPARED_B & FROM_TO(from_b, seen_b)));
+  drop_first(rest_a, ONES(OF_A & FROM_TO(from_a, seen_a)));
+  drop_first(rest_b, ONES(COMPARED_B & FROM_TO(from_b, seen_b)));
+  until = LOWEST(rest_a | rest_b);
+  index = ONES(list & (until - 1));
+  rest = rest & (until - 1);
+  fits = fits && index >= FIRST_PLACE && TELLS(from_a, from_b)
+}
+/* The records that `rest` is taken for: where content does not tell, the next ones of each PCR. */
+inline set_new(from_a, from_b) {
+  new = rest;
+  if
+  :: alike ->
+     rest_a = OF_A & ~BELOW(from_a);
+     drop_first(rest_a, ONES(rest & OF_A));
+     rest_b = OF_B & ~BELOW(from_b);
+     drop_first(rest_b, ONES(rest & OF_B));
+     new = (OF_A & ~BELOW(from_a) & ~rest_a) | (OF_B & ~BELOW(from_b) & ~rest_b)
+  :: else
+  fi
+}
+
+/* Finds the list's place. If content tells records apart, those that are archived are known, wherever they stand, and the
+ * others have to lead to the PCRs. If it does not, records of one PCR are alike, and several places may fit. The last one
+ * is taken, by which the fewest records were deleted; records that are alike in part rule out some, but never the true
+ * one. */
+#define UNSEEN_IS_LISTED ((UNSEEN & (OF_A | COMPARED_B) & ~(list & ~archived)) == 0)
 inline look() {
   list = LIST;
-  records = ONES(list);
   was_staged = (staged != 0);
   verdict = MISFIT;
   if
   :: has_chain && a_chain == chain && alike ->
-     index = in_list + (seen_pcr - end_pcr);
-     index = (index > records -> records : index);
+     known = (in_list > ONES(list) -> ONES(list) : in_list);
      do
-     :: lower > 0 && TRUE_PLACE_FITS && index > TRUE_PLACE -> index--; lower--
-     :: else -> break
-     od;
-     if
-     :: index >= seen_pcr - end_pcr && index >= FIRST_PLACE -> verdict = FITS
-     :: else
-     fi
+     :: true ->
+        replay(end_a, end_b);
+        if
+        :: fits && (lower == 0 || !UNSEEN_IS_LISTED || known <= ONES(list & archived)) -> verdict = FITS; break
+        :: fits && !(lower == 0 || !UNSEEN_IS_LISTED || known <= ONES(list & archived)) -> lower--; known--
+        :: !fits && known > 0 -> known--
+        :: else -> break
+        fi
+     od
   :: has_chain && a_chain == chain && !alike ->
-     index = TRUE_PLACE;
+     known = ONES(list & archived);
+     replay(end_a, end_b);
      if
-     :: TRUE_PLACE_FITS && !HOLE -> verdict = FITS
+     :: fits && UNSEEN_IS_LISTED && !HOLE -> verdict = FITS
      :: else
      fi
   :: else
   fi;
   if
-  :: verdict == MISFIT && seen_pcr <= records &&
-     (alike -> seen_pcr >= FIRST_PLACE : (BELOW(seen_pcr) & ~list) == 0) ->
+  :: verdict == FITS -> set_new(end_a, end_b)
+  :: else ->
+     known = 0;
+     replay(0, 0);
      if
-     :: seen_pcr == 0 -> verdict = NOTHING
-     :: else ->
-        /* It leads from a TPM reset to the PCR: a new boot. The last chain is closed, its mark cleared. */
-        REACHED_IF(new_boot, has_chain);
-        verdict = FITS;
-        index = seen_pcr;
-        has_chain = 1; a_chain = chain; end_pcr = 0; in_list = 0; mark = 0; anchored = 0; a_boot = NO_BOOT
+     :: fits && (alike || (BEFORE_SEEN & (OF_A | COMPARED_B) & ~list) == 0) ->
+        if
+        :: index == 0 -> verdict = NOTHING
+        :: else ->
+           /* It leads from a TPM reset to the PCRs: a new boot. The last chain is closed, its pending trim cleared. */
+           REACHED_IF(new_boot, has_chain);
+           verdict = FITS;
+           set_new(0, 0);
+           has_chain = 1; a_chain = chain; end_a = 0; end_b = 0; in_list = 0; pending = 0;
+           anchored = 0; parted_a = 0; parted_b = 0; a_boot = NO_BOOT
+        fi
+     :: else
      fi
-  :: else
   fi;
   if
   :: verdict == FITS -> take_in()
@@ -260,19 +375,26 @@ inline look() {
   forget_step()
 }
 
-/* An extend that is under way is over after the settle time. This is all that is assumed about time. */
-inline settle() {
-  settle_end = appended;
-  (pcr >= settle_end)
-}
-#define STANDS_STILL (pcr == seen_pcr && ONES(current) == count_before)
+/* An extend that is under way is over after the settle time. This is all that is assumed about time. The list stays open
+ * for reading meanwhile: others could delete as many records as are appended, and the count would be the same. */
+#if defined(BROKEN_ANCHOR)
+#define SETTLE settled = 1
+#elif defined(BROKEN_SETTLE)
+#define SETTLE settle_end = appended; settled = 1; keeper_reads = 0
+#else
+#define SETTLE settle_end = appended; settled = 1
+#endif
+#define HAS_SETTLED (extended >= settle_end)
+#define STANDS_STILL (PCR_A == seen_a && PCR_B == seen_b && ONES(current) == count_before)
 
-/* The list does not fit, and stands still. All of it is kept, and the PCR taken for its end. Where content cannot tell
- * whether a record is archived already, it is archived again rather than lost. */
+/* The list does not lead to the PCRs, and stands still. All of it is kept, and the PCRs are copied for its end. Where
+ * content cannot tell whether a record is archived already, it is archived again rather than lost. A PCR has parted if
+ * the list does not lead to its value. */
+#define PARTS(unseen, of) (alike -> ONES(new & (of)) != ONES(unseen) : (new & (of)) != (unseen))
 inline anchor() {
   list = LIST;
   new = (alike -> list : list & ~archived);
-#ifdef BROKEN_TRUST
+#ifdef BROKEN_CONTENT
   if
   :: alike -> drop_first(new, in_list)
   :: else
@@ -283,17 +405,26 @@ inline anchor() {
      REACHED_IF(gap_made_by_other, a_boot == boot);
      REACHED_IF(gap_over_kexec, a_boot != boot && a_boot != NO_BOOT);
      CLAIM(a_gap_is_reported_only_if_records_were_lost,
-           ((lost_to_other | (a_boot == boot -> 0 : lost_to_kexec)) & FROM_TO(end_pcr, seen_pcr)) != 0);
-     CLAIM(records_are_archived_once_and_in_order,
-           alike || ((new & BELOW(end_pcr)) == 0 && (archived & ~BELOW(end_pcr)) == 0))
+           ((lost_to_other | (a_boot == boot -> 0 : lost_to_kexec)) & UNSEEN) != 0);
+     CLAIM(records_are_archived_once_and_in_order, alike || new == 0 || archived < LOWEST(new))
   :: else ->
      REACHED(headless_chain);
-     CLAIM(a_gap_is_reported_only_if_records_were_lost, ((lost_to_other | lost_to_kexec) & BELOW(seen_pcr)) != 0)
+     CLAIM(a_gap_is_reported_only_if_records_were_lost, ((lost_to_other | lost_to_kexec) & BEFORE_SEEN) != 0);
+     end_a = 0; end_b = 0; parted_a = 0; parted_b = 0
   fi;
+  parted_a = PARTS(UNSEEN_A, OF_A) || (parted_a && seen_a == end_a);
+  parted_b = PARTS(UNSEEN_B, OF_B) || (parted_b && seen_b == end_b);
+#ifdef BROKEN_LAST_ANCHOR
+  last_parted_a = PARTS(UNSEEN_A, OF_A);
+  last_parted_b = PARTS(UNSEEN_B, OF_B);
+#endif
+  match();
+  REACHED_IF(one_pcr_parted, parted_a != parted_b);
 #ifndef BROKEN_ANCHOR_LIST
   put(new);
 #endif
-  has_chain = 1; a_chain = chain; end_pcr = seen_pcr; in_list = ONES(list); mark = 0; anchored = 1; a_boot = boot;
+  has_chain = 1; a_chain = chain; end_a = seen_a; end_b = seen_b; in_list = ONES(list); pending = 0; anchored = 1;
+  a_boot = boot;
   claim_accounts();
   forget_step()
 }
@@ -304,43 +435,64 @@ inline anchor() {
 #define CLOSE_READING keeper_reads = 0
 #endif
 
+/* One after the other. Records may be appended and extended between any two of these. */
+#if PCRS == 2
+#define READ_PCRS seen_a = PCR_A; seen_b = PCR_B
+#else
+#define READ_PCRS seen_a = PCR_A
+#endif
+#define READ_COUNT_AND_PCRS count_before = ONES(current); READ_PCRS
+
 inline follow() {
   atomic { !other_writes -> keeper_reads = 1 };
-  count_before = ONES(current);
-  seen_pcr = pcr;
+  READ_COUNT_AND_PCRS;
   atomic {
     if
     :: alike = 0
     :: alike = 1
     :: alike = 1; lower = 1
     :: alike = 1; lower = 2
-    fi;
-    d_step { look(); lower = 0 }
+    fi
   };
-  if
-  :: verdict == MISFIT ->
-#ifndef BROKEN_ANCHOR
-     settle();
+  do
+  ::
+#ifdef BROKEN_SETTLE
+     atomic { HAS_SETTLED && !other_writes -> keeper_reads = 1 };
 #endif
      d_step {
+       HAS_SETTLED ->
        if
-       :: STANDS_STILL -> anchor()
-       :: else -> REACHED(unsettled)
-       fi;
-       CLOSE_READING
-     }
-  :: verdict == FITS && OPEN_QUESTION ->
-     settle();
-     d_step {
-       if
-       :: STANDS_STILL -> decide(ONES(LIST)); forget_step()
-       :: else
-       fi;
-       CLOSE_READING
-     }
-  :: else -> CLOSE_READING
-  fi;
-  d_step { forget_reading() }
+       :: settled && !STANDS_STILL -> REACHED(unsettled)
+       :: else ->
+          look();
+          lower = 0;
+          if
+          :: settled && verdict == MISFIT -> anchor()
+          :: else
+          fi
+       fi
+     };
+     if
+     :: d_step { verdict == MISFIT && !settled -> SETTLE }
+     :: d_step { verdict == FITS && OPEN_QUESTION -> SETTLE };
+        d_step {
+          HAS_SETTLED ->
+          if
+          :: STANDS_STILL -> decide(ONES(LIST)); forget_step()
+          :: else
+          fi;
+          CLOSE_READING;
+          forget_reading()
+        };
+        break
+     :: d_step {
+          !(verdict == MISFIT && !settled) && !(verdict == FITS && OPEN_QUESTION) ->
+          CLOSE_READING;
+          forget_reading()
+        };
+        break
+     fi
+  od
 }
 
 #ifdef BROKEN_HOLD
@@ -350,15 +502,15 @@ inline follow() {
 #endif
 #define CAN_WRITE (!keeper_reads && !other_reads && !other_writes)
 
-/* The request was carried out or refused, and the list is closed: the mark goes if it was carried out. */
+/* The request was carried out or refused, and the list is closed. If it was carried out, the pending trim is cleared. */
 inline end_trim() {
   d_step { keeper_writes = 0; forget_reading() };
   if
   :: deleting > 0 ->
 #ifdef BROKEN_HEAD
-     mark = 0;
+     pending = 0;
 #endif
-     d_step { in_list = in_list - deleting; mark = 0 }
+     d_step { in_list = in_list - deleting; pending = 0 }
   :: else
   fi
 }
@@ -373,7 +525,7 @@ inline trim_by_stage() {
   :: else ->
      /* A waits for the appenders' lock, so what it stages is extended. */
      atomic {
-       pcr == appended ->
+       extended == appended ->
        if
        :: staged == 0 && current != 0 && !suspended -> staged = current; current = 0
        :: else -> REACHED(a_refused); goto give_up
@@ -381,34 +533,41 @@ inline trim_by_stage() {
      }
 #endif
   fi;
-  count_before = ONES(current);
-  seen_pcr = pcr;
+  READ_COUNT_AND_PCRS;
 #ifdef BROKEN_ORDER
   d_step { CLAIM_DELETION(staged); staged = 0 };
 #endif
-  /* What is staged is proven if the PCR stands behind it and behind what the current list then holds of the archive. One
-   * transaction: the new records, and the mark. */
+  /* What is staged is proven if the PCRs have exactly the values to which it leads, and the current list then holds what
+   * else the archive says. One transaction: the new records, and the pending trim. */
   d_step {
+    rest = staged;
+    drop_first(rest, in_list);
+    rest_a = OF_A & ~BELOW(end_a);
+    drop_first(rest_a, ONES(rest & OF_A));
+    rest_b = OF_B & ~BELOW(end_b);
+    drop_first(rest_b, ONES(rest & OF_B));
+    new = (OF_A & ~BELOW(end_a) & ~rest_a) | (OF_B & ~BELOW(end_b) & ~rest_b);
     records = ONES(staged);
     if
 #ifdef BROKEN_CHECK
     :: records > 0 ->
 #else
     :: records > 0 && ONES(current) == count_before && count_before == AT_LEAST_0(in_list, records) &&
-       seen_pcr == end_pcr + AT_LEAST_0(records, in_list) ->
+       ((new ^ UNSEEN) & (OF_A | COMPARED_B)) == 0 ->
 #endif
        deleting = records;
-       new = staged;
-       drop_first(new, in_list);
+       new = rest;
        CLAIM(records_are_archived_once_and_in_order,
-             new == FROM_TO(end_pcr, seen_pcr) && (new == 0 || (archived & ~BELOW(end_pcr)) == 0));
-       REACHED_IF(new_records_archived_with_the_mark, new != 0);
+             new == UNSEEN && (new == 0 || archived < LOWEST(new)));
+       REACHED_IF(new_records_archived_with_the_pending_trim, new != 0);
        REACHED_IF(staged_and_current_both_hold_records, current != 0);
+       match();
        put(new);
 #ifndef BROKEN_COMMIT
-       end_pcr = end_pcr + ONES(new);
+       end_a = seen_a;
+       end_b = seen_b;
        in_list = in_list + ONES(new);
-       mark = deleting;
+       pending = deleting;
        claim_accounts()
 #endif
     :: else -> REACHED(hold_given_up)
@@ -419,18 +578,19 @@ inline trim_by_stage() {
   :: deleting > 0 ->
 #ifdef BROKEN_COMMIT
      d_step {
-       in_list = in_list + (seen_pcr - end_pcr);
-       end_pcr = seen_pcr;
-       mark = deleting
+       in_list = in_list + ONES(UNSEEN);
+       end_a = seen_a;
+       end_b = seen_b;
+       pending = deleting
      };
 #endif
-#ifdef BROKEN_MARK
-     mark = 0;
+#ifdef BROKEN_CLEAR
+     pending = 0;
 #endif
      d_step {
        if
        :: suspended ->
-          /* ESTALE: nothing is deleted, and the mark stays. */
+          /* ESTALE: nothing is deleted, and the pending trim stays. */
           REACHED(d_refused);
 #ifndef BROKEN_ESTALE
           deleting = 0
@@ -445,16 +605,16 @@ give_up:
 }
 
 #if METHOD == COUNT
-/* The count is read before the PCR. So the PCR stands at its last record but one, or further on; of what stands before
- * the PCR all but the (seen_pcr - end_pcr) last are archived. */
+/* The count is read before the PCRs. So each PCR has a value that covers its records among those counted, but for the last
+ * one. Those that are not archived extended one of the PCRs since the archive's end: so many of the counted records, the
+ * last ones, stay, and one more. */
 inline trim_by_count() {
   atomic { OPEN_TO_WRITE };
 #ifdef BROKEN_COUNT
-  seen_pcr = pcr;
+  READ_PCRS;
   count_before = ONES(current);
 #else
-  count_before = ONES(current);
-  seen_pcr = pcr;
+  READ_COUNT_AND_PCRS;
 #endif
   d_step {
     if
@@ -462,21 +622,29 @@ inline trim_by_count() {
     :: true -> deleting = in_list - 1
 #endif
 #ifdef BROKEN_LAST
-    :: seen_pcr == end_pcr && count_before > 0 -> deleting = count_before
+    :: UNSEEN == 0 && count_before > 0 -> deleting = count_before
 #endif
 #ifdef BROKEN_WINDOW
-    :: in_list + (seen_pcr - end_pcr) + 1 >= count_before && in_list + (seen_pcr - end_pcr) <= ONES(current) ->
-       deleting = in_list - 1
+    :: in_list + ONES(UNSEEN) + 1 >= count_before && in_list + ONES(UNSEEN) <= ONES(current) -> deleting = in_list - 1
 #endif
-    :: count_before > 1 + (seen_pcr - end_pcr) -> deleting = count_before - 1 - (seen_pcr - end_pcr)
+#ifdef BROKEN_REACH
+    :: in_list <= ONES(current) ->
+       list = current;
+       known = in_list;
+       replay(end_a, end_b);
+       deleting = (fits -> AT_LEAST_0(count_before, 1 + index - known) : 0)
+#endif
+    :: count_before > 1 + ONES(UNSEEN) -> deleting = count_before - 1 - ONES(UNSEEN)
     :: else -> REACHED(hold_given_up)
     fi;
-    mark = deleting
+    pending = deleting;
+    match();
+    forget_step()
   };
   if
   :: deleting > 0 ->
-#ifdef BROKEN_MARK
-     mark = 0;
+#ifdef BROKEN_CLEAR
+     pending = 0;
 #endif
      d_step {
        if
@@ -487,7 +655,7 @@ inline trim_by_count() {
           drop_first(new, deleting);
           CLAIM_DELETION(current & ~new);
           REACHED(trimmed_by_count);
-          REACHED_IF(counted_while_records_came_in, seen_pcr != end_pcr);
+          REACHED_IF(counted_while_records_came_in, UNSEEN != 0);
           current = new;
           forget_step()
        fi
@@ -504,11 +672,21 @@ inline trim_by_count() {
 #else
 #define LEFT 1
 #endif
-#define MAY_TRIM (verdict == FITS && !anchored && !OPEN_QUESTION)
+/* A record after the anchor is no proof of what lies before it: each PCR that parted has to go on. */
+#if defined(BROKEN_BELIEVE)
+#define PROVEN true
+#elif defined(BROKEN_WAIT_FOR_ONE)
+#define PROVEN (!anchored)
+#elif defined(BROKEN_LAST_ANCHOR) /* a PCR that the last anchor copied from the one before is forgotten */
+#define PROVEN (!anchored && !(parted_a && last_parted_a) && !(parted_b && last_parted_b))
+#else
+#define PROVEN (!anchored && !parted_a && !parted_b)
+#endif
+#define MAY_TRIM (verdict == FITS && PROVEN && !OPEN_QUESTION)
 /* Whether a poll would find anything to do. */
 #define WORK \
-  (pcr != end_pcr || chain != a_chain || in_list != ONES(LIST) || \
-   has_chain && (OPEN_QUESTION || !anchored && (staged != 0 || in_list > LEFT)))
+  (PCR_A != end_a || PCR_B != end_b || chain != a_chain || in_list != ONES(LIST) || \
+   has_chain && (OPEN_QUESTION || PROVEN && (staged != 0 || in_list > LEFT)))
 
 active proctype keeper() {
 end_start:
@@ -542,7 +720,7 @@ end_other:
   :: atomic { acts_left > 0 && !keeper_reads && !keeper_writes -> other_writes = 1 };
      do
      :: d_step {
-          acts_left > 0 && staged == 0 && current != 0 && pcr == appended && !suspended ->
+          acts_left > 0 && staged == 0 && current != 0 && extended == appended && !suspended ->
           acts_left--; staged = current; current = 0
         }
      :: d_step {
@@ -586,21 +764,27 @@ active proctype machine() {
 end_machine:
   do
   :: d_step {
-       records_left > 0 && pcr == appended && !suspended ->
+       records_left > 0 && extended == appended && !suspended ->
        records_left--; current = current | (1 << appended); appended++
      }
-  :: d_step { pcr < appended -> pcr = appended }
+#if PCRS == 2
+  :: d_step {
+       records_left > 0 && extended == appended && !suspended ->
+       records_left--; current = current | (1 << appended); in_b = in_b | (1 << appended); appended++
+     }
+#endif
+  :: d_step { extended < appended -> extended = appended }
   :: d_step { crashes_left > 0 && !killed -> crashes_left--; crash() }
 #if REBOOTS > 0
   :: d_step {
        reboots_left > 0 && !other_reads && !other_writes ->
        reboots_left--; crash(); suspended = 0; boot++;
-       chain++; staged = 0; current = 0; appended = 0; pcr = 0;
-       archived = 0; lost_to_other = 0; lost_to_kexec = 0; other_deleted = 0; accused = 0
+       chain++; staged = 0; current = 0; appended = 0; extended = 0; in_b = 0;
+       archived = 0; matched = 0; lost_to_other = 0; lost_to_kexec = 0; other_deleted = 0; accused = 0
      }
 #endif
 #if KEXECS > 0
-  :: d_step { kexecs_left > 0 && !suspended && pcr == appended -> suspended = 1 }
+  :: d_step { kexecs_left > 0 && !suspended && extended == appended -> suspended = 1 }
   :: atomic {
        suspended && kexecs_left > 0 && !other_reads && !other_writes ->
        kexecs_left--; crash(); suspended = 0; boot++;
@@ -633,7 +817,7 @@ end_machine:
 #ifdef LIVE
 /* Everything is archived, and everything that may be is deleted. */
 #define SETTLED \
-  (pcr == appended && (LIST & ~archived) == 0 && (mark == 0 || appended == 0) && \
-   (anchored || (staged == 0 && ONES(current) <= LEFT)))
+  (extended == appended && (LIST & ~archived) == 0 && (pending == 0 || appended == 0) && \
+   (!PROVEN || (staged == 0 && ONES(current) <= LEFT)))
 ltl settles { <>[] SETTLED }
 #endif

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Sourced in a machine: makes it an attested host as docs/operators.md describes it, with a policy that measures as much as
 # one can, and runs the keeper as imakeep.service does. What is to stay unmeasured lies in /share, whose file system the policy
 # leaves out.
@@ -10,8 +11,8 @@ keeper_log=/share/keeper-said
 export TPM2TOOLS_TCTI=device:/dev/tpmrm0
 keeper=
 
-# attest_host: the disk with the archive, and the policy: what is executed, what anybody reads, and $last_rule, the kernel's own
-# data if that is not set.
+# attest_host: the disk with the archive, and the policy: what is executed, what anybody reads, which $read_rule adds to, and
+# $last_rule, the kernel's own data if that is not set.
 attest_host() {
   [[ ! -b /dev/vda ]] || mount -t ext4 /dev/vda /var/lib/imakeep || return 1
   mkdir -p /run/imakeep /run/measured
@@ -29,7 +30,7 @@ dont_measure fowner=$(id -u imakeep)
 dont_measure fsmagic=0x65735546
 measure func=BPRM_CHECK
 measure func=MMAP_CHECK mask=MAY_EXEC
-measure func=FILE_CHECK mask=MAY_READ
+measure func=FILE_CHECK mask=MAY_READ ${read_rule-}
 ${last_rule-measure func=CRITICAL_DATA}
 RULES
 }
@@ -90,12 +91,14 @@ measure() {
   done
 }
 
-# run_programs NAME: measures files and new programs until stop_load.
+# run_programs NAME: measures files and new programs until stop_load, after 20 files each time with a pause of $load_pause_s,
+# if that is set.
 run_programs() {
   local script
   measured=0
   while [[ ! -e /share/stop ]]; do
     measure 20 "$1"
+    [[ ! ${load_pause_s-} ]] || sleep "$load_pause_s"
     script=/run/measured/$1-$measured.sh
     printf '#!/bin/true\n# %s %s\n' "$1" "$measured" >"$script"
     chmod +x "$script"
@@ -120,10 +123,10 @@ make_key() {
     tpm2_createak -Q -C /share/ek -c /share/ak -G ecc -g sha256 -s ecdsa -u /share/ak.pub; } 2>&1
 }
 
-# take_quote: over IMA's PCR in every bank that the TPM has.
+# take_quote: over IMA's PCR, or $quoted_pcrs, in every bank that the TPM has.
 take_quote() {
   local bank selection=
-  for bank in /sys/class/tpm/tpm0/pcr-*; do selection+=${selection:++}${bank##*pcr-}:10; done
+  for bank in /sys/class/tpm/tpm0/pcr-*; do selection+=${selection:++}${bank##*pcr-}:${quoted_pcrs:-10}; done
   printf %08x $RANDOM >/share/nonce
   tpm2_quote -Q -c /share/ak -l "$selection" -q "$(</share/nonce)" -m /share/quote.msg -s /share/quote.sig 2>&1
 }
@@ -133,7 +136,7 @@ verify_by_quote() {
   local verdict
   verdict=$(imakeep verify --archive $archive --quote /share/quote.msg --signature /share/quote.sig --key /share/ak.pub \
     --nonce "$(</share/nonce)" 2>&1)
-  grep -qE '^([0-9]+) of \1 records proven, 0 behind$' <<<"$verdict" || { echo "$verdict" && return 1; }
+  grep -qE '^([0-9]+) of \1 records proven, 0 after the match$' <<<"$verdict" || { echo "$verdict" && return 1; }
 }
 
 # keep_once OPTION...: archives and takes out what came last.

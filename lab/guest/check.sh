@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Sourced in a machine: makes checks, and writes a line "ok|FAIL TAB name TAB what was said" for each into a file that the host
 # reads (take_checks() in lab/machine.sh).
 # shellcheck shell=bash

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The conformance checks on Linux's list. What they say goes to the host as JSON, which compares it.
 # shellcheck shell=bash
 # shellcheck source=check.sh

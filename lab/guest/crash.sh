@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Looks at what the last power cut left, and goes on until the next.
 # shellcheck shell=bash
 # shellcheck source=check.sh

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Parts of one machine's life, a kernel each: at the end of a part the next kernel is started by kexec, with the list in the
 # state that the part is about. PCRs are not reset meanwhile, so all of it is one chain, and the last quotes cover it.
 # shellcheck shell=bash
@@ -16,7 +17,7 @@ kill_keeper() { end_keeper KILL 2>/dev/null; }
 chains() { status_number chains; }
 staged_now() { [[ $(head -c 1 $ima/binary_runtime_measurements_staged | wc -c) == 1 ]]; }
 marked() { imakeep status --archive $archive --json | grep -q '"pending":[ ]*{' || { imakeep status --archive $archive && return 1; }; }
-took_out() { tail -n +"$said_before" $keeper_log | grep -q "took out" || { tail -n 5 $keeper_log && return 1; }; }
+took_out() { tail -n +"$said_before" $keeper_log | grep -q "trimmed" || { tail -n 5 $keeper_log && return 1; }; }
 
 # What nobody has cannot be explained: it is a gap in the chain, or a chain without its beginning.
 missed() { [[ " $(diagnoses) " =~ \ (gap|headless)\  ]] || { diagnoses && return 1; }; }
@@ -123,7 +124,7 @@ case $part in
     start_keeper --every 0 --method stage
     check "$part: records that nobody saved are missed" until_true 20 missed
     tail -n +"$said_before" $keeper_log >/share/figures
-    check "$part: nothing is taken out then" bash -c 'kill -USR1 $3; sleep 2; ! tail -n +$2 $1 | grep "took out"' _ $keeper_log "$said_before" "$keeper"
+    check "$part: nothing is trimmed then" bash -c 'kill -USR1 $3; sleep 2; ! tail -n +$2 $1 | grep "trimmed"' _ $keeper_log "$said_before" "$keeper"
     end_keeper TERM
     end_checks
     ;;

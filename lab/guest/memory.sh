@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Measures one way of taking many records out of the list. Figures are rows of a table.
 # shellcheck shell=bash
 # shellcheck source=check.sh

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A kernel that has no staging: records can be taken out by count only, and not even so where the table is flushed.
 # shellcheck shell=bash
 # shellcheck source=check.sh
@@ -16,21 +17,21 @@ check "the host is attested" attest_host
 check "the TPM has a key" make_key
 check "Linux has no file to stage with" bash -c '! ls $1/*_staged' _ $ima
 if [[ $part == flushed ]]; then
-  check "the doctor says what is missing" doctor_says "^FAIL .*takes neither: CONFIG_IMA_STAGING is off"
+  check "the doctor says what is missing" doctor_says "^FAIL .*supports no trim method: CONFIG_IMA_STAGING is off"
   check "and what to do" doctor_says "boot without ima_flush_htable|CONFIG_IMA_STAGING=y"
   had=$(in_list)
   check "the list is archived all the same" keep_once
-  check "and nothing is taken out" test "$(in_list)" -ge "$had"
+  check "and nothing is trimmed" test "$(in_list)" -ge "$had"
   end_checks
   exit
 fi
-check "the doctor says what is missing" doctor_says "takes counting \(N\) only: CONFIG_IMA_STAGING is off"
+check "the doctor says what is missing" doctor_says "supports only the method count \(N\): CONFIG_IMA_STAGING is off"
 check "and what that costs" doctor_says "use a kernel with CONFIG_IMA_STAGING=y and boot with ima_flush_htable"
 start_keeper --every 1s --view $view
 start_load
 sleep 5
 stop_load
-check "records are taken out by count" keeper_said "took out .* by count"
+check "records are taken out by count" keeper_said "trimmed .* by count"
 check "all of it is proven by the PCRs" until_true 20 is_proven
 check "nothing was found" equal "" "$(diagnoses)"
 check "the view shows more than the list has" test "$(cat $view/runtime_measurements_count)" -gt "$(in_list)"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Readers of /sys/kernel/security/ima who have heard of nothing: one that never closes its file, cat, and evmctl.
 # shellcheck shell=bash
 # shellcheck source=check.sh
@@ -57,7 +58,7 @@ for round in {1..6}; do
   check "round $round: nobody but the keeper holds the kernel's files" nobody_holds
 done
 stop_load
-check "records were taken out meanwhile" test "$(grep -c 'took out' $keeper_log)" -ge 3
+check "records were taken out meanwhile" test "$(grep -c 'trimmed' $keeper_log)" -ge 3
 check "and never was the list busy" bash -c '! grep -i "is busy" $1' _ $keeper_log
 check "the doctor finds nobody either" until_true 10 doctor_says "holders: +nobody has the list open"
 
@@ -93,5 +94,5 @@ end_keeper TERM
 check "told to end, it ends well" equal 0 $ended
 check "and covers nothing any more" bash -c '! grep fuse.imakeep /proc/self/mountinfo'
 check "the kernel's own file is back, and short" test "$(wc -l <$ascii)" -lt "$lines"
-echo "$lines records in the view, $(in_list) in the list, $(grep -c 'took out' $keeper_log) trims" >/share/figures
+echo "$lines records in the view, $(in_list) in the list, $(grep -c 'trimmed' $keeper_log) trims" >/share/figures
 end_checks

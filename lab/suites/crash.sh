@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The machine's power is cut at random moments, again and again, with the archive on a disk: lab/guest/crash.sh.
 # CRASH_ROUNDS cuts (4), each within seconds of the keeper being at work.
 # shellcheck shell=bash disable=SC2154,SC2034

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The keeper takes records out by N: lab/guest/keep.sh.
 # shellcheck shell=bash disable=SC2154,SC2034
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # One machine that goes from kernel to kernel by kexec, each time with its list in another state: lab/guest/kexec.sh.
 # shellcheck shell=bash disable=SC2154,SC2034
 

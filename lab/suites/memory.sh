@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What 50,000 records cost: kernel memory, reading, and what measured programs wait while they are taken out:
 # lab/guest/memory.sh. Prints the rows of the table in docs/performance.md. MEMORY_RECORDS takes another number.
 # shellcheck shell=bash disable=SC2154,SC2034

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Debian's own binary of the same version of Linux, which is built without CONFIG_IMA_STAGING: lab/guest/no-staging.sh.
 # shellcheck shell=bash disable=SC2154,SC2034
 

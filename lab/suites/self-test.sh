@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Whether the suites notice anything: each breakage of lab/breakages.py, built from a copy of the tree, must make its suite fail,
 # and by the check that is about it.
 # shellcheck shell=bash disable=SC2154

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The view covers the kernel's own files, and everybody who reads these sees the whole list while records are taken out of it:
 # lab/guest/view-bind.sh.
 # shellcheck shell=bash disable=SC2154

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The .deb, made by `cpack --preset package`; included by packaging/CMakeLists.txt.
 
 # The project has no address of its own; whoever distributes the package has.
@@ -23,8 +24,8 @@ set(CPACK_DEBIAN_PACKAGE_SECTION admin)
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "keeper of IMA's measurement list")
 set(CPACK_DEBIAN_PACKAGE_DESCRIPTION
 "Linux's IMA writes down every file that a machine runs or reads, in kernel
-memory that is not given back. imakeep archives this list, proves it against
-the TPM, and takes out of the kernel's memory what is archived and proven.
+memory that is not freed. imakeep archives this list, proves it against
+the TPM, and trims from the kernel's memory what is archived and proven.
 It also replays, exports and checks such lists, and serves one on machines
 without IMA.")
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)

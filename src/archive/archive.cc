@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "archive/archive.h"
 
 #include <algorithm>
@@ -9,7 +10,7 @@
 namespace imakeep::archive {
 namespace {
 
-// Small segments at the end are gathered once there are so many, or once they would fill a whole one.
+// The small segments at the end are merged once the chain has this many, or once they would fill a whole segment.
 constexpr std::size_t kMaxSmallSegments = 32;
 
 Result<Chain> chain_of(const ChainRow& row) {
@@ -40,7 +41,7 @@ ChainRow row_of(const Chain& chain) {
           .end_pcrs = pcr_bytes(chain.end_pcrs)};
 }
 
-// Gathers records into segments and puts each that is full.
+// Collects records into segments, and writes each segment that is full.
 class SegmentWriter {
  public:
   SegmentWriter(Store& store, Chain& chain, std::int64_t now_unix_s)
@@ -48,9 +49,11 @@ class SegmentWriter {
     begin_segment();
   }
 
-  // Goes on from the small segments at the chain's end if they should be gathered now. `coming_bytes` will follow.
+  // Merges the small segments at the chain's end if it is time: removes them, and begins the new segment with their
+  // records. The caller will add `coming_bytes` of data.
   Result<void> gather(std::size_t coming_bytes) {
     const auto tail = store_.tail(chain_.chain, kMaxSmallSegments + 1);
+    if (!tail && tail.error().code == ErrorCode::kMalformed) return {};  // Leave damaged segments as they are.
     if (!tail) return unexpected(tail.error());
     const auto from = first_to_gather(*tail);
     if (!from) return unexpected(from.error());
@@ -60,7 +63,7 @@ class SegmentWriter {
     for (const SegmentRow& row : *tail) {
       if (row.payload_bytes >= kSegmentPayloadBytes || row.end() != end || row.first < *from) break;
       auto payload = read_payload(store_, row);
-      if (!payload || payload->size() != row.payload_bytes) break;  // What is damaged is left as it is.
+      if (!payload || payload->size() != row.payload_bytes) break;  // Leave damaged segments as they are.
       end = row.first;
       bytes += payload->size();
       small.emplace_back(row, std::move(*payload));
@@ -77,7 +80,7 @@ class SegmentWriter {
     return {};
   }
 
-  // The chain's end and PCRs are already those behind the record.
+  // REQUIRES: the chain's end and PCRs already include the record.
   Result<void> add(const RecordView& record) {
     append_record(payload_, record);
     ++row_.records;
@@ -94,12 +97,13 @@ class SegmentWriter {
   }
 
  private:
-  // What lies before the last anchor stays apart: a segment has one state, before its first record.
+  // The first record that may be merged. Records before the last anchor stay in segments of their own, because a
+  // segment has only one PCR state, before its first record.
   Result<std::uint64_t> first_to_gather(const std::vector<SegmentRow>& tail) {
     if (tail.empty()) return chain_.end;
     const auto anchors = store_.anchors_from(chain_.chain, tail.back().first);
     if (anchors) return anchors->empty() ? 0 : anchors->back().number;
-    // Where the anchors lie cannot be known: what is small stays so.
+    // If the anchors cannot be read, merge nothing.
     if (anchors.error().code == ErrorCode::kMalformed) return chain_.end;
     return unexpected(anchors.error());
   }
@@ -119,7 +123,7 @@ class SegmentWriter {
   Bytes payload_;
 };
 
-// Takes records in: checks each digest, replays it, writes it.
+// Adds records to the chain: checks the digest of each record, replays the record, and writes it.
 class Intake {
  public:
   Intake(Store& store, Chain& chain, const digest::Bank& shown, std::int64_t now_unix_s)
@@ -163,10 +167,11 @@ class Intake {
     }
   }
 
-  // The record with its own digest if that does not follow from the data; its digests are extended on the way.
+  // The record, with a stored digest if the digest shown differs from that of the data. Also extends the record into
+  // the chain's PCRs.
   RecordView checked(const IncomingView& incoming, std::size_t i) {
     RecordView record{.content = incoming.content};
-    // A violation shows zeros: that is how it was told.
+    // A violation always shows zeros, because the decoder recognizes it by them.
     if (!incoming.content.violation && !equal(computed_[shown_batch_][i].view(), incoming.shown)) {
       record.own = OwnDigestView{.bank = shown_, .digest = incoming.shown};
     }
@@ -180,9 +185,9 @@ class Intake {
   Chain& chain_;
   const digest::Bank& shown_;
   SegmentWriter writer_;
-  std::vector<imalog::DigestBatch> batches_;  // one each bank of the chain, and one for shown_ if it is none of them
+  std::vector<imalog::DigestBatch> batches_;  // one for each bank of the chain, and for shown_ if it is not one of them
   std::size_t shown_batch_ = 0;
-  std::vector<std::span<const digest::Digest>> computed_;  // what batches_ gave
+  std::vector<std::span<const digest::Digest>> computed_;  // the results of batches_
 };
 
 }  // namespace
@@ -207,15 +212,15 @@ Result<std::vector<Chain>> Archive::chains() {
 }
 
 Result<Chain> Archive::chain(std::uint64_t number) {
-  // Its row alone: another one's damage is no reason not to read it.
-  const auto rows = store_.chains();
-  if (!rows) return unexpected(rows.error());
-  for (const ChainRow& row : *rows) {
+  // Only this chain's row counts: the chain can be read even if the row of another one is damaged.
+  const ChainListing listing = store_.chain_listing();
+  for (const ChainRow& row : listing.chains) {
     if (row.chain == number) return chain_of(row);
   }
-  if (rows->empty()) return fail(ErrorCode::kUsage, "the archive holds no chain yet");
+  if (!listing.damage.empty()) return unexpected(listing.damage.front());
+  if (listing.chains.empty()) return fail(ErrorCode::kUsage, "the archive holds no chain yet");
   return fail(ErrorCode::kUsage, "no chain " + std::to_string(number) + " in the archive; it holds 1 to " +
-                                     std::to_string(rows->back().chain));
+                                     std::to_string(listing.chains.back().chain));
 }
 
 Result<std::optional<Chain>> Archive::chain_or_last(std::optional<std::uint64_t> number) {
@@ -226,12 +231,45 @@ Result<std::optional<Chain>> Archive::chain_or_last(std::optional<std::uint64_t>
   return std::move(all->back());
 }
 
-Result<Chain> Archive::begin_chain(const std::vector<digest::Bank>& banks, ChainStart start, ByteOrder order) {
-  Chain chain{.chain = 1, .banks = banks, .order = order, .start = start, .end_pcrs = digest::PcrState(banks)};
+Result<bool> Archive::is_kept(std::uint64_t number) {
+  const auto origin = store_.origin(number);
+  if (!origin) return unexpected(origin.error());
+  if (*origin) return (*origin)->origin == "list";
+  const auto row = store_.list(number);
+  if (!row) return unexpected(row.error());
+  return row->has_value();
+}
+
+Result<bool> Archive::is_imported(std::uint64_t number) {
+  const auto origin = store_.origin(number);
+  if (!origin) return unexpected(origin.error());
+  if (*origin) return (*origin)->origin == "import";
+  // A chain of an older imakeep has no origin. If a keeper followed it, it has a ListRow.
+  const auto kept = is_kept(number);
+  const auto sources = store_.sources();
+  if (!kept || !sources) return unexpected(kept ? sources.error() : kept.error());
+  return !*kept && std::ranges::find(*sources, number, &SourceRow::chain) != sources->end();
+}
+
+Result<std::optional<Chain>> Archive::host_chain() {
+  auto all = chains();
+  if (!all) return unexpected(all.error());
+  for (auto chain = all->rbegin(); chain != all->rend(); ++chain) {
+    const auto imported = is_imported(chain->chain);
+    if (!imported) return unexpected(imported.error());
+    if (!*imported) return std::move(*chain);
+  }
+  return std::nullopt;
+}
+
+Result<Chain> Archive::begin_chain(const digest::PcrState& pcrs, ChainStart start, ByteOrder order, OriginRow origin) {
+  Chain chain{.chain = 1, .banks = pcrs.banks(), .order = order, .start = start, .end_pcrs = pcrs};
   auto written = write([&]() -> Result<void> {
     const auto rows = store_.chains();
     if (!rows) return unexpected(rows.error());
     if (!rows->empty()) chain.chain = rows->back().chain + 1;
+    origin.chain = chain.chain;
+    if (!origin.origin.empty()) IMAKEEP_CHECK(store_.put_origin(origin));
     return store_.put_chain(row_of(chain));
   });
   if (!written) return unexpected(written.error());
@@ -272,6 +310,9 @@ Result<digest::PcrState> Archive::state_at(const Chain& chain, std::uint64_t num
   auto state = pcr_state((*segment)->start_pcrs, chain.banks);
   if (!state) return state;
   const auto payload = read_payload(store_, **segment);
+  if (!payload && payload.error().code == ErrorCode::kUsage) {
+    return fail(ErrorCode::kMalformed, "the segment that holds the record has no data");
+  }
   if (!payload) return unexpected(payload.error());
   SegmentReader reader(*payload);
   for (std::uint64_t at = (*segment)->first; at < number; ++at) {
@@ -290,7 +331,8 @@ Result<std::vector<Anchor>> Archive::anchors(const Chain& chain) {
   for (AnchorRow& row : *rows) {
     if (row.number > chain.end) break;
     auto pcrs = pcr_state(row.pcrs, chain.banks);
-    if (!pcrs || row.broken_at > row.number) {
+    auto before_pcrs = pcr_state(row.before_pcrs, chain.banks);
+    if (!pcrs || !before_pcrs || row.broken_at > row.number) {
       return fail(ErrorCode::kMalformed, "the anchor at record " + std::to_string(row.number) + " of chain " +
                                              std::to_string(chain.chain) + " is damaged");
     }
@@ -298,7 +340,8 @@ Result<std::vector<Anchor>> Archive::anchors(const Chain& chain) {
                        .broken_at = row.broken_at,
                        .why = std::move(row.why),
                        .since_unix_s = row.since_unix_s,
-                       .pcrs = std::move(*pcrs)});
+                       .pcrs = std::move(*pcrs),
+                       .before_pcrs = std::move(*before_pcrs)});
   }
   return anchors;
 }
@@ -309,22 +352,33 @@ Result<ReplayStart> Archive::replay_start(const Chain& chain) {
   if (!known->empty() && known->back().number >= chain.first_kept) {
     return ReplayStart{.number = known->back().number, .pcrs = std::move(known->back().pcrs)};
   }
-  if (chain.first_kept == 0) return ReplayStart{};
   auto state = state_at(chain, chain.first_kept);
   if (!state) return unexpected(state.error());
+  if (chain.first_kept == 0 && state->touched_pcrs() == 0) return ReplayStart{};
   return ReplayStart{.number = chain.first_kept, .pcrs = std::move(*state)};
 }
 
 Result<Stats> Archive::stats(std::uint64_t chain) {
+  Transaction reading(store_);
+  IMAKEEP_CHECK(reading.begin_reading());
+  const auto of = this->chain(chain);
+  if (!of) return unexpected(of.error());
   const SegmentListing listing = store_.segments(chain);
   const auto retired = store_.violations(chain);
   if (!retired) return unexpected(retired.error());
+  if (!listing.damage.empty()) return unexpected(listing.damage.front());
   Stats stats{.segments = listing.segments.size(), .violations = retired->size()};
+  std::uint64_t next = of->first_kept;
   for (const SegmentRow& row : listing.segments) {
+    if (row.first != next) break;
+    next = row.end();
     stats.violations += row.violations;
     stats.payload_bytes += row.payload_bytes;
   }
-  if (!listing.damage.empty()) return unexpected(listing.damage.front());
+  if (next != of->end) {
+    return fail(ErrorCode::kMalformed, "no segment holds record " + std::to_string(next) + " of chain " +
+                                           std::to_string(chain) + "; `imakeep log --check` tells what is damaged");
+  }
   return stats;
 }
 

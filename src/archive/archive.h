@@ -1,12 +1,14 @@
-// archive/archive.h - every record ever seen, once and in order: chains of records with absolute numbers, kept in
-// segments, with the PCR state before each.
+// SPDX-License-Identifier: Apache-2.0
+// archive/archive.h - stores every record ever seen, exactly once and in order: chains of records with absolute
+// numbers, in segments, with the PCR state before each segment.
 //
-// A chain is the life of a PCR, from one TPM reset to the next; its records are numbered from 0. append() is durable
-// when it returns. Small appends make small segments, which are gathered into whole ones later, within an append's own
-// transaction; a reader notices nothing. The state before each segment lets replay start anywhere, and tells a damaged
-// segment from a good one. Where records and PCRs parted (records are missing, an extend has no record) an anchor says
-// from where on the state is known again; no segment reaches across one. Threads: an object belongs to one thread at a
-// time; readers use a Store of their own.
+// A chain is the life of a PCR, from one TPM reset to the next; its records are numbered from 0. The records are
+// durable when append() returns. Small appends make small segments. A later append merges these into whole segments,
+// within its own transaction, so that a reader notices nothing. With the state before each segment, a replay can start
+// anywhere, and check() can tell a damaged segment from a good one. If records and PCRs disagree (records are missing,
+// or an extend has no record), an anchor states the record from which on the PCR state is known again. No segment
+// contains records from both sides of an anchor. Threads: an object belongs to one thread at a time; each reader uses a
+// Store of its own.
 #pragma once
 
 #include <functional>
@@ -19,58 +21,61 @@
 namespace imakeep::archive {
 
 enum class ChainStart : std::uint8_t {
-  kBoot,     // begins at a TPM reset: replay from zeros leads to the PCRs
-  kUnknown,  // nothing tells what came before its first record
+  kBoot,     // begins with its kernel's first record: replay from the chain's start matches the PCRs
+  kUnknown,  // it is not known which records came before the first one
 };
 
 struct Chain {
-  std::uint64_t chain = 0;          // 1, 2, ... in the order they were begun
-  std::vector<digest::Bank> banks;  // whose PCR states are kept; digests are there in every bank
-  ByteOrder order = kHostOrder;     // of the numbers within the records' data
+  std::uint64_t chain = 0;          // 1, 2, ... in the order in which the chains were begun
+  std::vector<digest::Bank> banks;  // the archive keeps their PCR states; digests can be computed in every bank
+  ByteOrder order = kHostOrder;     // of the integers within the records' data
   ChainStart start = ChainStart::kUnknown;
   std::uint64_t first_kept = 0;  // records before this one were retired
-  std::uint64_t end = 0;         // how many records there ever were
-  digest::PcrState end_pcrs;     // after the last; from zeros if the start is unknown
+  std::uint64_t end = 0;         // count of all records, retired ones included
+  digest::PcrState end_pcrs;     // after the last record: replayed from the last anchor, or from the chain's start
 };
 
-// A record as it comes in, with the digest that the list showed for it.
+// A record to append, with the digest that the list showed for it.
 struct IncomingView {
   imalog::RecordContentView content;
   ByteView shown;
 };
 
-// An AnchorRow, understood.
+// An AnchorRow, decoded.
 struct Anchor {
   std::uint64_t number = 0;
   std::uint64_t broken_at = 0;
   std::string why;
   std::int64_t since_unix_s = 0;
-  digest::PcrState pcrs;  // after `number` records
+  digest::PcrState pcrs;         // before record `number`
+  digest::PcrState before_pcrs;  // replay of the records before the anchor leads to these
 };
 
-// The last anchor, or the first record that is kept.
+// The last anchor, or the first record that the archive still holds.
 struct ReplayStart {
   std::uint64_t number = 0;
-  std::optional<digest::PcrState> pcrs = std::nullopt;  // before that record; empty: as a TPM reset leaves them
+  std::optional<digest::PcrState> pcrs = std::nullopt;  // before that record; empty: all zero
 };
 
-// What is put into the same transaction as records.
+// Rows that append() writes in the same transaction as the records.
 struct Beside {
   const SourceRow* source = nullptr;
-  const ListRow* list = nullptr;        // of the chain; its numbers lie within what is archived then
-  const PendingRow* pending = nullptr;  // sets the mark
+  const OriginRow* origin = nullptr;    // of the chain
+  const ListRow* list = nullptr;        // of the chain; its record numbers are at most the chain's new end
+  const PendingRow* pending = nullptr;  // the pending trim to set
   bool clear_pending = false;
   const AnchorRow* anchor = nullptr;               // of the chain, at its new end
-  std::span<const IncidentRow> incidents = {};     // incident numbers are given out here
-  std::optional<ChainStart> start = std::nullopt;  // what is now known of the chain's start
+  std::span<const IncidentRow> incidents = {};     // append() assigns their incident numbers
+  std::optional<ChainStart> start = std::nullopt;  // the chain's start, if more is known of it now
 };
 
 struct Appended {
   std::uint64_t records = 0;
-  std::vector<std::uint64_t> mismatched;  // numbers of records whose digest does not fit their data
+  std::vector<std::uint64_t> mismatched;  // numbers of records whose digest does not match their data
 };
 
-// What check() found wrong: `records` from `first` on in `chain`; no records where something else is damaged.
+// One problem that check() found: `records` records of `chain`, from `first` on. `records` is 0 if something other than
+// records is damaged.
 struct Finding {
   std::uint64_t chain = 0;
   std::uint64_t first = 0;
@@ -80,82 +85,113 @@ struct Finding {
 
 struct Stats {
   std::uint64_t segments = 0;
-  std::uint64_t violations = 0;  // in what is kept; and of retired segments, which stay
+  std::uint64_t violations = 0;  // in the segments, and those that were kept of retired segments
   std::uint64_t payload_bytes = 0;
 };
 
-// What may be forgotten: all that every limit allows.
+// The limits of retire(): it retires only what every limit allows.
 struct Retention {
   std::uint64_t before = std::numeric_limits<std::uint64_t>::max();             // records before this one
-  std::int64_t added_before_unix_s = std::numeric_limits<std::int64_t>::max();  // that came in before this moment
-  std::uint64_t keep_bytes = 0;  // the newest segments that take at most so much together stay
-  bool unacknowledged = false;   // also what verifiers have not acknowledged
+  std::int64_t added_before_unix_s = std::numeric_limits<std::int64_t>::max();  // records added before this time
+  std::uint64_t keep_bytes = 0;  // keep the newest segments that together take at most this much in the archive
+  bool unacknowledged = false;   // retire also records that verifiers have not acknowledged
+  bool dry_run = false;          // only report what would be retired; the store may be open for reading
 };
 
 struct Retired {
   std::uint64_t records = 0;
   std::uint64_t violations_kept = 0;
+  std::uint64_t first = 0;         // number of the first retired record
+  std::uint64_t stored_bytes = 0;  // size of their segments in the archive
+  std::int64_t oldest_unix_s = 0;  // when the first was added; 0 if none was retired
+  std::int64_t newest_unix_s = 0;  // the last was added at this time or before
 };
 
 class Archive {
  public:
-  // Keeps a reference.
+  // Keeps a reference to `store`.
   explicit Archive(Store& store) : store_(store) {}
 
   Store& store() { return store_; }
 
   Result<std::vector<Chain>> chains();
-  // kUsage, naming those there are, if there is no such chain; kMalformed if its row is damaged.
+  // kUsage if the archive has no such chain; the message names the chains that it has. kMalformed if the chain's row is
+  // damaged, or if the chain is not found and some chain's row is damaged.
   Result<Chain> chain(std::uint64_t chain);
 
-  // The chain of that number, or the last if none is named; empty if the archive holds none to choose.
+  // The chain of that number, or the last chain if no number is given. Empty if no number is given and the archive
+  // holds no chain.
   Result<std::optional<Chain>> chain_or_last(std::optional<std::uint64_t> chain);
 
-  // A new chain. Within a transaction of the caller's, or its own.
-  Result<Chain> begin_chain(const std::vector<digest::Bank>& banks, ChainStart start, ByteOrder order = kHostOrder);
+  // The last chain whose records come from the list of this host, not from saved lists; empty if the archive has none.
+  Result<std::optional<Chain>> host_chain();
+  // Whether a keeper took the chain's records from the list of the host that it ran on.
+  Result<bool> is_kept(std::uint64_t chain);
+  // Whether the chain's records come from saved lists.
+  Result<bool> is_imported(std::uint64_t chain);
 
-  // Adds records `first`, `first` + 1, ... of the chain, whose digests are those of `shown`, and `beside`; either may
-  // be empty. With an anchor the chain goes on from the anchor's state; one that is put where one is already replaces
-  // it, but for the records that it marked as broken. Errors, and nothing is put:
-  //   kMismatch  `first` is not what comes next: a record is neither left out nor kept twice
-  //   kUsage     no such chain, or something beside that is not of it: an anchor or a list of another chain, an anchor
-  //              that is not at the new end or has other banks, numbers beyond the end, a mark both set and cleared
+  // Begins a chain, in a transaction of its own. Assigns the chain's number, also in `origin`, and writes `origin`
+  // unless OriginRow::origin is empty. `pcrs` is the state before the first record; its banks become the chain's.
+  Result<Chain> begin_chain(const digest::PcrState& pcrs, ChainStart start, ByteOrder order = kHostOrder,
+                            OriginRow origin = {});
+  // The same with PCRs of zero, as a TPM reset leaves those that IMA may use.
+  Result<Chain> begin_chain(const std::vector<digest::Bank>& banks, ChainStart start, ByteOrder order = kHostOrder,
+                            OriginRow origin = {}) {
+    return begin_chain(digest::PcrState(banks), start, order, std::move(origin));
+  }
+
+  // Adds records `first`, `first` + 1, ... to the chain, together with the rows of `beside`. Either may be empty.
+  // `shown` is the bank of the records' digests. After an anchor, the chain continues from the anchor's state. If the
+  // chain already has an anchor at its new end, the new one replaces it; records that the old one marked as broken stay
+  // broken. After an error nothing is written. Errors:
+  //   kMismatch  `first` is not the chain's end: so no record is left out, and none is stored twice
+  //   kUsage     no such chain; an anchor, a list or an origin of another chain; an anchor that is not at the new end,
+  //              has other banks or is broken from beyond its number; numbers of the list beyond the new end; a pending
+  //              trim both set and cleared
   Result<Appended> append(std::uint64_t chain, std::uint64_t first, std::span<const IncomingView> records,
                           const digest::Bank& shown, std::int64_t now_unix_s, const Beside& beside = {});
 
-  // The state after `number` records, replayed from the segment that holds it; an anchor's at its number. kUsage beyond
-  // the end or before what is kept; kMalformed if that segment is damaged.
+  // The PCR state before record `number`, replayed from the start of the segment that holds it. At an anchor's number,
+  // the anchor's state. kUsage if `number` is beyond the end or before the first record that is kept; kMalformed if the
+  // segment is damaged.
   Result<digest::PcrState> state_at(const Chain& chain, std::uint64_t number);
 
-  // Those up to the chain's end, by number, and those before what is kept too. kMalformed if one's row is damaged.
+  // The chain's anchors up to `chain`.end in ascending order, also those before the first record that is kept.
+  // kMalformed if the row of one is damaged.
   Result<std::vector<Anchor>> anchors(const Chain& chain);
 
-  // From where on the chain's records, one after the other, lead to its end. Errors: state_at()'s and anchors()'s.
+  // Where a replay has to start so that the chain's records lead to its end state. Errors: those of state_at() and
+  // anchors().
   Result<ReplayStart> replay_start(const Chain& chain);
 
-  // What the keeper knows of the list that the chain's records come from; empty for a chain that no keeper followed.
+  // The keeper's state of the list that the chain's records come from; empty for a chain that no keeper followed.
   Result<std::optional<ListRow>> list(std::uint64_t chain) { return store_.list(chain); }
   Result<std::vector<IncidentRow>> incidents() { return store_.incidents(); }
 
-  // Replays everything. Each damaged segment is one finding; those around it are checked all the same.
+  // Replays all records of all chains. Each damaged segment is one finding, and the check goes on with the others.
   Result<std::vector<Finding>> check();
 
   Result<Stats> stats(std::uint64_t chain);
 
-  // The mark that records are about to be deleted elsewhere; at most one.
+  // The pending trim: records that are about to be deleted from the kernel's list. The archive holds at most one.
   Result<std::optional<PendingRow>> pending() { return store_.pending(); }
   Result<void> set_pending(const PendingRow& row);
   Result<void> clear_pending();
 
-  // A verifier's word that all records before `number` are proven to it; it may not go back. kUsage if it does, or
-  // beyond the chain's end.
+  // Stores that all records before `number` are proven to `verifier`. kUsage if `number` is less than the number that
+  // this verifier acknowledged before, or is beyond the chain's end.
   Result<void> acknowledge(const std::string& verifier, std::uint64_t chain, std::uint64_t number);
-  // What every verifier that ever acknowledged something in any chain has acknowledged here; nothing if there is none.
+  // Every verifier has acknowledged the records before this number. A verifier that acknowledged records only of other
+  // chains counts with 0. Empty if no verifier ever acknowledged anything.
   Result<std::optional<std::uint64_t>> acknowledged(std::uint64_t chain);
 
-  // Forgets whole segments, oldest first, as `retention` says, violations excepted. kRefused for what the list may
-  // still hold, and for what some verifier has not acknowledged, or if there is none, unless that is allowed. The last
-  // segment always stays, and so do anchors.
+  // Removes whole segments, oldest first, within the limits of `retention`. Their violations stay, and so do the last
+  // segment and all anchors. Stops at the first segment with
+  // - a record that the list may still hold, or
+  // - a record that some verifier has not acknowledged, unless `retention.unacknowledged` is set. If no verifier is
+  //   registered, no record is acknowledged.
+  // Errors: kRefused if one of these two rules keeps the first segment although `retention` allows its removal; kUsage
+  // if the archive has no such chain; kMalformed if a segment is missing or damaged.
   Result<Retired> retire(std::uint64_t chain, const Retention& retention);
 
  private:

@@ -1,16 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
 #include "archive/archive.h"
 #include "archive/payload.h"
 #include "archive/pcr_bytes.h"
 
-// Archive::check(): every segment decompresses, holds what its row says, and leads to the state before the next, or to
-// the one before an anchor; what follows an anchor begins with the anchor's.
+// Archive::check(): every segment has to decompress and to hold what its row says. Its replay has to lead to the state
+// before the next segment, or to the state before an anchor. What follows an anchor has to begin with the anchor's
+// state.
 
 namespace imakeep::archive {
 namespace {
 
-// The state behind the segment's records; kMalformed if they are not what the row says.
+// The state after the segment's records. kMalformed if the records do not match the segment's row.
 Result<digest::PcrState> replay_segment(Store& store, const Chain& chain, const SegmentRow& row) {
   const auto payload = read_payload(store, row);
   if (!payload) return unexpected(payload.error());
@@ -69,7 +71,7 @@ class ChainCheck {
     anchors_ = std::move(*rows);
   }
 
-  // The state before what follows the segment; null if that is not known.
+  // The state that replay of the segment has to lead to; null if it is not known.
   const Bytes* leads_to(const std::vector<SegmentRow>& segments, std::size_t i) const {
     const std::uint64_t end = segments[i].end();
     const auto anchor = std::ranges::lower_bound(anchors_, end, {}, &AnchorRow::number);
@@ -82,7 +84,7 @@ class ChainCheck {
     const auto state = replay_segment(store_, chain_, row);
     if (!state) return found(row.first, row.records, describe(state.error()));
     if (leads_to == nullptr || equal(pcr_bytes(*state), *leads_to)) return;
-    found(row.first, row.records, "the records do not lead to the PCR state that was kept behind them");
+    found(row.first, row.records, "replay of the records does not match the PCR state stored after them");
   }
 
   void check(const AnchorRow& row, const std::vector<SegmentRow>& segments) {
@@ -99,7 +101,7 @@ class ChainCheck {
     if (row.number == chain_.end) follows = &end_pcrs_;
     if (behind != segments.end() && behind->first == row.number) follows = &behind->start_pcrs;
     if (follows == nullptr || equal(row.pcrs, *follows)) return;
-    damaged("has not the PCR state that what follows begins with");
+    damaged("does not match the PCR state that follows it");
   }
 
   Store& store_;
@@ -110,7 +112,7 @@ class ChainCheck {
   std::uint64_t next_ = 0;
 };
 
-// The rows that no chain's segments lead to.
+// Checks the rows that ChainCheck does not read.
 void check_other_rows(Store& store, const std::vector<ChainRow>& chains, std::vector<Finding>& findings) {
   const auto known = [&](std::uint64_t chain) {
     return std::any_of(chains.begin(), chains.end(), [&](const ChainRow& row) { return row.chain == chain; });
@@ -129,7 +131,7 @@ void check_other_rows(Store& store, const std::vector<ChainRow>& chains, std::ve
     const auto list = store.list(chain.chain);
     if (!list) found(describe(list.error()));
     if (list && *list && ((*list)->head > chain.end || (*list)->proven > chain.end)) {
-      findings.push_back({.chain = chain.chain, .what = "what is known of its list goes beyond the end of the chain"});
+      findings.push_back({.chain = chain.chain, .what = "the row of its list goes beyond the end of the chain"});
     }
     const auto violations = store.violations(chain.chain);
     if (!violations) {
@@ -141,7 +143,7 @@ void check_other_rows(Store& store, const std::vector<ChainRow>& chains, std::ve
       const auto record = reader.next();
       if (record && *record && (*record)->content.violation && reader.offset() == row.record.size()) continue;
       findings.push_back(
-          {.chain = row.chain, .first = row.number, .records = 1, .what = "the violation kept of it is damaged"});
+          {.chain = row.chain, .first = row.number, .records = 1, .what = "the retained violation is damaged"});
     }
   }
 }
@@ -153,13 +155,12 @@ Result<std::vector<Finding>> Archive::check() {
   IMAKEEP_CHECK(reading.begin_reading());
   std::vector<Finding> findings;
   for (std::string& what : store_.check_file()) findings.push_back({.what = std::move(what)});
-  const auto rows = store_.chains();
-  if (!rows) {
-    if (rows.error().code != ErrorCode::kMalformed) return unexpected(rows.error());
-    findings.push_back({.what = describe(rows.error())});
-    return findings;
+  const ChainListing chains = store_.chain_listing();
+  for (const Error& error : chains.damage) {
+    if (error.code != ErrorCode::kMalformed) return unexpected(error);
+    findings.push_back({.what = describe(error)});
   }
-  for (const ChainRow& row : *rows) {
+  for (const ChainRow& row : chains.chains) {
     const auto of = chain(row.chain);
     if (of) {
       ChainCheck(store_, *of, findings).run();
@@ -167,7 +168,7 @@ Result<std::vector<Finding>> Archive::check() {
       findings.push_back({.what = describe(of.error())});
     }
   }
-  check_other_rows(store_, *rows, findings);
+  check_other_rows(store_, chains.chains, findings);
   return findings;
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "archive/archive_reader.h"
 
 #include <algorithm>
@@ -14,7 +15,8 @@ Damage ArchiveReader::skip_to(std::uint64_t number, std::string what) {
   return damage;
 }
 
-// The segment that holds next_, or the first behind it. Where the direct way is damaged, the whole listing is.
+// The segment that holds record next_, or else the first segment after it. If the direct lookup meets damage, searches
+// the listing of all segments.
 Result<std::optional<SegmentRow>> ArchiveReader::find_segment(std::string& why) {
   auto found = store_.segment_from(chain_, next_);
   if (found || found.error().code != ErrorCode::kMalformed) return found;
@@ -26,11 +28,12 @@ Result<std::optional<SegmentRow>> ArchiveReader::find_segment(std::string& why) 
   return std::nullopt;
 }
 
-// Fills records_ from next_ on, or tells what is damaged there.
+// Fills records_ with the records from next_ on, or returns the damage there.
 Result<std::optional<Damage>> ArchiveReader::load() {
   std::optional<SegmentRow> segment;
   Result<Bytes> payload = Bytes();
-  // A writer may gather the segment into another between our reading its row and its data: it is looked up again.
+  // After the reader has read the segment's row and before it reads the data, a writer may merge the segment into
+  // another one. Then the reader looks the segment up again.
   constexpr int kTries = 5;
   for (int tried = 0; tried < kTries; ++tried) {
     std::string why = "no segment holds them";
@@ -42,13 +45,17 @@ Result<std::optional<Damage>> ArchiveReader::load() {
     payload = read_payload(store_, *segment);
     if (payload || payload.error().code != ErrorCode::kUsage) break;
   }
-  if (!payload && payload.error().code != ErrorCode::kMalformed) return unexpected(payload.error());
+  // If the store lists the segment every time and never finds its data, an index is damaged.
+  const bool damaged =
+      !payload && (payload.error().code == ErrorCode::kMalformed || payload.error().code == ErrorCode::kUsage);
+  if (!payload && !damaged) return unexpected(payload.error());
   if (!payload) return skip_to(segment->end(), describe(payload.error()));
   payload_ = std::move(*payload);
   return decode(*segment);
 }
 
-// What the segment holds from next_ on and is asked for. Damage behind a record is told after it.
+// Fills records_ with the segment's records from next_ up to end_. Damage after a decoded record goes to broken_, so
+// that the reader returns the record first.
 std::optional<Damage> ArchiveReader::decode(const SegmentRow& row) {
   SegmentReader reader(payload_);
   for (std::uint64_t number = row.first; number < std::min(row.end(), end_); ++number) {
@@ -93,7 +100,7 @@ Result<ArchiveReader::Step> ArchiveReader::next() {
     auto run = next_run();
     if (!run) return unexpected(run.error());
     if (run->done() || run->damage) return Step{.record = std::nullopt, .damage = std::move(run->damage)};
-    // They are given out one by one.
+    // Return the records of the run one by one.
     next_ = run->first;
     at_ = 0;
   }

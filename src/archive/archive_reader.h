@@ -1,6 +1,7 @@
-// archive/archive_reader.h - reads records of a chain by number, and steps over what is damaged.
+// SPDX-License-Identifier: Apache-2.0
+// archive/archive_reader.h - reads records of a chain by number, and skips damaged ones.
 //
-// Each segment is read by itself, so a reader holds up no writer, and sees what was added meanwhile.
+// The reader reads each segment on its own. So it blocks no writer, and sees what a writer adds meanwhile.
 // Threads: an object belongs to one thread at a time.
 #pragma once
 
@@ -16,7 +17,7 @@ struct NumberedRecord {
   RecordView record;  // valid until the next call
 };
 
-// Records that cannot be read, and why.
+// Records that cannot be read, and the reason.
 struct Damage {
   std::uint64_t first = 0;
   std::uint64_t records = 0;
@@ -25,26 +26,28 @@ struct Damage {
 
 class ArchiveReader {
  public:
-  // From record `from` to before record `to`. Keeps a reference to the store.
+  // Reads from record `from` up to but not including record `to`. Keeps a reference to the store.
   ArchiveReader(Store& store, const Chain& chain, std::uint64_t from, std::uint64_t to)
       : store_(store), chain_(chain.chain), next_(from), end_(to) {}
 
   struct Step {
     std::optional<NumberedRecord> record;
-    std::optional<Damage> damage;  // what was stepped over
+    std::optional<Damage> damage;  // what was skipped
     bool done() const { return !record && !damage; }
   };
-  // The next record, the next damage, or neither after the last. Errors are the store's, but for kMalformed.
+  // The next record, the next damage, or neither after the last. Errors: the store's, except kMalformed, which is
+  // returned as damage.
   Result<Step> next();
 
-  // Records that lie in one segment, so that they can be looked at together.
+  // Records of one segment, so that a caller can process them together.
   struct Run {
-    std::uint64_t first = 0;              // the number of the first
+    std::uint64_t first = 0;              // number of the first record, or of the first damaged one
     std::span<const RecordView> records;  // valid until the next call
-    std::optional<Damage> damage;         // what was stepped over: then there are no records
+    std::optional<Damage> damage;         // what was skipped; then `records` is empty
     bool done() const { return records.empty() && !damage; }
   };
-  // The records up to the end of their segment; otherwise as next(), behind which it goes on.
+  // The next records, up to the end of their segment; otherwise like next(). The two may be mixed: each continues after
+  // the last record that either returned.
   Result<Run> next_run();
 
  private:
@@ -55,14 +58,14 @@ class ArchiveReader {
 
   Store& store_;
   const std::uint64_t chain_;
-  std::uint64_t next_;  // the record that is read next
+  std::uint64_t next_;  // number of the record that is returned next
   const std::uint64_t end_;
   Bytes payload_;
   std::vector<RecordView> records_;  // of the loaded segment, from the first that was asked for
-  std::size_t at_ = 0;               // in records_: where next_ is
-  // What follows records_ in their segment and cannot be read.
+  std::size_t at_ = 0;               // index of record next_ in records_
+  // The rest of the segment after records_, which cannot be read.
   struct Broken {
-    std::uint64_t to = 0;  // behind the segment's last record
+    std::uint64_t to = 0;  // number after the segment's last record
     std::string why;
   };
   std::optional<Broken> broken_;

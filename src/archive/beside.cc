@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "archive/beside.h"
 
 #include <algorithm>
@@ -10,16 +11,17 @@ namespace {
 Result<void> put_anchor(Store& store, Chain& chain, const AnchorRow& given) {
   auto pcrs = pcr_state(given.pcrs, chain.banks);
   if (!pcrs || given.chain != chain.chain || given.number != chain.end || given.broken_at > given.number) {
-    return fail(ErrorCode::kUsage, "an anchor of chain " + std::to_string(chain.chain) + " is put at its end, record " +
-                                       std::to_string(chain.end) + ", with PCRs of its banks, " +
-                                       digest::bank_names(chain.banks));
+    return fail(ErrorCode::kUsage, "an anchor of chain " + std::to_string(chain.chain) +
+                                       " must be at its end, record " + std::to_string(chain.end) +
+                                       ", and have PCRs of its banks, " + digest::bank_names(chain.banks));
   }
   AnchorRow row = given;
   row.before_pcrs = pcr_bytes(chain.end_pcrs);
   const auto there = store.anchors_from(chain.chain, chain.end);
   if (!there) return unexpected(there.error());
   if (!there->empty() && there->front().number == row.number) {
-    // The chain's PCRs are that anchor's, not what the records lead to; and what is broken does not become whole.
+    // The chain's PCRs are those of the anchor that is replaced, so the state that the records lead to is in its row.
+    // Records that it marked as broken stay broken.
     row.before_pcrs = there->front().before_pcrs;
     row.broken_at = std::min(row.broken_at, there->front().broken_at);
   }
@@ -31,7 +33,7 @@ Result<void> put_list(Store& store, const Chain& chain, const ListRow& row) {
   if (row.chain != chain.chain || row.head > chain.end || row.proven > chain.end) {
     return fail(ErrorCode::kUsage, "the row of the list of chain " + std::to_string(chain.chain) +
                                        " goes beyond its end, record " + std::to_string(chain.end) +
-                                       ", or is of another chain");
+                                       ", or belongs to another chain");
   }
   return store.put_list(row);
 }
@@ -40,11 +42,15 @@ Result<void> put_list(Store& store, const Chain& chain, const ListRow& row) {
 
 Result<void> put_beside(Store& store, Chain& chain, const Beside& beside) {
   if (beside.pending != nullptr && beside.clear_pending) {
-    return fail(ErrorCode::kUsage, "the mark is either set or cleared");
+    return fail(ErrorCode::kUsage, "a pending trim cannot be set and cleared at once");
   }
   if (beside.start) chain.start = *beside.start;
   if (beside.source != nullptr) IMAKEEP_CHECK(store.put_source(*beside.source));
   if (beside.anchor != nullptr) IMAKEEP_CHECK(put_anchor(store, chain, *beside.anchor));
+  if (beside.origin != nullptr) {
+    if (beside.origin->chain != chain.chain) return fail(ErrorCode::kUsage, "the origin belongs to another chain");
+    IMAKEEP_CHECK(store.put_origin(*beside.origin));
+  }
   if (beside.list != nullptr) IMAKEEP_CHECK(put_list(store, chain, *beside.list));
   if (beside.pending != nullptr) IMAKEEP_CHECK(store.set_pending(*beside.pending));
   if (beside.clear_pending) IMAKEEP_CHECK(store.set_pending(std::nullopt));

@@ -1,12 +1,13 @@
-// archive/beside.h - puts what goes into the same transaction as records. Threads: as Store.
+// SPDX-License-Identifier: Apache-2.0
+// archive/beside.h - writes the rows that belong into the same transaction as records. Threads: as Store.
 #pragma once
 
 #include "archive/archive.h"
 
 namespace imakeep::archive {
 
-// `chain` is as it is behind the records; what is put may change its start and its PCRs. Within a transaction of the
-// caller's. Errors: the store's, and kUsage as Archive::append() says.
+// `chain` is the chain after the records. The call may change its start and its PCRs; the caller writes its row.
+// REQUIRES: the caller has begun a transaction. Errors: the store's, and kUsage as in Archive::append().
 Result<void> put_beside(Store& store, Chain& chain, const Beside& beside);
 
 }  // namespace imakeep::archive

@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "archive/import.h"
 
 #include <algorithm>
 
 #include "archive/archive_reader.h"
 #include "archive/import_plan.h"
+#include "imalog/extend_rule.h"
 #include "imalog/template.h"
 
 namespace imakeep::archive {
@@ -11,7 +13,7 @@ namespace {
 
 constexpr std::size_t kBatchBytes = 8u << 20;
 
-// Follows `values` from where the chain can be replayed to its end.
+// Begins a trace for each value, at the record from which the chain can be replayed to its end.
 Result<std::vector<PcrTrace>> begin_traces(const Chain& chain, const ReplayStart& start,
                                            const std::vector<imalog::PcrValue>& values) {
   std::vector<PcrTrace> traces;
@@ -19,14 +21,14 @@ Result<std::vector<PcrTrace>> begin_traces(const Chain& chain, const ReplayStart
     if (!start.pcrs) {
       traces.emplace_back(value, digest::Digest(value.bank.digest_bytes()), 0);
     } else if (const auto bank = start.pcrs->index_of(value.bank)) {
-      // Without the records before, only the states that were kept tell.
+      // Without the earlier records, only the banks whose states the archive keeps can be followed.
       traces.emplace_back(value, start.pcrs->value(*bank, value.pcr), start.number - chain.first_kept);
     }
   }
   if (traces.empty() && !values.empty()) {
-    return fail(ErrorCode::kUsage, "the chain can be replayed from record " + std::to_string(start.number) +
-                                       " on only, and it keeps PCR states of " + digest::bank_names(chain.banks) +
-                                       " there; give the PCRs of one of these banks");
+    return fail(ErrorCode::kUsage, "the chain can be replayed only from record " + std::to_string(start.number) +
+                                       " on, where it has PCR states of " + digest::bank_names(chain.banks) +
+                                       "; give the PCRs of one of these banks");
   }
   return traces;
 }
@@ -45,7 +47,7 @@ Result<Known> read_known(Archive& archive, const Chain& chain, const std::vector
     if (step->damage) {
       return fail(ErrorCode::kMalformed, "the archive is damaged from record " + std::to_string(step->damage->first) +
                                              " on (" + step->damage->what +
-                                             "): nothing can be joined to it; import into a new one");
+                                             "), so nothing can be joined to it; import into a new archive");
     }
     const imalog::RecordContentView& content = step->record->record.content;
     known.ids.push_back(record_id(content));
@@ -68,12 +70,11 @@ class Import {
     IMAKEEP_CHECK(read_sources());
     auto chain = choose_chain();
     if (!chain) return unexpected(chain.error());
+    IMAKEEP_CHECK(take_order(*chain));
     IMAKEEP_CHECK(find_earlier(*chain));
     const auto values = values_of_records();
     if (!values) return unexpected(values.error());
-    auto known = read_known(archive_, *chain, *values);
-    if (!known) return unexpected(known.error());
-    const auto firsts = place_parts(std::move(*known), parts_, options_.no_repeats);
+    const auto firsts = place(*chain, *values);
     if (!firsts) return unexpected(firsts.error());
     if (chain->chain == 0) IMAKEEP_CHECK(begin(*chain));
 
@@ -95,18 +96,24 @@ class Import {
     return {};
   }
 
-  // A bank that a list shows as padded is of that kind in this kernel, whatever its name would tell.
+  static bool is_told(const digest::Bank& bank) { return bank != digest::bank_of(bank.algorithm); }
+
+  // The banks of a new chain. If a list or a value states the fill of a bank, such as padded sha1, that is how this
+  // kernel extends the bank, whatever the bank's name suggests.
   std::vector<digest::Bank> banks_as_given() const {
     std::vector<digest::Bank> banks = options_.banks;
     for (digest::Bank& bank : banks) {
       for (const DecodedPart& part : parts_) {
         if (part.bank.algorithm == bank.algorithm) bank = part.bank;
       }
+      for (const imalog::PcrValue& value : options_.pcrs) {
+        if (value.bank.algorithm == bank.algorithm && is_told(value.bank)) bank = value.bank;
+      }
     }
     return banks;
   }
 
-  // Those that some record was extended into; the others are of the firmware and such.
+  // The given values whose PCR some record names. The other PCRs are, for example, the firmware's.
   Result<std::vector<imalog::PcrValue>> values_of_records() const {
     std::vector<imalog::PcrValue> values;
     for (const imalog::PcrValue& value : options_.pcrs) {
@@ -118,26 +125,91 @@ class Import {
     }
     if (values.empty() && !options_.pcrs.empty()) {
       return fail(ErrorCode::kUsage,
-                  "no record of the lists is in a PCR whose value was given; give that of IMA's PCR");
+                  "no record of the lists names a PCR whose value was given; give the value of IMA's PCR");
     }
     return values;
   }
 
-  // The chain to go on with; number 0 for one that is to be begun.
+  // The number of each part's first record. A list does not say how its kernel extended the PCRs. So a new chain gets
+  // the first way of extending its banks with which the records match the values.
+  Result<std::vector<std::uint64_t>> place(Chain& chain, const std::vector<imalog::PcrValue>& values) const {
+    auto firsts = place_in(chain, values);
+    if (firsts || firsts.error().code != ErrorCode::kMismatch || chain.chain != 0 || values.empty()) return firsts;
+    std::vector<digest::Bank> compared;
+    for (const digest::Bank& bank : chain.banks) {
+      const bool given = std::ranges::any_of(
+          values, [&](const imalog::PcrValue& value) { return value.bank.algorithm == bank.algorithm; });
+      if (given) compared.push_back(bank);
+    }
+    for (const std::vector<digest::Bank>& way : imalog::other_fills_together(compared)) {
+      const bool says_nothing = std::ranges::all_of(
+          way, [](const digest::Bank& bank) { return imalog::strength_of(bank) == imalog::Strength::kNone; });
+      if (says_nothing) continue;
+      Chain other = chain;
+      fill_as(way, other.banks);
+      other.end_pcrs = digest::PcrState(other.banks);
+      auto placed = place_in(other, values);
+      if (!placed) continue;
+      chain = std::move(other);
+      return placed;
+    }
+    return firsts;
+  }
+
+  Result<std::vector<std::uint64_t>> place_in(const Chain& chain, std::vector<imalog::PcrValue> values) const {
+    for (imalog::PcrValue& value : values) {
+      const auto bank = std::ranges::find(chain.banks, value.bank.algorithm, &digest::Bank::algorithm);
+      if (bank != chain.banks.end() && !is_told(value.bank)) value.bank = *bank;
+    }
+    auto known = read_known(archive_, chain, values);
+    if (!known) return unexpected(known.error());
+    return place_parts(std::move(*known), parts_, options_.no_repeats);
+  }
+
+  // Gives each of `banks` the fill that `filled` has for its algorithm.
+  static void fill_as(const std::vector<digest::Bank>& filled, std::vector<digest::Bank>& banks) {
+    for (digest::Bank& bank : banks) {
+      const auto other = std::ranges::find(filled, bank.algorithm, &digest::Bank::algorithm);
+      if (other != filled.end()) bank = *other;
+    }
+  }
+
+  // The chain to continue. Its number is 0 if the chain has still to be begun.
   Result<Chain> choose_chain() {
-    if (options_.chain) return archive_.chain(*options_.chain);
+    if (options_.chain) return chosen_chain(*options_.chain);
     auto chains = archive_.chains();
     if (!chains) return unexpected(chains.error());
+    // Saved lists never continue a chain that a keeper makes from its host's list.
+    while (!chains->empty()) {
+      const auto kept = archive_.is_kept(chains->back().chain);
+      if (!kept) return unexpected(kept.error());
+      if (!*kept) break;
+      chains->pop_back();
+    }
     const std::vector<digest::Bank> banks = banks_as_given();
     Chain fresh{.banks = banks, .end_pcrs = digest::PcrState(banks)};
     if (chains->empty()) return fresh;
     Chain& last = chains->back();
-    const bool empty = last.end == 0 && last.banks == banks;
+    const bool empty =
+        last.end == 0 && std::ranges::equal(last.banks, banks, {}, &digest::Bank::algorithm, &digest::Bank::algorithm);
     if (!options_.new_chain || empty || begun_with_these(last)) return std::move(last);
     return fresh;
   }
 
-  // Whether the chain holds the first of these files and nothing else: then --new-chain was heeded by an earlier run.
+  Result<Chain> chosen_chain(std::uint64_t number) {
+    auto chain = archive_.chain(number);
+    if (!chain) return chain;
+    const auto kept = archive_.is_kept(number);
+    if (!kept) return unexpected(kept.error());
+    if (*kept) {
+      return fail(ErrorCode::kRefused, "`imakeep keep` archives its host's list into chain " + std::to_string(number) +
+                                           "; import saved lists into a chain of their own, without --chain");
+    }
+    return chain;
+  }
+
+  // Whether the files imported into the chain are exactly the first of these parts. Then an earlier run with
+  // --new-chain has begun the chain, and this run continues it.
   bool begun_with_these(const Chain& chain) const {
     auto part = parts_.begin();
     for (const SourceRow& source : sources_) {
@@ -149,8 +221,27 @@ class Import {
     return part != parts_.begin();
   }
 
-  // A file whose import was cut short goes on where it stopped, and before anything else does. One that is in whole is
-  // known by its bytes; with PCRs these may also be a second list that happens to be equal, so they decide.
+  // All lists of a chain have the same byte order, because a chain belongs to one machine.
+  Result<void> take_order(Chain& chain) const {
+    for (const DecodedPart& part : parts_) {
+      if (part.records.empty()) continue;
+      if (chain.end == 0 && chain.chain == 0 && &part == first_with_records()) chain.order = part.order;
+      if (part.order == chain.order) continue;
+      return fail(ErrorCode::kMismatch, part.name + ": its numbers have another byte order than " +
+                                            (chain.end > 0 ? "the chain's records" : "the other lists'") +
+                                            ", so it comes from another machine; import it with --new-chain");
+    }
+    return {};
+  }
+
+  const DecodedPart* first_with_records() const {
+    const auto first = std::ranges::find_if(parts_, [](const DecodedPart& part) { return !part.records.empty(); });
+    return first == parts_.end() ? nullptr : &*first;
+  }
+
+  // Finds the parts that an earlier import has placed. If the import of a file was interrupted, it has to be finished
+  // before any other file is added, and it continues where it stopped. A completely imported file is recognized by its
+  // bytes. A second list may have the same bytes; if PCR values are given, they decide.
   Result<void> find_earlier(const Chain& chain) {
     source_of_.resize(parts_.size());
     for (const SourceRow& source : sources_) {
@@ -176,10 +267,12 @@ class Import {
   Result<void> begin(Chain& chain) {
     const auto with_records =
         std::find_if(parts_.begin(), parts_.end(), [](const DecodedPart& part) { return !part.records.empty(); });
-    const bool boot = with_records != parts_.end() && imalog::is_boot_aggregate(with_records->records.front().content);
-    // PCR values that replay from zeros leads to prove it as well.
+    const bool boot = with_records != parts_.end() &&
+                      imalog::is_boot_aggregate(with_records->records.front().content, with_records->order);
+    // PCR values that match a replay from zeros also prove that the chain begins at its boot.
     const bool proven = !options_.pcrs.empty();
-    auto begun = archive_.begin_chain(chain.banks, boot || proven ? ChainStart::kBoot : ChainStart::kUnknown);
+    auto begun = archive_.begin_chain(chain.banks, boot || proven ? ChainStart::kBoot : ChainStart::kUnknown,
+                                      chain.order, {.origin = "import"});
     if (!begun) return unexpected(begun.error());
     chain = std::move(*begun);
     return {};
@@ -246,7 +339,7 @@ class Import {
   const ImportOptions& options_;
   std::vector<DecodedPart> parts_;
   std::vector<SourceRow> sources_;
-  std::vector<std::optional<SourceRow>> source_of_;  // of each part whose import was cut short
+  std::vector<std::optional<SourceRow>> source_of_;  // for each part: its row, if its import was interrupted
 };
 
 }  // namespace

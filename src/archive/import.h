@@ -1,17 +1,21 @@
-// archive/import.h - makes an archive of saved lists: joins parts, and takes nothing twice.
+// SPDX-License-Identifier: Apache-2.0
+// archive/import.h - imports saved lists into an archive: joins the parts, and stores no record twice.
 //
-// Parts come in the order in which they were saved. Each begins where it overlaps what is there already, or behind it.
-// Where records are equal they may be the same ones, or the same files measured again (violations repeat, and under
-// ima_flush_htable everything may): the PCR values decide. They have to be read after the last part was saved; read
-// earlier they prove only what lies before, and a choice that does not show there is refused. Without PCRs a part that
-// has records which are there is refused rather than guessed at, unless it begins with the boot_aggregate (the list was
-// saved again from its boot on), goes on from what is there and the caller knows that nothing repeats, or is a file
-// that was imported before, which is known by its SHA-256. Two boots whose lists begin alike, or equal files of two
-// boots, are told apart by PCRs only.
+// The parts are given in the order in which they were saved. Each part overlaps the records that the chain already has,
+// or follows them. Equal records may be the same records, or the same files measured again: violations repeat, and with
+// ima_flush_htable every record may. The PCR values decide. They must be read after the last part was saved. Values
+// that were read earlier prove only the records up to that moment; if several ways of joining differ only after it, the
+// import is refused.
 //
-// All parts are decoded and placed before the first record is added; batches are durable one by one, with how far each
-// file got, so an import that was interrupted goes on where it stopped when it is run again with the same files.
-// Threads: no shared state.
+// Without PCRs, the import does not guess. It refuses a part with records that the chain already has, unless
+// - the part begins with the boot_aggregate: the list was saved again from its boot on; or
+// - the part continues the chain, and the caller states that no record repeats; or
+// - the same file was imported before. The archive recognizes it by its SHA-256.
+// Only PCRs can tell apart two boots whose lists begin with the same records, or equal files of two boots.
+//
+// The import decodes and places all parts before it adds the first record. Each batch of records is durable on its own,
+// and the progress of its file with it. So an interrupted import continues where it stopped when it is run again with
+// the same files. Threads: no shared state.
 #pragma once
 
 #include "archive/archive.h"
@@ -19,37 +23,40 @@
 
 namespace imakeep::archive {
 
-// Borrowed.
+// A saved list. Borrowed.
 struct ImportPart {
-  std::string name;  // for messages, and kept in the archive
+  std::string name;  // for messages; also stored in the archive
   ByteView list;
-  digest::Bank bank;  // of the digests in it
+  digest::Bank bank;             // of the list's digests
+  ByteOrder order = kHostOrder;  // of the list's integers
 };
 
 struct ImportOptions {
   std::vector<digest::Bank> banks;          // of a new chain
   std::vector<imalog::PcrValue> pcrs = {};  // read when or after the last part was saved
   bool no_repeats = false;                  // equal records are the same record: the kernel kept its hash table
-  bool new_chain = false;                   // begin one even if the archive has one
-  std::optional<std::uint64_t> chain = std::nullopt;  // go on with this one, not the last
+  bool new_chain = false;                   // begin a chain even if the archive has one to continue
+  // The chain to continue; empty: the last one that no keeper made from its host's list.
+  std::optional<std::uint64_t> chain = std::nullopt;
   std::int64_t now_unix_s = 0;
-  std::size_t batch_records = 1u << 14;  // made durable together
+  std::size_t batch_records = 1u << 14;  // most records in one transaction
   std::function<void(std::uint64_t records)> on_added = {};
 };
 
 enum class Join : std::uint8_t {
-  kFirst,         // the chain begins with it
-  kOverlap,       // its first records were there already
-  kBehind,        // follows what was there; nothing but the PCRs can tell whether records lie between
-  kAlreadyThere,  // all its records were
+  kFirst,         // the chain begins with the part
+  kOverlap,       // the chain already had the part's first records
+  kBehind,        // the part follows the chain's records; only the PCRs can tell whether records are missing between
+  kAlreadyThere,  // the chain already had all of the part's records
 };
 
 struct PartReport {
   Join join = Join::kFirst;
-  std::uint64_t first = 0;    // number of its first record in the chain
+  std::uint64_t first = 0;    // number of the part's first record in the chain
   std::uint64_t records = 0;  // in the part
   std::uint64_t added = 0;
-  // Numbers of records whose digests in this part do not fit their data: kept, or there already with another.
+  // Numbers of records whose digest in this part does not match their data. The archive has stored that digest, unless
+  // the chain already had the record.
   std::vector<std::uint64_t> mismatched;
 };
 
@@ -58,8 +65,13 @@ struct ImportReport {
   std::vector<PartReport> parts;  // in the order given
 };
 
-// Errors, all before anything is added unless the store fails: ListReader's, with the part named; kMismatch for a part
-// of another bank, of another boot, with no or several places, or PCR values that no way of joining leads to.
+// Unless the store fails, every error comes before a record is added. Errors:
+//   ListReader's  the message names the part
+//   kMismatch     a part has another bank or byte order, is of another boot, or has no place or several places in the
+//                 chain; no way of joining matches the PCR values; an interrupted import has to be finished first
+//   kRefused      a keeper makes the chain from its host's list
+//   kUsage        no such chain; none of the PCR values can be compared with the records
+//   kMalformed    the archive is damaged
 Result<ImportReport> import_lists(Archive& archive, std::span<const ImportPart> parts, const ImportOptions& options);
 
 }  // namespace imakeep::archive

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "archive/import_plan.h"
 
 #include <algorithm>
@@ -8,7 +9,8 @@
 namespace imakeep::archive {
 namespace {
 
-// An altered record is kept; a whole list of another bank is a mistake.
+// Whether none of the first digests matches. An altered record is imported, but a whole list of another bank is a
+// mistake of the caller.
 bool none_fits(const DecodedPart& part) {
   constexpr int kTries = 16;
   int tried = 0;
@@ -23,9 +25,9 @@ bool none_fits(const DecodedPart& part) {
 }  // namespace
 
 Result<DecodedPart> decode_part(const ImportPart& from) {
-  DecodedPart part{.name = from.name, .bank = from.bank};
+  DecodedPart part{.name = from.name, .bank = from.bank, .order = from.order};
   imalog::ListReader reader(from.list,
-                            {.digest_bytes = static_cast<std::uint8_t>(from.bank.digest_bytes()), .order = kHostOrder});
+                            {.digest_bytes = static_cast<std::uint8_t>(from.bank.digest_bytes()), .order = from.order});
   for (;;) {
     auto record = reader.next();
     if (!record) {
@@ -38,7 +40,7 @@ Result<DecodedPart> decode_part(const ImportPart& from) {
     part.ids.push_back(record_id(part.records.back().content));
   }
   if (none_fits(part)) {
-    return fail(ErrorCode::kMismatch, from.name + ": no digest fits its record in bank " + from.bank.spec() +
+    return fail(ErrorCode::kMismatch, from.name + ": no digest matches its record in bank " + from.bank.spec() +
                                           "; name the list's own bank with --bank");
   }
   const digest::Digest sha256 = digest::hash(digest::Algorithm::kSha256, from.list);
@@ -54,11 +56,11 @@ void PcrTrace::follow(const imalog::RecordContentView& content, std::uint64_t re
 
 namespace {
 
-// Tries the ways of joining, depth first.
+// Tries the ways of joining the parts, depth first.
 //
-// A PCR value stands for one log only: when it holds at the end of what a way leads to, that way is the one. When it
-// holds earlier (the PCRs were read before the last list), the way is certain up to there, so every choice must show
-// before.
+// A PCR value matches only one log. If the values match at the end of the joined records, this way of joining is the
+// right one. If they match earlier (the PCRs were read before the last list was saved), the way is certain only up to
+// that record. So every choice must make a difference before it.
 class Placement {
  public:
   Placement(Known known, std::span<const DecodedPart> parts, bool no_repeats)
@@ -81,18 +83,19 @@ class Placement {
     if (fitted_uncertainly_) {
       return fail(
           ErrorCode::kMismatch,
-          "the PCRs fit more than one way of joining these lists: they were read too early; read them after the "
+          "the PCRs match more than one way of joining these lists: they were read too early; read them after the "
           "last list was saved");
     }
     return fail(ErrorCode::kMismatch,
-                "no way of joining these lists leads to the PCRs: a part is missing, altered or in the wrong place; "
-                "without PCRs they are joined as they are given");
+                "no way of joining these lists matches the PCRs: a part is missing, altered or in the wrong place; "
+                "without PCRs, the lists are joined in the given order");
   }
 
  private:
   enum class Strictness : std::uint8_t { kAtTheEnd, kBeforeTheEnd };
 
-  // Records followed. Far more than any honest list needs, and a bound for those made on purpose.
+  // The limit of records to follow. It is far more than any honest list needs, and bounds the work for lists that are
+  // made to be costly.
   static constexpr std::uint64_t kMostWork = 2'000'000;
   std::uint64_t most_work() const {
     std::uint64_t records = 0;
@@ -100,10 +103,10 @@ class Placement {
     return kMostWork + 4 * records;
   }
 
-  // What a choice changes, to take it back.
+  // The state before the choice for one part, to undo the choice.
   struct Frame {
-    Overlaps overlaps;     // how much of the part is there already: lengths are the choices, zero last
-    std::size_t next = 0;  // the choice to try
+    Overlaps overlaps;     // of the part with the records so far; its lengths are the choices, zero last
+    std::size_t next = 0;  // index of the choice to try next
     std::size_t have = 0;
     std::size_t uncertain = 0;
     std::vector<PcrTrace> traces;
@@ -123,7 +126,7 @@ class Placement {
     return {.code = ErrorCode::kMismatch, .message = part.name + ": " + why};
   }
 
-  // Where an earlier import put it: what of its records is not there yet follows.
+  // Places the part where an earlier import placed it, and adds its records after those that are already there.
   void place_known(const DecodedPart& part, std::uint64_t first) {
     firsts_.push_back(first);
     const std::uint64_t end = base_ + have_.size();
@@ -153,7 +156,7 @@ class Placement {
     return firsts_;
   }
 
-  // Whether some record but a violation would be there twice, with the part's records behind its first `skip`.
+  // Whether one of the part's records after its first `skip` is already there. Violations do not count.
   bool repeats(const DecodedPart& part, std::size_t skip) {
     for (; seen_to_ < have_.size(); ++seen_to_) {
       if (!violations_[seen_to_]) seen_.insert(have_[seen_to_]);
@@ -166,23 +169,23 @@ class Placement {
 
   Result<std::size_t> certain_overlap(const DecodedPart& part, const std::vector<std::size_t>& lengths) {
     constexpr const char* kAmbiguous =
-        "it has records that are there: the same ones, or the same files measured again, as with ima_flush_htable; "
+        "it repeats earlier records: the same ones, or the same files measured again, as with ima_flush_htable; "
         "give the PCRs with --pcrs, or --no-repeats if the kernel kept its hash table";
     if (have_.empty() || part.records.empty()) return std::size_t{0};
-    const bool from_boot = imalog::is_boot_aggregate(part.records.front().content);
+    const bool from_boot = imalog::is_boot_aggregate(part.records.front().content, part.order);
     if (lengths.empty()) {
       if (from_boot) {
-        return unexpected(refusal(part,
-                                  "it begins with a boot_aggregate: of another boot (import it with --new-chain), or "
-                                  "behind a kexec (give the PCRs with --pcrs to prove it)"));
+        return unexpected(
+            refusal(part,
+                    "it begins with a boot_aggregate: it is of another boot (import it with --new-chain), "
+                    "or was saved after a kexec (give the PCRs with --pcrs to prove it)"));
       }
       if (!repeats(part, 0)) return std::size_t{0};
-      return unexpected(refusal(part, no_repeats_
-                                          ? "it has records that are there, but does not go on from what is there; "
-                                            "import the lists in the order they were saved, into a new archive"
-                                          : kAmbiguous));
+      return unexpected(refusal(part, no_repeats_ ? "it repeats earlier records but does not continue them; "
+                                                    "import the lists in the order they were saved, into a new archive"
+                                                  : kAmbiguous));
     }
-    // A list that was saved again from its boot on.
+    // The list was saved again from its boot on.
     if (from_boot && lengths.size() == 1) return lengths.front();
     const auto end = part.records.begin() + static_cast<std::ptrdiff_t>(lengths.front());
     const bool says_something =
@@ -193,9 +196,9 @@ class Placement {
     return lengths.front();
   }
 
-  // ---- with PCRs: what they decide
+  // ---- with PCRs: the values decide
 
-  // The choice of `length` shows once another one would have led elsewhere: after so many records.
+  // The count of records after which the choice of `length` differs from every other choice.
   std::size_t shows_after(const DecodedPart& part, const std::vector<std::size_t>& lengths, std::size_t length) const {
     std::size_t after = 0;
     for (const std::size_t other : lengths) {
@@ -211,7 +214,7 @@ class Placement {
   bool fits(Strictness strictness) {
     const bool certain = std::all_of(traces_.begin(), traces_.end(), [&](const PcrTrace& trace) {
       if (strictness == Strictness::kAtTheEnd) return trace.fits_now();
-      // What a reset leaves proves no record.
+      // A match before the first record proves no record.
       return trace.fits_after().value_or(0) >= std::max<std::size_t>(uncertain_, 1);
     });
     fitted_uncertainly_ = fitted_uncertainly_ || std::all_of(traces_.begin(), traces_.end(), [](const PcrTrace& trace) {
@@ -220,7 +223,8 @@ class Placement {
     return certain;
   }
 
-  // Values that hold at the end tell a second list of the same bytes; earlier ones cannot, so there the bytes count.
+  // Values that match at the end can tell a second list from an imported file with the same bytes. Values that match
+  // earlier cannot; then equal bytes mean the same file.
   static std::optional<std::uint64_t> known_place(const DecodedPart& part, Strictness strictness) {
     return part.first || strictness == Strictness::kAtTheEnd ? part.first : part.earlier;
   }
@@ -239,7 +243,7 @@ class Placement {
     traces_ = frame.traces;
   }
 
-  // True with firsts_ filled if some way fits.
+  // True if some way of joining matches; firsts_ then has the result.
   bool search(Strictness strictness) {
     std::vector<Frame> frames;
     firsts_.clear();
@@ -249,7 +253,7 @@ class Placement {
       } else {
         frames.push_back(frame_for(frames.size(), strictness));
       }
-      // The deepest part with a choice left.
+      // Go back to the deepest part that has a choice left.
       while (!frames.empty() && (frames.back().next == frames.back().overlaps.lengths.size() || work_ > most_work_)) {
         take_back(frames.back());
         frames.pop_back();
@@ -259,7 +263,7 @@ class Placement {
     }
   }
 
-  // The next choice for part `i`, whose frame it is.
+  // Makes the next choice for part `i`. `frame` is that part's frame.
   void choose(Frame& frame, std::size_t i, Strictness strictness) {
     const DecodedPart& part = parts_[i];
     take_back(frame);
@@ -277,10 +281,10 @@ class Placement {
   const bool no_repeats_;
   std::vector<RecordId> have_;
   std::vector<bool> violations_;
-  std::set<RecordId> seen_;  // of have_, without PCRs: its first seen_to_, but for violations
+  std::set<RecordId> seen_;  // without PCRs only: the first seen_to_ of have_, except violations
   std::size_t seen_to_ = 0;
   std::vector<PcrTrace> traces_;
-  std::size_t uncertain_ = 0;  // the values must hold after at least so many records
+  std::size_t uncertain_ = 0;  // the values must match after at least this many records
   bool fitted_uncertainly_ = false;
   std::vector<std::uint64_t> firsts_;
   std::uint64_t work_ = 0;

@@ -1,4 +1,6 @@
-// archive/import_plan.h - where each part of an import belongs. What the rules are: import.h. Threads: no shared state.
+// SPDX-License-Identifier: Apache-2.0
+// archive/import_plan.h - finds the place of each part of an import in the chain. import.h has the rules.
+// Threads: no shared state.
 #pragma once
 
 #include "archive/import.h"
@@ -6,35 +8,37 @@
 
 namespace imakeep::archive {
 
-// A part, decoded. Borrows the list.
+// A decoded part. Borrows the list.
 struct DecodedPart {
   std::string name;
   digest::Bank bank;
+  ByteOrder order = kHostOrder;
   std::vector<IncomingView> records;
   std::vector<RecordId> ids;
   Bytes sha256;                          // of the list's bytes
-  std::optional<std::uint64_t> first;    // number of its first record, if an earlier import placed it for certain
-  std::optional<std::uint64_t> earlier;  // that of a file of the same bytes, which may be another list
+  std::optional<std::uint64_t> first;    // number of its first record, if its import was interrupted
+  std::optional<std::uint64_t> earlier;  // first record of an imported file with equal bytes, maybe of another list
 };
 
-// kMismatch, and whatever ListReader says, with the part's name before it.
+// Errors name the part: kMismatch if no digest matches its record in the part's bank; ListReader's.
 Result<DecodedPart> decode_part(const ImportPart& part);
 
-// One PCR value that the log has to lead to, followed along the records. Records are extended as their data say.
+// Replays one PCR along the records, and compares it with a value that the log has to match. Each record is extended as
+// its data says.
 class PcrTrace {
  public:
-  // `start` is the PCR before the first record that is followed, and after `records` that are not.
+  // `start` is the PCR's value before the first record that is followed. `records` records come before that one.
   PcrTrace(const imalog::PcrValue& wanted, const digest::Digest& start, std::uint64_t records)
       : wanted_(wanted), now_(start) {
     if (now_ == wanted_.value) fits_after_ = records;
   }
 
-  // `records` counts those from Known::base on, this one included.
+  // `records` is the count of records from Known::base on, this one included.
   void follow(const imalog::RecordContentView& content, std::uint64_t records);
 
   const imalog::PcrValue& wanted() const { return wanted_; }
   bool fits_now() const { return now_ == wanted_.value; }
-  // After how many records the value was last there.
+  // The count of records after which the PCR last had the value; empty if it never had.
   std::optional<std::uint64_t> fits_after() const { return fits_after_; }
 
  private:
@@ -43,12 +47,12 @@ class PcrTrace {
   std::optional<std::uint64_t> fits_after_;
 };
 
-// What the archive has of the chain.
+// The records of the chain that the archive holds.
 struct Known {
   std::uint64_t base = 0;  // number of ids[0]
   std::vector<RecordId> ids;
-  std::vector<bool> violations;  // beside ids
-  std::vector<PcrTrace> traces;  // behind the last
+  std::vector<bool> violations;  // one for each of `ids`
+  std::vector<PcrTrace> traces;  // after the last record
 };
 
 // The number of each part's first record. Errors: import.h.

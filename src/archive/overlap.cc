@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "archive/overlap.h"
 
 #include <algorithm>
@@ -5,7 +6,7 @@
 namespace imakeep::archive {
 namespace {
 
-// For each prefix of `part`, the length of its longest proper prefix that ends it too (Knuth, Morris and Pratt).
+// For each prefix of `part`, the length of its longest proper prefix that is also its suffix (Knuth, Morris and Pratt).
 std::vector<std::size_t> borders(std::span<const RecordId> part) {
   std::vector<std::size_t> border(part.size(), 0);
   for (std::size_t i = 1, length = 0; i < part.size(); ++i) {
@@ -17,18 +18,18 @@ std::vector<std::size_t> borders(std::span<const RecordId> part) {
 }
 
 struct Match {
-  std::optional<std::size_t> whole_at;  // the first place where all of `part` lies
-  std::size_t at_end = 0;               // how much of `part` lies at the end of `have`
-  std::size_t most = 0;                 // how much of its start lies anywhere, and behind which record
-  std::size_t most_end = 0;
+  std::optional<std::size_t> whole_at;  // index in `have` where all of `part` first begins
+  std::size_t at_end = 0;               // length of the longest prefix of `part` at the end of `have`
+  std::size_t most = 0;                 // length of the longest prefix of `part` anywhere in `have`
+  std::size_t most_end = 0;             // index in `have` after that prefix
 };
 
-Match match(std::span<const RecordId> have, std::span<const RecordId> part, const std::vector<std::size_t>& border) {
+Match match(std::span<const RecordId> have, std::span<const RecordId> part) {
   Match found;
   std::size_t length = 0;
+  PrefixMatcher matcher(part);
   for (std::size_t i = 0; i < have.size(); ++i) {
-    while (length > 0 && (length == part.size() || have[i] != part[length])) length = border[length - 1];
-    if (have[i] == part[length]) ++length;
+    length = matcher.next(have[i]);
     if (length == part.size() && !found.whole_at) found.whole_at = i + 1 - length;
     if (length > found.most) {
       found.most = length;
@@ -40,6 +41,15 @@ Match match(std::span<const RecordId> have, std::span<const RecordId> part, cons
 }
 
 }  // namespace
+
+PrefixMatcher::PrefixMatcher(std::span<const RecordId> part) : part_(part), border_(borders(part)) {}
+
+std::size_t PrefixMatcher::next(const RecordId& id) {
+  if (part_.empty()) return 0;
+  while (length_ > 0 && (length_ == part_.size() || id != part_[length_])) length_ = border_[length_ - 1];
+  if (id == part_[length_]) ++length_;
+  return length_;
+}
 
 RecordId record_id(const imalog::RecordContentView& content) {
   std::array<std::byte, 6> head{};
@@ -54,7 +64,7 @@ RecordId record_id(const imalog::RecordContentView& content) {
 Overlaps overlaps(std::span<const RecordId> have, std::span<const RecordId> part) {
   if (part.empty() || have.empty()) return {};
   const auto border = borders(part);
-  const Match found = match(have, part, border);
+  const Match found = match(have, part);
   Overlaps overlaps{
       .lengths = {}, .whole_at = found.whole_at, .start_length = found.most, .start_at = found.most_end - found.most};
   if (found.whole_at) overlaps.lengths.push_back(part.size());

@@ -1,10 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cerrno>
 
 #include "archive/archive.h"
 #include "archive/payload.h"
 
-// What verifiers have acknowledged, and what may be forgotten for it.
+// Archive's acknowledgements of verifiers, and its retention.
 
 namespace imakeep::archive {
 
@@ -19,8 +20,8 @@ Result<void> Archive::acknowledge(const std::string& verifier, std::uint64_t num
     });
     if (record > of->end || (known != rows->end() && record < known->acknowledged)) {
       return fail(ErrorCode::kUsage, "verifier " + verifier + " cannot acknowledge " + std::to_string(record) +
-                                         " records: there are " + std::to_string(of->end) +
-                                         ", and it does not go back");
+                                         " records: the chain has " + std::to_string(of->end) +
+                                         ", and an acknowledgement never decreases");
     }
     return store_.put_verifier({.name = verifier, .chain = number, .acknowledged = record});
   });
@@ -31,7 +32,7 @@ Result<std::optional<std::uint64_t>> Archive::acknowledged(std::uint64_t number)
   if (!rows) return unexpected(rows.error());
   std::optional<std::uint64_t> lowest;
   for (const VerifierRow& verifier : *rows) {
-    // One that has said nothing of this chain has everything of it before it.
+    // A verifier without an acknowledgement of this chain has acknowledged none of its records.
     std::uint64_t here = 0;
     for (const VerifierRow& row : *rows) {
       if (row.name == verifier.name && row.chain == number) here = row.acknowledged;
@@ -43,7 +44,7 @@ Result<std::optional<std::uint64_t>> Archive::acknowledged(std::uint64_t number)
 
 namespace {
 
-// A violation, once seen, stays in the host's history.
+// Copies the segment's violations to rows of their own, so that they stay in the host's history. Returns their count.
 Result<std::uint64_t> keep_violations(Store& store, const SegmentRow& row) {
   if (row.violations == 0) return std::uint64_t{0};
   const auto payload = read_payload(store, row);
@@ -62,7 +63,7 @@ Result<std::uint64_t> keep_violations(Store& store, const SegmentRow& row) {
   }
 }
 
-// The number of the oldest record that stays for the newest segments to take at most that much.
+// The number of the first record in the newest segments that together take at most `bytes`.
 std::uint64_t oldest_within(const std::vector<SegmentRow>& segments, std::uint64_t bytes) {
   std::uint64_t taken = 0;
   for (auto it = segments.rbegin(); it != segments.rend(); ++it) {
@@ -72,22 +73,22 @@ std::uint64_t oldest_within(const std::vector<SegmentRow>& segments, std::uint64
   return 0;
 }
 
-// Records before `before` may be forgotten; those behind may not, for they `why`.
+// Only records before `before` may be retired. `why` is the reason, as the end of a sentence about the other records.
 struct Limit {
   std::uint64_t before = 0;
   std::string why;
 };
 
 Limit limit_of_verifiers(const std::optional<std::uint64_t>& acknowledged) {
-  constexpr const char* kRemedy = "; --unacknowledged forgets them all the same";
+  constexpr const char* kRemedy = "; --unacknowledged retires them anyway";
   if (acknowledged) {
     return {.before = *acknowledged,
             .why = std::string("are not acknowledged by every verifier: wait for them") + kRemedy};
   }
-  return {.before = 0, .why = std::string("are acknowledged by nobody, for no verifier is registered") + kRemedy};
+  return {.before = 0, .why = std::string("are acknowledged by no verifier, because none is registered") + kRemedy};
 }
 
-// Where the list begins is told by the records in it that are archived.
+// The list may still hold the records from its head on.
 Limit limit_of_list(const ListRow& list) {
   return {.before = list.head, .why = "may still be in the measurement list; retire them once they are trimmed"};
 }
@@ -96,7 +97,7 @@ Limit limit_of_list(const ListRow& list) {
 
 Result<Retired> Archive::retire(std::uint64_t number, const Retention& retention) {
   Retired retired;
-  auto written = write([&]() -> Result<void> {
+  const auto decide = [&]() -> Result<void> {
     const auto rows = store_.chains();
     if (!rows) return unexpected(rows.error());
     const auto row = std::find_if(rows->begin(), rows->end(), [&](const ChainRow& r) { return r.chain == number; });
@@ -114,14 +115,24 @@ Result<Retired> Archive::retire(std::uint64_t number, const Retention& retention
     bool held_back = false;
     for (std::size_t i = 0; i + 1 < listing.segments.size(); ++i) {
       const SegmentRow& segment = listing.segments[i];
-      // A segment may hold records much newer than its first; none is newer than what follows.
+      if (segment.first != kept.first_kept) {
+        return fail(ErrorCode::kMalformed, "no segment holds record " + std::to_string(kept.first_kept) +
+                                               "; `imakeep log --check` tells what is damaged");
+      }
+      // A segment may hold records that are much newer than its first one, but none newer than the next segment's
+      // first.
       const std::int64_t newest_unix_s = listing.segments[i + 1].added_unix_s;
       if (segment.end() > before || newest_unix_s >= retention.added_before_unix_s) break;
       held_back = segment.end() > limit.before;
       if (held_back) break;
-      const auto violations = keep_violations(store_, segment);
+      const auto violations =
+          retention.dry_run ? Result<std::uint64_t>(segment.violations) : keep_violations(store_, segment);
       if (!violations) return unexpected(violations.error());
-      IMAKEEP_CHECK(store_.remove_segment(number, segment.first));
+      if (!retention.dry_run) IMAKEEP_CHECK(store_.remove_segment(number, segment.first));
+      if (retired.records == 0) retired.first = segment.first;
+      if (retired.records == 0) retired.oldest_unix_s = segment.added_unix_s;
+      retired.newest_unix_s = newest_unix_s;
+      retired.stored_bytes += segment.stored_bytes;
       retired.records += segment.records;
       retired.violations_kept += *violations;
       kept.first_kept = segment.end();
@@ -129,8 +140,15 @@ Result<Retired> Archive::retire(std::uint64_t number, const Retention& retention
     if (held_back && retired.records == 0) {
       return refuse(EBUSY, "records from " + std::to_string(kept.first_kept) + " on " + limit.why);
     }
-    return store_.put_chain(kept);
-  });
+    return retention.dry_run ? Result<void>() : store_.put_chain(kept);
+  };
+  if (retention.dry_run) {
+    Transaction reading(store_);
+    IMAKEEP_CHECK(reading.begin_reading());
+    IMAKEEP_CHECK(decide());
+    return retired;
+  }
+  const auto written = write(decide);
   if (!written) return unexpected(written.error());
   return retired;
 }

@@ -1,10 +1,12 @@
-// archive/store.h - the seam below the archive: rows, in transactions. What the rows mean is archive.h's affair.
+// SPDX-License-Identifier: Apache-2.0
+// archive/store.h - the seam below the archive: rows, in transactions. archive.h defines what the rows mean.
 //
-// A row that was put is durable once commit() returned, and whole or absent whatever happens before. Reads outside a
-// transaction see the last commit. Errors of every call:
+// All rows of a transaction are durable when commit() returns. If the process or the host ends before that, each row is
+// either whole or absent. Reads outside a transaction see the last commit. Errors of every call:
 //   kEnvironment  in use by another writer, no permission, read-only, disk full: mend that, then run again
 //   kIo           the disk failed; reopen
-//   kMalformed    the store is damaged where the call had to read; other rows may well be readable
+//   kMalformed    the store is damaged where the call had to read: a row is altered or missing. Other rows may be
+//                 readable. No call returns an altered row, and none answers as if a missing row had never existed
 // Threads: an object belongs to one thread at a time; several objects may read while one writes.
 #pragma once
 
@@ -20,8 +22,8 @@ namespace imakeep::archive {
 
 struct ChainRow {
   std::uint64_t chain = 0;
-  std::string banks;             // names as digest::parse_banks() takes them
-  std::string byte_order;        // "little" or "big": of the numbers within the records' data
+  std::string banks;             // names for digest::parse_banks()
+  std::string byte_order;        // "little" or "big": of the integers within the records' data
   std::string start;             // "boot": known to begin at a TPM reset; "unknown"
   std::uint64_t first_kept = 0;  // records before this one were retired
   std::uint64_t end = 0;         // the number that the next record gets
@@ -34,14 +36,16 @@ struct SegmentRow {
   std::uint64_t records = 0;
   std::uint64_t violations = 0;
   std::uint64_t payload_bytes = 0;  // uncompressed
-  std::int64_t added_unix_s = 0;    // when its first record came in
-  std::uint64_t stored_bytes = 0;   // of its data; told by the store
+  std::int64_t added_unix_s = 0;    // when its first record was added
+  std::uint64_t stored_bytes = 0;   // size of its data; set by the store
+  std::int64_t data_checksum = 0;   // of its data; set by the store, 0 if the store keeps none
   Bytes start_pcrs;                 // pcr_bytes() before its first record
 
   std::uint64_t end() const { return first + records; }
 };
 
-// What is about to be deleted from a list, from before the request until after it.
+// The pending trim: records that are about to be deleted from a list. The row exists from before the request to the
+// kernel until after it.
 struct PendingRow {
   std::uint64_t chain = 0;
   std::string method;  // "stage" or "count"
@@ -50,15 +54,15 @@ struct PendingRow {
   std::int64_t since_unix_s = 0;
 };
 
-// A file that was imported: where its records lie, and how many of them are in already.
+// An imported file: the numbers of its records in the chain, and how many of them are already in the archive.
 struct SourceRow {
-  std::uint64_t source = 0;  // 1, 2, ... in the order they were begun
+  std::uint64_t source = 0;  // 1, 2, ... in the order in which their imports were begun
   std::uint64_t chain = 0;
   std::string name;
   Bytes sha256;
   std::uint64_t first = 0;
   std::uint64_t records = 0;
-  std::uint64_t done = 0;  // of `records`, from the front
+  std::uint64_t done = 0;  // the archive has this many of `records`, counted from the first
 };
 
 struct VerifierRow {
@@ -67,77 +71,102 @@ struct VerifierRow {
   std::uint64_t acknowledged = 0;  // records before this one are proven to it
 };
 
-// A violation whose segment was retired. `record` is one record of a segment's payload.
+// A violation whose segment was retired. `record` has the format of one record in a segment's payload.
 struct ViolationRow {
   std::uint64_t chain = 0;
   std::uint64_t number = 0;
   Bytes record;
 };
 
-// From where on the PCRs are known again after the records and the PCRs had parted.
+// The origin of a chain's records, and the TPM's counters when the list was last seen. A chain of an older imakeep has
+// no such row.
+struct OriginRow {
+  std::uint64_t chain = 0;
+  std::string origin;  // "list": the list of the host that keeps the archive; "import": saved lists
+  std::optional<std::uint64_t> tpm_resets = std::nullopt;    // TPMS_CLOCK_INFO.resetCount when the list was last seen
+  std::optional<std::uint64_t> tpm_restarts = std::nullopt;  // restartCount at the same time as resetCount
+};
+
+// The record from which on the PCR state is known again, after records and PCRs disagreed.
 struct AnchorRow {
   std::uint64_t chain = 0;
-  std::uint64_t number = 0;     // the state after so many records is `pcrs`, whatever the records before lead to
-  std::uint64_t broken_at = 0;  // records from this one to `number` are proven by nothing
+  std::uint64_t number = 0;     // the state before this record is `pcrs`, whatever replay of the earlier records gives
+  std::uint64_t broken_at = 0;  // nothing proves the records from this one up to but not including `number`
   std::string why;              // a word: "headless", "gap", "extend", ...
   std::int64_t since_unix_s = 0;
   Bytes pcrs;              // pcr_bytes()
-  Bytes before_pcrs = {};  // pcr_bytes() that the records before lead to; Archive::append() fills it in
+  Bytes before_pcrs = {};  // pcr_bytes() that the records before lead to; Archive::append() sets it
 };
 
-// What the keeper knows of the list that a chain's records come from.
+// The keeper's state of the list that a chain's records come from.
 struct ListRow {
   std::uint64_t chain = 0;
-  // The first record that the list holds, as far as is known; never more than the truth. The chain's end if the list
-  // holds none of them, as when its kernel is gone.
+  // The first record that the list holds, or an earlier one if the keeper does not know it exactly. It is the chain's
+  // end if the list holds no record of the chain, for example because its kernel no longer runs.
   std::uint64_t head = 0;
-  // Records behind the head that are archived and not in the list any more: "5-7,9-12" (first-end), or empty.
+  // Archived records after the head that are no longer in the list: "5-7,9-12" (first-end), or empty.
   std::string holes;
-  std::uint64_t proven = 0;        // records before this one are proven by PCRs (but for anchors' broken ranges)
-  std::int64_t proven_unix_s = 0;  // when that was last found out
+  std::uint64_t proven = 0;        // the PCRs prove the records before this one, except in the anchors' broken ranges
+  std::int64_t proven_unix_s = 0;  // when the keeper last proved records
   std::uint64_t trimmed = 0;       // records that imakeep deleted
   std::uint64_t trims = 0;
-  std::int64_t trimmed_unix_s = 0;      // the last time
+  std::int64_t trimmed_unix_s = 0;      // time of the last trim by imakeep
   std::uint64_t trimmed_by_others = 0;  // archived records that somebody else deleted
-  std::uint64_t trims_by_others = 0;    // how often that was seen
-  std::string boot_id;                  // of the kernel that was last seen with it; a hint
+  std::uint64_t trims_by_others = 0;    // how often the keeper found such a deletion
+  std::string boot_id;                  // of the kernel that the keeper last saw with the list; a hint
 };
 
-// Something that was not as it should be.
+// An irregularity of a chain or its list.
 struct IncidentRow {
-  std::uint64_t incident = 0;  // 1, 2, ... in the order they came
+  std::uint64_t incident = 0;  // 1, 2, ... in the order in which they were added
   std::uint64_t chain = 0;
-  std::uint64_t first = 0;                              // the record from which on
-  std::optional<std::uint64_t> records = std::nullopt;  // how many, if that is known
+  std::uint64_t first = 0;                              // the first record affected
+  std::optional<std::uint64_t> records = std::nullopt;  // count of records affected, if known
   std::string kind;                                     // a word: "gap", "altered", ...
   std::string what;                                     // a sentence
   std::int64_t since_unix_s = 0;
 };
 
+struct ChainListing {
+  std::vector<ChainRow> chains;  // by number; those that could be read
+  std::vector<Error> damage;     // read errors; after any, the store may hold further chains
+};
+
 struct SegmentListing {
   std::vector<SegmentRow> segments;  // by number; those that could be read
-  std::vector<Error> damage;         // why there may be more
+  std::vector<Error> damage;         // read errors; after any, the store may hold further segments
 };
 
 class Store {
  public:
   virtual ~Store() = default;
 
-  // One transaction at a time. Everything put or removed outside one is kUsage.
+  // Begins a transaction; a store has one at a time. A call that puts or removes a row fails outside of one.
   virtual Result<void> begin() = 0;
-  // One that only reads: all of it sees the archive as it is now. Ended like any other.
+  // Begins a transaction that only reads: all its reads see the archive as it is now. commit() or rollback() ends it.
   virtual Result<void> begin_reading() = 0;
   virtual Result<void> commit() = 0;
   virtual void rollback() noexcept = 0;
+  // Writes everything committed into the archive file itself, and syncs the file. The keeper calls this before it
+  // deletes records from the list, so that these records outlive the loss of the files next to the archive (such as a
+  // write-ahead log). If the store cannot write the archive file now, those files still hold the records, synced; then
+  // the call fails only if the archive or one of those files was removed or replaced. REQUIRES: no transaction is open.
+  virtual Result<void> secure() = 0;
 
-  virtual Result<std::vector<ChainRow>> chains() = 0;
+  virtual ChainListing chain_listing() = 0;
+  // All chains, or an error if one cannot be read.
+  Result<std::vector<ChainRow>> chains() {
+    ChainListing listing = chain_listing();
+    if (!listing.damage.empty()) return unexpected(listing.damage.front());
+    return std::move(listing.chains);
+  }
   virtual Result<void> put_chain(const ChainRow& row) = 0;
 
-  // The segment that holds record `number`, or the first behind it.
+  // The segment that holds record `number`, or else the first segment after that record.
   virtual Result<std::optional<SegmentRow>> segment_from(std::uint64_t chain, std::uint64_t number) = 0;
-  // The last ones, newest first, at most `most`.
+  // The last segments, newest first, at most `most`.
   virtual Result<std::vector<SegmentRow>> tail(std::uint64_t chain, std::size_t most) = 0;
-  // All of them, from both ends as far as they can be read.
+  // All segments. If the store is damaged: those that can be read from either end.
   virtual SegmentListing segments(std::uint64_t chain) = 0;
   virtual Result<std::vector<std::uint64_t>> chains_of_segments() = 0;
   virtual Result<Bytes> segment_data(std::uint64_t chain, std::uint64_t first) = 0;
@@ -156,27 +185,30 @@ class Store {
   virtual Result<std::vector<ViolationRow>> violations(std::uint64_t chain) = 0;
   virtual Result<void> put_violation(const ViolationRow& row) = 0;
 
-  // By number.
+  // In ascending order.
   Result<std::vector<AnchorRow>> anchors(std::uint64_t chain) { return anchors_from(chain, 0); }
-  // Those at record `number` and behind it.
+  // The anchors at or after record `number`.
   virtual Result<std::vector<AnchorRow>> anchors_from(std::uint64_t chain, std::uint64_t number) = 0;
   virtual Result<void> put_anchor(const AnchorRow& row) = 0;
 
   virtual Result<std::optional<ListRow>> list(std::uint64_t chain) = 0;
   virtual Result<void> put_list(const ListRow& row) = 0;
 
-  // In the order they came.
+  virtual Result<std::optional<OriginRow>> origin(std::uint64_t chain) = 0;
+  virtual Result<void> put_origin(const OriginRow& row) = 0;
+
+  // In the order of their numbers.
   virtual Result<std::vector<IncidentRow>> incidents() = 0;
-  // One whose number is 0 gets the next.
+  // An incident whose number is 0 gets the next number.
   virtual Result<void> put_incident(const IncidentRow& row) = 0;
 
-  // What the store itself finds wrong with its file, a line each; empty if nothing.
+  // The problems that the store itself finds in its file, one line each; empty if it finds none.
   virtual std::vector<std::string> check_file() = 0;
-  // Bytes it takes on disk.
+  // The size of the store on disk.
   virtual std::uint64_t file_bytes() = 0;
 };
 
-// Rolls back unless committed.
+// Rolls back the transaction that it has begun, unless commit() succeeded.
 class Transaction {
  public:
   explicit Transaction(Store& store) : store_(store) {}

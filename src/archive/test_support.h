@@ -1,4 +1,5 @@
-// archive/test_support.h - for tests only: incoming records made of captured lists. Threads: no shared state.
+// SPDX-License-Identifier: Apache-2.0
+// archive/test_support.h - for tests only: records to append, made from captured lists. Threads: no shared state.
 #pragma once
 
 #include "archive/archive_reader.h"
@@ -8,7 +9,7 @@ namespace imakeep::archive::test {
 
 namespace imatest = imalog::test;
 
-// A list with its records as an archive takes them; they point into it.
+// A list, and its records as Archive::append() takes them. The records point into the list.
 struct Incoming {
   Incoming(Bytes bytes, const digest::Bank& of) : list(std::move(bytes)), bank(of) {
     for (const imalog::RecordView& record : imatest::records_of(list, imatest::format_of(of))) {
@@ -28,7 +29,7 @@ inline Incoming incoming(std::string_view log, std::string_view bank_name) {
   return {imatest::whole_log(log, bank), bank};
 }
 
-// `count` ima-ng records, each with a path of its own that begins with `prefix`; every seventh is a violation.
+// `count` ima-ng records, each with a different path that begins with `prefix`. Every seventh is a violation.
 inline Incoming made(std::string_view prefix, std::size_t count, std::string_view bank_name = "sha1") {
   std::vector<imatest::Content> contents;
   for (std::size_t i = 0; i < count; ++i) {
@@ -39,7 +40,7 @@ inline Incoming made(std::string_view prefix, std::size_t count, std::string_vie
   return {imatest::list_of(contents, bank), bank};
 }
 
-// The chain as a kernel's file of that bank would have it. Throws where records cannot be read.
+// The chain in the form of a kernel's file of that bank. Throws if a record cannot be read.
 inline Bytes exported(Archive& archive, std::uint64_t number, const digest::Bank& bank, std::uint64_t from = 0) {
   const Chain chain = imatest::must(archive.chain(number));
   ArchiveReader reader(archive.store(), chain, std::max(from, chain.first_kept), chain.end);

@@ -1,33 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "attest/list_log.h"
 
 namespace imakeep::attest {
-ListLog::ListLog(std::vector<std::string> names, Load load, std::optional<digest::Bank> bank, ByteOrder order)
-    : names_(std::move(names)), load_(std::move(load)), told_bank_(bank), order_(order) {}
+namespace {
+
+// Adds the name of the list. Errors of reading already have it.
+Error with_source(Error error, const std::string& source) {
+  if (error.code == ErrorCode::kEnvironment || error.code == ErrorCode::kIo) return error;
+  return named(std::move(error), source);
+}
+
+}  // namespace
+
+ListLog::ListLog(std::vector<std::string> names, Open open, std::optional<digest::Bank> bank)
+    : names_(std::move(names)), open_(std::move(open)), told_bank_(bank) {}
 
 Result<bool> ListLog::open_next() {
-  reader_.reset();
+  list_.reset();
   if (opened_ == names_.size()) return false;
-  const std::string& name = names_[opened_++];
-  auto list = load_(name);
-  if (!list) return unexpected(list.error());
-  list_ = std::move(*list);
-  const auto bank = told_bank_ ? Result<digest::Bank>(*told_bank_) : imalog::detect_bank(list_, order_);
-  if (!bank) return unexpected(named(bank.error(), name));
-  bank_ = *bank;
-  reader_.emplace(ByteView(list_), imalog::RecordFormat{.digest_bytes = static_cast<std::uint8_t>(bank_.digest_bytes()),
-                                                        .order = order_});
+  auto source = open_(names_[opened_++]);
+  if (!source) return unexpected(source.error());
+  source_ = std::move(source->name);
+  list_.emplace(std::move(source->read));
+  const auto format = told_bank_ ? list_->detect(*told_bank_) : list_->detect();
+  if (!format) {
+    list_.reset();
+    return unexpected(with_source(format.error(), source_));
+  }
+  format_ = *format;
   return true;
 }
 
 Result<std::optional<LoggedRecord>> ListLog::next() {
   for (;;) {
-    if (reader_) {
-      offset_ = reader_->offset();
-      const auto record = reader_->next();
-      if (!record) return unexpected(named(record.error(), names_[opened_ - 1]));
+    if (list_) {
+      offset_ = list_->offset();
+      const auto record = list_->next(format_.record_format());
+      if (!record) return unexpected(with_source(record.error(), source_));
       if (*record) {
         return LoggedRecord{
-            .content = (*record)->content(), .bank = bank_, .shown = (*record)->digest, .order = order_};
+            .content = (*record)->content(), .bank = format_.bank, .shown = (*record)->digest, .order = format_.order};
       }
     }
     const auto opened = open_next();
@@ -37,14 +49,14 @@ Result<std::optional<LoggedRecord>> ListLog::next() {
 }
 
 Result<void> ListLog::rewind() {
-  reader_.reset();
+  list_.reset();
   opened_ = 0;
   return {};
 }
 
 Place ListLog::place() const {
-  if (!reader_) return {};
-  return {.source = names_[opened_ - 1], .record = reader_->records_read() - 1, .offset = offset_};
+  if (!list_) return {};
+  return {.source = source_, .record = list_->records_read() - 1, .offset = offset_};
 }
 
 }  // namespace imakeep::attest

@@ -1,5 +1,7 @@
-// attest/list_log.h - the log that several binary lists make, one behind the other.
+// SPDX-License-Identifier: Apache-2.0
+// attest/list_log.h - a log that consists of several binary lists, one after the other.
 //
+// ListLog reads each list in blocks, so that a log of any size takes the same memory.
 // Threads: an object belongs to one thread at a time.
 #pragma once
 
@@ -7,20 +9,24 @@
 #include <vector>
 
 #include "attest/log_source.h"
-#include "imalog/list_reader.h"
+#include "imalog/list_stream.h"
 
 namespace imakeep::attest {
 
 class ListLog : public LogSource {
  public:
-  // Gives the bytes of a list by its name; called when its turn comes, so that one list at a time is held.
-  using Load = std::function<Result<Bytes>(const std::string& name)>;
+  // An open list, read from its first byte on. Places and errors use `name`.
+  struct Source {
+    std::string name;
+    imalog::ReadBytes read;
+  };
+  // Opens a list by its name. ListLog calls it when the list is next, so that only one list is open at a time.
+  using Open = std::function<Result<Source>(const std::string& name)>;
 
-  // Without `bank`, each list's own is found out by its first records: detect_bank().
-  ListLog(std::vector<std::string> names, Load load, std::optional<digest::Bank> bank = std::nullopt,
-          ByteOrder order = kHostOrder);
+  // ListStream::detect() finds the byte order of each list by its first records, and without `bank` also its bank.
+  ListLog(std::vector<std::string> names, Open open, std::optional<digest::Bank> bank = std::nullopt);
 
-  // Errors: Load's, detect_bank()'s and ListReader's. Those of the last two name the list.
+  // Errors: those of Open and of reading; those of ListStream, with the name of the list.
   Result<std::optional<LoggedRecord>> next() override;
   Result<void> rewind() override;
   Place place() const override;
@@ -29,13 +35,12 @@ class ListLog : public LogSource {
   Result<bool> open_next();  // false after the last
 
   const std::vector<std::string> names_;
-  const Load load_;
+  const Open open_;
   const std::optional<digest::Bank> told_bank_;
-  const ByteOrder order_;
   std::size_t opened_ = 0;
-  Bytes list_;
-  digest::Bank bank_;
-  std::optional<imalog::ListReader> reader_;
+  std::string source_;
+  std::optional<imalog::ListStream> list_;
+  imalog::ListFormat format_;
   std::uint64_t offset_ = 0;
 };
 

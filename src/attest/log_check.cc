@@ -1,8 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "attest/log_check.h"
 
 #include <algorithm>
+#include <iterator>
+#include <memory>
 
-#include "attest/log_search.h"
+#include "attest/log_problem.h"
+#include "imalog/extend_rule.h"
 #include "imalog/pcr_file.h"
 #include "imalog/template.h"
 
@@ -14,116 +18,147 @@ using imalog::PcrState;
 using imalog::PcrValue;
 using imalog::Replay;
 
-using PcrSet = std::uint32_t;  // a bit each
-
-bool holds(PcrSet set, std::uint32_t pcr) {
-  return (set >> pcr & 1) != 0;
-}
-
-void add_bank(std::vector<digest::Bank>& banks, const digest::Bank& bank) {
-  if (std::find(banks.begin(), banks.end(), bank) == banks.end()) banks.push_back(bank);
-}
-
-// ---- what is looked for ---------------------------------------------------------------------------------------------
-
-// Those that some record is in, and IMA's own.
+// The PCRs that replay computes: a record names them, or the start state has set them.
 Result<PcrSet> pcrs_of_log(LogSource& log, const std::optional<PcrState>& start) {
-  PcrSet pcrs = 1u << imalog::kImaPcr;
-  if (start) pcrs |= start->touched_pcrs();
+  PcrSet pcrs = start ? start->touched_pcrs() : 0;
   IMAKEEP_CHECK(log.rewind());
   for (;;) {
     const auto record = log.next();
-    if (!record || !*record) return pcrs;  // what cannot be read is told of by the replay
+    if (!record || !*record) return pcrs;  // the replay reports what cannot be read
     pcrs |= 1u << (*record)->content.pcr;
   }
 }
-
-std::optional<digest::Digest> value_given(const std::vector<PcrValue>& values, const digest::Bank& bank,
-                                          std::uint32_t pcr) {
-  for (const PcrValue& value : values) {
-    if (value.bank == bank && value.pcr == pcr) return value.value;
-  }
-  return std::nullopt;
-}
-
-// Every PCR of the quote, those of the log without a value.
-PcrComposite composite_of(const QuotedPcrs& quote, const std::vector<PcrValue>& values, PcrSet of_log) {
-  PcrComposite composite{.hash = quote.hash, .parts = {}, .value = digest::Digest(ByteView(quote.digest))};
-  for (const tpm::PcrSelection& selection : quote.selections) {
-    for (const std::uint32_t pcr : selection.pcrs) {
-      composite.parts.push_back({.bank = selection.bank, .pcr = pcr, .given = {}});
-      if (!holds(of_log, pcr)) composite.parts.back().given = value_given(values, selection.bank, pcr);
-    }
-  }
-  return composite;
-}
-
-std::string name_of(const PcrComposite::Part& part) {
-  return part.bank.name() + ":" + std::to_string(part.pcr);
-}
-
-Result<void> check_composite(const PcrComposite& composite, PcrSet of_log) {
-  if (composite.value.size() != digest::digest_bytes(composite.hash)) {
-    return fail(ErrorCode::kMismatch, "the quote's PCR digest of " + std::to_string(composite.value.size()) +
-                                          " bytes is not by the signature's hash, " +
-                                          std::string(digest::info(composite.hash).name));
-  }
-  std::string missing;
-  bool any_of_log = false;
-  for (const PcrComposite::Part& part : composite.parts) {
-    if (!digest::available(part.bank.algorithm)) {
-      return fail(ErrorCode::kUnsupported, "the quote covers bank " + part.bank.name() +
-                                               ", which this machine's OpenSSL cannot compute; quote other banks");
-    }
-    any_of_log = any_of_log || holds(of_log, part.pcr);
-    if (!part.given && !holds(of_log, part.pcr)) missing += (missing.empty() ? "" : ", ") + name_of(part);
-  }
-  if (!any_of_log) {
-    return fail(ErrorCode::kMismatch,
-                "the quote covers no PCR that records of the log are in, so it proves none; quote PCR 10");
-  }
-  if (!missing.empty()) {
-    return fail(ErrorCode::kUsage, "the quote also covers PCRs that no record of the log is in: " + missing +
-                                       "; give their values with --pcrs FILE (the quote's digest vouches for them)");
-  }
-  return {};
-}
-
-// ---- the pass over the log ------------------------------------------------------------------------------------------
 
 bool lies_in_the_log(const Error& error) {
   return error.code == ErrorCode::kTruncated || error.code == ErrorCode::kMalformed ||
          error.code == ErrorCode::kUnsupported || error.code == ErrorCode::kMismatch;
 }
 
+// Replays a log record by record, and notes at which prefix each value and the quote match.
+class Matching {
+ public:
+  Matching(PcrState start, const std::optional<ReplayLimit>& limit)
+      : replay_(std::move(start)),
+        reachable_(limit ? limit->records : std::numeric_limits<std::uint64_t>::max()),
+        counts_(reachable_) {}
+
+  // Looks for the quote with one way of extending its banks. Of several ways, the first that matches counts.
+  Result<void> expect(const PcrComposite& composite) {
+    IMAKEEP_CHECK(replay_.expect(composite));
+    quotes_.push_back(wanted_++);
+    if (!quote_counts_) note_quote();
+    return {};
+  }
+  // Looks for a value. Returns the index for match().
+  Result<std::size_t> expect(const PcrValue& value) {
+    IMAKEEP_CHECK(replay_.expect(value));
+    const std::size_t i = values_.size();
+    values_.push_back({.bank = value.bank, .pcr = value.pcr});
+    wanted_of_.push_back(wanted_++);
+    note_value(i);
+    if (!values_[i].matched) waiting_[value.pcr].push_back(i);
+    return i;
+  }
+
+  void add(std::uint32_t pcr, std::span<const digest::Digest> digests) {
+    const bool reachable = counts_.records() < reachable_;
+    note_next(pcr);
+    counts_.add(pcr);
+    if (!reachable) return;
+    replay_.add_extended(pcr, digests);
+    if (!quote_counts_) note_quote();
+    std::erase_if(waiting_[pcr], [this](std::size_t i) { return note_value(i); });
+  }
+
+  const Replay& replay() const { return replay_; }
+  const RecordCounts& counts() const { return counts_; }
+  const Comparison& match(std::size_t value) const { return values_[value]; }
+  // The index of the expected composite that matched.
+  std::optional<std::size_t> quote_matched() const { return quote_matched_; }
+  std::optional<std::uint64_t> quote_found_at() const {
+    return quote_matched_ ? replay_.found_at(quotes_[*quote_matched_]) : std::nullopt;
+  }
+  std::optional<Prefix> quote_match(std::uint32_t pcr) const {
+    if (!quote_counts_) return std::nullopt;
+    return Prefix{.records = *quote_found_at(), .of_pcr = (*quote_counts_)[pcr], .next = quote_next_[pcr]};
+  }
+
+ private:
+  // The next record names `pcr`. It is the first record of that PCR that earlier matches do not cover.
+  void note_next(std::uint32_t pcr) {
+    if (quote_counts_ && !quote_next_[pcr]) quote_next_[pcr] = counts_.records();
+    for (const std::size_t i : matched_[pcr]) values_[i].matched->next = counts_.records();
+    matched_[pcr].clear();
+  }
+  void note_quote() {
+    for (std::size_t i = 0; i < quotes_.size(); ++i) {
+      if (!replay_.found_at(quotes_[i])) continue;
+      quote_matched_ = i;
+      quote_counts_ = counts_.of_pcrs();
+      return;
+    }
+  }
+  bool note_value(std::size_t i) {
+    if (const auto found_at = replay_.found_at(wanted_of_[i])) {
+      values_[i].matched = Prefix{.records = *found_at, .of_pcr = counts_.of_pcr(values_[i].pcr)};
+      matched_[values_[i].pcr].push_back(i);
+    }
+    return values_[i].matched.has_value();
+  }
+
+  Replay replay_;
+  const std::uint64_t reachable_;
+  RecordCounts counts_;
+  std::size_t wanted_ = 0;           // count of values and composites that replay_ looks for
+  std::vector<std::size_t> quotes_;  // the index in replay_ of each composite
+  std::optional<std::size_t> quote_matched_;
+  std::optional<PcrCounts> quote_counts_;                                   // at the prefix that the quote matches
+  std::array<std::optional<std::uint64_t>, imalog::kPcrCount> quote_next_;  // by PCR: the first record after it
+  std::vector<Comparison> values_;
+  std::vector<std::size_t> wanted_of_;                               // the index in replay_ of each of values_
+  std::array<std::vector<std::size_t>, imalog::kPcrCount> waiting_;  // by PCR: which of values_ have no match yet
+  std::array<std::vector<std::size_t>, imalog::kPcrCount> matched_;  // by PCR: which matched after its latest record
+};
+
+// ---- the pass over the log ------------------------------------------------------------------------------------------
+
+// The ways of extending the banks that a pass tries.
+enum class Fills : std::uint8_t {
+  kAsGiven,  // each bank as it is given
+  kAll,      // each bank as it is given, and in every other way
+};
+
 class Pass {
  public:
-  Pass(LogSource& log, const Expected& expected, PcrState start, bool from_reset)
+  Pass(LogSource& log, const Expected& expected, PcrState start, bool from_reset,
+       const std::optional<ReplayLimit>& limit)
       : log_(log),
         expected_(expected),
-        replay_(std::move(start)),
-        digests_(replay_.state().banks().size()),
-        headless_(false),
+        start_(std::move(start)),
+        limit_(limit),
+        matching_(start_, limit),
+        digests_(start_.banks().size()),
         from_reset_(from_reset) {}
 
-  // What is looked for. `of_log`: PCRs that records are in.
-  Result<void> expect(const std::optional<PcrComposite>& composite, PcrSet of_log) {
+  // Sets what the pass looks for. `replayed` are the PCRs that replay computes. REQUIRES: with Fills::kAll, the start
+  // state has the banks of all_fills().
+  Result<void> expect(const std::optional<PcrComposite>& composite, PcrSet replayed, Fills fills) {
     composite_ = composite;
-    if (composite) {
-      IMAKEEP_CHECK(replay_.expect(*composite));
-      decisive_.emplace(replay_);
-    }
+    if (composite) IMAKEEP_CHECK(expect_quote(*composite, fills));
     for (const PcrValue& value : expected_.values) {
-      check_.values.push_back({.value = value, .looked_for = !composite || holds(of_log, value.pcr)});
-      if (check_.values.back().looked_for) {
-        IMAKEEP_CHECK(replay_.expect(value));
+      ValueFit fit{.value = value};
+      if (composite && selects(*expected_.quote, value.bank, value.pcr)) {
+        fit.use = holds(replayed, value.pcr) ? ValueUse::kQuoteDecides : ValueUse::kCompletesQuote;
       }
+      match_of_.emplace_back();
+      if (fit.use != ValueUse::kCompletesQuote) IMAKEEP_CHECK(expect_value(value, fills));
+      check_.values.push_back(fit);
     }
-    if (!decisive_) decisive_.emplace(replay_);
     return {};
   }
 
-  Result<LogCheck> run() {
+  // Reads the log, and notes what matches.
+  Result<void> run() {
     IMAKEEP_CHECK(log_.rewind());
     for (;;) {
       const auto record = log_.next();
@@ -132,44 +167,97 @@ class Pass {
       if (!record || !*record) break;
       add(**record);
     }
-    conclude();
+    comparisons_ = compared();
+    return {};
+  }
+
+  // After run(): the count of expected values that match no prefix, and one more if the quote does not.
+  std::size_t unmatched() const {
+    const auto is_unmatched = [](const ValueFit& fit) { return fit.use == ValueUse::kCompared && !fit.found_at; };
+    return static_cast<std::size_t>(std::ranges::count_if(check_.values, is_unmatched)) +
+           (composite_ && !matching_.quote_matched() ? 1 : 0);
+  }
+  bool empty() const { return check_.records == 0; }
+  const std::vector<ValueFit>& values() const { return check_.values; }
+
+  // The verdict, after run().
+  LogCheck conclude() {
+    judge();
     return std::move(check_);
   }
 
  private:
+  Result<void> expect_quote(const PcrComposite& composite, Fills fills) {
+    IMAKEEP_CHECK(matching_.expect(composite));
+    std::vector<digest::Bank>& banks = quote_ways_.emplace_back();
+    for (const PcrComposite::Part& part : composite.parts) {
+      if (!part.given && std::ranges::find(banks, part.bank) == banks.end()) banks.push_back(part.bank);
+    }
+    if (fills == Fills::kAsGiven) return {};
+    for (std::vector<digest::Bank>& way : imalog::other_fills_together(quote_ways_.front())) {
+      IMAKEEP_CHECK(matching_.expect(in_banks(composite, way)));
+      quote_ways_.push_back(std::move(way));
+    }
+    return {};
+  }
+
+  Result<void> expect_value(PcrValue value, Fills fills) {
+    std::vector<digest::Bank> banks{value.bank};
+    if (fills == Fills::kAll) std::ranges::copy(imalog::other_fills(value.bank), std::back_inserter(banks));
+    for (const digest::Bank& bank : banks) {
+      value.bank = bank;
+      const auto match = matching_.expect(value);
+      if (!match) return unexpected(match.error());
+      match_of_.back().push_back(*match);
+    }
+    return {};
+  }
+
   void add(const LoggedRecord& record) {
-    if (check_.records == 0) headless_ = from_reset_ && !imalog::is_boot_aggregate(record.content, record.order);
-    const auto& banks = replay_.state().banks();
+    if (check_.records == 0 && from_reset_) begin(record);
+    const auto& banks = start_.banks();
     for (std::size_t i = 0; i < banks.size(); ++i) digests_[i] = imalog::extended_digest(banks[i], record.content);
     if (!check_.bad_record && !digest_fits(record)) {
-      check_.bad_record = BadRecord{.place = log_.place(), .number = check_.records, .bank = record.bank};
-      fork_as_shown(record.bank);
+      check_.bad_record = BadRecord{.place = log_.place(),
+                                    .number = check_.records,
+                                    .bank = record.bank,
+                                    .pcr = record.content.pcr,
+                                    .number_of_pcr = matching_.counts().of_pcr(record.content.pcr)};
+      fork_as_shown(*check_.bad_record);
     }
     if (as_shown_) add_as_shown(record);
-    replay_.add_extended(record.content.pcr, digests_);
+    matching_.add(record.content.pcr, digests_);
     check_.violations += record.content.violation ? 1 : 0;
     ++check_.records;
   }
 
+  // Inspects the first record after a TPM reset.
+  void begin(const LoggedRecord& record) {
+    headless_ = !imalog::is_boot_aggregate(record.content, record.order);
+    check_.stated_aggregate = boot_aggregate_of(record.content, record.order);
+  }
+
   bool digest_fits(const LoggedRecord& record) const {
-    if (record.content.violation) return true;  // shows zeros, and is a violation because it does
-    if (const auto bank = replay_.state().index_of(record.bank)) return equal(digests_[*bank].view(), record.shown);
+    if (record.content.violation) return true;  // a violation always shows zeros: the decoder recognizes it by them
+    if (const auto bank = start_.index_of(record.bank)) return equal(digests_[*bank].view(), record.shown);
     return imalog::digest_fits(record.bank, record.content, record.shown);
   }
 
-  // From the first bad record on, the bank of the digests shown is also replayed by them instead of by the data.
-  void fork_as_shown(const digest::Bank& bank) {
-    const PcrState& state = replay_.state();
-    const auto index = state.index_of(bank);
+  // From the first bad record on, as_shown_ replays the bank of the digests shown. It extends these digests instead of
+  // those of the data.
+  void fork_as_shown(const BadRecord& bad) {
+    const PcrState& state = matching_.replay().state();
+    const auto index = state.index_of(bad.bank);
     if (!index) return;
-    PcrState alone({bank});
+    PcrState alone({bad.bank});
     for (std::uint32_t pcr = 0; pcr < imalog::kPcrCount; ++pcr) alone.set(0, pcr, state.value(*index, pcr));
     as_shown_.emplace(std::move(alone));
-    // What needs other banks cannot be followed, which is no usage error here.
+    // Replay refuses what needs other banks. That is not a usage error here.
     bool any = composite_ && as_shown_->expect(*composite_);
-    const bool values_count = !composite_ || (!any && digest_of_given() == composite_->value);
+    const bool values_count = !composite_ || (!any && digest_of_given(*composite_, expected_) == composite_->value);
     for (const ValueFit& fit : check_.values) {
-      if (values_count && fit.looked_for) any = as_shown_->expect(fit.value).has_value() || any;
+      const bool counts = values_count && fit.use != ValueUse::kCompletesQuote && fit.value.pcr == bad.pcr;
+      if (counts) any = as_shown_->expect(fit.value).has_value() || any;
     }
     if (!any) as_shown_.reset();
   }
@@ -186,158 +274,114 @@ class Pass {
 
   // ---- the verdict
 
-  bool anything_expected() const { return composite_ || !check_.values.empty(); }
-
-  void conclude() {
-    std::size_t i = 0;
-    if (composite_) check_.quote_found_at = replay_.found_at(i++);
-    for (ValueFit& fit : check_.values) {
-      if (fit.looked_for) fit.found_at = replay_.found_at(i++);
+  void judge() {
+    const RecordCounts& counts = matching_.counts();
+    check_.quote_found_at = matching_.quote_found_at();
+    if (const auto way = matching_.quote_matched()) check_.quote_matched_as = quote_ways_[*way];
+    check_.pcrs = prove(counts, comparisons_);
+    const ProofTotals sum = totals(check_.pcrs);
+    const bool any = std::ranges::any_of(check_.pcrs, [](const PcrProof& proof) { return proof.matched; });
+    if (any || (check_.records == 0 && !comparisons_.empty())) check_.proven = sum.proven;
+    check_.behind = sum.behind;
+    check_.unproven = expected_.anything() ? sum.unproven : 0;
+    check_.state = matching_.replay().state();
+    if (check_.stated_aggregate) {
+      check_.boot_aggregate =
+          check_boot_aggregate(*check_.stated_aggregate, expected_.values, start_, check_.state.touched_pcrs());
     }
-    check_.proven = composite_ ? check_.quote_found_at : replay_.proven();
-    check_.state = replay_.state();
     if (check_.bad_record) check_.bad_record->side = side();
-    check_.problem = problem();
+    const CheckedLog checked{.check = check_,
+                             .expected = expected_,
+                             .composite = composite_,
+                             .start = start_,
+                             .unreadable = unreadable_,
+                             .limit = limit_,
+                             .from_reset = from_reset_,
+                             .headless = headless_};
+    auto problem = problem_of(log_, checked);
+    check_.diagnosis = problem.diagnosis;
+    check_.problem = std::move(problem.error);
+  }
+
+  // The comparisons of PCRs that records name. Also stores the result for each value in check_.values.
+  std::vector<Comparison> compared() {
+    std::vector<Comparison> comparisons;
+    for (std::size_t i = 0; i < check_.values.size(); ++i) {
+      ValueFit& fit = check_.values[i];
+      if (match_of_[i].empty()) continue;
+      const bool in_log = matching_.counts().of_pcr(fit.value.pcr) > 0;
+      if (fit.use == ValueUse::kCompared && !in_log && check_.records > 0) {
+        fit.use = ValueUse::kNotInLog;
+        continue;
+      }
+      const Comparison& match = note_match(i);
+      if (fit.use == ValueUse::kCompared) comparisons.push_back(match);
+    }
+    if (!composite_) return comparisons;
+    const auto way = matching_.quote_matched();
+    const PcrComposite matched = way ? in_banks(*composite_, quote_ways_[*way]) : *composite_;
+    for (const PcrComposite::Part& part : matched.parts) {
+      // A given value is not replayed. If the log grew between passes and names that PCR now, the value proves nothing.
+      if (part.given || imalog::strength_of(part.bank) == imalog::Strength::kNone) continue;
+      comparisons.push_back({.bank = part.bank, .pcr = part.pcr, .matched = matching_.quote_match(part.pcr)});
+    }
+    return comparisons;
+  }
+
+  // The first way of extending the i-th value's bank that matches, or else the usual one. Stores the match in
+  // check_.values.
+  const Comparison& note_match(std::size_t i) {
+    ValueFit& fit = check_.values[i];
+    const auto matches = [this](std::size_t match) { return matching_.match(match).matched.has_value(); };
+    const auto first = std::ranges::find_if(match_of_[i], matches);
+    if (first == match_of_[i].end()) return matching_.match(match_of_[i].front());
+    const Comparison& match = matching_.match(*first);
+    fit.matched_as = match.bank;
+    if (imalog::strength_of(match.bank) == imalog::Strength::kNone) {
+      fit.use = ValueUse::kInvalidated;
+      return match;
+    }
+    fit.found_at = match.matched->records;
+    fit.either_padding = std::any_of(std::next(first), match_of_[i].end(), [&](std::size_t other) {
+      return matches(other) && matching_.match(other).bank.padded();
+    });
+    return match;
   }
 
   Side side() const {
-    if (check_.proven.value_or(0) > check_.bad_record->number) return Side::kData;
+    const BadRecord& bad = *check_.bad_record;
+    for (const PcrProof& proof : check_.pcrs) {
+      if (proof.pcr == bad.pcr && proof.proven > bad.number_of_pcr) return Side::kData;
+    }
     if (as_shown_ && as_shown_->proven().value_or(0) > 0) return Side::kDigest;
     return Side::kUnknown;
   }
 
-  std::optional<Error> problem() {
-    if (check_.bad_record) return bad_record_problem();
-    if (unreadable_) return unreadable_problem();
-    if (!anything_expected()) return std::nullopt;
-    if (!check_.proven) return no_fit_problem();
-    if (*check_.proven == 0 && check_.records > 0) {
-      return mismatch("no record is proven: the PCRs are as they were before the log's first record");
-    }
-    return std::nullopt;
-  }
-
-  static Error mismatch(std::string message) { return {.code = ErrorCode::kMismatch, .message = std::move(message)}; }
-
-  std::string proven_before() const {
-    return "; the " + std::to_string(*check_.proven) + " records that are proven lie before it";
-  }
-
-  Error bad_record_problem() const {
-    const BadRecord& bad = *check_.bad_record;
-    Error error =
-        mismatch(bad.place.source + ": the " + bad.bank.name() + " template digest does not fit the record's data");
-    error.record = bad.place.record;
-    error.offset = bad.place.offset;
-    if (bad.side == Side::kData) {
-      error.message += "; the PCRs fit the data, so the digest was altered";
-    } else if (bad.side == Side::kDigest) {
-      error.message += "; the PCRs fit the digest, so the data was altered";
-    } else if (check_.proven) {
-      error.message += proven_before();
-    } else if (anything_expected()) {
-      error.message += ", and nothing is proven: with either, the PCRs stand for no prefix of the log";
-    }
-    return error;
-  }
-
-  Error unreadable_problem() const {
-    Error error = *unreadable_;
-    if (check_.proven) {
-      error.message += proven_before();
-    } else if (anything_expected()) {
-      error.message += ", and nothing is proven: the PCRs stand for no prefix of what lies before it";
-    }
-    return error;
-  }
-
-  Error no_fit_problem() {
-    if (check_.records == 0) return mismatch(subject() + ", and the log is empty");
-    std::string message = subject() + ", though every digest fits its data";
-    if (composite_) message += given_values_hint();
-    if (const auto some = banks_that_fit(); !some.empty()) return mismatch(message + "; " + some);
-    if (headless_) {
-      return mismatch(message + "; the log does not begin with boot_aggregate, so records at its head are missing");
-    }
-    const auto change = find_change(log_, *decisive_);
-    if (change && *change) return changed(message, **change);
-    message += composite_
-                   ? "; the log ends before what the quote covers, or a record is missing, repeated or out of order"
-                   : "; a record is missing, repeated or out of order, or the log ends before what the PCRs cover";
-    return mismatch(message);
-  }
-
-  std::string subject() const {
-    return composite_ ? "the quote stands for no prefix of this log" : "the PCRs stand for no prefix of this log";
-  }
-
-  // The quote's digest over the values given, if there is one for every quoted PCR.
-  std::optional<digest::Digest> digest_of_given() const {
-    PcrComposite all = *composite_;
-    for (PcrComposite::Part& part : all.parts) {
-      if (!part.given) part.given = value_given(expected_.values, part.bank, part.pcr);
-    }
-    return imalog::digest_of(all);
-  }
-
-  // Values of every quoted PCR say whether they or the log are to blame.
-  std::string given_values_hint() const {
-    const auto digest = digest_of_given();
-    if (digest && *digest == composite_->value) return " (the PCR values given are those that were quoted)";
-    if (digest) return " (the PCR values given are not those that were quoted)";
-    const bool some_given = std::any_of(composite_->parts.begin(), composite_->parts.end(),
-                                        [](const PcrComposite::Part& part) { return part.given.has_value(); });
-    return some_given ? " (unless a PCR value given is not the one quoted)" : "";
-  }
-
-  // Some values fit and others do not: it is not the log's order, but a bank that went its own way.
-  std::string banks_that_fit() const {
-    std::string fit;
-    std::string unfit;
-    for (const ValueFit& value : check_.values) {
-      if (!value.looked_for) continue;
-      std::string& list = value.found_at ? fit : unfit;
-      list += (list.empty() ? "" : ", ") + value.value.bank.name() + ":" + std::to_string(value.value.pcr);
-    }
-    if (fit.empty() || unfit.empty()) return {};
-    return "it fits " + fit + " but not " + unfit + ": wrong values, or something else extended these";
-  }
-
-  static Error changed(std::string message, const Change& change) {
-    switch (change.kind) {
-      case ChangeKind::kRepeated:
-        message += "; without this record it fits: it is a repeat of one before it";
-        break;
-      case ChangeKind::kInserted:
-        message += "; without this record it fits: it was put in";
-        break;
-      case ChangeKind::kOutOfOrder:
-        message += "; with this record and the next exchanged it fits: they are out of order";
-        break;
-      case ChangeKind::kNoViolation:
-        message += "; with this record's digest it fits: it is shown as a violation and was none";
-        break;
-    }
-    Error error = mismatch(change.place.source + ": " + message);
-    error.record = change.place.record;
-    error.offset = change.place.offset;
-    return error;
-  }
-
   LogSource& log_;
   const Expected& expected_;
+  const PcrState start_;
+  const std::optional<ReplayLimit>& limit_;
+  Matching matching_;
   std::optional<PcrComposite> composite_;
-  Replay replay_;
-  std::optional<Replay> decisive_;  // before the first record, with what decides: the quote, or all values
+  std::vector<std::vector<digest::Bank>> quote_ways_;  // the banks of each composite that matching_ looks for
+  std::vector<std::vector<std::size_t>> match_of_;     // for each of check_.values: its indexes for matching_.match()
+  std::vector<Comparison> comparisons_;
   std::optional<Replay> as_shown_;
   std::vector<digest::Digest> digests_;  // of one record, in the order of the replayed banks
   std::optional<Error> unreadable_;
-  bool headless_;
-  bool from_reset_;
+  bool headless_ = false;
+  const bool from_reset_;
   LogCheck check_;
 };
 
-// Only IMA's own PCR is known to be the log's without looking.
+std::vector<digest::Bank> all_fills(const std::vector<digest::Bank>& banks) {
+  std::vector<digest::Bank> all;
+  for (const digest::Bank& bank : banks) std::ranges::copy(imalog::other_fills(bank), std::back_inserter(all));
+  return all;
+}
+
+// Whether the quote covers a PCR other than IMA's default. If it does, the log has to be read first to find the PCRs
+// that replay computes.
 bool selects_other_pcrs(const QuotedPcrs& quote) {
   for (const tpm::PcrSelection& selection : quote.selections) {
     for (const std::uint32_t pcr : selection.pcrs) {
@@ -347,43 +391,80 @@ bool selects_other_pcrs(const QuotedPcrs& quote) {
   return quote.selections.empty();
 }
 
-}  // namespace
+// What a log is compared with, the state it starts from, and where its replay ends.
+struct Comparing {
+  const Expected& expected;
+  const std::optional<PcrComposite>& composite;
+  PcrSet replayed = 0;
+  const std::optional<PcrState>& start;
+  const std::optional<ReplayLimit>& limit;
+};
 
-QuotedPcrs quoted_pcrs(const tpm::Quote& quote, const tpm::Signature& signature) {
-  return {.selections = quote.selections, .hash = signature.hash, .digest = quote.pcr_digest};
+Result<std::unique_ptr<Pass>> pass_with(LogSource& log, const Comparing& what, Fills fills) {
+  PcrState state = what.start.value_or(PcrState(replayed_banks(what.expected)));
+  if (fills == Fills::kAll) state = with_banks(state, all_fills(state.banks()));
+  auto pass = std::make_unique<Pass>(log, what.expected, std::move(state), !what.start, what.limit);
+  IMAKEEP_CHECK(pass->expect(what.composite, what.replayed, fills));
+  IMAKEEP_CHECK(pass->run());
+  return pass;
 }
 
-std::vector<digest::Bank> replayed_banks(const Expected& expected) {
-  std::vector<digest::Bank> banks;
-  for (const PcrValue& value : expected.values) add_bank(banks, value.bank);
-  if (expected.quote) {
-    for (const tpm::PcrSelection& selection : expected.quote->selections) add_bank(banks, selection.bank);
-  } else if (banks.empty()) {
-    for (const char* const name : {"sha1", "sha256", "sha384", "sha512"}) banks.push_back(*digest::parse_bank(name));
-  }
-  return banks;
+// The pass with the most matches. The pass with every fill runs only if the first pass leaves something unmatched, and
+// is the result only if it matches more.
+Result<std::unique_ptr<Pass>> best_pass(LogSource& log, const Comparing& what) {
+  auto pass = pass_with(log, what, Fills::kAsGiven);
+  if (!pass || (*pass)->unmatched() == 0 || (*pass)->empty()) return pass;
+  // If the log cannot be read again, the result of the first pass is used.
+  auto other = pass_with(log, what, Fills::kAll);
+  return other && (*other)->unmatched() < (*pass)->unmatched() ? std::move(other) : std::move(pass);
 }
 
-Result<LogCheck> check_log(LogSource& log, const Expected& expected, const std::optional<PcrState>& start) {
-  std::optional<PcrComposite> composite;
-  PcrSet of_log = 1u << imalog::kImaPcr;
-  if (expected.quote) {
-    if (selects_other_pcrs(*expected.quote)) {
-      const auto pcrs = pcrs_of_log(log, start);
-      if (!pcrs) return unexpected(pcrs.error());
-      of_log = *pcrs;
-    }
-    composite = composite_of(*expected.quote, expected.values, of_log);
-    IMAKEEP_CHECK(check_composite(*composite, of_log));
-  }
-  for (const PcrValue& value : expected.values) {
+Result<void> check_available(const std::vector<PcrValue>& values) {
+  for (const PcrValue& value : values) {
     if (!digest::available(value.bank.algorithm)) {
       return fail(ErrorCode::kUnsupported, "this machine's OpenSSL cannot compute bank " + value.bank.name());
     }
   }
-  Pass pass(log, expected, start.value_or(PcrState(replayed_banks(expected))), !start);
-  IMAKEEP_CHECK(pass.expect(composite, of_log));
-  return pass.run();
+  return {};
+}
+
+}  // namespace
+
+Result<LogCheck> check_log(LogSource& log, const Expected& expected, const std::optional<PcrState>& start,
+                           const std::optional<ReplayLimit>& limit) {
+  std::optional<PcrComposite> composite;
+  PcrSet replayed = 1u << imalog::kImaPcr;
+  if (expected.quote) {
+    if (selects_other_pcrs(*expected.quote)) {
+      const auto pcrs = pcrs_of_log(log, start);
+      if (!pcrs) return unexpected(pcrs.error());
+      replayed = *pcrs;
+    }
+    composite = composite_of(*expected.quote, expected.values, replayed);
+    IMAKEEP_CHECK(check_composite(*composite, replayed));
+  }
+  IMAKEEP_CHECK(check_available(expected.values));
+  auto pass = best_pass(
+      log, {.expected = expected, .composite = composite, .replayed = replayed, .start = start, .limit = limit});
+  if (!pass) return unexpected(std::move(pass).error());
+  return (*pass)->conclude();
+}
+
+Result<std::vector<digest::Bank>> find_fills(LogSource& log, const std::vector<PcrValue>& values) {
+  IMAKEEP_CHECK(check_available(values));
+  const Expected expected{.values = values};
+  const std::optional<PcrComposite> no_quote;
+  const std::optional<PcrState> reset;
+  const std::optional<ReplayLimit> no_limit;
+  const auto pass = best_pass(log, {.expected = expected, .composite = no_quote, .start = reset, .limit = no_limit});
+  if (!pass) return unexpected(pass.error());
+  std::vector<digest::Bank> banks;
+  for (const ValueFit& fit : (*pass)->values()) {
+    const bool tells = fit.use == ValueUse::kInvalidated || fit.found_at.value_or(0) > 0;
+    const bool told = std::ranges::find(banks, fit.value.bank.algorithm, &digest::Bank::algorithm) != banks.end();
+    if (tells && !told) banks.push_back(fit.matched_as);
+  }
+  return banks;
 }
 
 }  // namespace imakeep::attest

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "attest/log_check.h"
 
 #include <gtest/gtest.h>
@@ -5,7 +6,7 @@
 #include "attest/test_support.h"
 
 namespace imakeep::attest {
-namespace {
+namespace log_check_test {
 
 using imalog::PcrState;
 using imalog::PcrValue;
@@ -98,7 +99,7 @@ TEST(CheckLog, OfABankThatIsNotReplayedChecksItsDigestsAllTheSame) {
   EXPECT_EQ(check(list, {}, "sm3").problem, std::nullopt);
   list[4] ^= std::byte{1};
   EXPECT_EQ(message_of(check(list, {}, "sm3")),
-            "list: the sm3 template digest does not fit the record's data (record 0, byte offset 0)");
+            "list: the sm3 template digest does not match the record's data (record 0, byte offset 0)");
 }
 
 TEST(CheckLog, StartsWhereItIsTold) {
@@ -109,10 +110,12 @@ TEST(CheckLog, StartsWhereItIsTold) {
   EXPECT_EQ(result.problem, std::nullopt);
 }
 
-TEST(CheckLog, WithNoRecordAndPcrsAtTheirStartIsAsItShouldBe) {
-  const LogCheck result = check({}, {.values = values_after({}, 0)});
-  EXPECT_EQ(result.proven, 0u);
-  EXPECT_EQ(result.problem, std::nullopt);
+TEST(CheckLog, WithNoRecordProvesNothingWhateverThePcrsAre) {
+  EXPECT_EQ(message_of(check({}, {.values = values_after({}, 0)})), "nothing is proven: the log has no records");
+  const QuotedPcrs quote = quote_of(state_after({}, 0), {{kSha256, {10}}});
+  EXPECT_EQ(message_of(check({}, {.values = {}, .quote = quote})), "nothing is proven: the log has no records");
+  const std::vector<PcrValue> other{{.bank = kSha256, .pcr = 7, .value = digest::Digest(32)}};
+  EXPECT_EQ(message_of(check({}, {.values = other})), "nothing is proven: the log has no records");
 }
 
 // ---- quotes ---------------------------------------------------------------------------------------------------------
@@ -121,11 +124,14 @@ TEST(CheckLog, FindsTheRecordsThatACapturedQuoteCovers) {
   for (const std::string_view bank : {"sha1", "sha256", "sha384", "sha512"}) {
     ListLog log = log_of(imalog::test::whole_log("templates", imalog::test::bank(bank)), bank);
     const auto result = must(check_log(log, test::captured_quote("templates/quote-mid").expected()));
-    EXPECT_EQ(result.proven, 93u);
+    EXPECT_EQ(result.proven, 90u);
+    EXPECT_EQ(result.behind, 42u);
+    EXPECT_EQ(result.unproven, 3u) << "the quote covers PCR 10 only";
     EXPECT_EQ(result.quote_found_at, 93u);
     EXPECT_EQ(result.records, 135u);
     EXPECT_EQ(result.violations, 4u);
-    EXPECT_EQ(result.problem, std::nullopt) << message_of(result);
+    EXPECT_EQ(message_of(result),
+              "not every record is proven: 3 records of PCR 11, of which no value was given or quoted");
   }
 }
 
@@ -136,9 +142,9 @@ TEST(CheckLog, SaysThatTheLogEndsBeforeWhatACapturedQuoteCovers) {
     ListLog log = log_of(imalog::test::whole_log(log_name, kSha256));
     const auto result = must(check_log(log, test::captured_quote(folder).expected()));
     EXPECT_EQ(result.proven, std::nullopt) << folder;
-    EXPECT_EQ(message_of(result),
-              "the quote stands for no prefix of this log, though every digest fits its data; the log ends before what "
-              "the quote covers, or a record is missing, repeated or out of order");
+    EXPECT_TRUE(message_of(result).starts_with(
+        "the quote matches no prefix of this log, though every digest matches its data; the log ends before what "
+        "the quote covers, or a record is missing, repeated or out of order"));
   }
 }
 
@@ -179,14 +185,14 @@ TEST(CheckLog, TakesGivenValuesForQuotedPcrsThatNoRecordIsIn) {
   ASSERT_FALSE(without);
   EXPECT_EQ(without.error().code, ErrorCode::kUsage);
   EXPECT_EQ(without.error().message,
-            "the quote also covers PCRs that no record of the log is in: sha256:0, sha256:7; give their values with "
+            "the quote also covers PCRs that no record of the log names: sha256:0, sha256:7; give their values with "
             "--pcrs FILE (the quote's digest vouches for them)");
 
   std::vector<PcrValue> values{{.bank = kSha256, .pcr = 0, .value = state.value(1, 0)},
                                {.bank = kSha256, .pcr = 7, .value = state.value(1, 7)}};
   const auto with = must(check_log(log, {.values = values, .quote = quote}));
   EXPECT_EQ(with.proven, 4u);
-  EXPECT_FALSE(with.values[0].looked_for);
+  EXPECT_EQ(with.values[0].use, ValueUse::kCompletesQuote);
   EXPECT_EQ(with.problem, std::nullopt);
 
   values[0].value = state.value(1, 7);
@@ -201,7 +207,12 @@ TEST(CheckLog, FollowsEveryQuotedPcrThatRecordsAreIn) {
   contents[5].pcr = 12;
   for (std::size_t length = 1; length <= 5; ++length) {
     const QuotedPcrs quote = quote_of(state_after(contents, length), {{kSha256, {10, 11}}});
-    EXPECT_EQ(check(list_of(contents), {.values = {}, .quote = quote}).proven, length);
+    const LogCheck result = check(list_of(contents), {.values = {}, .quote = quote});
+    EXPECT_EQ(result.proven, length);
+    EXPECT_EQ(result.behind, 5 - length);
+    EXPECT_EQ(result.unproven, 1u);
+    EXPECT_EQ(message_of(result),
+              "not every record is proven: 1 record of PCR 12, of which no value was given or quoted");
   }
 }
 
@@ -214,7 +225,7 @@ TEST(CheckLog, AQuoteOverNoPcrOfTheLogProvesNothing) {
   };
   EXPECT_EQ(error({{kSha256, {0, 1}}}).code, ErrorCode::kMismatch);
   EXPECT_EQ(error({}).message,
-            "the quote covers no PCR that records of the log are in, so it proves none; quote PCR 10");
+            "the quote covers no PCR that records of the log name, so it proves no record; quote PCR 10");
 }
 
 TEST(CheckLog, AQuoteWhoseDigestIsByAnotherHashIsAMismatch) {
@@ -224,7 +235,191 @@ TEST(CheckLog, AQuoteWhoseDigestIsByAnotherHashIsAMismatch) {
   ListLog log = log_of(list_of(contents));
   const auto result = check_log(log, {.values = {}, .quote = quote});
   ASSERT_FALSE(result);
-  EXPECT_EQ(result.error().message, "the quote's PCR digest of 32 bytes is not by the signature's hash, sha384");
+  EXPECT_EQ(result.error().message,
+            "the quote's PCR digest of 32 bytes does not have the size of the signature's hash, sha384");
+}
+
+// ---- one PCR says nothing of another -------------------------------------------------------------------------------
+
+// Six records, of which 2 and 4 name PCR 11.
+std::vector<Content> records_of_two_pcrs() {
+  auto contents = six_records();
+  contents[2].pcr = 11;
+  contents[4].pcr = 11;
+  return contents;
+}
+
+PcrValue value_after(const std::vector<Content>& contents, std::size_t count, std::string_view bank,
+                     std::uint32_t pcr) {
+  const PcrState state = state_after(contents, count, {imalog::test::bank(bank)});
+  return {.bank = imalog::test::bank(bank), .pcr = pcr, .value = state.value(0, pcr)};
+}
+
+TEST(CheckLog, AQuoteOfOnePcrProvesNoRecordOfAnother) {
+  const auto contents = records_of_two_pcrs();
+  const QuotedPcrs quote = quote_of(state_after(contents, 6), {{kSha256, {11}}});
+  const LogCheck result = check(list_of(contents), {.values = {}, .quote = quote});
+  EXPECT_EQ(result.proven, 2u);
+  EXPECT_EQ(result.unproven, 4u);
+  EXPECT_EQ(message_of(result),
+            "not every record is proven: 4 records of PCR 10, of which no value was given or quoted");
+}
+
+TEST(CheckLog, AValueOfOnePcrProvesNoRecordOfAnother) {
+  const auto contents = records_of_two_pcrs();
+  const LogCheck result = check(list_of(contents), {.values = {value_after(contents, 6, "sha256", 10)}});
+  ASSERT_EQ(result.pcrs.size(), 2u);
+  EXPECT_EQ(result.pcrs[0].proven, 4u);
+  EXPECT_EQ(result.pcrs[1].unproven(), 2u);
+  EXPECT_EQ(message_of(result),
+            "not every record is proven: 2 records of PCR 11, of which no value was given or quoted");
+}
+
+TEST(CheckLog, ValuesAddToAQuoteThatLacksTheirPcr) {
+  const auto contents = records_of_two_pcrs();
+  const QuotedPcrs quote = quote_of(state_after(contents, 4), {{kSha256, {10}}});
+  const LogCheck result =
+      check(list_of(contents), {.values = {value_after(contents, 3, "sha256", 11)}, .quote = quote});
+  EXPECT_EQ(result.proven, 4u);
+  EXPECT_EQ(result.behind, 2u);
+  EXPECT_EQ(result.problem, std::nullopt) << message_of(result);
+}
+
+TEST(CheckLog, AnotherBankOfAQuotedPcrHasToMatchToo) {
+  const auto contents = six_records();
+  const QuotedPcrs quote = quote_of(state_after(contents, 6), {{kSha1, {10}}});
+  PcrValue sha256 = value_after(contents, 4, "sha256", 10);
+  EXPECT_EQ(check(list_of(contents), {.values = {sha256}, .quote = quote}).proven, 4u);
+  sha256.value.data()[0] ^= std::byte{1};
+  const LogCheck result = check(list_of(contents), {.values = {sha256}, .quote = quote});
+  EXPECT_EQ(result.proven, std::nullopt);
+  EXPECT_TRUE(result.problem);
+}
+
+TEST(CheckLog, EachBankOfAPcrCoversOnlyWhatItMatches) {
+  const auto contents = six_records();
+  const LogCheck result = check(
+      list_of(contents), {.values = {value_after(contents, 5, "sha1", 10), value_after(contents, 3, "sha256", 10)}});
+  EXPECT_EQ(result.proven, 3u);
+  EXPECT_EQ(result.behind, 3u);
+  EXPECT_EQ(result.problem, std::nullopt) << message_of(result);
+}
+
+TEST(CheckLog, Sha1AloneIsWeakAndOtherBanksAreNot) {
+  const auto contents = six_records();
+  const auto weak = [&](const std::vector<PcrValue>& values) {
+    return check(list_of(contents), {.values = values}).pcrs.at(0).weak;
+  };
+  EXPECT_TRUE(weak({value_after(contents, 6, "sha1", 10)}));
+  EXPECT_FALSE(weak(values_after(contents, 6)));
+  EXPECT_TRUE(weak({value_after(contents, 6, "sha256:padded", 10)})) << "Linux filled it from sha1 digests";
+  const QuotedPcrs quote = quote_of(state_after(contents, 6), {{kSha1, {10}}});
+  EXPECT_TRUE(check(list_of(contents), {.values = {}, .quote = quote}).pcrs.at(0).weak);
+}
+
+TEST(CheckLog, ValuesOfPcrsThatNoRecordNamesSayNothing) {
+  const auto contents = six_records();
+  const PcrValue other{.bank = kSha256, .pcr = 7, .value = digest::Digest::filled(32, std::byte{7})};
+  const LogCheck with = check(list_of(contents), {.values = {other, value_after(contents, 6, "sha256", 10)}});
+  EXPECT_EQ(with.proven, 6u);
+  EXPECT_EQ(with.values[0].use, ValueUse::kNotInLog);
+  EXPECT_EQ(with.problem, std::nullopt) << message_of(with);
+  const LogCheck alone = check(list_of(contents), {.values = {other}});
+  EXPECT_EQ(alone.proven, std::nullopt);
+  EXPECT_EQ(message_of(alone), "no record is proven: 6 records of PCR 10, of which no value was given or quoted");
+  const PcrValue zero{.bank = kSha256, .pcr = 16, .value = digest::Digest(32)};
+  EXPECT_TRUE(check(list_of(contents), {.values = {zero}}).problem) << "a PCR that no record extends is at its start";
+}
+
+constexpr char kReadAgain[] =
+    "was read before the kernel extended this record, or somebody added the record to the log; read the PCRs again, "
+    "and "
+    "verify the log with these values";
+
+TEST(CheckLog, APcrAtItsStartBeforeProvenRecordsIsNoLag) {
+  auto contents = six_records();
+  contents[3].pcr = 12;
+  const std::vector<PcrValue> values{value_after(contents, 6, "sha256", 10), value_after(contents, 0, "sha256", 12)};
+  const LogCheck result = check(list_of(contents), {.values = values});
+  EXPECT_EQ(result.proven, 5u);
+  EXPECT_EQ(message_of(result),
+            std::string("record 3 of those read (PCR 12) is not proven, though records after it are proven: PCR 12 ") +
+                kReadAgain);
+}
+
+TEST(CheckLog, ARecordBetweenProvenOnesIsNoLagWhateverOfItsPcrIsProvenBefore) {
+  auto genuine = six_records();
+  genuine[2].pcr = 11;
+  auto forged = genuine;
+  forged.insert(forged.begin() + 4, imalog::test::ima_ng("/invented", 11));
+  const std::vector<PcrValue> values{value_after(genuine, 6, "sha256", 10), value_after(genuine, 6, "sha256", 11)};
+  EXPECT_EQ(check(list_of(genuine), {.values = values}).problem, std::nullopt);
+  const LogCheck result = check(list_of(forged), {.values = values});
+  EXPECT_EQ(result.proven, 6u);
+  EXPECT_EQ(message_of(result),
+            std::string("record 4 of those read (PCR 11) is not proven, though records after it are proven: PCR 11 ") +
+                kReadAgain);
+}
+
+TEST(CheckLog, ValuesOfSeveralPcrsMayBeOfAnyOneMoment) {
+  auto contents = six_records();
+  contents[2].pcr = 11;
+  contents[4].pcr = 11;
+  for (std::size_t moment = 1; moment <= contents.size(); ++moment) {
+    const LogCheck result =
+        check(list_of(contents),
+              {.values = {value_after(contents, moment, "sha256", 10), value_after(contents, moment, "sha256", 11)}});
+    EXPECT_EQ(result.proven, moment);
+    EXPECT_EQ(result.problem, std::nullopt) << message_of(result);
+  }
+}
+
+TEST(CheckLog, AValueGivenBesideAQuoteOfALaterMomentIsToBeReadAgain) {
+  auto contents = six_records();
+  contents[2].pcr = 11;
+  const QuotedPcrs quote = quote_of(state_after(contents, 5), {{kSha256, {10}}});
+  const auto with = [&](std::size_t moment) {
+    return message_of(
+        check(list_of(contents), {.values = {value_after(contents, moment, "sha256", 11)}, .quote = quote}));
+  };
+  EXPECT_EQ(with(5), "");
+  EXPECT_NE(with(2).find("record 2 of those read (PCR 11) is not proven"), std::string::npos) << with(2);
+}
+
+TEST(CheckLog, APcrAtItsStartAfterAllProvenRecordsIsLag) {
+  auto contents = six_records();
+  contents[5].pcr = 12;
+  const std::vector<PcrValue> values{value_after(contents, 4, "sha256", 10), value_after(contents, 0, "sha256", 12)};
+  const LogCheck result = check(list_of(contents), {.values = values});
+  EXPECT_EQ(result.proven, 4u);
+  EXPECT_EQ(result.behind, 2u);
+  EXPECT_EQ(result.problem, std::nullopt) << message_of(result);
+}
+
+TEST(CheckLog, BeyondWhereReplayEndsNothingIsProven) {
+  const auto contents = six_records();
+  ListLog log = log_of(list_of(contents));
+  const ReplayLimit limit{.records = 4, .why = "the rest is an anchor's word"};
+  const auto beyond = must(check_log(log, {.values = values_after(contents, 6)}, std::nullopt, limit));
+  EXPECT_EQ(beyond.proven, std::nullopt);
+  EXPECT_EQ(message_of(beyond), limit.why);
+  const auto before = must(check_log(log, {.values = values_after(contents, 3)}, std::nullopt, limit));
+  EXPECT_EQ(before.proven, 3u);
+  EXPECT_EQ(before.behind, 1u);
+  EXPECT_EQ(before.unproven, 2u);
+  EXPECT_EQ(message_of(before), limit.why);
+}
+
+TEST(CheckLog, ABootAggregateOfOtherPcrsIsAMismatch) {
+  const auto contents = six_records();
+  std::vector<PcrValue> values{value_after(contents, 6, "sha256", 10)};
+  for (std::uint32_t pcr = 0; pcr < 10; ++pcr)
+    values.push_back({.bank = kSha256, .pcr = pcr, .value = digest::Digest(32)});
+  const LogCheck result = check(list_of(contents), {.values = values});
+  EXPECT_EQ(result.proven, 6u);
+  EXPECT_EQ(message_of(result),
+            "boot_aggregate does not match PCRs 0 to 9 of sha256: the log and these values are of different boots, or "
+            "the kernel measured without this TPM");
 }
 
 // ---- what is wrong with a log ---------------------------------------------------------------------------------------
@@ -239,7 +434,7 @@ TEST(CheckLog, ADigestThatWasAlteredWithinWhatIsProvenIsToldFromData) {
   EXPECT_EQ(result.bad_record->number, 2u);
   EXPECT_EQ(result.bad_record->side, Side::kData);
   EXPECT_EQ(message_of(result),
-            "list: the sha256 template digest does not fit the record's data; the PCRs fit the data, "
+            "list: the sha256 template digest does not match the record's data; the PCRs match the data, "
             "so the digest was altered (record 2, byte offset " +
                 std::to_string(at) + ")");
   EXPECT_EQ(result.proven, 4u) << "the data is what the PCRs prove";
@@ -253,7 +448,8 @@ TEST(CheckLog, DataThatWasAlteredIsToldFromTheDigest) {
   ASSERT_TRUE(result.bad_record);
   EXPECT_EQ(result.bad_record->number, 2u);
   EXPECT_EQ(result.bad_record->side, Side::kDigest);
-  EXPECT_NE(message_of(result).find("; the PCRs fit the digest, so the data was altered (record 2"), std::string::npos)
+  EXPECT_NE(message_of(result).find("; the PCRs match the digest, so the data was altered (record 2"),
+            std::string::npos)
       << message_of(result);
   EXPECT_EQ(result.proven, std::nullopt);
 }
@@ -278,7 +474,7 @@ TEST(CheckLog, ABadRecordBehindWhatIsProvenIsNamed) {
   const LogCheck result = check(list, {.values = values_after(contents, 4)});
   EXPECT_EQ(result.proven, 4u);
   EXPECT_EQ(result.bad_record->side, Side::kUnknown);
-  EXPECT_NE(message_of(result).find("; the 4 records that are proven lie before it (record 5"), std::string::npos);
+  EXPECT_NE(message_of(result).find("; the 4 proven records lie before it (record 5"), std::string::npos);
 }
 
 TEST(CheckLog, ABadRecordThatNeitherSideExplainsProvesNothing) {
@@ -301,7 +497,7 @@ TEST(CheckLog, AListCutShortKeepsWhatIsProven) {
   EXPECT_EQ(behind.proven, 4u);
   EXPECT_EQ(behind.problem->code, ErrorCode::kTruncated);
   EXPECT_TRUE(message_of(behind).starts_with(
-      "list: record cut short in its data; the 4 records that are proven lie before it (record 5"))
+      "list: record cut short in its data; the 4 proven records lie before it (record 5"))
       << message_of(behind);
   const LogCheck within = check(list, {.values = values_after(contents, 6)});
   EXPECT_EQ(within.proven, std::nullopt);
@@ -313,7 +509,7 @@ TEST(CheckLog, RecordsMissingAtTheHeadAreToldByTheMissingBootAggregate) {
   const auto contents = six_records();
   const LogCheck result = check(list_of({contents.begin() + 2, contents.end()}), {.values = values_after(contents, 6)});
   EXPECT_EQ(message_of(result),
-            "the PCRs stand for no prefix of this log, though every digest fits its data; the log "
+            "the PCRs match no prefix of this log, though every digest matches its data; the log "
             "does not begin with boot_aggregate, so records at its head are missing");
 }
 
@@ -324,15 +520,18 @@ TEST(CheckLog, ARecordMissingInTheMiddleLeavesNoPrefix) {
   const LogCheck result = check(list_of(contents), {.values = values});
   EXPECT_EQ(result.proven, std::nullopt);
   EXPECT_EQ(message_of(result),
-            "the PCRs stand for no prefix of this log, though every digest fits its data; a record "
-            "is missing, repeated or out of order, or the log ends before what the PCRs cover");
+            "the PCRs match no prefix of this log, though every digest matches its data; a record "
+            "is missing, repeated or out of order, or the log ends before what the PCRs cover; or something, such as a "
+            "boot loader, had extended the PCRs before IMA began: give their values from before the first record with "
+            "--start FILE");
+  EXPECT_EQ(result.diagnosis, Diagnosis::kStartMayNotBeZero);
 }
 
 std::string change_found(std::vector<Content> contents, const std::vector<PcrValue>& values) {
   const LogCheck result = check(list_of(contents), {.values = values});
   const std::string message = message_of(result);
-  const auto at = message.find("fits its data; ");
-  return at == std::string::npos ? message : message.substr(at + 15);
+  const auto at = message.find("matches its data; ");
+  return at == std::string::npos ? message : message.substr(at + 18);
 }
 
 TEST(CheckLog, ARepeatedRecordIsFound) {
@@ -340,37 +539,40 @@ TEST(CheckLog, ARepeatedRecordIsFound) {
   const auto values = values_after(contents, 6);
   contents.insert(contents.begin() + 4, contents[2]);
   EXPECT_TRUE(change_found(contents, values)
-                  .starts_with("without this record it fits: it is a repeat of one before it (record 4"));
+                  .starts_with("without this record the PCRs match: it repeats a record before it (record 4"));
 }
 
 TEST(CheckLog, AnInsertedRecordIsFound) {
   auto contents = six_records();
   const auto values = values_after(contents, 6);
   contents.insert(contents.begin() + 4, imalog::test::ima_ng("/foreign"));
-  EXPECT_TRUE(change_found(contents, values).starts_with("without this record it fits: it was put in (record 4"));
+  EXPECT_TRUE(change_found(contents, values).starts_with("without this record the PCRs match: it was added (record 4"));
 }
 
 TEST(CheckLog, NeighboursOutOfOrderAreFound) {
   auto contents = six_records();
   const auto values = values_after(contents, 6);
   std::swap(contents[1], contents[2]);
-  EXPECT_TRUE(change_found(contents, values)
-                  .starts_with("with this record and the next exchanged it fits: they are out of order (record 1"));
+  EXPECT_TRUE(
+      change_found(contents, values)
+          .starts_with("with this record and the next exchanged the PCRs match: they are out of order (record 1"));
 }
 
 TEST(CheckLog, ADigestThatWasZeroedIsFound) {
   auto contents = six_records();
   const auto values = values_after(contents, 6);
   contents[2].violation = true;
-  EXPECT_TRUE(change_found(contents, values)
-                  .starts_with("with this record's digest it fits: it is shown as a violation and was none (record 2"));
+  EXPECT_TRUE(
+      change_found(contents, values)
+          .starts_with(
+              "with this record's digest the PCRs match: it is shown as a violation but was not one (record 2"));
 }
 
 TEST(CheckLog, AChangeIsFoundUnderAQuoteOfSeveralBanksToo) {
   auto contents = six_records();
   const QuotedPcrs quote = quote_of(state_after(contents, 6), {{kSha1, {10}}, {kSha256, {10}}});
   std::swap(contents[3], contents[4]);
-  EXPECT_NE(message_of(check(list_of(contents), {.values = {}, .quote = quote})).find("exchanged it fits"),
+  EXPECT_NE(message_of(check(list_of(contents), {.values = {}, .quote = quote})).find("exchanged the PCRs match"),
             std::string::npos);
 }
 
@@ -379,7 +581,7 @@ TEST(CheckLog, BanksThatDoNotFitAreNamedBesideThoseThatDo) {
   auto values = values_after(contents, 4);
   values[1].value.data()[0] ^= std::byte{1};
   EXPECT_EQ(message_of(check(list_of(contents), {.values = values})),
-            "the PCRs stand for no prefix of this log, though every digest fits its data; it fits sha1:10 but not "
+            "the PCRs match no prefix of this log, though every digest matches its data; it matches sha1:10 but not "
             "sha256:10: wrong values, or something else extended these");
 }
 
@@ -387,22 +589,169 @@ TEST(CheckLog, PcrsAtTheirStartProveNoRecord) {
   const auto contents = six_records();
   const LogCheck result = check(list_of(contents), {.values = values_after(contents, 0)});
   EXPECT_EQ(result.proven, 0u);
+  EXPECT_EQ(result.diagnosis, Diagnosis::kMeasuredWithoutTpm);
+  EXPECT_EQ(message_of(result),
+            "no record is proven: every PCR that was compared is zero, as a TPM reset leaves it, though the log has 6 "
+            "records: the kernel measured without this TPM, which it had not found when IMA began, or these values are "
+            "of another boot or machine");
+}
+
+TEST(CheckLog, PcrsAtAStartThatWasGivenDoNotSayThatTheKernelHadNoTpm) {
+  const auto contents = six_records();
+  const PcrState start = state_after(contents, 2);
+  ListLog log = log_of(list_of({contents.begin() + 2, contents.end()}));
+  const LogCheck result = must(check_log(log, {.values = values_after(contents, 2)}, start));
   EXPECT_EQ(message_of(result), "no record is proven: the PCRs are as they were before the log's first record");
+  EXPECT_EQ(result.diagnosis, Diagnosis::kNone);
+}
+
+// ---- other ways of extending a bank ---------------------------------------------------------------------------------
+
+std::vector<Content> six_with_a_violation() {
+  auto contents = six_records();
+  contents[3].violation = true;
+  return contents;
+}
+
+// What a kernel that extends the bank in that way leaves in the bank: a value that names the bank alone.
+PcrValue value_by_kernel(const std::vector<Content>& contents, std::size_t count, std::string_view spec) {
+  const digest::Bank bank = imalog::test::bank(spec);
+  const digest::Bank plain = digest::bank_of(bank.algorithm);
+  return {.bank = plain, .pcr = 10, .value = state_after(contents, count, {bank}).value(0, 10)};
+}
+
+TEST(CheckLogVariants, EachWayOfExtendingABankIsFoundAndNamed) {
+  const auto contents = six_with_a_violation();
+  for (const char* const spec : {"sha256:padded-short", "sha256:padded", "sha384:padded", "sha512:padded-short"}) {
+    SCOPED_TRACE(spec);
+    const LogCheck result = check(list_of(contents), {.values = {value_by_kernel(contents, 5, spec)}});
+    EXPECT_EQ(result.problem, std::nullopt) << message_of(result);
+    EXPECT_EQ(result.proven, 5u);
+    EXPECT_EQ(result.behind, 1u);
+    EXPECT_EQ(result.values.at(0).matched_as, imalog::test::bank(spec));
+    EXPECT_FALSE(result.values.at(0).either_padding);
+    EXPECT_TRUE(result.pcrs.at(0).weak) << "it proves as much as sha1 does";
+  }
+}
+
+TEST(CheckLogVariants, ABankThatIsExtendedByItsOwnHashIsSeenAsThat) {
+  const auto contents = six_with_a_violation();
+  const LogCheck result = check(list_of(contents), {.values = values_after(contents, 6)});
+  for (const ValueFit& fit : result.values) EXPECT_EQ(fit.matched_as, fit.value.bank);
+  EXPECT_FALSE(result.pcrs.at(0).weak);
+}
+
+TEST(CheckLogVariants, WithoutAViolationTheTwoPaddingsAreNotToldApart) {
+  const auto contents = six_records();
+  EXPECT_TRUE(check(list_of(contents), {.values = {value_by_kernel(contents, 6, "sha256:padded")}})
+                  .values.at(0)
+                  .either_padding);
+}
+
+TEST(CheckLogVariants, AValueThatNamesItsWayIsComparedWithThatOneAlone) {
+  const auto contents = six_with_a_violation();
+  PcrValue value = value_by_kernel(contents, 6, "sha256:padded-short");
+  value.bank = imalog::test::bank("sha256:padded");
+  EXPECT_EQ(check(list_of(contents), {.values = {value}}).proven, std::nullopt);
+}
+
+TEST(CheckLogVariants, AnAlteredRecordOfAPaddedBankIsNotProven) {
+  auto contents = six_with_a_violation();
+  const PcrValue value = value_by_kernel(contents, 6, "sha256:padded-short");
+  contents[4] = imalog::test::ima_ng("/altered");
+  EXPECT_EQ(check(list_of(contents), {.values = {value}}).proven, std::nullopt);
+}
+
+TEST(CheckLogVariants, StartFromTheStateThatWasGiven) {
+  const auto contents = six_with_a_violation();
+  const PcrState start = must(start_state({value_by_kernel(contents, 2, "sha256:padded-short")}, {}));
+  ListLog log = log_of(list_of({contents.begin() + 2, contents.end()}));
+  const LogCheck result =
+      must(check_log(log, {.values = {value_by_kernel(contents, 6, "sha256:padded-short")}}, start));
+  EXPECT_EQ(result.proven, 4u);
+  EXPECT_EQ(result.problem, std::nullopt) << message_of(result);
+}
+
+TEST(CheckLogVariants, ABankThatWasInvalidatedProvesNothingAndHindersNoOther) {
+  const auto contents = six_with_a_violation();
+  const PcrValue invalid = value_by_kernel(contents, 6, "sha384:invalidated");
+  const LogCheck alone = check(list_of(contents), {.values = {invalid}});
+  EXPECT_EQ(alone.proven, std::nullopt);
+  EXPECT_EQ(alone.values.at(0).use, ValueUse::kInvalidated);
+  EXPECT_EQ(message_of(alone),
+            "no record is proven: 6 records of PCR 10, of which no value was given or quoted but of sha384, which the "
+            "kernel invalidated (0xfe), so that they prove nothing; give another bank");
+  const LogCheck with = check(list_of(contents), {.values = {invalid, value_after(contents, 6, "sha256", 10)}});
+  EXPECT_EQ(with.proven, 6u);
+  EXPECT_EQ(with.problem, std::nullopt) << message_of(with);
+}
+
+TEST(FindFills, TellsHowEachBankIsExtended) {
+  const auto contents = six_with_a_violation();
+  const auto fills_of = [&](const std::vector<PcrValue>& values) {
+    ListLog log = log_of(list_of(contents));
+    return digest::bank_names(must(find_fills(log, values)));
+  };
+  const PcrValue sha1 = value_by_kernel(contents, 6, "sha1");
+  EXPECT_EQ(fills_of({sha1, value_by_kernel(contents, 6, "sha256")}), "sha1,sha256");
+  EXPECT_EQ(fills_of({sha1, value_by_kernel(contents, 6, "sha256:padded-short")}), "sha1,sha256:padded-short");
+  EXPECT_EQ(fills_of({sha1, value_by_kernel(contents, 5, "sha256:padded"), value_by_kernel(contents, 6, "sha384")}),
+            "sha1,sha256:padded,sha384");
+  EXPECT_EQ(fills_of({sha1, value_by_kernel(contents, 6, "sha256:invalidated")}), "sha1,sha256:invalidated");
+}
+
+TEST(FindFills, TellsNothingByAValueThatMatchesNoRecord) {
+  const auto contents = six_with_a_violation();
+  ListLog log = log_of(list_of(contents));
+  const PcrValue unknown{.bank = kSha256, .pcr = 10, .value = digest::Digest::filled(32, std::byte{7})};
+  EXPECT_EQ(digest::bank_names(must(find_fills(log, {unknown, value_by_kernel(contents, 0, "sha1")}))), "");
+}
+
+QuotedPcrs quote_by_kernel(const std::vector<Content>& contents, std::size_t count, std::string_view specs) {
+  const PcrState state = state_after(contents, count, imalog::test::banks(specs));
+  std::vector<tpm::PcrSelection> selections;
+  for (const digest::Bank& bank : state.banks()) selections.push_back({.bank = bank, .pcrs = {10}});
+  QuotedPcrs quote = quote_of(state, selections);
+  for (tpm::PcrSelection& selection : quote.selections) selection.bank = digest::bank_of(selection.bank.algorithm);
+  return quote;
+}
+
+TEST(CheckLogVariants, AQuoteOfSeveralBanksIsFoundInEveryMix) {
+  const auto contents = six_with_a_violation();
+  const auto strong = [&](const char* specs) {
+    const LogCheck result = check(list_of(contents), {.values = {}, .quote = quote_by_kernel(contents, 6, specs)});
+    EXPECT_EQ(result.proven, 6u) << specs << ": " << message_of(result);
+    EXPECT_EQ(digest::bank_names(result.quote_matched_as), specs);
+    return !result.pcrs.at(0).weak;
+  };
+  EXPECT_FALSE(strong("sha1,sha256:padded-short,sha384:padded-short"));
+  EXPECT_TRUE(strong("sha1,sha256,sha384:padded,sha512"));
+  EXPECT_FALSE(strong("sha256:padded,sha384:padded"));
+  EXPECT_TRUE(strong("sha1:invalidated,sha256"));
+}
+
+TEST(CheckLogVariants, AQuoteOfAnInvalidatedBankAloneProvesNothing) {
+  const auto contents = six_with_a_violation();
+  const LogCheck result =
+      check(list_of(contents), {.values = {}, .quote = quote_by_kernel(contents, 6, "sha256:invalidated")});
+  EXPECT_EQ(result.proven, std::nullopt);
+  EXPECT_TRUE(result.problem);
 }
 
 TEST(CheckLog, AnEmptyLogUnderPcrsThatWereExtendedIsAMismatch) {
   EXPECT_EQ(message_of(check({}, {.values = values_after(six_records(), 2)})),
-            "the PCRs stand for no prefix of this log, and the log is empty");
+            "the PCRs match no prefix of this log, and the log is empty");
 }
 
 // ---- errors ---------------------------------------------------------------------------------------------------------
 
 TEST(CheckLog, AListThatCannotBeLoadedIsAnErrorOfItsOwn) {
-  ListLog log({"gone"}, [](const std::string&) -> Result<Bytes> { return fail(ErrorCode::kEnvironment, "gone"); });
+  ListLog log({"gone"},
+              [](const std::string&) -> Result<ListLog::Source> { return fail(ErrorCode::kEnvironment, "gone"); });
   const auto result = check_log(log, {});
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, ErrorCode::kEnvironment);
 }
 
-}  // namespace
+}  // namespace log_check_test
 }  // namespace imakeep::attest

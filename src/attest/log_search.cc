@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "attest/log_search.h"
 
 #include <unordered_map>
@@ -9,15 +10,15 @@ namespace {
 constexpr std::size_t kMaxRecords = 100'000;    // held in memory
 constexpr std::uint64_t kMaxExtends = 500'000;  // about a second, for each kind of change
 
-// One record as the PCRs see it.
+// One record, as the PCRs are extended by it.
 struct Extended {
   std::uint32_t pcr;
   bool violation;
-  bool repeat;                          // of a record before it
-  std::vector<digest::Digest> digests;  // a bank each
+  bool repeat;                          // it repeats an earlier record
+  std::vector<digest::Digest> digests;  // one for each bank
 };
 
-// As it would be were it no violation.
+// The record's digests if it were not a violation.
 std::vector<digest::Digest> plain_digests(const std::vector<digest::Bank>& banks,
                                           const imalog::RecordContentView& content) {
   std::vector<digest::Digest> digests;
@@ -48,7 +49,7 @@ class Search {
   }
 
  private:
-  // A log that cannot be read to its end is searched as far as it goes.
+  // Reads the records to search: those before the first error, and at most kMaxRecords.
   Result<void> read() {
     IMAKEEP_CHECK(log_.rewind());
     const auto& banks = fresh_.state().banks();
@@ -80,7 +81,8 @@ class Search {
     return false;
   }
 
-  // From the end on, so that with a bounded number of tries the cheap ones are all made.
+  // Tries the change at as many of the last records as the limit allows. A try near the end is cheap, because it
+  // replays only the rest of the log.
   std::optional<std::uint64_t> try_all(ChangeKind kind) const {
     const std::size_t first = first_within_bounds(kind);
     imalog::Replay before = fresh_;

@@ -1,4 +1,5 @@
-// attest/log_source.h - a measurement log, record by record, wherever it is kept.
+// SPDX-License-Identifier: Apache-2.0
+// attest/log_source.h - the interface that reads a measurement log record by record, from a file or an archive.
 //
 // Threads: an object belongs to one thread at a time.
 #pragma once
@@ -11,33 +12,33 @@
 
 namespace imakeep::attest {
 
-// One record as its source shows it. Borrowed: dies with the next call of the source.
+// One record as its source shows it. Borrowed: valid until the next call of the source.
 struct LoggedRecord {
   imalog::RecordContentView content;
   digest::Bank bank;  // of `shown`
-  ByteView shown;     // the template digest beside the record, which need not fit its data; zeros for a violation
+  ByteView shown;     // the template digest in the source, which may not match the data; zeros for a violation
   ByteOrder order = kHostOrder;
 };
 
-// Where a record is found.
+// The place of a record in its source.
 struct Place {
-  std::string source;                                  // a file, an archive
-  std::uint64_t record = 0;                            // records before it there
-  std::optional<std::uint64_t> offset = std::nullopt;  // bytes before it there
+  std::string source;                                  // name of the file or the archive
+  std::uint64_t record = 0;                            // index of the record there
+  std::optional<std::uint64_t> offset = std::nullopt;  // byte offset of the record there
 };
 
 class LogSource {
  public:
   virtual ~LogSource() = default;
 
-  // The next record, or nothing after the last. Errors are the source's own; their message names it. After an error
+  // The next record, or nothing after the last. The errors depend on the source; their message names it. After an error
   // only rewind() may be called.
   virtual Result<std::optional<LoggedRecord>> next() = 0;
 
   // Back to the first record.
   virtual Result<void> rewind() = 0;
 
-  // Of the record that next() gave last.
+  // The place of the record that next() returned last.
   virtual Place place() const = 0;
 };
 

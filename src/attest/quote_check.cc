@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "attest/quote_check.h"
 
+#include <algorithm>
 #include <array>
 
 #include <openssl/bio.h>
@@ -35,7 +37,7 @@ using Params = Owned<OSSL_PARAM, OSSL_PARAM_free>;
 using EcdsaSignature = Owned<ECDSA_SIG, ECDSA_SIG_free>;
 using Key = std::shared_ptr<EVP_PKEY>;
 
-// OpenSSL queues for its thread why it refused; whoever asks next is not to find that.
+// OpenSSL queues its errors for each thread. The destructor clears the queue, so that other code does not find them.
 struct ErrorQueueCleared {
   ErrorQueueCleared() = default;
   ErrorQueueCleared(const ErrorQueueCleared&) = delete;
@@ -49,6 +51,12 @@ const unsigned char* data_of(ByteView bytes) {
 
 Number number_of(ByteView big_endian) {
   return Number(BN_bin2bn(data_of(big_endian), static_cast<int>(big_endian.size()), nullptr));
+}
+
+Bytes bytes_of(const BIGNUM* number) {
+  Bytes bytes(static_cast<std::size_t>(BN_num_bytes(number)));
+  BN_bn2bin(number, reinterpret_cast<unsigned char*>(bytes.data()));
+  return bytes;
 }
 
 Key owned(EVP_PKEY* key) {
@@ -123,46 +131,116 @@ bool is_rsa(const EVP_PKEY* key) {
   return EVP_PKEY_is_a(key, "RSA") == 1 || EVP_PKEY_is_a(key, "RSA-PSS") == 1;
 }
 
-Key pem_key(ByteView text) {
+// Takes one structure off the front of `rest`. nullptr if `rest` begins with something else.
+template <class Object>
+Object* take_der(Object* (*decode)(Object**, const unsigned char**, long), ByteView& rest) {
+  const unsigned char* at = data_of(rest);
+  Object* const object = decode(nullptr, &at, static_cast<long>(rest.size()));
+  if (object != nullptr) rest = rest.subspan(static_cast<std::size_t>(at - data_of(rest)));
+  return object;
+}
+
+// An NV index may be larger than the certificate in it.
+bool is_padding(ByteView rest) {
+  const auto all = [&](std::byte value) {
+    return std::all_of(rest.begin(), rest.end(), [value](std::byte b) { return b == value; });
+  };
+  return all(std::byte{0}) || all(std::byte{0xff});
+}
+
+Key der_public_key(ByteView der) {
+  const Key key = owned(take_der(d2i_PUBKEY, der));
+  return key && der.empty() ? key : nullptr;
+}
+
+Key der_certificate(ByteView der, X509* (*decode)(X509**, const unsigned char**, long) = d2i_X509) {
+  const Certificate certificate(take_der(decode, der));
+  return certificate && is_padding(der) ? owned(X509_get_pubkey(certificate.get())) : nullptr;
+}
+
+Result<Key> der_key(ByteView file) {
+  if (Key key = der_public_key(file)) return key;
+  if (Key key = der_certificate(file)) return key;
+  return fail(ErrorCode::kMalformed, "DER, but neither a public key (SubjectPublicKeyInfo) nor a certificate");
+}
+
+// One block of a PEM file.
+struct PemBlock {
+  std::string name;
+  Bytes der;
+};
+
+// The next block, or nothing if no complete block follows.
+std::optional<PemBlock> next_block(BIO* bio) {
+  char* name = nullptr;
+  char* header = nullptr;
+  unsigned char* der = nullptr;
+  long size = 0;
+  if (PEM_read_bio(bio, &name, &header, &der, &size) != 1) return std::nullopt;
+  const auto* const begin = reinterpret_cast<const std::byte*>(der);
+  PemBlock block{.name = name, .der = Bytes(begin, begin + size)};
+  OPENSSL_free(name);
+  OPENSSL_free(header);
+  OPENSSL_free(der);
+  return block;
+}
+
+// The key in the block. nullptr if the block is of another kind or damaged.
+Key key_of(const PemBlock& block) {
+  if (block.name == PEM_STRING_PUBLIC) return der_public_key(block.der);
+  if (block.name == PEM_STRING_X509 || block.name == PEM_STRING_X509_OLD) return der_certificate(block.der);
+  if (block.name == PEM_STRING_X509_TRUSTED) return der_certificate(block.der, d2i_X509_AUX);
+  if (block.name != PEM_STRING_RSA_PUBLIC) return nullptr;
+  const unsigned char* at = data_of(block.der);
+  return owned(d2i_PublicKey(EVP_PKEY_RSA, nullptr, &at, static_cast<long>(block.der.size())));
+}
+
+Result<std::vector<Key>> pem_keys(ByteView text) {
   const Bio bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-  if (EVP_PKEY* const key = PEM_read_bio_PUBKEY(bio.get(), nullptr, nullptr, nullptr)) return owned(key);
-  const Bio again(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-  const Certificate certificate(PEM_read_bio_X509(again.get(), nullptr, nullptr, nullptr));
-  return certificate ? owned(X509_get_pubkey(certificate.get())) : nullptr;
+  std::vector<Key> keys;
+  while (const auto block = next_block(bio.get())) {
+    if (Key key = key_of(*block)) keys.push_back(std::move(key));
+  }
+  if (keys.empty()) return fail(ErrorCode::kMalformed, "PEM, but neither a public key nor a certificate");
+  return keys;
 }
 
 Result<Key> tpm_key(ByteView file) {
   const auto area = tpm::parse_public_key(file);
   if (!area) return unexpected(area.error());
-  // Part 1, 31.3: a restricted key signs bytes from outside only if they do not begin with TPM_GENERATED_VALUE; any
-  // other key would sign a forged statement, magic and all.
+  // Part 1, 31.3: a restricted key signs bytes from outside only if they do not begin with TPM_GENERATED_VALUE. Any
+  // other key would also sign a forged statement that begins with it.
   if (!area->attests) {
     return fail(ErrorCode::kUnsupported,
                 "the key's attributes are not those of an attestation key (signing, restricted, fixed to its TPM): it "
-                "could sign what no TPM stated");
+                "could sign a statement that no TPM made");
   }
   Key key = area->ecc ? ecc_key(*area) : rsa_key(*area);
-  if (!key) return fail(ErrorCode::kMalformed, "the key is no point of its curve, or no RSA key");
+  if (!key) return fail(ErrorCode::kMalformed, "the key is not a point of its curve, or not an RSA key");
   return key;
 }
 
-Result<Key> parse_key(ByteView file) {
+// Every key in DER begins with this, ASN.1's SEQUENCE. A TPMT_PUBLIC begins with 0x00. A TPM2B_PUBLIC that begins with
+// 0x30 has at least 0x3000 bytes, which is larger than any TPM's.
+constexpr std::byte kDerSequence{0x30};
+
+Result<std::vector<Key>> parse_keys(ByteView file) {
   const ErrorQueueCleared cleared;
-  if (as_text(file).find("-----BEGIN ") == std::string_view::npos) return tpm_key(file);
-  Key key = pem_key(file);
-  if (!key) return fail(ErrorCode::kMalformed, "PEM, but neither a public key nor a certificate");
-  return key;
+  if (as_text(file).find("-----BEGIN ") != std::string_view::npos) return pem_keys(file);
+  auto key = !file.empty() && file.front() == kDerSequence ? der_key(file) : tpm_key(file);
+  if (!key) return unexpected(key.error());
+  return std::vector<Key>{std::move(*key)};
 }
 
 // ---- signatures -----------------------------------------------------------------------------------------------------
 
-// OpenSSL takes an ECDSA signature as DER (RFC 3279, 2.2.3), a TPM gives the two numbers.
+// OpenSSL takes an ECDSA signature as DER (RFC 3279, 2.2.3). A TPM gives its two numbers.
 Bytes der_of(const tpm::Signature& signature) {
   const EcdsaSignature numbers(ECDSA_SIG_new());
   Number r = number_of(signature.r);
   Number s = number_of(signature.s);
   if (!numbers || !r || !s || ECDSA_SIG_set0(numbers.get(), r.get(), s.get()) != 1) return {};
-  // The signature has taken them over.
+  // `numbers` owns them now.
   static_cast<void>(r.release());
   static_cast<void>(s.release());
   unsigned char* der = nullptr;
@@ -181,7 +259,7 @@ bool set_padding(EVP_PKEY_CTX* context, tpm::SignatureScheme scheme) {
     case tpm::SignatureScheme::kRsaSsa:
       return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) > 0;
     case tpm::SignatureScheme::kRsaPss:
-      // Part 1, B.7: the salt is as long as the key allows, or under FIPS as the digest.
+      // Part 1, B.7: the salt is as long as the key allows, or under FIPS as long as the digest.
       return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING) > 0 &&
              EVP_PKEY_CTX_set_rsa_pss_saltlen(context, RSA_PSS_SALTLEN_AUTO) > 0;
   }
@@ -201,34 +279,60 @@ bool verifies(EVP_PKEY* key, const tpm::Signature& signature, ByteView signed_by
 
 }  // namespace
 
-Result<VerificationKey> VerificationKey::parse(ByteView file) {
-  auto key = parse_key(file);
-  if (!key) return unexpected(key.error());
-  VerificationKey parsed(std::move(*key));
-  if (!parsed.rsa() && curve_of(parsed.key_.get()) == nullptr) {
+Result<VerificationKey> VerificationKey::checked(std::shared_ptr<evp_pkey_st> key) {
+  VerificationKey taken(std::move(key));
+  if (!taken.rsa() && curve_of(taken.key_.get()) == nullptr) {
     return fail(ErrorCode::kUnsupported, "the key is neither RSA nor on a NIST curve");
   }
-  // NIST SP 800-131A rev. 2, section 3: 2048 bits of RSA and curves of 224 bits are the least.
+  // NIST SP 800-131A rev. 2, section 3: at least 2048 bits for RSA, and curves of at least 224 bits.
   constexpr int kLeastSecurityBits = 112;
-  if (EVP_PKEY_get_security_bits(parsed.key_.get()) < kLeastSecurityBits) {
-    return fail(ErrorCode::kUnsupported, "the key, " + parsed.name() + ", is too weak: RSA 2048 or P-224 at least");
+  if (EVP_PKEY_get_security_bits(taken.key_.get()) < kLeastSecurityBits) {
+    return fail(ErrorCode::kUnsupported, "the key, " + taken.kind() + ", is too weak: RSA 2048 or P-224 at least");
   }
-  return parsed;
+  return taken;
+}
+
+Result<std::vector<VerificationKey>> VerificationKey::parse(ByteView file) {
+  const auto keys = parse_keys(file);
+  if (!keys) return unexpected(keys.error());
+  std::vector<VerificationKey> usable;
+  std::optional<Error> unusable;
+  for (std::size_t i = 0; i < keys->size(); ++i) {
+    auto key = checked((*keys)[i]);
+    if (!key) {
+      if (!unusable) unusable = std::move(key).error();
+      continue;
+    }
+    if (keys->size() > 1) {
+      key->position_ = ", key " + std::to_string(i + 1) + " of " + std::to_string(keys->size());
+    }
+    usable.push_back(std::move(*key));
+  }
+  if (usable.empty()) return unexpected(std::move(*unusable));
+  return usable;
 }
 
 bool VerificationKey::rsa() const {
   return is_rsa(key_.get());
 }
 
-std::string VerificationKey::name() const {
+std::size_t VerificationKey::rsa_bytes() const {
+  return rsa() ? static_cast<std::size_t>(EVP_PKEY_get_size(key_.get())) : 0;
+}
+
+std::string VerificationKey::kind() const {
   if (rsa()) return "RSA " + std::to_string(EVP_PKEY_get_bits(key_.get()));
   return std::string("ECDSA ") + curve_of(key_.get())->nist_name;
+}
+
+std::string VerificationKey::name() const {
+  return kind() + position_;
 }
 
 Result<void> check_signature(const tpm::Quote& quote, const tpm::Signature& signature, const VerificationKey& key) {
   if (key.rsa() == (signature.scheme == tpm::SignatureScheme::kEcdsa)) {
     return fail(ErrorCode::kMismatch, "the signature is " + std::string(tpm::name(signature.scheme)) +
-                                          ", which a key of the kind " + key.name() + " cannot make");
+                                          ", which a key of the kind " + key.kind() + " cannot make");
   }
   if (signature.hash == digest::Algorithm::kSha1) {
     return fail(ErrorCode::kUnsupported,
@@ -244,13 +348,87 @@ Result<void> check_signature(const tpm::Quote& quote, const tpm::Signature& sign
   return {};
 }
 
-Result<void> check_quote(const tpm::Quote& quote, const tpm::Signature& signature, const VerificationKey& key,
-                         const std::optional<Bytes>& nonce) {
-  IMAKEEP_CHECK(check_signature(quote, signature, key));
-  if (nonce && !equal(quote.extra_data, *nonce)) {
-    return fail(ErrorCode::kMismatch, "the nonce differs: the quote answers another request, or is an old one");
+namespace {
+
+std::vector<tpm::Signature> plain_signatures(ByteView file, const VerificationKey& key, digest::Algorithm hash) {
+  if (key.rsa()) {
+    if (file.size() != key.rsa_bytes()) return {};
+    tpm::Signature ssa{.scheme = tpm::SignatureScheme::kRsaSsa, .hash = hash, .rsa = Bytes(file.begin(), file.end())};
+    tpm::Signature pss = ssa;
+    pss.scheme = tpm::SignatureScheme::kRsaPss;
+    return {std::move(ssa), std::move(pss)};
   }
-  return {};
+  const ErrorQueueCleared cleared;
+  const EcdsaSignature numbers(take_der(d2i_ECDSA_SIG, file));
+  if (!numbers || !file.empty()) return {};
+  tpm::Signature ecdsa{.scheme = tpm::SignatureScheme::kEcdsa, .hash = hash};
+  ecdsa.r = bytes_of(ECDSA_SIG_get0_r(numbers.get()));
+  ecdsa.s = bytes_of(ECDSA_SIG_get0_s(numbers.get()));
+  return {std::move(ecdsa)};
+}
+
+// Whether error `a` says more than error `b`.
+bool closer(const Error& a, const Error& b) {
+  constexpr std::string_view kAnotherKind = "which a key of the kind";
+  return b.message.find(kAnotherKind) != std::string::npos && a.message.find(kAnotherKind) == std::string::npos;
+}
+
+// The error for all candidates together, made from that of one candidate.
+Error for_all(Error error, const std::vector<Candidate>& candidates) {
+  if (error.code != ErrorCode::kMismatch) return error;
+  std::vector<std::string> keys;
+  for (const Candidate& candidate : candidates) {
+    if (keys.empty() || keys.back() != candidate.key.name()) keys.push_back(candidate.key.name());
+  }
+  const Candidate& first = candidates.front();
+  if (keys.size() > 1) error.message = "the signature is by none of the " + std::to_string(keys.size()) + " keys";
+  if (keys.size() > 1 || first.plain) {
+    if (keys.size() == 1) error.message = "the signature is not by this key";
+    if (first.plain) error.message += ", is not over " + std::string(digest::info(first.signature.hash).name);
+    error.message += ", or the quote was altered";
+  }
+  return error;
+}
+
+}  // namespace
+
+Result<std::vector<Candidate>> parse_candidates(ByteView file, const std::vector<VerificationKey>& keys,
+                                                std::optional<digest::Algorithm> plain_hash) {
+  std::vector<Candidate> candidates;
+  const auto signature = tpm::parse_signature(file);
+  if (signature && plain_hash && signature->hash != *plain_hash) {
+    return fail(ErrorCode::kUsage, "the signature says that it is over " +
+                                       std::string(digest::info(signature->hash).name) + ", not " +
+                                       std::string(digest::info(*plain_hash).name));
+  }
+  for (const VerificationKey& key : keys) {
+    if (signature) {
+      candidates.push_back({.signature = *signature, .key = key});
+      continue;
+    }
+    for (tpm::Signature& plain : plain_signatures(file, key, plain_hash.value_or(digest::Algorithm::kSha256))) {
+      candidates.push_back({.signature = std::move(plain), .key = key, .plain = true});
+    }
+  }
+  if (candidates.empty()) return unexpected(signature.error());
+  return candidates;
+}
+
+Result<Candidate> check_quote(const tpm::Quote& quote, const std::vector<Candidate>& candidates,
+                              const std::optional<Bytes>& nonce) {
+  std::optional<Error> closest;
+  for (const Candidate& candidate : candidates) {
+    auto checked = check_signature(quote, candidate.signature, candidate.key);
+    if (!checked) {
+      if (!closest || closer(checked.error(), *closest)) closest = std::move(checked).error();
+      continue;
+    }
+    if (nonce && !equal(quote.extra_data, *nonce)) {
+      return fail(ErrorCode::kMismatch, "the nonce differs: the quote answers another request, or is an old one");
+    }
+    return candidate;
+  }
+  return unexpected(for_all(std::move(*closest), candidates));
 }
 
 }  // namespace imakeep::attest

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "attest/quote_check.h"
 
 #include <gtest/gtest.h>
@@ -13,10 +14,11 @@
 
 // Quotes that a TPM signs under each scheme are checked end to end in tests/e2e/quote.sh.
 namespace imakeep::attest {
-namespace {
+namespace quote_check_test {
 
 using test::captured_quote;
 using test::must;
+using test::only_key;
 
 // ---- captures -------------------------------------------------------------------------------------------------------
 
@@ -24,13 +26,12 @@ TEST(CheckQuote, AcceptsEveryCapturedQuoteWithItsNonceAndEitherFormOfTheKey) {
   for (const char* const folder : test::kQuotes) {
     const auto captured = captured_quote(folder);
     for (const char* const file : {"ak.pem", "ak.tpmt"}) {
-      const auto key = VerificationKey::parse(test::captured(folder, file));
-      ASSERT_TRUE(key) << describe(key.error());
-      EXPECT_EQ(key->name(), "ECDSA P-256");
-      EXPECT_FALSE(key->rsa());
-      const auto checked = check_quote(captured.quote, captured.signature, *key, captured.nonce);
+      const auto key = only_key(test::captured(folder, file));
+      EXPECT_EQ(key.name(), "ECDSA P-256");
+      EXPECT_FALSE(key.rsa());
+      const auto checked = check_quote(captured.quote, {{captured.signature, key}}, captured.nonce);
       EXPECT_TRUE(checked) << folder << " " << file;
-      EXPECT_TRUE(check_quote(captured.quote, captured.signature, *key, std::nullopt));
+      EXPECT_TRUE(check_quote(captured.quote, {{captured.signature, key}}, std::nullopt));
     }
   }
 }
@@ -38,7 +39,7 @@ TEST(CheckQuote, AcceptsEveryCapturedQuoteWithItsNonceAndEitherFormOfTheKey) {
 TEST(CheckQuote, RefusesTheKeyOfAnotherTpm) {
   const auto captured = captured_quote("templates/quote-mid");
   const auto checked =
-      check_quote(captured.quote, captured.signature, captured_quote("kexec/quote-second").key, captured.nonce);
+      check_quote(captured.quote, {{captured.signature, captured_quote("kexec/quote-second").key}}, captured.nonce);
   ASSERT_FALSE(checked);
   EXPECT_EQ(checked.error().code, ErrorCode::kMismatch);
   EXPECT_EQ(checked.error().message, "the signature is not by this key, or the quote was altered");
@@ -47,7 +48,7 @@ TEST(CheckQuote, RefusesTheKeyOfAnotherTpm) {
 TEST(CheckQuote, RefusesAnotherNonce) {
   const auto captured = captured_quote("templates/quote-mid");
   for (const char* const nonce : {"", "00", "0102030405060708090a0b0c0d0e0f", "0102030405060708090a0b0c0d0e0f1000"}) {
-    const auto checked = check_quote(captured.quote, captured.signature, captured.key, *from_hex(nonce));
+    const auto checked = check_quote(captured.quote, {{captured.signature, captured.key}}, *from_hex(nonce));
     ASSERT_FALSE(checked) << nonce;
     EXPECT_EQ(checked.error().code, ErrorCode::kMismatch);
     EXPECT_EQ(checked.error().message, "the nonce differs: the quote answers another request, or is an old one");
@@ -70,6 +71,15 @@ struct Signer {
     const long size = BIO_get_mem_data(bio, &text);
     const Bytes bytes(reinterpret_cast<std::byte*>(text), reinterpret_cast<std::byte*>(text) + size);
     BIO_free(bio);
+    return bytes;
+  }
+
+  Bytes der() const {
+    unsigned char* der = nullptr;
+    const int size = i2d_PUBKEY(pair.get(), &der);
+    const auto* const begin = reinterpret_cast<const std::byte*>(der);
+    const Bytes bytes(begin, begin + size);
+    OPENSSL_free(der);
     return bytes;
   }
 
@@ -107,7 +117,7 @@ tpm::Quote any_quote() {
 }
 
 void expect_good_and_altered_refused(const tpm::Signature& signature, const Bytes& pem, const std::string& name) {
-  const auto key = must(VerificationKey::parse(pem));
+  const auto key = only_key(pem);
   EXPECT_EQ(key.name(), name);
   tpm::Quote quote = any_quote();
   EXPECT_TRUE(check_signature(quote, signature, key)) << name;
@@ -143,7 +153,7 @@ TEST(CheckSignature, TakesRsaWithBothPaddingsAndAnyLengthOfSalt) {
 
 TEST(CheckSignature, OfOnePaddingIsNoneOfTheOther) {
   const Signer signer = Signer::rsa(2048);
-  const auto key = must(VerificationKey::parse(signer.pem()));
+  const auto key = only_key(signer.pem());
   tpm::Signature signature{.scheme = tpm::SignatureScheme::kRsaPss};
   signature.rsa = signer.sign(any_quote().signed_bytes, "SHA256", RSA_PKCS1_PADDING);
   EXPECT_FALSE(check_signature(any_quote(), signature, key));
@@ -153,12 +163,12 @@ TEST(CheckSignature, OverAnotherHashThanItSaysIsRefused) {
   const Signer signer = Signer::ec("P-256");
   tpm::Signature signature = signer.ecdsa(any_quote().signed_bytes, digest::Algorithm::kSha256);
   signature.hash = digest::Algorithm::kSha384;
-  EXPECT_FALSE(check_signature(any_quote(), signature, must(VerificationKey::parse(signer.pem()))));
+  EXPECT_FALSE(check_signature(any_quote(), signature, only_key(signer.pem())));
 }
 
 TEST(CheckSignature, ThatTheKeyCannotMakeIsAMismatchThatNamesBoth) {
   const auto captured = captured_quote("templates/quote-mid");
-  const auto rsa = must(VerificationKey::parse(Signer::rsa(2048).pem()));
+  const auto rsa = only_key(Signer::rsa(2048).pem());
   EXPECT_EQ(check_signature(captured.quote, captured.signature, rsa).error().message,
             "the signature is ecdsa, which a key of the kind RSA 2048 cannot make");
   const tpm::Signature by_rsa{.scheme = tpm::SignatureScheme::kRsaPss, .rsa = Bytes(256)};
@@ -170,7 +180,7 @@ TEST(CheckSignature, ThatTheKeyCannotMakeIsAMismatchThatNamesBoth) {
 TEST(CheckSignature, OverSha1IsRefusedThoughItIsGood) {
   const Signer signer = Signer::ec("P-256");
   const auto checked = check_signature(any_quote(), signer.ecdsa(any_quote().signed_bytes, digest::Algorithm::kSha1),
-                                       must(VerificationKey::parse(signer.pem())));
+                                       only_key(signer.pem()));
   ASSERT_FALSE(checked);
   EXPECT_EQ(checked.error().code, ErrorCode::kUnsupported);
 }
@@ -192,6 +202,71 @@ TEST(CheckSignature, LeavesNoErrorForTheNextUserOfOpenssl) {
   EXPECT_EQ(ERR_peek_error(), 0u);
 }
 
+// ---- signature files ------------------------------------------------------------------------------------------------
+
+TEST(ParseCandidates, OfATpmtSignatureIsOneForEachKey) {
+  const Bytes file = test::captured("templates/quote-mid", "quote.sig");
+  const auto captured = captured_quote("templates/quote-mid");
+  const std::vector<VerificationKey> keys{only_key(Signer::ec("P-256").pem()), captured.key,
+                                          only_key(Signer::rsa(2048).pem())};
+  const auto candidates = must(parse_candidates(file, keys, std::nullopt));
+  ASSERT_EQ(candidates.size(), 3u);
+  const auto good = must(check_quote(captured.quote, candidates, captured.nonce));
+  EXPECT_TRUE(check_signature(captured.quote, good.signature, good.key));
+  EXPECT_FALSE(good.plain);
+
+  const auto refused = check_quote(captured.quote, {candidates[0], candidates[2]}, captured.nonce);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message, "the signature is by none of the 2 keys, or the quote was altered");
+}
+
+TEST(ParseCandidates, OfATpmtSignatureOverAnotherHashThanToldIsAUsageError) {
+  const auto captured = captured_quote("templates/quote-mid");
+  const auto refused =
+      parse_candidates(test::captured("templates/quote-mid", "quote.sig"), {captured.key}, digest::Algorithm::kSha384);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kUsage);
+  EXPECT_EQ(refused.error().message, "the signature says that it is over sha256, not sha384");
+}
+
+TEST(ParseCandidates, TakesPlainRsaSignaturesWithBothPaddings) {
+  const Signer signer = Signer::rsa(2048);
+  const std::vector<VerificationKey> keys{only_key(signer.pem())};
+  const std::pair<int, tpm::SignatureScheme> paddings[] = {{RSA_PKCS1_PADDING, tpm::SignatureScheme::kRsaSsa},
+                                                           {RSA_PKCS1_PSS_PADDING, tpm::SignatureScheme::kRsaPss}};
+  for (const auto& [padding, scheme] : paddings) {
+    const auto candidates =
+        must(parse_candidates(signer.sign(any_quote().signed_bytes, "SHA256", padding), keys, std::nullopt));
+    const auto good = check_quote(any_quote(), candidates, std::nullopt);
+    ASSERT_TRUE(good) << describe(good.error());
+    EXPECT_EQ(good->signature.scheme, scheme);
+    EXPECT_TRUE(good->plain);
+  }
+}
+
+TEST(ParseCandidates, TakesPlainEcdsaSignaturesOverTheHashTold) {
+  const Signer signer = Signer::ec("P-384");
+  const std::vector<VerificationKey> keys{only_key(Signer::rsa(2048).pem()), only_key(signer.pem())};
+  const Bytes file = signer.sign(any_quote().signed_bytes, "SHA384");
+  const auto candidates = must(parse_candidates(file, keys, digest::Algorithm::kSha384));
+  EXPECT_TRUE(check_quote(any_quote(), candidates, std::nullopt));
+  const auto refused = check_quote(any_quote(), must(parse_candidates(file, keys, std::nullopt)), std::nullopt);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message, "the signature is not by this key, is not over sha256, or the quote was altered");
+}
+
+TEST(ParseCandidates, OfWhatIsNoSignatureOfTheseKeysIsAnError) {
+  const Signer rsa = Signer::rsa(2048);
+  const Bytes plain = rsa.sign(any_quote().signed_bytes, "SHA256", RSA_PKCS1_PADDING);
+  Bytes longer = plain;
+  longer.push_back(std::byte{0});
+  EXPECT_FALSE(parse_candidates(longer, {only_key(rsa.pem())}, std::nullopt));
+  EXPECT_FALSE(parse_candidates(plain, {only_key(Signer::ec("P-256").pem())}, std::nullopt));
+  Bytes der = Signer::ec("P-256").sign(any_quote().signed_bytes, "SHA256");
+  der.push_back(std::byte{0});
+  EXPECT_FALSE(parse_candidates(der, {only_key(Signer::ec("P-256").pem())}, std::nullopt));
+}
+
 // ---- keys -----------------------------------------------------------------------------------------------------------
 
 // A TPMT_PUBLIC with the parameters of the signer's RSA key.
@@ -204,7 +279,7 @@ TEST(VerificationKey, TakesAnRsaKeyAsTheTpmWritesIt) {
   area.resize(at + 256);
   BN_bn2bin(modulus, reinterpret_cast<unsigned char*>(area.data() + at));
   BN_free(modulus);
-  const auto key = must(VerificationKey::parse(area));
+  const auto key = only_key(area);
   EXPECT_EQ(key.name(), "RSA 2048");
   tpm::Signature signature{.scheme = tpm::SignatureScheme::kRsaSsa};
   signature.rsa = signer.sign(any_quote().signed_bytes, "SHA256", RSA_PKCS1_PADDING);
@@ -213,10 +288,84 @@ TEST(VerificationKey, TakesAnRsaKeyAsTheTpmWritesIt) {
 
 TEST(VerificationKey, TakesTheKeyOfACertificate) {
   for (const auto& [file, name] : {std::pair{"rsa.crt.pem", "RSA 2048"}, std::pair{"ec.crt.pem", "ECDSA P-256"}}) {
-    const auto key = VerificationKey::parse(must(read_file(std::string(IMAKEEP_TESTDATA "/keys/") + file)));
-    ASSERT_TRUE(key) << describe(key.error());
-    EXPECT_EQ(key->name(), name);
+    EXPECT_EQ(only_key(must(read_file(std::string(IMAKEEP_TESTDATA "/keys/") + file))).name(), name);
   }
+}
+
+Bytes key_file(const std::string& name) {
+  return must(read_file(IMAKEEP_TESTDATA "/keys/" + name));
+}
+
+Bytes joined(std::initializer_list<Bytes> parts) {
+  Bytes all;
+  for (const Bytes& part : parts) append_bytes(all, part);
+  return all;
+}
+
+// Base64 between the lines of a PEM file.
+Bytes der_of_pem(const Bytes& pem) {
+  BIO* const bio = BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()));
+  char* name = nullptr;
+  char* header = nullptr;
+  unsigned char* der = nullptr;
+  long size = 0;
+  EXPECT_EQ(PEM_read_bio(bio, &name, &header, &der, &size), 1);
+  const auto* const begin = reinterpret_cast<const std::byte*>(der);
+  const Bytes bytes(begin, begin + size);
+  BIO_free(bio);
+  OPENSSL_free(name);
+  OPENSSL_free(header);
+  OPENSSL_free(der);
+  return bytes;
+}
+
+TEST(VerificationKey, TakesAPublicKeyInDer) {
+  for (const auto& [signer, name] :
+       {std::pair{Signer::ec("P-256"), "ECDSA P-256"}, std::pair{Signer::rsa(2048), "RSA 2048"}}) {
+    EXPECT_EQ(only_key(signer.der()).name(), name);
+  }
+  const Signer signer = Signer::ec("P-384");
+  EXPECT_TRUE(check_signature(any_quote(), signer.ecdsa(any_quote().signed_bytes, digest::Algorithm::kSha384),
+                              only_key(signer.der())));
+}
+
+TEST(VerificationKey, TakesACertificateInDerAsAnNvIndexPadsIt) {
+  for (const auto& [file, name] : {std::pair{"rsa.crt.pem", "RSA 2048"}, std::pair{"ec.crt.pem", "ECDSA P-256"}}) {
+    const Bytes der = der_of_pem(key_file(file));
+    EXPECT_EQ(only_key(der).name(), name);
+    EXPECT_EQ(only_key(joined({der, Bytes(100)})).name(), name);
+    EXPECT_EQ(only_key(joined({der, Bytes(7, std::byte{0xff})})).name(), name);
+    EXPECT_EQ(VerificationKey::parse(joined({der, der})).error().code, ErrorCode::kMalformed);
+  }
+}
+
+TEST(VerificationKey, InDerIsNeverTakenForATpmsStructure) {
+  for (const Bytes& file :
+       {Bytes{std::byte{0x30}}, *from_hex("30820023"), joined({Signer::ec("P-256").der(), Bytes(1)})}) {
+    EXPECT_EQ(VerificationKey::parse(file).error().message,
+              "DER, but neither a public key (SubjectPublicKeyInfo) nor a certificate");
+  }
+}
+
+TEST(VerificationKey, TakesEveryKeyOfAPemFileAndNamesItsPosition) {
+  const Signer ec = Signer::ec("P-384");
+  const Bytes noise = Bytes(as_bytes("subject=AK\n").begin(), as_bytes("subject=AK\n").end());
+  const auto keys =
+      must(VerificationKey::parse(joined({noise, ec.pem(), key_file("ec.crt.pem"), noise, Signer::rsa(2048).pem()})));
+  ASSERT_EQ(keys.size(), 3u);
+  EXPECT_EQ(keys[0].name(), "ECDSA P-384, key 1 of 3");
+  EXPECT_EQ(keys[1].name(), "ECDSA P-256, key 2 of 3");
+  EXPECT_EQ(keys[2].name(), "RSA 2048, key 3 of 3");
+  EXPECT_TRUE(check_signature(any_quote(), ec.ecdsa(any_quote().signed_bytes, digest::Algorithm::kSha256), keys[0]));
+}
+
+TEST(VerificationKey, AmongSeveralThatCannotBeUsedIsLeftOut) {
+  const auto keys = must(VerificationKey::parse(joined({Signer::rsa(1024).pem(), Signer::ec("P-256").pem()})));
+  ASSERT_EQ(keys.size(), 1u);
+  EXPECT_EQ(keys[0].name(), "ECDSA P-256, key 2 of 2");
+  const auto none = VerificationKey::parse(joined({Signer::rsa(1024).pem(), Signer::ec("secp256k1").pem()}));
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().message, "the key, RSA 1024, is too weak: RSA 2048 or P-224 at least");
 }
 
 TEST(VerificationKey, ThatMaySignWhatItsTpmDidNotStateIsRefused) {
@@ -257,5 +406,5 @@ TEST(VerificationKey, OfWhatIsNoKeyIsMalformed) {
             "PEM, but neither a public key nor a certificate");
 }
 
-}  // namespace
+}  // namespace quote_check_test
 }  // namespace imakeep::attest

@@ -1,4 +1,5 @@
-// base/bytes.h - unsigned integers in a stated byte order, hexadecimal, and views of bytes as text.
+// SPDX-License-Identifier: Apache-2.0
+// base/bytes.h - unsigned integers in a given byte order, hexadecimal, and views of bytes as text.
 // Threads: no shared state.
 #pragma once
 
@@ -27,14 +28,15 @@ inline constexpr ByteOrder kHostOrder =
 template <class T>
 constexpr T swap_bytes(T value) {
   static_assert(std::is_unsigned_v<T> && (sizeof(T) == 1 || sizeof(T) == 2 || sizeof(T) == 4 || sizeof(T) == 8));
-  // A loop over the bytes, which compilers do not always see through, is slow in every digest.
+  // Use the builtins: compilers do not always recognize a loop over the bytes, and that loop would slow down every
+  // digest.
   if constexpr (sizeof(T) == 1) return value;
   if constexpr (sizeof(T) == 2) return __builtin_bswap16(value);
   if constexpr (sizeof(T) == 4) return __builtin_bswap32(value);
   if constexpr (sizeof(T) == 8) return __builtin_bswap64(value);
 }
 
-// Reads sizeof(T) bytes at `from`, which need not be aligned.
+// Reads sizeof(T) bytes at `from`, which may be unaligned.
 template <class T>
 T load(const std::byte* from, ByteOrder order = kHostOrder) {
   T value;
@@ -45,7 +47,7 @@ T load(const std::byte* from, ByteOrder order = kHostOrder) {
   return value;
 }
 
-// Writes sizeof(T) bytes at `to`, which need not be aligned.
+// Writes sizeof(T) bytes at `to`, which may be unaligned.
 template <class T>
 void store(std::byte* to, T value, ByteOrder order = kHostOrder) {
   if constexpr (sizeof(T) > 1) {
@@ -79,11 +81,12 @@ inline bool equal(ByteView a, ByteView b) {
 
 bool all_zero(ByteView bytes);
 
-// Lower case, two digits a byte.
+// Lower case, two digits for each byte.
 void append_hex(std::string& out, ByteView bytes);
 std::string to_hex(ByteView bytes);
 
-// Either case. kMalformed for an odd number of digits or anything that is no digit; offset counts characters.
+// Accepts either case. kMalformed for an odd number of digits or a character that is not a digit; the offset counts
+// characters.
 Result<Bytes> from_hex(std::string_view text);
 
 }  // namespace imakeep

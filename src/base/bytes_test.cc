@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "base/bytes.h"
 
 #include <gtest/gtest.h>
 
 namespace imakeep {
-namespace {
+namespace bytes_test {
 
 TEST(Load, HonoursTheByteOrder) {
   const Bytes bytes = from_hex("01020304").value();
@@ -34,5 +35,5 @@ TEST(Describe, ShowsRecordAndOffset) {
   EXPECT_EQ(describe(Error{.message = "cut short", .offset = 7}), "cut short (byte offset 7)");
 }
 
-}  // namespace
+}  // namespace bytes_test
 }  // namespace imakeep

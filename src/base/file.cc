@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "base/file.h"
 
 #include <fcntl.h>
@@ -6,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <new>
 
 namespace imakeep {
 
@@ -30,26 +32,59 @@ Result<UniqueFd> open_file(const std::string& path, int flags, mode_t mode) {
   return UniqueFd(fd);
 }
 
-Result<Bytes> read_all(int fd, const std::string& path) {
-  // Files of /proc are short, and a list of Linux's comes by a page at a time: room is made where there is none left.
-  constexpr std::size_t kLeastBytes = 4096, kMostBytes = 1u << 20;
+Result<std::size_t> read_some(int fd, std::span<std::byte> room, const std::string& path) {
+  for (;;) {
+    const ssize_t got = ::read(fd, room.data(), room.size());
+    if (got >= 0) return static_cast<std::size_t>(got);
+    if (errno != EINTR) return fail_errno(errno, "cannot read " + path);
+  }
+}
+
+namespace {
+
+Result<Bytes> read_within(int fd, const std::string& path, const ReadLimits& limits) {
+  // Grow the buffer only when it is full: files of /proc are short, and Linux returns a list one page at a time.
+  constexpr std::size_t kLeastBytes = 4096, kMostBytes = 1u << 20, kFrontBytes = 64u << 10;
   Bytes bytes;
   std::size_t filled = 0;
+  bool front_checked = !limits.check_front;
   for (;;) {
     if (filled == bytes.size()) bytes.resize(filled + std::clamp(filled, kLeastBytes, kMostBytes));
-    const ssize_t got = ::read(fd, bytes.data() + filled, bytes.size() - filled);
-    if (got < 0 && errno != EINTR) return fail_errno(errno, "cannot read " + path);
-    if (got > 0) filled += static_cast<std::size_t>(got);
-    if (got != 0) continue;
+    const auto got = read_some(fd, std::span(bytes).subspan(filled), path);
+    if (!got) return unexpected(got.error());
+    filled += *got;
+    if (filled > limits.most_bytes) {
+      return unexpected(Error{.code = ErrorCode::kMalformed,
+                              .message = path + " is larger than " + std::to_string(limits.most_bytes) +
+                                         " bytes, the most that such a file can have",
+                              .offset = limits.most_bytes});
+    }
+    if (!front_checked && filled >= kFrontBytes) {
+      front_checked = true;
+      if (auto checked = limits.check_front(ByteView(bytes).first(filled)); !checked) {
+        return unexpected(named(std::move(checked).error(), path));
+      }
+    }
+    if (*got != 0) continue;
     bytes.resize(filled);
     return bytes;
   }
 }
 
-Result<Bytes> read_file(const std::string& path) {
+}  // namespace
+
+Result<Bytes> read_all(int fd, const std::string& path, const ReadLimits& limits) {
+  try {
+    return read_within(fd, path, limits);
+  } catch (const std::bad_alloc&) {
+    return fail(ErrorCode::kEnvironment, "not enough memory to read " + path);
+  }
+}
+
+Result<Bytes> read_file(const std::string& path, const ReadLimits& limits) {
   auto fd = open_file(path, O_RDONLY);
   if (!fd) return unexpected(fd.error());
-  return read_all(fd->get(), path);
+  return read_all(fd->get(), path, limits);
 }
 
 Result<void> write_all(int fd, ByteView bytes, const std::string& path) {
@@ -76,6 +111,22 @@ Result<void> write_durably(const std::string& path, ByteView bytes, mode_t mode)
 
 }  // namespace
 
+Result<void> check_replaceable(const std::string& path, ByteView prefix, const std::string& kind) {
+  const auto fd = open_file(path, O_RDONLY | O_NONBLOCK);
+  if (!fd && fd.error().os_errno == ENOENT) return {};
+  if (!fd) return unexpected(fd.error());
+  Bytes front(prefix.size());
+  std::size_t got = 0;
+  while (got < front.size()) {
+    const auto more = read_some(fd->get(), std::span(front).subspan(got), path);
+    if (!more) return unexpected(more.error());
+    if (*more == 0) break;
+    got += *more;
+  }
+  if (got == 0 || equal(ByteView(front).first(got), prefix)) return {};
+  return fail(ErrorCode::kUsage, path + " exists and is no " + kind + ", so it is not replaced; name another file");
+}
+
 Result<void> replace_file(const std::string& path, ByteView bytes, mode_t mode) {
   const std::string temporary = path + ".partial-" + std::to_string(::getpid());
   if (auto written = write_durably(temporary, bytes, mode); !written) {
@@ -87,7 +138,7 @@ Result<void> replace_file(const std::string& path, ByteView bytes, mode_t mode) 
     ::unlink(temporary.c_str());
     return fail_errno(reason, "cannot rename " + temporary + " to " + path);
   }
-  // The name is durable only once its directory is.
+  // The new name is durable only after its directory is synced.
   const std::string directory = std::filesystem::path(path).parent_path().string();
   auto directory_fd = open_file(directory.empty() ? "." : directory, O_RDONLY | O_DIRECTORY);
   if (!directory_fd) return unexpected(directory_fd.error());

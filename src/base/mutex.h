@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 // base/mutex.h - std::mutex with the annotations of clang's thread-safety analysis.
 //
-// Declare a lock beside what it guards: `int count_ IMAKEEP_GUARDED_BY(mutex_);`. Building with clang then refuses an
-// access without the lock. Source: https://clang.llvm.org/docs/ThreadSafetyAnalysis.html
+// Declare a lock next to the data that it guards: `int count_ IMAKEEP_GUARDED_BY(mutex_);`. A build with clang then
+// rejects an access without the lock. Source: https://clang.llvm.org/docs/ThreadSafetyAnalysis.html
 #pragma once
 
 #if defined(IMAKEEP_LOCK_TIMING)
@@ -27,7 +28,8 @@
 namespace imakeep {
 
 #if defined(IMAKEEP_LOCK_TIMING)
-// For bench/ only: called with how long a lock was held, and how many others the thread held around it.
+// For bench/ only. Called after each unlock with the time for which the lock was held, and the count of other locks
+// that the thread still holds.
 using LockHeld = void (*)(std::chrono::nanoseconds held, int outer_locks);
 inline thread_local LockHeld on_lock_held = nullptr;
 inline thread_local int locks_held = 0;
@@ -70,7 +72,7 @@ class IMAKEEP_SCOPED_CAPABILITY MutexLock {
 #endif
 };
 
-// Waits with an imakeep::Mutex. The caller holds the mutex across wait().
+// Waits with an imakeep::Mutex. The caller must hold the mutex when it calls wait().
 using ConditionVariable = std::condition_variable_any;
 
 }  // namespace imakeep

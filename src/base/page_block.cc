@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "base/page_block.h"
 
 #include <sys/mman.h>

@@ -1,7 +1,8 @@
-// base/page_block.h - zeroed memory straight from the kernel, which goes back to it when the block dies.
+// SPDX-License-Identifier: Apache-2.0
+// base/page_block.h - zeroed memory directly from the kernel; the destructor returns it to the kernel.
 //
-// malloc() keeps what is freed for later; a list that promises to give memory back must not.
-// Threads: an object belongs to one thread at a time.
+// malloc() keeps freed memory for later use. A list that promises to return memory must not.
+// Threads: one thread at a time uses an object.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +18,7 @@ class PageBlock {
   PageBlock& operator=(PageBlock&& other) noexcept;
   ~PageBlock();
 
-  // Pages are taken when first written. An invalid block when there is no memory.
+  // The kernel supplies each page at its first write. Returns an invalid block if memory runs out.
   static PageBlock allocate(std::size_t bytes);
 
   bool valid() const { return data_ != nullptr; }

@@ -1,8 +1,9 @@
-// conformance/check.h - one check, and the state that checks bring the list into before they look.
+// SPDX-License-Identifier: Apache-2.0
+// conformance/check.h - a check, and the state into which a check brings the list before it runs.
 //
-// A check prepares its own state, so one that failed spoils no other. To add a check, add a row to a table in one of
-// the checks_*.cc files.
-// Threads: a Context belongs to run()'s thread; only source() may be used by a thread that a check starts.
+// A check prepares its own state, so a failed check spoils no other. To add a check, add a row to a table in one of the
+// checks_*.cc files.
+// Threads: a Context belongs to run()'s thread; a thread that a check starts may use only source().
 #pragma once
 
 #include <functional>
@@ -17,16 +18,16 @@
 
 namespace imakeep::conformance {
 
-// What a check takes; a check that lacks one of these is skipped with the reason. Bits.
+// What a check needs, as bits. If something is missing, the check is skipped with the reason.
 enum Need : unsigned {
   kReading = 0,
   kWriting = 1u << 0,    // --destructive
   kStaging = 1u << 1,    // _staged files
-  kCounting = 1u << 2,   // N is taken: the table is not flushed
-  kFlushing = 1u << 3,   // N is refused: the table is flushed
+  kCounting = 1u << 2,   // the list accepts N: the table is not flushed
+  kFlushing = 1u << 3,   // the list refuses N: the table is flushed
   kSource = 1u << 4,     // a RecordSource
-  kPerBank = 1u << 5,    // runs once a bank
-  kSuspended = 1u << 6,  // after suspend(), with nothing staged
+  kPerBank = 1u << 5,    // runs once for each bank
+  kSuspended = 1u << 6,  // runs after suspend(), with nothing staged
   kSuspendedStaged = 1u << 7,
 };
 
@@ -38,7 +39,7 @@ struct Finding {
 
 // Passes if both are the same.
 Finding compare(std::string expected, std::string found);
-// For what is one of two: `difference` empty passes, and "same" is shown.
+// For a comparison that was already made: passes if `difference` is empty, and then shows "the same".
 Finding expect_same(std::string expected, const std::string& difference);
 
 enum class TableMode : std::uint8_t { kUnknown, kKept, kFlushed, kNone };
@@ -58,21 +59,21 @@ class Context {
   TableMode table() const { return table_; }
   bool takes_numbers() const { return takes_numbers_.value_or(false); }
   bool knows_numbers() const { return takes_numbers_.has_value(); }
-  // Finds out by deleting a record and repeating one. Stays kUnknown where no record can be had.
+  // Detects the mode by deleting a record and adding one again. Leaves kUnknown if no record is available.
   void detect_table();
 
-  // kUnsupported without a source.
+  // kUnsupported if there is no source.
   Result<void> add(std::uint64_t records);
   Result<void> add_again();
-  // The records of a part, in its sha1 bank.
+  // Number of records in a part, counted in its first bank, sha1.
   Result<std::uint64_t> records(Part part) const;
   Result<Snapshot> snapshot(Part part) const { return take_snapshot(directory_, part); }
 
-  // States to start from. kUnsupported where there is no way to it, so that the check is skipped.
+  // Initial states. kUnsupported if the state cannot be reached; the check is then skipped.
   Result<void> clear_staged();                                      // nothing staged
-  Result<void> empty();                                             // and the current list empty
-  Result<void> have(std::uint64_t current);                         // nothing staged, at least that many records
-  Result<void> stage(std::uint64_t staged, std::uint64_t current);  // at least `staged`, exactly `current`
+  Result<void> empty();                                             // nothing staged, and the current list empty
+  Result<void> have(std::uint64_t current);                         // nothing staged, at least `current` records
+  Result<void> stage(std::uint64_t staged, std::uint64_t current);  // at least `staged` staged, then `current` added
 
  private:
   Result<void> must_answer_ok(const std::string& path, std::string_view request);
@@ -90,11 +91,11 @@ struct Check {
   std::string id;
   std::string title;
   unsigned needs = kReading;
-  // kUnsupported is a skip, any other error a failure.
+  // kUnsupported means that the check is skipped. Any other error is a failure.
   std::function<Result<Finding>(Context&)> run;
 };
 
-// The checks by subject, in the order they run.
+// The checks by subject, in the order in which they run.
 std::vector<Check> file_checks();
 std::vector<Check> reading_checks();
 std::vector<Check> content_checks();

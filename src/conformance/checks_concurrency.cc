@@ -1,5 +1,6 @@
-// Nothing is lost, repeated or reordered while another task adds: pieces taken by A, read, D and by N are joined, and
-// their replay must lead from the PCRs before to the PCRs after.
+// SPDX-License-Identifier: Apache-2.0
+// While another task adds, no record may be lost, repeated or reordered. The checks join the pieces that A, read, D and
+// N took. The replay of these pieces must lead from the PCRs before to the PCRs after.
 #include <fcntl.h>
 
 #include <algorithm>
@@ -15,7 +16,7 @@ namespace imakeep::conformance {
 
 namespace {
 
-// Adds in a thread of its own, which touches no file of the list.
+// Adds records in a thread of its own, which opens no file of the list.
 class Adder {
  public:
   Adder(RecordSource& source, std::uint64_t records) : thread_([this, &source, records] { add(source, records); }) {}
@@ -34,10 +35,10 @@ class Adder {
 
   Result<void> result_;  // read after the join
   std::atomic<bool> done_ = false;
-  std::thread thread_;  // last: starts when the others are there
+  std::thread thread_;  // declared last, because the thread uses the other members
 };
 
-// Everything staged, read and deleted on one descriptor.
+// Stages, reads and deletes everything on one descriptor.
 Result<void> take_by_staging(Context& c, Bytes& taken) {
   IMAKEEP_TAKE(fd, open_file(c.directory().staged(), O_RDWR));
   const std::string staged = send_request(fd.get(), "A\n");
@@ -49,11 +50,11 @@ Result<void> take_by_staging(Context& c, Bytes& taken) {
   return deleted == "ok" ? Result<void>() : fail(ErrorCode::kMismatch, "D answers " + deleted);
 }
 
-// As many as were read, counted out on the descriptor that read them.
+// Reads the list and deletes as many records as it read, on the same descriptor.
 Result<void> take_by_number(Context& c, Bytes& taken) {
   IMAKEEP_TAKE(fd, open_file(c.directory().original(), O_RDWR));
   IMAKEEP_TAKE(piece, read_all(fd.get(), c.directory().original()));
-  IMAKEEP_TAKE(records, decode_list(piece, c.directory().sha1()));
+  IMAKEEP_TAKE(records, decode_list(piece, c.directory().first_bank()));
   if (records.empty()) return {};
   const std::string deleted = send_request(fd.get(), std::to_string(records.size()) + "\n");
   if (deleted != "ok") return fail(ErrorCode::kMismatch, "N answers " + deleted);
@@ -61,7 +62,7 @@ Result<void> take_by_number(Context& c, Bytes& taken) {
   return {};
 }
 
-// The PCRs of the source as a state to replay from; empty where it knows none.
+// Returns the source's PCRs as a state to replay from; empty if the source knows none.
 Result<std::optional<imalog::PcrState>> pcr_state(RecordSource& source) {
   const auto values = source.pcrs();
   if (!values && values.error().code == ErrorCode::kUnsupported) return std::optional<imalog::PcrState>();
@@ -78,9 +79,9 @@ Result<std::optional<imalog::PcrState>> pcr_state(RecordSource& source) {
   return state;
 }
 
-// "100 records, each once, digests right", and that the PCRs are reached if `start` is known.
+// Returns "100 records, each once, digests right", and, if `start` is known, whether the replay reaches the PCRs.
 Result<std::string> judge(Context& c, const Bytes& taken, const std::optional<imalog::PcrState>& start) {
-  const digest::Bank& bank = c.directory().sha1();
+  const digest::Bank& bank = c.directory().first_bank();
   IMAKEEP_TAKE(records, decode_list(taken, bank));
   std::set<std::string_view> different;
   for (const imalog::RecordView& record : records) different.insert(as_text(record.body));
@@ -114,7 +115,7 @@ Result<Finding> nothing_is_lost(Context& c, std::initializer_list<Take> ways) {
                  found);
 }
 
-// Whole reads, one after the other: each begins with the one before.
+// Reads the whole list again and again. Each read must begin with the previous one.
 Result<Finding> reads_only_grow(Context& c) {
   IMAKEEP_CHECK(c.empty());
   Adder adder(*c.source(), c.options().concurrent_records);
@@ -126,7 +127,7 @@ Result<Finding> reads_only_grow(Context& c) {
     if (now.size() < before.size()) return expect_same("each read begins with the last", "it got shorter");
     const std::string wrong = prefix_difference(before, now);
     if (!wrong.empty()) return expect_same("each read begins with the last", wrong);
-    IMAKEEP_CHECK(decode_list(now, c.directory().sha1()));
+    IMAKEEP_CHECK(decode_list(now, c.directory().first_bank()));
     before = std::move(now);
   }
   IMAKEEP_CHECK(adder.finish());

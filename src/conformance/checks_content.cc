@@ -1,4 +1,5 @@
-// Every bank and form says the same: DESIGN 2.6. On a list that grows meanwhile, what both have is compared.
+// SPDX-License-Identifier: Apache-2.0
+// Every bank and form must have the same content: DESIGN 2.6. If the list grows meanwhile, the common part is compared.
 #include <fcntl.h>
 
 #include <algorithm>
@@ -11,7 +12,7 @@ namespace imakeep::conformance {
 
 namespace {
 
-// A file read while an open reader keeps others from deleting.
+// The content of a file, with an open reader that keeps others from deleting records.
 struct Read {
   UniqueFd guard;
   Bytes binary;
@@ -50,14 +51,14 @@ Result<Finding> digests_fit(Context& c, Part part) {
 Result<Finding> same_as_sha1(Context& c, Part part) {
   IMAKEEP_CHECK(prepare(c, part));
   IMAKEEP_TAKE(read, read_binary(c, c.bank(), part));
-  IMAKEEP_TAKE(sha1, read_binary(c, c.directory().sha1(), part));
+  IMAKEEP_TAKE(sha1, read_binary(c, c.directory().first_bank(), part));
   IMAKEEP_TAKE(records, decode_list(read.binary, c.bank()));
-  IMAKEEP_TAKE(expected, decode_list(sha1.binary, c.directory().sha1()));
+  IMAKEEP_TAKE(expected, decode_list(sha1.binary, c.directory().first_bank()));
   for (std::size_t i = 0; i < std::min(records.size(), expected.size()); ++i) {
     const std::string wrong = content_difference(expected[i], records[i]);
     if (!wrong.empty()) return expect_same("the records of sha1", "record " + std::to_string(i) + ": " + wrong);
   }
-  // The second file was read later, so it may be the longer one only.
+  // The sha1 file was read later, so only that one may be longer.
   return expect_same("the records of sha1", records.size() <= expected.size() ? "" : "more records than sha1");
 }
 
@@ -88,10 +89,10 @@ struct ContentRow {
 };
 
 constexpr ContentRow kRows[] = {
-    {"binary", "the binary list is whole records", binary_decodes},
+    {"binary", "the binary list consists of whole records", binary_decodes},
     {"digests", "each record shows its template digest in this bank", digests_fit},
     {"same-as-sha1", "the bank has the records of sha1", same_as_sha1},
-    {"ascii", "the ASCII list is the binary one rendered", ascii_fits},
+    {"ascii", "the ASCII list is the rendered binary list", ascii_fits},
 };
 
 }  // namespace

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Names, links, types, owners, modes and sizes: DESIGN 2.1.
 #include <sys/stat.h>
 
@@ -16,7 +17,7 @@ namespace {
 constexpr mode_t kListMode = 0660;
 constexpr mode_t kCounterMode = 0440;
 
-// What lstat(2) says, in words: "file 0660 0:0 size 0".
+// Describes the result of lstat(2) in words: "file 0660 0:0 size 0".
 std::string describe_file(const std::string& path) {
   struct stat status = {};
   if (::lstat(path.c_str(), &status) != 0) return errno_name(errno);
@@ -49,7 +50,7 @@ Check link(Form form, Part part) {
           .needs = staged ? unsigned{kStaging} : 0u,
           .run = [form, part](Context& c) -> Result<Finding> {
             const ImaDirectory& directory = c.directory();
-            const std::filesystem::path target = directory.list_path(form, directory.sha1(), part);
+            const std::filesystem::path target = directory.list_path(form, directory.first_bank(), part);
             std::error_code failed;
             const auto found = std::filesystem::read_symlink(directory.link_path(form, part), failed);
             return compare(target.filename(), failed ? errno_name(failed.value()) : found.string());
@@ -61,7 +62,7 @@ Check same_bytes_through_link(Form form) {
           .title = "the link reads as sha1's file",
           .run = [form](Context& c) -> Result<Finding> {
             const ImaDirectory& directory = c.directory();
-            IMAKEEP_TAKE(file, read_file(directory.list_path(form, directory.sha1(), Part::kCurrent)));
+            IMAKEEP_TAKE(file, read_file(directory.list_path(form, directory.first_bank(), Part::kCurrent)));
             IMAKEEP_TAKE(through_link, read_file(directory.link_path(form, Part::kCurrent)));
             return expect_same("the same bytes", prefix_difference(file, through_link));
           }};

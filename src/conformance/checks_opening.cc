@@ -1,4 +1,5 @@
-// Who may open which file while it is open: DESIGN 2.3.
+// SPDX-License-Identifier: Apache-2.0
+// Which task may open which file while one is already open: DESIGN 2.3.
 #include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -54,10 +55,10 @@ std::string staged(const ImaDirectory& d) {
   return d.staged();
 }
 std::string ascii(const ImaDirectory& d) {
-  return d.list_path(Form::kAscii, d.sha1(), Part::kCurrent);
+  return d.list_path(Form::kAscii, d.first_bank(), Part::kCurrent);
 }
 std::string ascii_staged(const ImaDirectory& d) {
-  return d.list_path(Form::kAscii, d.sha1(), Part::kStaged);
+  return d.list_path(Form::kAscii, d.first_bank(), Part::kStaged);
 }
 std::string other_bank(const ImaDirectory& d) {
   return d.list_path(Form::kBinary, d.banks().back(), Part::kCurrent);
@@ -85,7 +86,7 @@ struct AcrossRow {
   unsigned needs;
 };
 
-// One lock serves all files.
+// One lock protects all files.
 constexpr std::array kAcross{
     AcrossRow{"open.across-ascii", original, O_RDONLY, ascii, O_RDWR, kWriting},
     AcrossRow{"open.across-banks", original, O_WRONLY, other_bank, O_RDONLY, kWriting},
@@ -97,7 +98,7 @@ constexpr std::array kAcross{
 };
 
 Check across_check(const AcrossRow& row) {
-  return {.id = row.id, .title = "the lock is one for all files", .needs = row.needs, .run = [row](Context& c) {
+  return {.id = row.id, .title = "all files share one lock", .needs = row.needs, .run = [row](Context& c) {
             return open_both(c, {row.first_path, row.first, Who::kOtherProcess, row.second_path, row.second});
           }};
 }
@@ -111,7 +112,7 @@ Result<Finding> writer_in_another_thread(Context& c) {
   return compare("EBUSY EBUSY", reads + " " + writes);
 }
 
-// After every pair of tasks, in turn, with nothing between a close and the next open.
+// Each task opens and closes in turn, with nothing between a close and the next open.
 Result<Finding> free_after_close(Context& c) {
   IMAKEEP_TAKE(process, OpenActor::start(Who::kOtherProcess));
   IMAKEEP_TAKE(thread, OpenActor::start(Who::kOtherThread));
@@ -138,7 +139,7 @@ Result<Finding> a_refused_open_holds_nothing(Context& c) {
   return compare("ok ok", errno_name(other->try_open(path, O_RDWR)) + " " + errno_name(self->try_open(path, O_RDWR)));
 }
 
-// Two of a kind, closed one after the other: the lock goes with the last.
+// One task opens two descriptors and closes them one after the other. The lock must be released with the last one.
 Result<Finding> held_until_the_last_close(Context& c, int held, int wanted) {
   IMAKEEP_TAKE(other, OpenActor::start(Who::kOtherThread));
   IMAKEEP_TAKE(self, OpenActor::start(Who::kSameTask));
@@ -154,7 +155,7 @@ Result<Finding> held_until_the_last_close(Context& c, int held, int wanted) {
   return compare("EBUSY ok", found);
 }
 
-// A shell that runs a command with the file open does this. The opener lives on and closes last.
+// A shell that runs a command with the file open does this. The task that opened the file lives on, and closes it last.
 Result<Finding> an_inherited_close_keeps_the_lock(Context& c) {
   IMAKEEP_TAKE(other, OpenActor::start(Who::kOtherThread));
   const int fd = ::open(c.directory().original().c_str(), O_RDWR | O_CLOEXEC);
@@ -184,7 +185,7 @@ Result<Finding> counters_are_free(Context& c) {
                               errno_name(other->try_open(c.directory().violations_path(), O_RDONLY)));
 }
 
-// The user stays the same, so file permissions allow what the capability does not.
+// The user stays the same, so the file permissions allow the open. Only the capability is missing.
 Result<Finding> without_capability(Context& c) {
   IMAKEEP_TAKE(other, OpenActor::start(Who::kWithoutCapability));
   IMAKEEP_TAKE(self, OpenActor::start(Who::kSameTask));
@@ -213,7 +214,7 @@ std::vector<Check> opening_checks() {
   const auto add = [&checks](const char* id, const char* title, Result<Finding> (*run)(Context&)) {
     checks.push_back({id, title, kWriting, run});
   };
-  add("open.writer-in-thread", "a writer in another thread keeps this one out", writer_in_another_thread);
+  add("open.writer-in-thread", "a writer in another thread excludes this thread", writer_in_another_thread);
   add("open.free-after-close", "a close frees the files at once, for any task", free_after_close);
   add("open.refused-holds-nothing", "an open that was refused holds nothing", a_refused_open_holds_nothing);
   add("open.two-writers", "two descriptors of a writer: held until both are closed",
@@ -224,7 +225,7 @@ std::vector<Check> opening_checks() {
       an_inherited_close_keeps_the_lock);
   add("open.duplicate", "a duplicated descriptor keeps the files held", a_duplicate_keeps_the_lock);
   add("open.counters", "the counters can be read while a writer holds the lists", counters_are_free);
-  add("open.without-capability", "O_WRONLY, O_RDWR, O_WRONLY beside a reader, O_RDONLY without CAP_SYS_ADMIN",
+  add("open.without-capability", "without CAP_SYS_ADMIN: O_WRONLY, O_RDWR, O_WRONLY while a reader is open, O_RDONLY",
       without_capability);
   add("open.truncating", "O_CREAT and O_TRUNC, as a shell's redirection sets them", opens_as_a_shell_does);
   return checks;

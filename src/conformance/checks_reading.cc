@@ -1,4 +1,5 @@
-// Reading in pieces, at offsets, and seeking.
+// SPDX-License-Identifier: Apache-2.0
+// Reads in pieces and at offsets, and seeks.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -14,11 +15,11 @@ namespace imakeep::conformance {
 
 namespace {
 
-// Linux walks the list from its head at every read, so small blocks are tried at the head only.
+// Linux walks the list from its head at every read, so small blocks are tested only at the head.
 constexpr std::size_t kMaxReads = 4000;
 
-// What a descriptor and one whole read through it give, so that no record can be added or deleted between the two: a
-// reader keeps writers out, and what is added meanwhile comes behind.
+// A descriptor, and the whole list as read through it. While the descriptor is open, no writer can delete records.
+// Records that are added meanwhile come after `whole`.
 struct OpenList {
   std::string path;
   UniqueFd fd;
@@ -27,7 +28,7 @@ struct OpenList {
 
 Result<OpenList> open_list(Context& c, Form form) {
   OpenList list;
-  list.path = c.directory().list_path(form, c.directory().sha1(), Part::kCurrent);
+  list.path = c.directory().list_path(form, c.directory().first_bank(), Part::kCurrent);
   IMAKEEP_TAKE(fd, open_file(list.path, O_RDONLY));
   list.fd = std::move(fd);
   IMAKEEP_TAKE(whole, read_all(list.fd.get(), list.path));
@@ -36,7 +37,7 @@ Result<OpenList> open_list(Context& c, Form form) {
   return list;
 }
 
-// At most `bytes` from `offset`, by pread() or, with `offset` empty, from where the descriptor is.
+// Reads at most `bytes`: from `offset` by pread(), or, if `offset` is empty, from the descriptor's position.
 Result<Bytes> read_piece(const OpenList& list, std::size_t bytes, std::optional<std::size_t> offset = {}) {
   Bytes piece(bytes);
   const ssize_t got = offset ? ::pread(list.fd.get(), piece.data(), bytes, static_cast<off_t>(*offset))
@@ -94,7 +95,7 @@ Result<Finding> pread_keeps_the_position(Context& c) {
   IMAKEEP_CHECK(read_piece(list, 7, list.whole.size() / 2));
   IMAKEEP_TAKE(second, read_piece(list, 9));
   append_bytes(first, second);
-  return expect_same("the next read goes on behind the last read()", difference(slice(list.whole, 0, 14), first));
+  return expect_same("the next read continues after the last read()", difference(slice(list.whole, 0, 14), first));
 }
 
 Result<Finding> pread_past_the_end(Context& c) {
@@ -120,7 +121,7 @@ Result<Finding> growth_is_seen(Context& c) {
   IMAKEEP_TAKE(more, read_all(list.fd.get(), list.path));
   IMAKEEP_TAKE(now, read_file(list.path));
   append_bytes(list.whole, more);
-  return expect_same("what was added comes next", difference(now, list.whole));
+  return expect_same("the added records come next", difference(now, list.whole));
 }
 
 struct SeekRow {
@@ -132,13 +133,13 @@ struct SeekRow {
   const char* answer;
 };
 
-// Each starts at position 10. An answer is the new position or errno.
+// Rows with O_RDONLY start at position 10. `answer` is the new position or the errno.
 constexpr std::array kSeeks{
     SeekRow{"read.seek-set", "SEEK_SET", O_RDONLY, 20, SEEK_SET, "20"},
-    SeekRow{"read.seek-cur", "SEEK_CUR counts from where the descriptor is", O_RDONLY, 5, SEEK_CUR, "15"},
+    SeekRow{"read.seek-cur", "SEEK_CUR counts from the descriptor's position", O_RDONLY, 5, SEEK_CUR, "15"},
     SeekRow{"read.seek-back", "SEEK_CUR goes back", O_RDONLY, -10, SEEK_CUR, "0"},
     SeekRow{"read.seek-negative", "before the start", O_RDONLY, -1, SEEK_SET, "EINVAL"},
-    SeekRow{"read.seek-past-end", "behind the end", O_RDONLY, 1 << 30, SEEK_SET, "1073741824"},
+    SeekRow{"read.seek-past-end", "after the end", O_RDONLY, 1 << 30, SEEK_SET, "1073741824"},
     SeekRow{"read.seek-end", "SEEK_END: the size is not known", O_RDONLY, 0, SEEK_END, "EINVAL"},
     SeekRow{"read.seek-write-only", "SEEK_SET without reading", O_WRONLY, 20, SEEK_SET, "20"},
     SeekRow{"read.seek-end-write-only", "SEEK_END without reading", O_WRONLY, 0, SEEK_END, "EINVAL"},
@@ -178,11 +179,13 @@ std::vector<Check> reading_checks() {
   }
   checks.push_back(
       {"read.pread-keeps-position", "pread() does not move the position", kReading, pread_keeps_the_position});
-  checks.push_back({"read.pread-past-end", "pread() behind the end", kReading, pread_past_the_end});
-  checks.push_back({"read.two-descriptors", "each descriptor has its position", kReading, descriptors_are_independent});
+  checks.push_back({"read.pread-past-end", "pread() after the end", kReading, pread_past_the_end});
+  checks.push_back(
+      {"read.two-descriptors", "each descriptor has its own position", kReading, descriptors_are_independent});
   for (const SeekRow& row : kSeeks) checks.push_back(seek(row));
-  checks.push_back({"read.after-seek", "reading goes on where lseek() went", kReading, read_goes_on_after_seek});
-  checks.push_back({"read.growth", "a descriptor at the end sees what is added", kWriting | kSource, growth_is_seen});
+  checks.push_back(
+      {"read.after-seek", "reading continues at the position that lseek() set", kReading, read_goes_on_after_seek});
+  checks.push_back({"read.growth", "a descriptor at the end sees added records", kWriting | kSource, growth_is_seen});
   return checks;
 }
 

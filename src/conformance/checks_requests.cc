@@ -1,4 +1,5 @@
-// What each request answers, errno by errno, and that a refused one changes nothing: DESIGN 2.2.
+// SPDX-License-Identifier: Apache-2.0
+// The answer to each request, errno by errno. A refused request must change nothing: DESIGN 2.2.
 #include <fcntl.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -50,7 +51,7 @@ Result<Sizes> sizes(Context& c) {
   return sizes;
 }
 
-// "" if nothing changed, else "; current 3 -> 2".
+// Returns "" if nothing changed, else "; current 3 -> 2".
 std::string change(const Sizes& before, const Sizes& after) {
   const auto one = [](const char* name, std::uint64_t from, std::uint64_t to) {
     return from == to ? std::string()
@@ -59,7 +60,7 @@ std::string change(const Sizes& before, const Sizes& after) {
   return one("current", before.current, after.current) + one("staged", before.staged, after.staged);
 }
 
-// Sends with `send`; `removed` records must be gone from the current list after it, and nothing else be changed.
+// Calls `send`. After that, `removed` records must be gone from the current list, and nothing else may have changed.
 Result<Finding> try_request(Context& c, Start start, const std::string& answer, std::uint64_t removed,
                             const std::function<Result<std::string>()>& send) {
   IMAKEEP_CHECK(bring_to(c, start));
@@ -115,7 +116,7 @@ constexpr std::array kOriginalRows{
     Row{"request.N-22-bytes", Part::kCurrent, Start::kRecords, "000000000000000000001\n", "EINVAL"},
 };
 
-// Only where the table is not flushed.
+// Only for a table that is not flushed.
 constexpr std::array kNumberRows{
     Row{"request.N-one", Part::kCurrent, Start::kRecords, "1\n", "ok", 1},
     Row{"request.N-while-staged", Part::kCurrent, Start::kStaged, "2\n", "ok", 2},
@@ -149,7 +150,7 @@ Check request_check(const Row& row, unsigned needs) {
           }};
 }
 
-// How else than by one write() of a few bytes.
+// Sends a request in another way than by one write() of a few bytes.
 using Sender = std::string (*)(int fd);
 
 struct SenderRow {
@@ -160,7 +161,7 @@ struct SenderRow {
   int flags = O_WRONLY;
 };
 
-// A request that no file would take, so that nothing happens wherever pwrite() is taken for write().
+// Sends a request that every file refuses, so that nothing happens even if the list treats pwrite() as write().
 std::string send_by_pwrite(int fd) {
   const std::string first = answer_name(::pwrite(fd, "x\n", 2, 0), 2);
   return first + " " + answer_name(::pwrite(fd, "x\n", 2, 4096), 2);
@@ -170,7 +171,8 @@ constexpr std::array kSenders{
     SenderRow{"request.zero-bytes", "a write of no bytes", "EINVAL", [](int fd) { return send_request(fd, ""); }},
     SenderRow{"request.bad-address", "a write from an address that is not mapped", "EFAULT",
               [](int fd) {
-                // No page is ever mapped there; the compiler shall not see that.
+                // No page is ever mapped there. The variable is volatile, so that the compiler does not see the invalid
+                // address.
                 const volatile std::uintptr_t nowhere = 16;
                 return answer_name(::write(fd, reinterpret_cast<const void*>(std::uintptr_t{nowhere}), 2), 2);
               }},
@@ -195,7 +197,7 @@ Check sender_check(const SenderRow& row) {
           }};
 }
 
-// One more than there is, and the largest number there is.
+// Requests one record more than the list has, and the largest possible number.
 Result<Finding> more_than_there_is(Context& c) {
   return try_request(c, Start::kRecords, "ENOENT ENOENT", 0, [&]() -> Result<std::string> {
     IMAKEEP_TAKE(current, c.records(Part::kCurrent));
@@ -205,7 +207,7 @@ Result<Finding> more_than_there_is(Context& c) {
   });
 }
 
-// In flush mode the mode is looked at before the number is.
+// If the table is flushed, Linux checks that before it checks the number.
 Result<Finding> numbers_are_refused(Context& c) {
   return try_request(c, Start::kRecords, "EINVAL EINVAL EINVAL", 0, [&]() -> Result<std::string> {
     std::string found;
@@ -217,7 +219,7 @@ Result<Finding> numbers_are_refused(Context& c) {
   });
 }
 
-// Every name of a part: forms, banks and links.
+// Returns every name of a part: all forms, banks and links.
 std::vector<std::string> all_names(const ImaDirectory& directory, Part part) {
   std::vector<std::string> names;
   for (const Form form : kForms) {

@@ -1,4 +1,6 @@
-// What A, D and N do to the lists, byte for byte in every bank and form, and what is counted then: DESIGN 2.2 and 2.4.
+// SPDX-License-Identifier: Apache-2.0
+// The effect of A, D and N on the lists, byte for byte in every bank and form, and the counts after them: DESIGN 2.2
+// and 2.4.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -13,7 +15,7 @@ namespace imakeep::conformance {
 
 namespace {
 
-// Sends a request that must be taken.
+// Sends a request that the list must accept.
 Result<void> must(const std::string& path, std::string_view request) {
   IMAKEEP_TAKE(answer, send_request(path, request));
   if (answer == "ok") return {};
@@ -45,7 +47,7 @@ Result<Finding> nothing_is_staged_at_first(Context& c) {
 Result<Finding> links_show_what_is_staged(Context& c) {
   IMAKEEP_CHECK(c.stage(3, 0));
   for (const Form form : kForms) {
-    IMAKEEP_TAKE(file, read_file(c.directory().list_path(form, c.directory().sha1(), Part::kStaged)));
+    IMAKEEP_TAKE(file, read_file(c.directory().list_path(form, c.directory().first_bank(), Part::kStaged)));
     IMAKEEP_TAKE(through_link, read_file(c.directory().link_path(form, Part::kStaged)));
     const std::string wrong = difference(file, through_link);
     if (!wrong.empty()) return expect_same("the bytes of sha1's files", wrong);
@@ -58,7 +60,7 @@ Result<Finding> staged_list_stays(Context& c) {
   IMAKEEP_TAKE(before, c.snapshot(Part::kStaged));
   IMAKEEP_CHECK(c.add(4));
   IMAKEEP_TAKE(after, c.snapshot(Part::kStaged));
-  return expect_same("what was staged", difference(before, after));
+  return expect_same("the records that were staged", difference(before, after));
 }
 
 Result<Finding> added_goes_to_current(Context& c) {
@@ -102,7 +104,7 @@ Result<Finding> n_leaves_staged(Context& c) {
   IMAKEEP_TAKE(before, c.snapshot(Part::kStaged));
   IMAKEEP_CHECK(must(c.directory().original(), "4\n"));
   IMAKEEP_TAKE(after, c.snapshot(Part::kStaged));
-  return expect_same("what was staged", difference(before, after));
+  return expect_same("the records that were staged", difference(before, after));
 }
 
 Result<Finding> added_comes_last(Context& c) {
@@ -117,7 +119,7 @@ Result<Finding> added_comes_last(Context& c) {
   return expect_same("the list before, and 2 records", difference(join(before, tail), now));
 }
 
-// The transaction of DESIGN 2.3: all on one descriptor.
+// The transaction of DESIGN 2.3, all on one descriptor.
 Result<Finding> read_after_request(Context& c) {
   IMAKEEP_CHECK(c.have(4));
   IMAKEEP_TAKE(before, read_file(c.directory().original()));
@@ -155,7 +157,7 @@ Result<Finding> one_descriptor(Context& c) {
   return compare("ok records ok nothing", found);
 }
 
-// Counts after each step; violations must not move.
+// Records the count after each step. The number of violations must not change.
 Result<Finding> counts(Context& c) {
   IMAKEEP_CHECK(c.empty());
   IMAKEEP_TAKE(violations_before, c.directory().violations());
@@ -187,7 +189,7 @@ Result<Finding> count_after_number(Context& c) {
   return compare(std::to_string(before - 2), std::to_string(after));
 }
 
-// A violation: counted, and shown with zeros in every bank.
+// The list must count a violation, and show it with zeros in every bank.
 Result<Finding> a_violation_is_counted(Context& c) {
   IMAKEEP_CHECK(c.empty());
   IMAKEEP_TAKE(before, c.directory().violations());
@@ -215,13 +217,13 @@ std::vector<Check> staging_checks() {
       {"stage.nothing-at-first", "_staged files are empty while nothing is staged", kWriting | kStaging,
        nothing_is_staged_at_first},
       {"stage.links", "the _staged links read as sha1's files", stages, links_show_what_is_staged},
-      {"stage.adding-leaves-staged", "what is added while staged does not touch the staged list", stages,
+      {"stage.adding-leaves-staged", "records added while some are staged do not change the staged list", stages,
        staged_list_stays},
-      {"stage.adding-goes-to-current", "what is added while staged lands in the current list", stages,
+      {"stage.adding-goes-to-current", "records added while some are staged go into the current list", stages,
        added_goes_to_current},
-      {"stage.D-empties-staged", "D deletes what is staged", stages, d_empties_staged},
-      {"stage.D-leaves-current", "D leaves the current list alone", stages, d_leaves_current},
-      {"stage.second-round", "A after D stages what came meanwhile", stages, second_round},
+      {"stage.D-empties-staged", "D deletes the staged records", stages, d_empties_staged},
+      {"stage.D-leaves-current", "D does not change the current list", stages, d_leaves_current},
+      {"stage.second-round", "A after D stages the records added meanwhile", stages, second_round},
       {"stage.read-after-A", "a read after A on the same descriptor starts at 0", stages, read_after_request},
       {"stage.pread-after-A", "pread() at 0 after A on the same descriptor", stages, pread_after_request},
       {"stage.one-descriptor", "A, read, D, read on one descriptor", stages, one_descriptor},
@@ -229,10 +231,10 @@ std::vector<Check> staging_checks() {
        [](Context& c) { return n_removes_the_first(c, false); }},
       {"number.while-staged", "N deletes the first N of the current list while something is staged",
        counts_out | kStaging, [](Context& c) { return n_removes_the_first(c, true); }},
-      {"number.leaves-staged", "N leaves the staged list alone", counts_out | kStaging, n_leaves_staged},
+      {"number.leaves-staged", "N does not change the staged list", counts_out | kStaging, n_leaves_staged},
       {"count.by-step", "the count at first, after add 3, A, add 2, D", stages, counts},
       {"count.after-N", "the count after N", counts_out, count_after_number},
-      {"count.added-last", "what is added comes last", kWriting | kSource, added_comes_last},
+      {"count.added-last", "added records come last", kWriting | kSource, added_comes_last},
       {"count.violation", "a violation is counted, and its digest is zeros", kWriting | kSource,
        a_violation_is_counted},
   };

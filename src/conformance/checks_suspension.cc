@@ -1,5 +1,6 @@
-// What a list answers once measurement is suspended: DESIGN 2.2 and 2.4. run() has brought the list into the state and
-// suspended it before the first of these, so none prepares anything.
+// SPDX-License-Identifier: Apache-2.0
+// The answers of a list after measurement was suspended: DESIGN 2.2 and 2.4. run() has prepared and suspended the list
+// before the first of these checks, so they prepare nothing.
 #include "conformance/check.h"
 #include "conformance/request.h"
 
@@ -15,7 +16,7 @@ Result<Finding> adding(Context& c) {
                  (answer ? "ok" : errno_name(answer.error().os_errno)) + ", +" + std::to_string(after - before));
 }
 
-struct Row {
+struct SuspendedRequest {
   const char* id;
   const char* title;
   Part file;
@@ -24,11 +25,11 @@ struct Row {
   unsigned needs;
 };
 
-constexpr Row kRows[] = {
+constexpr SuspendedRequest kSuspendedRequests[] = {
     {"suspended.A", "A", Part::kStaged, "A\n", "EACCES", kSuspended | kStaging},
     {"suspended.D-nothing-staged", "D with nothing staged", Part::kStaged, "D\n", "ENOENT", kSuspended | kStaging},
     {"suspended.N", "N", Part::kCurrent, "1\n", "ESTALE", kSuspended | kCounting},
-    {"suspended.N-too-many", "N of more than there is", Part::kCurrent, "18446744073709551615\n", "ENOENT",
+    {"suspended.N-too-many", "N greater than the number of records", Part::kCurrent, "18446744073709551615\n", "ENOENT",
      kSuspended | kCounting},
     {"suspended-staged.A", "A while something is staged", Part::kStaged, "A\n", "EEXIST", kSuspendedStaged | kStaging},
     {"suspended-staged.D", "D", Part::kStaged, "D\n", "ESTALE", kSuspendedStaged | kStaging},
@@ -36,7 +37,7 @@ constexpr Row kRows[] = {
      kSuspendedStaged | kCounting},
 };
 
-Check row_check(const Row& row) {
+Check suspended_check(const SuspendedRequest& row) {
   return {.id = row.id,
           .title = std::string(row.title) + ", suspended",
           .needs = row.needs | kWriting,
@@ -56,7 +57,7 @@ std::vector<Check> suspension_checks() {
   std::vector<Check> checks{{"suspended.add", "adding, suspended", kWriting | kSource | kSuspended, adding},
                             {"suspended-staged.add", "adding while something is staged, suspended",
                              kWriting | kSource | kSuspendedStaged, adding}};
-  for (const Row& row : kRows) checks.push_back(row_check(row));
+  for (const SuspendedRequest& row : kSuspendedRequests) checks.push_back(suspended_check(row));
   return checks;
 }
 

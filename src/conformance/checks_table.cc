@@ -1,4 +1,5 @@
-// Which repeated records the list takes, by what it does with its hash table: DESIGN 2.5.
+// SPDX-License-Identifier: Apache-2.0
+// Which repeated records the list adds, depending on its hash table's mode: DESIGN 2.5.
 #include "conformance/check.h"
 #include "conformance/request.h"
 
@@ -10,7 +11,7 @@ std::string added(bool taken) {
   return taken ? "added again" : "not added again";
 }
 
-// What the last record does when it is measured once more after `between`.
+// Whether the list adds its last record when it is measured again after `between`.
 Result<Finding> repeat_after(Context& c, bool expected, Result<void> (*between)(Context&)) {
   if (c.table() == TableMode::kUnknown) return fail(ErrorCode::kUnsupported, "the hash table's mode is not known");
   IMAKEEP_CHECK(c.have(2));

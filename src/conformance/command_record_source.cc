@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "conformance/command_record_source.h"
 
 #include <spawn.h>
@@ -15,7 +16,7 @@ namespace {
 
 constexpr int kCannotDoThisKind = 77;
 
-// $1 is the command. The subshell keeps what the command sets, and its exit, from the loop.
+// $1 is the command. The subshell isolates the loop from variables that the command sets, and from its exit.
 constexpr const char* kShellLoop =
     "while read -r IMAKEEP_KIND IMAKEEP_SERIAL; do "
     "export IMAKEEP_KIND IMAKEEP_SERIAL; "
@@ -65,14 +66,14 @@ Result<std::unique_ptr<CommandRecordSource>> CommandRecordSource::start(CommandO
 }
 
 CommandRecordSource::~CommandRecordSource() {
-  // The end of its input ends the loop, even if a forked child still has the socket.
+  // The loop ends at the end of its input. shutdown() causes that even if a forked child still holds the socket.
   ::shutdown(channel_.get(), SHUT_RDWR);
   ::waitpid(shell_, nullptr, 0);
 }
 
 Result<void> CommandRecordSource::run(std::string_view kind, std::uint64_t serial) {
   const std::string line = std::string(kind) + " " + std::to_string(serial) + "\n";
-  // MSG_NOSIGNAL: a shell that is gone is an error here, not a SIGPIPE.
+  // With MSG_NOSIGNAL, a shell that has ended causes an error here and not a SIGPIPE.
   if (::send(channel_.get(), line.data(), line.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(line.size())) {
     return fail_errno(errno, "cannot reach the shell that runs the add command");
   }

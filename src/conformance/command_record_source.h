@@ -1,16 +1,18 @@
-// conformance/command_record_source.h - makes records by running a shell command, for a real kernel.
+// SPDX-License-Identifier: Apache-2.0
+// conformance/command_record_source.h - adds records to a real kernel's list by running a shell command.
 //
-// The command runs once a record with two variables in its environment:
-//   IMAKEEP_SERIAL  a decimal number. A new number must give a record the kernel never saw; the number of the command
-//                   before must give that record again, past the kernel's cache of measured inodes: so make a new
-//                   file with the same path and content each time.
-//   IMAKEEP_KIND    "record", or "violation": open the file for writing while it is open for reading. A command that
-//                   ends with status 77 cannot do this kind.
-// An example, where the policy measures what root reads on the file system of /run/m:
+// The command runs once for each record, with two variables in its environment:
+//   IMAKEEP_SERIAL  a decimal number. A new number must cause a record that the kernel has never seen. If the number is
+//                   that of an earlier command, the command must cause that record again, past the kernel's cache of
+//                   measured inodes. So create a new file with the same path and content each time.
+//   IMAKEEP_KIND    "record", or "violation": open the file for writing while it is open for reading. If the command
+//                   cannot cause a record of this kind, it exits with status 77.
+// An example, if the policy measures what root reads on the file system of /run/m:
 //   f=/run/m/$IMAKEEP_SERIAL; rm -f $f; echo $IMAKEEP_SERIAL > $f; cat $f
-// It must add one record a run, so it should use the programs of its first run only. Its standard output is dropped.
+// Each run must add exactly one record, so it should only use programs of its first run. Its standard output is
+// dropped.
 //
-// One shell is started with the object and runs all commands, so no command inherits a descriptor of the list.
+// The object starts one shell, which runs all commands, so no command inherits a descriptor of the list.
 // Threads: as RecordSource.
 #pragma once
 
@@ -26,7 +28,7 @@ namespace imakeep::conformance {
 
 struct CommandOptions {
   std::string command;
-  std::uint64_t first_serial = 1;  // serials count from here: choose it so that no earlier run had them
+  std::uint64_t first_serial = 1;  // first serial; no earlier run may have used this or a higher one
   std::string tpm_dir = {};        // e.g. /sys/class/tpm/tpm0, with files pcr-ALG/INDEX; empty: pcrs() is kUnsupported
   std::uint32_t pcr = 10;
 };
@@ -39,7 +41,7 @@ class CommandRecordSource : public RecordSource {
   CommandRecordSource(const CommandRecordSource&) = delete;
   CommandRecordSource& operator=(const CommandRecordSource&) = delete;
 
-  // kEnvironment for a command that ends with another status than 0.
+  // kEnvironment if the command exits with a status other than 0; kUnsupported if that is 77.
   Result<void> add(std::uint64_t records) override;
   Result<void> add_again() override;
   Result<void> add_violation() override;
@@ -56,7 +58,7 @@ class CommandRecordSource : public RecordSource {
   CommandOptions options_;
   std::uint64_t next_serial_;
   std::uint64_t last_record_ = 0;
-  UniqueFd channel_;  // one line a command to the shell, one line with its status back
+  UniqueFd channel_;  // to the shell one line for each command, back one line with its status
   pid_t shell_;
 };
 

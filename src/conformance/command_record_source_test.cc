@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "conformance/command_record_source.h"
 
 #include <fcntl.h>
@@ -9,7 +10,7 @@
 #include <gtest/gtest.h>
 
 namespace imakeep::conformance {
-namespace {
+namespace command_record_source_test {
 
 class CommandRecordSourceTest : public testing::Test {
  protected:
@@ -75,5 +76,5 @@ TEST_F(CommandRecordSourceTest, ReadsThePcrsOfEveryBank) {
   for (const auto& value : values) EXPECT_EQ(value.value.size(), value.bank.digest_bytes());
 }
 
-}  // namespace
+}  // namespace command_record_source_test
 }  // namespace imakeep::conformance

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "conformance/conformance.h"
 
 #include <fcntl.h>
@@ -27,7 +28,7 @@ std::string table_name(const Context& context) {
   return "";
 }
 
-// One clear error now is better than every check failing.
+// Return one clear error now, because otherwise every check would fail.
 Result<void> must_open(const std::string& path, int flags) {
   const auto fd = open_file(path, flags);
   if (fd) return {};
@@ -67,7 +68,7 @@ class Runner {
   }
 
  private:
-  // The programs and libraries that a source uses may be measured themselves when they first run.
+  // IMA may measure the source's programs and libraries when they first run. So let them run once before the checks.
   void warm_up() {
     if (source_ == nullptr) return;
     std::ignore = source_->add(2);
@@ -87,13 +88,13 @@ class Runner {
     }
   }
 
-  // Why the check cannot run; empty if it can.
+  // Returns the reason why the check cannot run; empty if it can.
   std::string missing(unsigned needs) const {
     if ((needs & kWriting) != 0 && !options_.destructive) return "needs --destructive";
     if ((needs & kStaging) != 0 && !directory_.has_staging()) return "this kernel has no _staged files";
     if ((needs & kSource) != 0 && source_ == nullptr) return "needs a record source";
     if ((needs & (kCounting | kFlushing)) != 0) {
-      if (!context_.knows_numbers()) return "no record to find out whether N is taken";
+      if (!context_.knows_numbers()) return "no record to test whether N is accepted";
       if ((needs & kCounting) != 0 && !context_.takes_numbers()) return "N is refused: the hash table is flushed";
       if ((needs & kFlushing) != 0 && context_.takes_numbers()) return "the hash table is not flushed";
     }

@@ -1,13 +1,15 @@
-// conformance/conformance.h - checks a staging interface of IMA point by point: Linux's, or one that claims to be like
-// it.
+// SPDX-License-Identifier: Apache-2.0
+// conformance/conformance.h - checks IMA's staging interface point by point: Linux's own, or one that claims to behave
+// like it.
 //
-// Without Options::destructive only reading is tried, and no file is opened for writing: even a moment of holding it
-// would turn another task away with EBUSY. Readers do make a writer's open fail with EBUSY while they read.
-// With it the list is emptied many times, what is staged too: records are lost for good. Nothing else may use the
-// interface meanwhile, and no record may appear but those of the RecordSource: measurements of others fail checks.
+// Without Options::destructive, the checks only read and open no file for writing, because a writer makes another
+// task's open fail with EBUSY. Even so, while the checks read, another task's open for writing fails with EBUSY.
+// With Options::destructive, the checks empty the current and the staged list many times, and the records are lost for
+// good. No other task may use the interface meanwhile. Only the RecordSource may add records, because other
+// measurements make checks fail.
 //
 // Every descriptor is closed by the thread that opened it, and run()'s thread holds most of them (DESIGN 2.3).
-// Threads: one run() at a time on an interface.
+// Threads: only one run() at a time on an interface.
 #pragma once
 
 #include <functional>
@@ -19,30 +21,31 @@
 
 namespace imakeep::conformance {
 
-// Suspension cannot be undone, and what D answers then can be seen only if something was staged before.
+// Suspension cannot be undone, so a run tests one state. D's answer ESTALE is visible only if something was staged
+// before suspension.
 enum class Suspension : std::uint8_t { kOff, kNothingStaged, kSomethingStaged };
 
 enum class CheckStatus : std::uint8_t {
   kPass,
   kFail,
-  kSkip,    // could not be tried; the reason says why
-  kExempt,  // deviates, and no file system in user space can do better; the reason says why
+  kSkip,    // could not be tested; the reason says why
+  kExempt,  // deviates, but no file system in user space can do better; the reason says why
 };
 
 struct CheckResult {
-  std::string id;     // "request.A-on-empty-list"; one that runs once a bank ends in ":BANK"
-  std::string title;  // what must hold
+  std::string id;     // "request.A-on-empty-list"; ends in ":BANK" if the check runs once per bank
+  std::string title;  // the property that must hold
   std::string expected = {};
   std::string found = {};
   CheckStatus status = CheckStatus::kSkip;
-  std::string reason = {};  // of a skip or an exemption
+  std::string reason = {};  // for a skip or an exemption
 };
 
 struct Options {
   std::string ima_dir;
   bool destructive = false;
-  Suspension suspension = Suspension::kNothingStaged;      // only with a source that can suspend; runs last
-  std::uint64_t concurrent_records = 100;                  // added while others stage, delete and read
+  Suspension suspension = Suspension::kNothingStaged;      // only if the source can suspend; runs last
+  std::uint64_t concurrent_records = 100;                  // added while another thread stages, deletes and reads
   std::function<void(const CheckResult&)> on_result = {};  // called after each check, in run()'s thread
 };
 
@@ -58,8 +61,8 @@ struct Report {
   bool passed() const { return count(CheckStatus::kFail) == 0; }
 };
 
-// Runs every check that the interface and `source` (borrowed; may be null) allow. A deviation is a failed result, not
-// an error. Errors:
+// Runs every check that the interface and `source` (borrowed; may be null) allow. A deviation is reported as a failed
+// result, not as an error. Errors:
 //   kEnvironment  no IMA directory, no permission, or another task holds the files (EBUSY)
 Result<Report> run(const Options& options, RecordSource* source);
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "conformance/conformance.h"
 
 #include <unistd.h>
@@ -11,13 +12,14 @@
 #include "imalog/ima_directory.h"
 
 namespace imakeep::conformance {
-namespace {
+namespace conformance_test {
 
 namespace fs = std::filesystem;
 
 const std::string kCapture = std::string(IMAKEEP_TESTDATA) + "/linux-7.3.4/staging/0-before";
 
-// A capture laid out as an IMA directory without staging. Plain files: enough for everything that only reads.
+// A capture laid out as an IMA directory without staging. It consists of plain files, which suffice for all checks that
+// only read.
 class ConformanceTest : public testing::Test {
  protected:
   ConformanceTest() : directory_(testing::TempDir() + "conformance_test_" + std::to_string(::getpid())) {
@@ -39,7 +41,7 @@ class ConformanceTest : public testing::Test {
   void put(const std::string& name, ByteView bytes) { ASSERT_TRUE(replace_file(directory_ + "/" + name, bytes, 0660)); }
   void put(const std::string& name, const std::string& text) { put(name, as_bytes(text)); }
 
-  // The ids that failed, without those about plain files' sizes and ends.
+  // The IDs of failed checks, except those that fail because plain files have a size and an end.
   std::vector<std::string> failed() {
     const Report report = run({.ima_dir = directory_}, nullptr).value();
     std::vector<std::string> ids;
@@ -117,5 +119,5 @@ TEST(ParseCounter, TakesANumberAndItsNewlineOnly) {
   }
 }
 
-}  // namespace
+}  // namespace conformance_test
 }  // namespace imakeep::conformance

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "base/file.h"
 #include "conformance/check.h"
 #include "conformance/request.h"
@@ -24,9 +25,9 @@ Result<void> Context::add_again() {
 }
 
 Result<std::uint64_t> Context::records(Part part) const {
-  const auto bytes = read_file(directory_.list_path(Form::kBinary, directory_.sha1(), part));
+  const auto bytes = read_file(directory_.list_path(Form::kBinary, directory_.first_bank(), part));
   if (!bytes) return unexpected(bytes.error());
-  const auto decoded = decode_list(*bytes, directory_.sha1());
+  const auto decoded = decode_list(*bytes, directory_.first_bank());
   if (!decoded) return unexpected(decoded.error());
   return decoded->size();
 }
@@ -40,7 +41,7 @@ Result<void> Context::must_answer_ok(const std::string& path, std::string_view r
 
 Result<void> Context::clear_staged() {
   if (!directory_.has_staging()) return {};
-  // By what is there, not by D's errno, which another check judges.
+  // Decide by the content of the file, and not by D's errno, which another check tests.
   IMAKEEP_TAKE(staged, read_file(directory_.staged()));
   return staged.empty() ? Result<void>() : must_answer_ok(directory_.staged(), "D\n");
 }

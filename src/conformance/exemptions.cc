@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "conformance/exemptions.h"
 
 #include <algorithm>
@@ -9,7 +10,7 @@ namespace {
 
 constexpr std::array kExemptions{
     Exemption{"request.zero-bytes", "FUSE answers a write of no bytes itself, with 0"},
-    Exemption{"request.writev-is-one-request-each", "FUSE joins the parts of a writev() to one write"},
+    Exemption{"request.writev-is-one-request-each", "FUSE joins the parts of a writev() into one write"},
     Exemption{"request.pwrite-read-write", "FUSE can refuse pwrite() only together with pread(), which readers need"},
     Exemption{"read.seek-end", "FUSE answers SEEK_END itself, from the file's size"},
     Exemption{"read.seek-write-only", "FUSE can refuse pwrite() only together with lseek()"},

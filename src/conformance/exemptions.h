@@ -1,6 +1,7 @@
-// conformance/exemptions.h - what a file system in user space cannot give exactly as the kernel does.
+// SPDX-License-Identifier: Apache-2.0
+// conformance/exemptions.h - the checks that a file system in user space cannot pass exactly as the kernel does.
 //
-// A check of this list that deviates is reported as exempt, but only on a directory that is on FUSE.
+// If one of these checks fails, run() reports it as exempt, but only for a directory on FUSE.
 // Threads: no shared state.
 #pragma once
 
@@ -10,13 +11,13 @@
 namespace imakeep::conformance {
 
 struct Exemption {
-  std::string_view id;  // a check's, without ":BANK"
+  std::string_view id;  // of a check, without ":BANK"
   std::string_view reason;
 };
 
 std::span<const Exemption> exemptions();
 
-// The exemption of that check; null if it has none. `id` may end in ":BANK".
+// Returns the check's exemption; null if it has none. `id` may end in ":BANK".
 const Exemption* find_exemption(std::string_view id);
 
 }  // namespace imakeep::conformance

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "conformance/open_actor.h"
 
 #include <fcntl.h>
@@ -31,8 +32,8 @@ struct Order {
   std::array<char, PATH_MAX> path{};
 };
 
-// The other task's life. A forked child runs it too, so it may only call what is safe after a fork in a program with
-// threads: no allocation, no locks.
+// Runs in the other task until it is told to quit. A forked child runs it too, so it may call only functions that are
+// safe after a fork in a program with threads: no allocation, no locks.
 void serve(int channel) {
   std::array<int, kMaxOpen> open_files{};
   std::size_t open_count = 0;
@@ -111,7 +112,7 @@ OpenActor::~OpenActor() {
   while (!own_.empty()) close();
   if (channel_.valid()) {
     const auto order = std::make_unique<Order>();
-    // A word, not the end of the stream: another child may have inherited our end.
+    // Send an explicit quit order: closing our end may not suffice, because another child may have inherited it.
     std::ignore = ::send(channel_.get(), order.get(), sizeof *order, MSG_NOSIGNAL);
   }
   if (thread_.joinable()) thread_.join();
@@ -130,7 +131,7 @@ int OpenActor::ask(char operation, const std::string& path, int flags) {
   return answer;
 }
 
-// With a mode, as a shell gives one: a hardened C library ends the program that leaves it out beside O_CREAT.
+// Passes a mode, as a shell does: if O_CREAT is set without one, a hardened C library ends the program.
 int OpenActor::open(const std::string& path, int flags) {
   if (who_ != Who::kSameTask) return ask(kOpen, path, flags);
   const int fd = ::open(path.c_str(), flags | O_CLOEXEC, 0600);

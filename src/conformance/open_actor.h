@@ -1,9 +1,11 @@
-// conformance/open_actor.h - opens files as this task, another thread, another process, or one without a capability.
+// SPDX-License-Identifier: Apache-2.0
+// conformance/open_actor.h - opens files in this task, another thread, another process, or a process without a
+// capability.
 //
-// Linux ties the right to write to the task that opened, and two write descriptors that are closed after that task
-// ended leave its lock taken until reboot. So an actor opens and closes in one thread, which lives as long as the
-// actor. Another process is forked before anything is opened, so it inherits no descriptor of the list. Threads: an
-// actor belongs to the thread that made it. Make every actor of a check before the first open.
+// Linux ties the right to write to the task that opened the file. If two write descriptors are closed after that task
+// has ended, Linux's lock stays taken until reboot. So an actor opens and closes in one thread, which lives as long as
+// the actor. Another process is forked before anything is opened, so it inherits no descriptor of the list. Threads: an
+// actor belongs to the thread that made it. REQUIRES: all actors of a check are made before the first open.
 #pragma once
 
 #include <sys/types.h>
@@ -23,18 +25,18 @@ std::string_view who_name(Who who);  // "same-task", "other-thread", ...
 
 class OpenActor {
  public:
-  // kEnvironment if no thread or process can be had. kWithoutCapability is another process of this user that has
-  // given up CAP_SYS_ADMIN.
+  // kEnvironment if no thread or process can be started. kWithoutCapability is another process of this user that has
+  // dropped CAP_SYS_ADMIN.
   static Result<std::unique_ptr<OpenActor>> start(Who who);
-  ~OpenActor();  // closes what is open
+  ~OpenActor();  // closes all open files
   OpenActor(const OpenActor&) = delete;
   OpenActor& operator=(const OpenActor&) = delete;
 
-  // open(2): 0, or errno. What was opened stays open.
+  // Returns 0 or the errno of open(2). The opened file stays open.
   int open(const std::string& path, int flags);
-  // Opens and closes at once.
+  // Opens the file and closes it at once.
   int try_open(const std::string& path, int flags);
-  // Closes what was opened last; no effect if nothing is open.
+  // Closes the file that was opened last. Does nothing if no file is open.
   void close();
 
  private:
@@ -43,7 +45,7 @@ class OpenActor {
   int ask(char operation, const std::string& path, int flags);
 
   Who who_;
-  std::vector<int> own_;  // kSameTask's descriptors
+  std::vector<int> own_;  // descriptors of kSameTask
   UniqueFd channel_;      // to the loop in the other task
   UniqueFd thread_end_;
   std::thread thread_;

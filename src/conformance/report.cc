@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "conformance/report.h"
 
 #include <algorithm>
 #include <array>
 
 #include <nlohmann/json.hpp>
+
+#include "base/text.h"
 
 namespace imakeep::conformance {
 
@@ -13,13 +16,6 @@ constexpr std::array kStatuses{CheckStatus::kPass, CheckStatus::kFail, CheckStat
 
 std::string padded(std::string text, std::size_t columns) {
   text.resize(std::max(text.size(), columns), ' ');
-  return text;
-}
-
-// A message may hold a path, and a path anything.
-std::string one_line(std::string text) {
-  std::ranges::replace_if(
-      text, [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
   return text;
 }
 
@@ -47,7 +43,7 @@ std::string render_line(const CheckResult& result) {
   std::string line = padded(std::string(status_name(result.status)), 7) + padded(result.id, 44) + " " + result.title;
   if (result.status != CheckStatus::kSkip) line += ": expected " + result.expected + ", found " + result.found;
   if (!result.reason.empty()) line += " (" + result.reason + ")";
-  return one_line(std::move(line));
+  return printable(line);  // may hold a path, which may contain any byte
 }
 
 std::string render_heading(const Report& report) {
@@ -87,7 +83,7 @@ std::string render_json(const Report& report) {
       {"ima_dir", report.ima_dir}, {"on_fuse", report.on_fuse}, {"staging", report.has_staging},
       {"table", report.table},     {"banks", report.banks},     {"totals", totals},
       {"checks", checks}};
-  // A name that is no UTF-8 must not cost the report.
+  // Replace bytes that are not valid UTF-8, so that such a name does not prevent the report.
   return whole.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 

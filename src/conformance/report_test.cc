@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "conformance/report.h"
 
 #include <algorithm>
@@ -10,7 +11,7 @@
 #include "conformance/request.h"
 
 namespace imakeep::conformance {
-namespace {
+namespace report_test {
 
 Report some_report() {
   return {.ima_dir = "/ima",
@@ -98,5 +99,5 @@ TEST(ErrnoName, IsTheSymbol) {
   EXPECT_EQ(errno_name(99999), "errno 99999");
 }
 
-}  // namespace
+}  // namespace report_test
 }  // namespace imakeep::conformance

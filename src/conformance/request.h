@@ -1,4 +1,5 @@
-// conformance/request.h - sends requests by single system calls and names what came back.
+// SPDX-License-Identifier: Apache-2.0
+// conformance/request.h - sends each request by a single system call, and names the answer.
 // Threads: no shared state.
 #pragma once
 
@@ -14,14 +15,15 @@ namespace imakeep::conformance {
 // "ok" for 0, else the symbol: "EBUSY".
 std::string errno_name(int os_errno);
 
-// What a call that should move `wanted` bytes answered: "ok", "2 of 3 bytes", or errno's name. Looks at errno, so call
-// it first.
+// Names the answer of a call that should move `wanted` bytes: "ok", "2 of 3 bytes", or the name of errno. REQUIRES:
+// errno is still that of the call.
 std::string answer_name(ssize_t moved, std::size_t wanted);
 
-// One write(2) of `bytes`.
+// Sends `bytes` by one write(2).
 std::string send_request(int fd, std::string_view bytes);
 
-// Opens for writing, sends one request, closes. The answer; kEnvironment if the file cannot be opened.
+// Opens the file for writing, sends one request, and closes it. Returns the answer. kEnvironment if the file cannot be
+// opened.
 Result<std::string> send_request(const std::string& path, std::string_view bytes);
 
 }  // namespace imakeep::conformance

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "conformance/snapshot.h"
 
 #include <gtest/gtest.h>
@@ -5,7 +6,7 @@
 #include "base/file.h"
 
 namespace imakeep::conformance {
-namespace {
+namespace snapshot_test {
 
 const std::string kStaging = std::string(IMAKEEP_TESTDATA) + "/linux-7.3.4/staging/";
 
@@ -75,7 +76,7 @@ TEST(DigestDifference, FindsOneWrongDigest) {
   Snapshot list = captured("0-before");
   BankSnapshot& sha384 = list.banks[2];
   EXPECT_EQ(digest_difference(sha384.binary, sha384.bank).value(), "");
-  sha384.binary[5] ^= std::byte{1};  // behind the PCR of record 0
+  sha384.binary[5] ^= std::byte{1};  // after the PCR of record 0
   EXPECT_EQ(digest_difference(sha384.binary, sha384.bank).value().rfind("record 0 shows ", 0), 0u);
 }
 
@@ -91,5 +92,5 @@ TEST(ContentDifference, SeesWhatTheDigestsDoNotTell) {
   EXPECT_EQ(content_difference(sha1[1], other_pcr), "another PCR");
 }
 
-}  // namespace
+}  // namespace snapshot_test
 }  // namespace imakeep::conformance

@@ -1,9 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "control/list_service.h"
 
 #include <cerrno>
 #include <map>
+#include <new>
+
+#include <nlohmann/json.hpp>
 
 #include "control/list_check.h"
+#include "control/measure_file.h"
+#include "control/message.h"
 
 namespace imakeep::control {
 namespace {
@@ -31,9 +37,11 @@ Message ListService::answer(const Message& request) {
   try {
     answered = dispatch(request);
   } catch (const nlohmann::json::type_error&) {
-    // The error above is the answer.
-  } catch (const std::exception& error) {
-    answered = fail(ErrorCode::kIo, std::string("the list cannot answer: ") + error.what());
+    // `answered` holds the error already.
+  } catch (const std::bad_alloc&) {
+    answered = fail(ErrorCode::kEnvironment, "the list server has not enough memory to answer");
+  } catch (const std::exception&) {
+    answered = fail(ErrorCode::kIo, "the list server cannot answer this request");
   }
   if (!answered) return {.head = {{"ok", false}, {"error", error_to_json(answered.error())}}};
   answered->head["ok"] = true;
@@ -60,17 +68,18 @@ Result<Message> ListService::hello() {
   nlohmann::json banks = nlohmann::json::array();
   for (const digest::Bank& bank : list_.options().banks) banks.push_back(bank.name());
   return Message{.head = {{"banks", banks},
-                          {"hash", std::string(digest::info(list_.options().hash).name)},
+                          {"hash", std::string(options_.md5 ? kMd5Name : digest::info(list_.options().hash).name)},
                           {"template", options_.template_name},
                           {"pcr", options_.pcr},
+                          {"byte_order", list_.options().order == ByteOrder::kBig ? "big" : "little"},
                           {"table", table_name(list_.options().table)}}};
 }
 
-// Everything is checked before anything is added, so a damaged list adds nothing.
+// Checks all records before it adds the first, so a damaged list adds nothing.
 Result<Message> ListService::append(const Message& request) {
   const auto bank = digest::parse_bank(request.head.value("bank", ""));
   if (!bank) return unexpected(bank.error());
-  const auto contents = check_list(request.payload, *bank);
+  const auto contents = check_list(request.payload, *bank, list_.options().order);
   if (!contents) return unexpected(contents.error());
   const auto repeats = request.head.value("deduplicate", true) ? mlist::Repeats::kRefuse : mlist::Repeats::kAdd;
 
@@ -101,7 +110,8 @@ Result<Message> ListService::append(const Message& request) {
 }
 
 Result<Message> ListService::pcrs() {
-  // Each PCR once, for all banks: more is added meanwhile, and banks that belong together must not lie apart.
+  // Read each PCR once, for all banks. Other threads add records meanwhile, so a separate pass for each bank would
+  // return values of different moments.
   std::map<std::uint32_t, std::vector<digest::Digest>> read;
   for (std::uint32_t pcr = 0; pcr < digest::kPcrCount; ++pcr) {
     if (!pcrs_.extended(pcr)) continue;

@@ -1,11 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "control/list_service.h"
 
 #include <gtest/gtest.h>
 
+#include "control/message.h"
 #include "mlist/test_support.h"
 
 namespace imakeep::control {
-namespace {
+namespace list_service_test {
 
 using mlist::test::Content;
 using mlist::test::numbered;
@@ -63,6 +65,7 @@ TEST_F(ListServiceTest, HelloSaysHowToMeasure) {
                                     {"hash", "sha256"},
                                     {"template", "ima-sig"},
                                     {"pcr", 10},
+                                    {"byte_order", kHostOrder == ByteOrder::kBig ? "big" : "little"},
                                     {"table", "kept"}}));
 }
 
@@ -171,5 +174,5 @@ TEST_F(ListServiceTest, AnswersWhatIsNoRequestWithAnError) {
   }
 }
 
-}  // namespace
+}  // namespace list_service_test
 }  // namespace imakeep::control

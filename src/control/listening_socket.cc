@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "control/listening_socket.h"
 
 #include <sys/socket.h>
@@ -6,53 +7,46 @@
 
 #include <cerrno>
 
-#include <boost/asio/io_context.hpp>
+#include "control/unix_socket.h"
 
 namespace imakeep::control {
 namespace {
 
-using Protocol = boost::asio::local::stream_protocol;
+constexpr std::chrono::seconds kProbeLimit{1};
 
-// Whether `path` is free to be bound, after removing what a dead process left.
+// Makes `path` free for bind(2): removes a socket that a dead process left there.
 Result<void> claim(const std::string& path, const std::string& what) {
   struct stat found {};
   if (::lstat(path.c_str(), &found) != 0) return {};
   if (!S_ISSOCK(found.st_mode)) {
-    return fail(ErrorCode::kEnvironment, path + " exists and is no socket; choose another name for the " + what);
+    return fail(ErrorCode::kEnvironment, path + " exists and is not a socket; choose another name for the " + what);
   }
-  boost::asio::io_context context;
-  Protocol::socket probe(context);
-  boost::system::error_code error;
-  probe.connect(Protocol::endpoint(path), error);
-  if (!error) {
+  const auto probe = connect_to(path, kProbeLimit);
+  // EAGAIN: a process listens there, but it is stopped or too busy to accept a connection.
+  if (probe || probe.error() == EAGAIN) {
     return fail(ErrorCode::kEnvironment,
                 what + " " + path + " is in use; stop the program that serves it, or choose another name");
   }
-  if (error != boost::asio::error::connection_refused) {
-    return fail_errno(error.value(), "cannot use " + what + " " + path);
-  }
+  if (probe.error() != ECONNREFUSED) return fail_errno(probe.error(), "cannot use " + what + " " + path);
   if (::unlink(path.c_str()) != 0) return fail_errno(errno, "cannot replace " + what + " " + path);
   return {};
 }
 
 }  // namespace
 
-Result<void> listen_on(Protocol::acceptor& acceptor, const std::string& path, mode_t mode, const std::string& what) {
-  try {
-    const Protocol::endpoint endpoint(path);
-    IMAKEEP_CHECK(claim(path, what));
-    acceptor.open(endpoint.protocol());
-    // The socket must never be open to more than it is meant for, not even between bind and chmod.
-    const mode_t old_mask = ::umask(0777 & ~mode);
-    boost::system::error_code error;
-    acceptor.bind(endpoint, error);
-    ::umask(old_mask);
-    if (error) return fail_errno(error.value(), "cannot make " + what + " " + path);
-    acceptor.listen();
-  } catch (const boost::system::system_error& error) {
-    return fail_errno(error.code().value(), "cannot listen on " + what + " " + path);
-  }
-  return {};
+Result<UniqueFd> listen_on(const std::string& path, mode_t mode, const std::string& what) {
+  const auto address = unix_address(path);
+  if (!address) return fail_errno(ENAMETOOLONG, "cannot listen on " + what + " " + path);
+  IMAKEEP_CHECK(claim(path, what));
+  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket.valid()) return fail_errno(errno, "cannot listen on " + what + " " + path);
+  // Set the mode through the umask: between bind(2) and a chmod(2) the socket would be open to too many users.
+  const mode_t old_mask = ::umask(0777 & ~mode);
+  const int bind_errno = ::bind(socket.get(), address->get(), address->bytes) == 0 ? 0 : errno;
+  ::umask(old_mask);
+  if (bind_errno != 0) return fail_errno(bind_errno, "cannot make " + what + " " + path);
+  if (::listen(socket.get(), SOMAXCONN) != 0) return fail_errno(errno, "cannot listen on " + what + " " + path);
+  return socket;
 }
 
 }  // namespace imakeep::control

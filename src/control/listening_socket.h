@@ -1,21 +1,19 @@
-// control/listening_socket.h - a Unix socket with a name, to listen on. Threads: no shared state, but for the umask,
-// which is another for a moment.
+// SPDX-License-Identifier: Apache-2.0
+// control/listening_socket.h - listens on a Unix socket with a name.
+// Threads: no shared state except the process's umask, which the call changes for a moment.
 #pragma once
 
 #include <sys/types.h>
 
 #include <string>
 
-#include <boost/asio/local/stream_protocol.hpp>
-
-#include "base/result.h"
+#include "base/file.h"
 
 namespace imakeep::control {
 
-// Binds `acceptor`, which is closed, to `path` with that mode, and listens. A socket that a dead process left there is
-// replaced. `what` is for messages: "control socket". Whoever listens unlinks the path at the end. Errors:
-//   kEnvironment  somebody listens there already, something else has that name, no permission, the name is too long
-Result<void> listen_on(boost::asio::local::stream_protocol::acceptor& acceptor, const std::string& path, mode_t mode,
-                       const std::string& what);
+// Returns a socket that listens on `path`, with that mode. Replaces a socket that a dead process left there. `what`
+// names the socket in messages: "control socket". The caller unlinks the path at the end. Errors:
+//   kEnvironment  a process listens there, another kind of file has that name, no permission, the name is too long
+Result<UniqueFd> listen_on(const std::string& path, mode_t mode, const std::string& what);
 
 }  // namespace imakeep::control

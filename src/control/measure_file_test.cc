@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "control/measure_file.h"
 
 #include <sys/stat.h>
@@ -14,7 +15,7 @@
 #include "imalog/test_support.h"
 
 namespace imakeep::control {
-namespace {
+namespace measure_file_test {
 
 struct MeasureFileTest : testing::Test {
   MeasureFileTest() {
@@ -92,6 +93,60 @@ TEST_F(MeasureFileTest, TakesASignatureFromTheFilesAttributes) {
   EXPECT_EQ(measured("ima-sig", path), " " + sha256() + " " + shown_path() + " ") << "a hash is no signature";
 }
 
+TEST_F(MeasureFileTest, TakesAPortableSignatureWhereTheFileHasNoOther) {
+  const char ima[] = {3, 2, 4, 0x7f};
+  const char portable[] = {5, 2, 4, 0x11};
+  const char immutable[] = {2, 2, 4, 0x11};
+  const std::string record = " " + sha256() + " " + shown_path() + " ";
+  // Linux takes security.evm only in the form that the kernel understands, so there may be no way to set one.
+  if (::setxattr(path.c_str(), "security.evm", portable, sizeof portable, 0) != 0) {
+    GTEST_SKIP() << "no security.evm on this file system";
+  }
+  EXPECT_EQ(measured("ima-sig", path), record + "05020411");
+  Bytes violation;
+  ASSERT_TRUE(record_violation(violation, path, {.template_name = "ima-sig"}));
+  EXPECT_TRUE(fields_of(violation, "ima-sig").ends_with(" 05020411"));
+  ASSERT_EQ(::setxattr(path.c_str(), "security.ima", ima, sizeof ima, 0), 0);
+  EXPECT_EQ(measured("ima-sig", path), record + "0302047f");
+  EXPECT_EQ(measured("sig|evmsig", path), " 0302047f 05020411");
+  ASSERT_EQ(::removexattr(path.c_str(), "security.ima"), 0);
+  ASSERT_EQ(::setxattr(path.c_str(), "security.evm", immutable, sizeof immutable, 0), 0);
+  EXPECT_EQ(measured("ima-sig", path), record) << "an HMAC is no portable signature";
+}
+
+TEST_F(MeasureFileTest, ShowsTheFileNameAloneWhereThePathIsLong) {
+  std::string deep = directory;
+  while (deep.size() <= 255) deep += "/" + std::string(60, 'd');
+  std::filesystem::create_directories(deep);
+  const std::string file = deep + "/the file";
+  ASSERT_TRUE(replace_file(file, content(), 0640));
+  EXPECT_EQ(measured("ima", file), " " + sha1() + " the_file");
+  EXPECT_EQ(measured("n|n-ng", file), " the_file " + deep + "/the_file");
+  Bytes violation;
+  ASSERT_TRUE(record_violation(violation, file, {.template_name = "ima"}));
+  EXPECT_EQ(fields_of(violation, "ima"), " " + std::string(40, '0') + " the_file");
+}
+
+TEST_F(MeasureFileTest, UnderImaHashMd5GivesTemplateImaTheFilesMd5AndRefusesAnyOther) {
+  Bytes list;
+  ASSERT_TRUE(measure_file(list, path, {.template_name = "ima", .md5 = true}));
+  // printf content | md5sum
+  EXPECT_EQ(fields_of(list, "ima"), " 9a0364b9e99bb480dd25e1f0284c8555 " + shown_path());
+  Bytes violation;
+  ASSERT_TRUE(record_violation(violation, path, {.template_name = "ima", .md5 = true}));
+  EXPECT_EQ(fields_of(violation, "ima"), " " + std::string(40, '0') + " " + shown_path());
+  EXPECT_EQ(measure_file(list, path, {.template_name = "ima-ng", .md5 = true}).error().code, ErrorCode::kUsage);
+}
+
+TEST_F(MeasureFileTest, GivesAViolationTheOwnerOfAFileThatIsThere) {
+  struct stat status {};
+  ASSERT_EQ(::stat(path.c_str(), &status), 0);
+  Bytes list;
+  ASSERT_TRUE(record_violation(list, path, {.template_name = "n|iuid|imode"}));
+  EXPECT_EQ(fields_of(list, "n|iuid|imode"),
+            " " + shown_path() + " " + std::to_string(status.st_uid) + " " + std::to_string(S_IFREG | 0640));
+}
+
 TEST_F(MeasureFileTest, UsesImasHashAndPcr) {
   Bytes list;
   ASSERT_TRUE(measure_file(list, path, {.hash = digest::Algorithm::kSha512, .pcr = 12}));
@@ -129,5 +184,5 @@ TEST_F(MeasureFileTest, RecordsAViolationOfAFileThatNeedNotBe) {
   EXPECT_EQ(fields_of(list, "ima-ng"), " sha256:" + std::string(64, '0') + " " + directory + "/gone");
 }
 
-}  // namespace
+}  // namespace measure_file_test
 }  // namespace imakeep::control

@@ -1,9 +1,13 @@
-// control/message.h - what goes over the control socket of a served list or a keeper.
+// SPDX-License-Identifier: Apache-2.0
+// control/message.h - one message on the control socket of a served list or of a keeper.
 //
 //   message := one line of JSON, "\n", then as many bytes as its member "payload_bytes" says (none if it is missing)
 //   request := {"op": NAME, ...}       answer := {"ok": true, ...} | {"ok": false, "error": {...}}
-// The operations are in docs/formats/control-socket.md and keeper-socket.md. One connection carries requests and
-// answers in turn. Threads: values.
+// The operations are in docs/formats/control-socket.md and keeper-socket.md. On a connection requests and answers
+// alternate. Threads: plain values.
+//
+// A message is its JSON, so this header needs all of nlohmann/json. Headers that only pass messages on forward-declare
+// Message instead, so that their users compile fast.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -18,11 +22,7 @@ struct Message {
   Bytes payload = {};
 };
 
-inline constexpr std::size_t kMaxHeadBytes = 64u << 10;
-// Of requests; a saved image may be of any size.
-inline constexpr std::size_t kMaxPayloadBytes = 64u << 20;
-
-// Errors as they travel: code, message, offset, record and errno.
+// The form of errors on the socket: code, message, offset, record and errno.
 nlohmann::json error_to_json(const Error& error);
 Error error_from_json(const nlohmann::json& json);
 

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/message.h"
+
 #include <sstream>
 
 #include <gtest/gtest.h>
@@ -5,7 +8,7 @@
 #include "control/stream_message.h"
 
 namespace imakeep::control {
-namespace {
+namespace message_test {
 
 std::optional<ErrorCode> refused(const std::string& bytes) {
   std::istringstream in(bytes);
@@ -77,5 +80,5 @@ TEST(ErrorJson, KeepsEverythingAnErrorSays) {
   EXPECT_FALSE(plain.record);
 }
 
-}  // namespace
+}  // namespace message_test
 }  // namespace imakeep::control

@@ -1,4 +1,5 @@
-// control/pcr_recorder.h - extends PCR banks for a list, and remembers which PCRs that were.
+// SPDX-License-Identifier: Apache-2.0
+// control/pcr_recorder.h - extends PCR banks for a list, and remembers which PCRs were extended.
 // Threads: safe from any thread.
 #pragma once
 
@@ -10,10 +11,10 @@ namespace imakeep::control {
 
 class PcrRecorder {
  public:
-  // Keeps a reference to `banks`. `extended` are PCRs that count as extended already, a bit each.
+  // Keeps a reference to `banks`. `extended` has one bit for each PCR that counts as extended already.
   explicit PcrRecorder(tpm::PcrBanks& banks, std::uint32_t extended = 0) : banks_(banks), extended_(extended) {}
 
-  // As tpm::PcrBanks::extend(); what mlist::PcrExtend calls.
+  // Same as tpm::PcrBanks::extend(). mlist::PcrExtend calls it.
   Result<void> extend(std::uint32_t pcr, std::span<const digest::Digest> digests) {
     extended_.fetch_or(1u << pcr);
     return banks_.extend(pcr, digests);

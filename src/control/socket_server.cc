@@ -1,56 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "control/socket_server.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <list>
 #include <system_error>
 #include <thread>
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
-
 #include "base/mutex.h"
 #include "control/listening_socket.h"
+#include "control/message.h"
 #include "control/stream_message.h"
+#include "control/unix_socket.h"
 
 namespace imakeep::control {
 namespace {
 
-using Protocol = boost::asio::local::stream_protocol;
-
 class Server : public SocketServer {
  public:
-  explicit Server(Answer answer) : answer_(std::move(answer)), acceptor_(context_) {}
+  explicit Server(Answer answer) : answer_(std::move(answer)) {}
   ~Server() override;
 
   Result<void> start(const std::string& path);
 
  private:
   struct Connection {
-    Protocol::iostream stream;
+    explicit Connection(UniqueFd socket) : stream(std::move(socket)) {}
+
+    SocketStream stream;
     std::thread thread;
     std::atomic<bool> done = false;
+    // The value of said_ when this connection was last active.
+    std::atomic<std::uint64_t> silent_since = 0;
+    std::atomic<bool> answering = false;
+    bool closed = false;  // to make room for a new connection
   };
 
   void accept();
   void serve(Connection& connection);
   void forget_ended() IMAKEEP_EXCLUDES(mutex_);
+  bool has_room() IMAKEEP_REQUIRES(mutex_);
+  void refuse_one();
 
   const Answer answer_;
   std::string path_;
-  boost::asio::io_context context_;
-  Protocol::acceptor acceptor_;
+  UniqueFd listening_;
+  UniqueFd spare_;  // closed so that accept4() has a descriptor when no other is left
   std::atomic<bool> stopping_ = false;
+  std::atomic<std::uint64_t> said_ = 0;
   Mutex mutex_;
   std::list<std::shared_ptr<Connection>> connections_ IMAKEEP_GUARDED_BY(mutex_);
   std::thread accepting_;
 };
 
 Result<void> Server::start(const std::string& path) {
-  IMAKEEP_CHECK(listen_on(acceptor_, path, 0600, "control socket"));
+  auto listening = listen_on(path, 0600, "control socket");
+  if (!listening) return unexpected(listening.error());
+  listening_ = std::move(*listening);
+  spare_ = UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   path_ = path;
   accepting_ = std::thread([this] { accept(); });
   return {};
@@ -59,8 +72,8 @@ Result<void> Server::start(const std::string& path) {
 Server::~Server() {
   stopping_ = true;
   if (accepting_.joinable()) {
-    // shutdown() wakes accept(); closing alone would not.
-    ::shutdown(acceptor_.native_handle(), SHUT_RDWR);
+    // shutdown() wakes accept4(); close() alone would not.
+    ::shutdown(listening_.get(), SHUT_RDWR);
     accepting_.join();
   }
   std::list<std::shared_ptr<Connection>> connections;
@@ -68,8 +81,8 @@ Server::~Server() {
     const MutexLock lock(mutex_);
     connections.swap(connections_);
   }
-  // A client that does not read its answer must not keep us.
-  for (const auto& connection : connections) ::shutdown(connection->stream.socket().native_handle(), SHUT_RDWR);
+  // Shut down first: otherwise a client that does not read its answer would delay this destructor.
+  for (const auto& connection : connections) connection->stream.shut_down();
   for (const auto& connection : connections) connection->thread.join();
   if (!path_.empty()) ::unlink(path_.c_str());
 }
@@ -83,23 +96,52 @@ void Server::forget_ended() {
   });
 }
 
+// True if there is room for one more connection. If necessary, closes the connection that has been silent the longest.
+bool Server::has_room() {
+  std::size_t open = 0;
+  Connection* oldest = nullptr;
+  for (const auto& connection : connections_) {
+    if (connection->closed || connection->done) continue;
+    ++open;
+    const bool older = oldest == nullptr || connection->silent_since < oldest->silent_since;
+    if (!connection->answering && older) oldest = connection.get();
+  }
+  if (open < kMostConnections) return true;
+  if (oldest == nullptr) return false;
+  oldest->closed = true;
+  oldest->stream.shut_down();
+  return true;
+}
+
+// If no descriptor is left, accepts one client and closes its connection at once. That client would otherwise wait
+// without an answer.
+void Server::refuse_one() {
+  pollfd waiting{.fd = listening_.get(), .events = POLLIN, .revents = 0};
+  if (::poll(&waiting, 1, 0) != 1) return;
+  spare_ = UniqueFd();
+  const UniqueFd refused(::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  spare_ = UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+}
+
 void Server::accept() {
   constexpr std::chrono::milliseconds kPauseWithoutResources{10};
   while (!stopping_) {
     forget_ended();
-    auto connection = std::make_shared<Connection>();
-    boost::system::error_code error;
-    acceptor_.accept(connection->stream.socket(), error);
-    if (error) {
-      // No descriptor, say: connections that end give theirs back.
+    UniqueFd socket(::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (!socket.valid()) {
+      if (errno == EMFILE || errno == ENFILE) refuse_one();
+      // Connections that end free their descriptors.
       std::this_thread::sleep_for(kPauseWithoutResources);
       continue;
     }
+    auto connection = std::make_shared<Connection>(std::move(socket));
+    connection->silent_since = ++said_;
     const MutexLock lock(mutex_);
+    if (!has_room()) continue;
     try {
       connection->thread = std::thread([this, connection = connection.get()] { serve(*connection); });
     } catch (const std::system_error&) {
-      continue;  // no thread to be had: this client finds its connection closed
+      continue;  // no thread available: the client finds its connection closed
     }
     connections_.push_back(std::move(connection));
   }
@@ -109,15 +151,17 @@ void Server::serve(Connection& connection) {
   for (;;) {
     const auto request = receive(connection.stream);
     if (request && !*request) break;
-    connection.stream.clear();  // after a message cut short it would take no answer
+    connection.answering = true;
+    connection.stream.clear();  // after a truncated message the stream would refuse to write
     const bool sent =
         send(connection.stream, request ? answer_(**request)
                                         : Message{.head = {{"ok", false}, {"error", error_to_json(request.error())}}});
-    // After a message that could not be read there is no telling where the next one begins.
+    // After a message that could not be read, the start of the next message is unknown.
     if (!request || !sent) break;
+    connection.silent_since = ++said_;
+    connection.answering = false;
   }
-  boost::system::error_code ignored;
-  connection.stream.socket().shutdown(Protocol::socket::shutdown_both, ignored);
+  connection.stream.shut_down();
   connection.done = true;
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "control/socket_server.h"
 
 #include <sys/socket.h>
@@ -5,16 +6,23 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <cerrno>
 #include <filesystem>
+#include <future>
 #include <thread>
 
 #include <gtest/gtest.h>
 
 #include "base/file.h"
 #include "control/client.h"
+#include "control/message.h"
+#include "control/unix_socket.h"
 
 namespace imakeep::control {
-namespace {
+namespace socket_server_test {
+
+constexpr std::chrono::seconds kLimit{60};
 
 struct SocketServerTest : testing::Test {
   SocketServerTest() {
@@ -40,7 +48,7 @@ TEST_F(SocketServerTest, AnswersManyClientsAtOnceAndInTurn) {
   std::vector<std::thread> clients;
   for (int i = 0; i < 8; ++i) {
     clients.emplace_back([&, i] {
-      auto client = Client::connect(path);
+      auto client = Client::connect(path, kLimit);
       ASSERT_TRUE(client);
       for (int round = 0; round < 20; ++round) {
         const auto answer = client->ask({.head = {{"who", i}, {"round", round}}, .payload = Bytes(100'000)});
@@ -69,7 +77,7 @@ TEST_F(SocketServerTest, RefusesASocketInUseAndLeavesItAlone) {
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, ErrorCode::kEnvironment);
   EXPECT_NE(second.error().message.find(path), std::string::npos);
-  EXPECT_TRUE(Client::connect(path)->ask({.head = {{"op", "x"}}}));
+  EXPECT_TRUE(Client::connect(path, kLimit)->ask({.head = {{"op", "x"}}}));
 }
 
 TEST_F(SocketServerTest, ReplacesWhatADeadProcessLeft) {
@@ -84,7 +92,7 @@ TEST_F(SocketServerTest, ReplacesWhatADeadProcessLeft) {
   ASSERT_TRUE(std::filesystem::exists(path));
   const auto server = SocketServer::listen(path, echo);
   ASSERT_TRUE(server);
-  EXPECT_TRUE(Client::connect(path)->ask({.head = {{"op", "x"}}}));
+  EXPECT_TRUE(Client::connect(path, kLimit)->ask({.head = {{"op", "x"}}}));
 }
 
 TEST_F(SocketServerTest, RefusesANameThatIsNoSocketAndLeavesTheFile) {
@@ -98,40 +106,96 @@ TEST_F(SocketServerTest, RefusesANameThatIsNoSocketAndLeavesTheFile) {
 TEST_F(SocketServerTest, RemovesItsSocketAtTheEndThoughAClientIsIdle) {
   auto server = SocketServer::listen(path, echo);
   ASSERT_TRUE(server);
-  auto idle = Client::connect(path);
+  auto idle = Client::connect(path, kLimit);
   ASSERT_TRUE(idle->ask({.head = {{"op", "x"}}}));
   server->reset();
   EXPECT_FALSE(std::filesystem::exists(path));
   const auto answer = idle->ask({.head = {{"op", "x"}}});
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().code, ErrorCode::kIo);
-  EXPECT_EQ(Client::connect(path).error().code, ErrorCode::kEnvironment);
+  EXPECT_EQ(Client::connect(path, kLimit).error().code, ErrorCode::kEnvironment);
+}
+
+TEST_F(SocketServerTest, TheClientThatWasSilentTheLongestGivesWayToANewOne) {
+  const auto server = SocketServer::listen(path, echo);
+  ASSERT_TRUE(server);
+  std::vector<Client> clients;
+  for (std::size_t i = 0; i < SocketServer::kMostConnections; ++i) {
+    clients.push_back(std::move(*Client::connect(path, kLimit)));
+    ASSERT_TRUE(clients.back().ask({.head = {{"op", "x"}}}));
+  }
+  ASSERT_TRUE(clients[0].ask({.head = {{"op", "x"}}}));
+  auto last = Client::connect(path, kLimit);
+  ASSERT_TRUE(last->ask({.head = {{"op", "x"}}}));
+  EXPECT_FALSE(clients[1].ask({.head = {{"op", "x"}}})) << "silent the longest";
+  EXPECT_TRUE(clients[0].ask({.head = {{"op", "x"}}})) << "it has spoken since";
+  EXPECT_TRUE(clients[2].ask({.head = {{"op", "x"}}}));
+  EXPECT_TRUE(last->ask({.head = {{"op", "x"}}}));
+}
+
+TEST_F(SocketServerTest, NobodyWhoWaitsForAnAnswerGivesWay) {
+  std::promise<void> answer;
+  std::shared_future<void> answered = answer.get_future().share();
+  std::atomic<std::size_t> asked = 0;
+  const auto server = SocketServer::listen(path, [&, answered](const Message& request) {
+    ++asked;
+    answered.wait();
+    return echo(request);
+  });
+  ASSERT_TRUE(server);
+  std::vector<std::thread> clients;
+  std::atomic<std::size_t> right = 0;
+  for (std::size_t i = 0; i < SocketServer::kMostConnections; ++i) {
+    clients.emplace_back([&] {
+      auto client = Client::connect(path, kLimit);
+      if (client && client->ask({.head = {{"op", "x"}}})) ++right;
+    });
+  }
+  while (asked < SocketServer::kMostConnections) std::this_thread::yield();
+  EXPECT_FALSE(Client::connect(path, kLimit)->ask({.head = {{"op", "x"}}})) << "there is no room";
+  answer.set_value();
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(right, SocketServer::kMostConnections);
+}
+
+TEST_F(SocketServerTest, AClientWaitsNoLongerThanItsLimit) {
+  const int listening = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const auto address = unix_address(path).value();
+  ASSERT_EQ(::bind(listening, address.get(), address.bytes), 0);
+  ASSERT_EQ(::listen(listening, 1), 0);  // and nobody answers
+  auto client = Client::connect(path, std::chrono::milliseconds(20));
+  ASSERT_TRUE(client);
+  const auto answer = client->ask({.head = {{"op", "x"}}});
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, ErrorCode::kEnvironment);
+  EXPECT_EQ(answer.error().os_errno, ETIMEDOUT);
+  ::close(listening);
 }
 
 TEST_F(SocketServerTest, AnswersWhatIsNoMessageAndServesOthersOn) {
   const auto server = SocketServer::listen(path, echo);
   ASSERT_TRUE(server);
-  boost::asio::local::stream_protocol::iostream raw{boost::asio::local::stream_protocol::endpoint(path)};
+  SocketStream raw(connect_to(path, kLimit).value());
   raw << "no json\n" << std::flush;
   std::string line;
   ASSERT_TRUE(std::getline(raw, line));
   EXPECT_NE(line.find("\"malformed\""), std::string::npos);
   EXPECT_FALSE(std::getline(raw, line)) << "the connection ends";
-  EXPECT_TRUE(Client::connect(path)->ask({.head = {{"op", "x"}}}));
+  EXPECT_TRUE(Client::connect(path, kLimit)->ask({.head = {{"op", "x"}}}));
 }
 
 TEST_F(SocketServerTest, SaysThatAMessageWasCutShort) {
   const auto server = SocketServer::listen(path, echo);
   ASSERT_TRUE(server);
   for (const char* part : {"{\"op\"", "{\"op\": \"x\", \"payload_bytes\": 5}\nabc"}) {
-    boost::asio::local::stream_protocol::iostream raw{boost::asio::local::stream_protocol::endpoint(path)};
+    SocketStream raw(connect_to(path, kLimit).value());
     raw << part << std::flush;
-    raw.socket().shutdown(boost::asio::local::stream_protocol::socket::shutdown_send);
+    raw.end_writing();
     std::string line;
     ASSERT_TRUE(std::getline(raw, line)) << part;
     EXPECT_NE(line.find("\"truncated\""), std::string::npos) << line;
   }
 }
 
-}  // namespace
+}  // namespace socket_server_test
 }  // namespace imakeep::control

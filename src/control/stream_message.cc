@@ -1,7 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "control/stream_message.h"
 
-#include <array>
+#include <istream>
+#include <ostream>
 #include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "control/message.h"
 
 namespace imakeep::control {
 
@@ -15,11 +21,11 @@ Result<std::optional<Message>> receive(std::istream& in, std::size_t max_payload
 
   Message message;
   message.head = nlohmann::json::parse(line, nullptr, false);
-  if (!message.head.is_object()) return fail(ErrorCode::kMalformed, "the head of a message is no JSON object");
+  if (!message.head.is_object()) return fail(ErrorCode::kMalformed, "the head of a message is not a JSON object");
   const auto size = message.head.find("payload_bytes");
   if (size == message.head.end()) return message;
   if (!size->is_number_unsigned() || size->get<std::uint64_t>() > max_payload_bytes) {
-    return fail(ErrorCode::kMalformed, "payload_bytes is no number up to " + std::to_string(max_payload_bytes));
+    return fail(ErrorCode::kMalformed, "payload_bytes is not a number up to " + std::to_string(max_payload_bytes));
   }
   message.payload.resize(size->get<std::size_t>());
   in.read(reinterpret_cast<char*>(message.payload.data()), static_cast<std::streamsize>(message.payload.size()));
@@ -30,7 +36,7 @@ Result<std::optional<Message>> receive(std::istream& in, std::size_t max_payload
 bool send(std::ostream& out, const Message& message) {
   nlohmann::json head = message.head;
   if (!message.payload.empty()) head["payload_bytes"] = message.payload.size();
-  // Names of files may be no UTF-8; they must not stop an answer.
+  // File names may not be valid UTF-8. They must not prevent an answer.
   out << head.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
   out.write(reinterpret_cast<const char*>(message.payload.data()),
             static_cast<std::streamsize>(message.payload.size()));

@@ -1,4 +1,5 @@
-// digest/algorithm.h - the hash algorithms of PCR banks and file digests, and their names and numbers.
+// SPDX-License-Identifier: Apache-2.0
+// digest/algorithm.h - the hash algorithms of PCR banks and file digests, with their names and numbers.
 //
 // Source: hash_algo_name[] in the kernel's crypto/hash_info.c for names, TCG Algorithm Registry for TPM_ALG_IDs.
 // Threads: no shared state.
@@ -18,8 +19,8 @@ inline constexpr std::size_t kAlgorithmCount = 8;
 inline constexpr std::size_t kMaxDigestBytes = 64;
 
 struct AlgorithmInfo {
-  std::string_view name;          // as Linux prints it: in IMA's file names and in "ALG:" before a file digest
-  std::string_view openssl_name;  // what EVP_MD_fetch() takes
+  std::string_view name;          // Linux's name, in IMA's file names and in "ALG:" before a file digest
+  std::string_view openssl_name;  // argument of EVP_MD_fetch()
   std::uint16_t tpm_alg;          // TPM_ALG_ID
   std::uint8_t digest_bytes;
 };
@@ -30,10 +31,10 @@ inline std::size_t digest_bytes(Algorithm algorithm) {
   return info(algorithm).digest_bytes;
 }
 
-// Takes Linux's name, and "sm3_256", TCG's name for sm3. Empty for anything else.
+// Accepts Linux's name, and "sm3_256", which is TCG's name for sm3. Empty for any other name.
 std::optional<Algorithm> algorithm_from_name(std::string_view name);
 
-// Empty for a TPM_ALG_ID that is no hash of these.
+// Empty for a TPM_ALG_ID that is none of these hashes.
 std::optional<Algorithm> algorithm_from_tpm_alg(std::uint16_t tpm_alg);
 
 }  // namespace imakeep::digest

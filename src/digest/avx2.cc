@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "digest/avx2.h"
 
-// This file alone is compiled for AVX2, so nothing inline of other headers may be used in it: the linker could take
-// this copy of it for the whole program.
+// Unlike most files, this one is compiled for AVX2. It must not use inline functions of other headers: the linker could
+// choose this file's copy of them for the whole program.
 #if defined(__x86_64__)
 
 #include <immintrin.h>
@@ -11,7 +12,7 @@
 namespace imakeep::digest::avx2 {
 namespace {
 
-// A word of each lane.
+// One word of each lane.
 using Words = __m256i;
 
 template <int Bits>
@@ -27,7 +28,7 @@ template <int Bits>
   return _mm256_xor_si256(_mm256_xor_si256(a, b), c);
 }
 
-// Words 4 part to 4 part + 3 of each lane's block.
+// Loads words 4 part to 4 part + 3 of each lane's block.
 [[gnu::always_inline]] inline void load_words(Words* words, const std::byte* const* blocks, std::size_t part) {
   const __m256i big_endian =
       _mm256_set_epi64x(0x08090a0b0c0d0e0f, 0x0001020304050607, 0x08090a0b0c0d0e0f, 0x0001020304050607);
@@ -65,7 +66,7 @@ void sha512_lanes(std::uint64_t (*states)[8], const std::byte* const* blocks) {
     for (std::size_t i = 0; i < 8; ++i) {
       const std::size_t round = base + i;
       if (round >= 16) schedule[round % 16] = scheduled(schedule, round);
-      // The names a to h move on by one each round.
+      // The names a to h shift by one in each round.
       Words &a = s[(8 - i) % 8], &b = s[(9 - i) % 8], &c = s[(10 - i) % 8], &d = s[(11 - i) % 8];
       Words &e = s[(12 - i) % 8], &f = s[(13 - i) % 8], &g = s[(14 - i) % 8], &h = s[(15 - i) % 8];
       const Words constant = _mm256_set1_epi64x(static_cast<long long>(kSha512Rounds[round]));
@@ -86,7 +87,7 @@ void sha512_lanes(std::uint64_t (*states)[8], const std::byte* const* blocks) {
 
 }  // namespace imakeep::digest::avx2
 
-#else  // no x86
+#else  // not x86
 
 namespace imakeep::digest::avx2 {
 

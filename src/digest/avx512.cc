@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "digest/avx512.h"
 
-// This file alone is compiled for AVX-512, so nothing inline of other headers may be used in it: the linker could take
-// this copy of it for the whole program.
+// Unlike most files, this one is compiled for AVX-512. It must not use inline functions of other headers: the linker
+// could choose this file's copy of them for the whole program.
 #if defined(__x86_64__)
 
 #include <immintrin.h>
@@ -13,7 +14,7 @@
 namespace imakeep::digest::avx512 {
 namespace {
 
-// A word of each message.
+// One word of each message.
 using Words = __m512i;
 
 [[gnu::always_inline]] inline Words sum(Words a, Words b) {
@@ -32,14 +33,14 @@ using Words = __m512i;
   return _mm512_set1_epi32(static_cast<int>(word));
 }
 
-// The sixteen words of each block: words[i] has the i-th of each.
+// Loads the sixteen words of each block: words[i] holds word i of every block.
 [[gnu::always_inline]] inline void load_blocks(Words (&words)[16], const std::byte* const* blocks) {
   const Words big_endian = _mm512_broadcast_i32x4(_mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203));
   Words rows[16], pairs[16];
   for (std::size_t lane = 0; lane < 16; ++lane) {
     rows[lane] = _mm512_shuffle_epi8(_mm512_loadu_si512(blocks[lane]), big_endian);
   }
-  // Four rows at a time: their words side by side, in quarters of a register.
+  // Transpose four rows at a time: each quarter of a register then holds one word of all four.
   for (std::size_t four = 0; four < 16; four += 4) {
     const Words low01 = _mm512_unpacklo_epi32(rows[four], rows[four + 1]);
     const Words high01 = _mm512_unpackhi_epi32(rows[four], rows[four + 1]);
@@ -50,7 +51,7 @@ using Words = __m512i;
     pairs[four + 2] = _mm512_unpacklo_epi64(high01, high23);
     pairs[four + 3] = _mm512_unpackhi_epi64(high01, high23);
   }
-  // pairs[4 f + i] has, in its q-th quarter, word 4 q + i of the messages 4 f to 4 f + 3.
+  // Quarter q of pairs[4 f + i] holds word 4 q + i of the messages 4 f to 4 f + 3.
   for (std::size_t i = 0; i < 4; ++i) {
     const Words even01 = _mm512_shuffle_i32x4(pairs[i], pairs[4 + i], 0x88);
     const Words odd01 = _mm512_shuffle_i32x4(pairs[i], pairs[4 + i], 0xdd);
@@ -73,7 +74,7 @@ template <std::size_t Round>
     const Words sigma0 = parity(_mm512_ror_epi32(w15, 7), _mm512_ror_epi32(w15, 18), _mm512_srli_epi32(w15, 3));
     words[Round % 16] = sum(sum(sigma1, words[(Round - 7) % 16]), sum(sigma0, words[Round % 16]));
   }
-  // The names a to h move on by one each round.
+  // The names a to h shift by one in each round.
   constexpr std::size_t kA = (64 - Round) % 8;
   Words &a = s[kA], &b = s[(kA + 1) % 8], &c = s[(kA + 2) % 8], &d = s[(kA + 3) % 8];
   Words &e = s[(kA + 4) % 8], &f = s[(kA + 5) % 8], &g = s[(kA + 6) % 8], &h = s[(kA + 7) % 8];
@@ -134,7 +135,7 @@ template <std::size_t... Round>
   return _mm512_add_epi64(a, b);
 }
 
-// The same of eight blocks of SHA-512, whose words are twice as long.
+// The same for eight blocks of SHA-512, whose words are twice as long.
 [[gnu::always_inline]] inline void load_wide_blocks(Words (&words)[16], const std::byte* const* blocks) {
   const Words big_endian =
       _mm512_set4_epi64(0x08090a0b0c0d0e0f, 0x0001020304050607, 0x08090a0b0c0d0e0f, 0x0001020304050607);
@@ -146,7 +147,7 @@ template <std::size_t... Round>
       pairs[two] = _mm512_unpacklo_epi64(first, second);
       pairs[two + 1] = _mm512_unpackhi_epi64(first, second);
     }
-    // pairs[2 t + i] has, in its q-th quarter, word 2 q + i of the messages 2 t and 2 t + 1.
+    // Quarter q of pairs[2 t + i] holds word 2 q + i of the messages 2 t and 2 t + 1.
     for (std::size_t i = 0; i < 2; ++i) {
       const Words even01 = _mm512_shuffle_i64x2(pairs[i], pairs[2 + i], 0x88);
       const Words odd01 = _mm512_shuffle_i64x2(pairs[i], pairs[2 + i], 0xdd);
@@ -219,7 +220,7 @@ void finish_block(const Work& work, std::uint32_t (&states)[8][kLanes]) {
 
 }  // namespace imakeep::digest::avx512
 
-#else  // no x86
+#else  // not x86
 
 namespace imakeep::digest::avx512 {
 

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "digest/avx512_extend.h"
 
-// This file alone is compiled for AVX-512 and the SHA extensions, so nothing inline of other headers may be used in it:
-// the linker could take this copy of it for the whole program.
+// Unlike most files, this one is compiled for AVX-512 and the SHA extensions. It must not use inline functions of other
+// headers: the linker could choose this file's copy of them for the whole program.
 #if defined(__x86_64__)
 
 #include "digest/sha_ni.h"
@@ -10,9 +11,9 @@
 namespace imakeep::digest::avx512 {
 namespace {
 
-// The rounds are written for the assembler, as no compiler can be kept to the registers 16 to 31: an instruction of the
-// SHA extensions takes a hundred times as long while an upper part of the registers 0 to 15 is in use. Words stay in
-// memory between them. That makes a round wait longer for the one before it, but there is time.
+// The rounds are in assembly, because no compiler can be limited to registers 16 to 31. While an upper part of
+// registers 0 to 15 is in use, an instruction of the SHA extensions takes a hundred times as long. Between rounds the
+// words stay in memory. That makes a round wait longer for the one before, but the extend leaves time for it.
 #define IMAKEEP_ROUND_REGISTERS "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21"
 
 // Round `Round` of SHA-256 in every lane.
@@ -37,7 +38,7 @@ IMAKEEP_INLINE void sha256_round(Work& work) {
         : [w2] "m"(words[(Round - 2) % 16]), [w7] "m"(words[(Round - 7) % 16]), [w15] "m"(words[(Round - 15) % 16])
         : IMAKEEP_ROUND_REGISTERS);
   }
-  // The names a to h move on by one each round.
+  // The names a to h shift by one in each round.
   constexpr std::size_t kA = (64 - Round) % 8;
   asm("vmovdqa64 %[h], %%zmm18\n\t"
       "vpaddd %[w], %%zmm18, %%zmm18\n\t"
@@ -105,7 +106,8 @@ IMAKEEP_INLINE void sha1_round(Work& work) {
       : IMAKEEP_ROUND_REGISTERS);
 }
 
-// Spreads the rounds of a part over an extend, of which `Group` of `Groups` is done. There is no part kParts.
+// Distributes the rounds of a part over an extend that consists of `Groups` groups; called after group `Group`. Part
+// kParts has no rounds.
 template <std::size_t Rounds, std::size_t Part, std::size_t Groups, std::size_t Group, class Round>
 IMAKEEP_INLINE void rounds_beside(const Round& round) {
   constexpr std::size_t kRounds = Rounds / kParts;
@@ -178,7 +180,7 @@ void sha256_extend(std::uint32_t* pcr, const std::byte* digest, std::byte* after
 
 }  // namespace imakeep::digest::avx512
 
-#else  // no x86
+#else  // not x86
 
 namespace imakeep::digest::avx512 {
 

@@ -1,14 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "digest/bank.h"
 
 #include <algorithm>
 #include <cstdio>
 
-#include <boost/algorithm/string/split.hpp>
+#include "base/text.h"
 
 namespace imakeep::digest {
 namespace {
 
-constexpr std::string_view kPadded = ":padded";
+struct FillName {
+  Fill fill;
+  std::string_view name;
+};
+
+constexpr FillName kFillNames[] = {{Fill::kOwnHash, "native"},
+                                   {Fill::kPaddedSha1, "padded"},
+                                   {Fill::kPaddedSha1Short, "padded-short"},
+                                   {Fill::kInvalidated, "invalidated"}};
 
 bool known_to_linux(Algorithm algorithm) {
   return algorithm <= Algorithm::kSm3_256;
@@ -27,20 +36,45 @@ std::string Bank::name() const {
 }
 
 Bank bank_of(Algorithm algorithm) {
-  return {.algorithm = algorithm, .padded_sha1 = !known_to_linux(algorithm)};
+  return {.algorithm = algorithm, .fill = known_to_linux(algorithm) ? Fill::kOwnHash : Fill::kPaddedSha1Short};
 }
 
 std::string Bank::spec() const {
-  return *this == bank_of(algorithm) ? name() : name() + std::string(kPadded);
+  if (*this == bank_of(algorithm)) return name();
+  return name() + ":" + std::string(fill_name(fill));
+}
+
+std::string_view fill_name(Fill fill) {
+  return kFillNames[static_cast<std::size_t>(fill)].name;
+}
+
+Result<Fill> parse_fill(std::string_view name) {
+  for (const FillName& known : kFillNames) {
+    if (name == known.name) return known.fill;
+  }
+  return fail(ErrorCode::kUsage, "no kernel extends a bank as '" + std::string(name) +
+                                     "'; use native, padded, padded-short or invalidated");
+}
+
+Result<Bank> with_fill(Bank bank, Fill fill) {
+  if (fill > Fill::kInvalidated) return fail(ErrorCode::kUsage, "no such way to extend a bank");
+  const bool padded = fill == Fill::kPaddedSha1 || fill == Fill::kPaddedSha1Short;
+  // The padded fills use sha1, so sha1 itself cannot be padded.
+  const bool possible = known_to_linux(bank.algorithm) ? !padded || bank.algorithm != Algorithm::kSha1
+                                                       : fill == Fill::kPaddedSha1Short || fill == Fill::kInvalidated;
+  if (!possible) {
+    return fail(ErrorCode::kUsage, "no kernel extends " + bank.name() + " as '" + std::string(fill_name(fill)) + "'");
+  }
+  bank.fill = fill;
+  return bank;
 }
 
 Result<Bank> parse_bank(std::string_view name) {
-  if (name.size() > kPadded.size() && name.substr(name.size() - kPadded.size()) == kPadded) {
-    const auto algorithm = algorithm_from_name(name.substr(0, name.size() - kPadded.size()));
-    // sha1 is what the others are padded from.
-    if (algorithm && known_to_linux(*algorithm) && *algorithm != Algorithm::kSha1) {
-      return Bank{.algorithm = *algorithm, .padded_sha1 = true};
-    }
+  if (const std::size_t colon = name.find(':'); colon != std::string_view::npos) {
+    const auto bank = parse_bank(name.substr(0, colon));
+    if (!bank) return unexpected(bank.error());
+    const auto fill = parse_fill(name.substr(colon + 1));
+    return fill ? with_fill(*bank, *fill) : unexpected(fill.error());
   }
   if (const auto algorithm = algorithm_from_name(name); algorithm && known_to_linux(*algorithm)) {
     return bank_of(*algorithm);
@@ -59,14 +93,12 @@ std::optional<Bank> bank_from_tpm_alg(std::uint16_t tpm_alg) {
 }
 
 Result<std::vector<Bank>> parse_banks(std::string_view names) {
-  std::vector<std::string> parts;
-  boost::algorithm::split(parts, names, [](char c) { return c == ','; });
   std::vector<Bank> banks;
-  for (const std::string& part : parts) {
+  for (const std::string_view part : split(names, ",")) {
     const auto bank = parse_bank(part);
     if (!bank) return unexpected(bank.error());
     if (std::find(banks.begin(), banks.end(), *bank) != banks.end()) {
-      return fail(ErrorCode::kUsage, "bank named twice: '" + part + "'");
+      return fail(ErrorCode::kUsage, "bank named twice: '" + std::string(part) + "'");
     }
     banks.push_back(*bank);
   }

@@ -1,4 +1,5 @@
-// digest/block_hash.h - the SHA family around its compression functions: start, padding, result.
+// SPDX-License-Identifier: Apache-2.0
+// digest/block_hash.h - the SHA family on top of its compression functions: initial state, padding, digest.
 //
 // Source: FIPS 180-4, 5.1, 5.3, 6.2 to 6.5. Threads: no shared state.
 #pragma once
@@ -13,13 +14,13 @@
 
 namespace imakeep::digest {
 
-// What the hashes of one word size have in common. States have room for eight words, whatever the hash.
+// Common parts of the hashes of one word size. A state has room for eight words in every hash.
 template <class W>
 struct Sha {
   using Word = W;
   using State = Word[8];
   static constexpr std::size_t kBlockBytes = 16 * sizeof(Word);
-  static constexpr std::size_t kLengthBytes = 2 * sizeof(Word);  // of the message's length, at its end
+  static constexpr std::size_t kLengthBytes = 2 * sizeof(Word);  // of the message's length, at the end of the padding
 };
 
 struct Sha1 : Sha<std::uint32_t> {
@@ -46,7 +47,8 @@ struct Sha512 : Sha<std::uint64_t> {
   static constexpr std::size_t kDigestBytes = 64;
 };
 
-// How a kernel computes one: some messages at once, their states one behind the other or word by word.
+// How an implementation computes a hash: it processes kLanes messages at once. It stores their states message by
+// message (ByMessage) or word by word (ByWord).
 template <class Hash, std::size_t Lanes>
 struct ByMessage : Hash {
   static constexpr std::size_t kLanes = Lanes;
@@ -61,7 +63,7 @@ struct ByWord : Hash {
 };
 
 struct Sha1Ni : ByMessage<Sha1, sha_ni::kLanes> {
-  static constexpr std::size_t kBesideExtend = 1;  // messages of which extend() takes a block
+  static constexpr std::size_t kBesideExtend = 1;  // messages of which extend() processes one block each
   static constexpr auto compress = sha_ni::sha1;
   static constexpr auto compress_lanes = sha_ni::sha1_lanes;
   static constexpr auto extend = sha_ni::sha1_extend;
@@ -89,23 +91,23 @@ struct WideAvx512 : ByWord<Hash, avx512::kWideLanes> {
   static constexpr auto compress_lanes = avx512::sha512_lanes;
 };
 
-// The last blocks of a message: its bytes behind the last whole block, a one bit, zeros, its length in bits.
+// The last blocks of a message: its bytes after the last whole block, a one bit, zeros, and its length in bits.
 template <class Hash>
 struct Padding {
-  // Before these blocks there is room for one that is copied whole though only its end is wanted.
+  // The first block of `room` takes the unwanted front of a whole block that pad() copies.
   std::array<std::byte, 3 * Hash::kBlockBytes> room{};
   std::size_t blocks = 0;
 
   std::byte* bytes() { return room.data() + Hash::kBlockBytes; }
 };
 
-// `message_end` is the message, or what of it is at hand: its end, and behind its last whole block no less than all.
-// It costs the same whatever the lengths: no branch could be foretold.
+// `message_end` is the message or its end; it must contain all bytes after the last whole block. The cost is the same
+// for all lengths, because the processor could not predict branches on them.
 template <class Hash>
 void pad(Padding<Hash>& padding, ByteView message_end, std::uint64_t message_bytes) {
   const std::size_t rest = message_bytes % Hash::kBlockBytes;
   std::byte* const bytes = padding.bytes();
-  // A little at a time: compilers make of more a loop in microcode, which is slow to start.
+  // Clear in small steps: for larger ones compilers emit a loop in microcode, which starts slowly.
   constexpr std::size_t kCleared = 64;
   for (std::size_t at = 0; at < 2 * Hash::kBlockBytes; at += kCleared) std::memset(bytes + at, 0, kCleared);
   if (message_end.size() >= Hash::kBlockBytes) {
@@ -115,11 +117,11 @@ void pad(Padding<Hash>& padding, ByteView message_end, std::uint64_t message_byt
   }
   bytes[rest] = std::byte{0x80};
   padding.blocks = rest + 1 + Hash::kLengthBytes > Hash::kBlockBytes ? 2 : 1;
-  // No message has so many bits that the front half of the length would be needed.
+  // No message is so long that the front half of the length is needed.
   store(bytes + padding.blocks * Hash::kBlockBytes - sizeof message_bytes, message_bytes * 8, ByteOrder::kBig);
 }
 
-// `word`(i) is the i-th of the state.
+// `word`(i) returns word i of the state.
 template <class Hash>
 void put_digest(const auto& word, Digest& digest) {
   digest = Digest(Hash::kDigestBytes);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "digest/digest.h"
 
 #include <cstdio>
@@ -9,13 +10,16 @@
 #include "digest/kernel.h"
 
 namespace imakeep::digest {
+
+// Not in the anonymous namespace: it is a member of Hasher::Context, which other files may name.
+struct ContextFree {
+  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+};
+
 namespace {
 
 struct MdFree {
   void operator()(EVP_MD* md) const { EVP_MD_free(md); }
-};
-struct ContextFree {
-  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
 };
 using Md = std::unique_ptr<EVP_MD, MdFree>;
 using MdContext = std::unique_ptr<EVP_MD_CTX, ContextFree>;
@@ -31,7 +35,7 @@ const EVP_MD* fetched(Algorithm algorithm) {
   return kMds[static_cast<std::size_t>(algorithm)].get();
 }
 
-// Hashing cannot fail once the algorithm is there; going on with a wrong digest would be worse than stopping.
+// Once the algorithm is available, hashing cannot fail. A wrong digest would be worse than a stop.
 void require(bool done, Algorithm algorithm) {
   if (done) return;
   std::fprintf(stderr, "imakeep: OpenSSL cannot compute %s\n", info(algorithm).name.data());
@@ -55,7 +59,7 @@ EVP_MD_CTX* thread_context(Algorithm algorithm) {
 Digest finish(EVP_MD_CTX* context, Algorithm algorithm) {
   Digest digest(digest_bytes(algorithm));
   require(EVP_DigestFinal_ex(context, reinterpret_cast<unsigned char*>(digest.data()), nullptr) == 1, algorithm);
-  // With the digest left as it is, OpenSSL only resets the state: no look-up, no allocation.
+  // Without a new digest type OpenSSL only resets the state: no look-up, no allocation.
   require(EVP_DigestInit_ex2(context, nullptr, nullptr) == 1, algorithm);
   return digest;
 }
@@ -67,7 +71,7 @@ bool available(Algorithm algorithm) {
 }
 
 Digest hash(Algorithm algorithm, std::initializer_list<ByteView> parts) {
-  // Of what is as short as a record, OpenSSL spends more on its own frame than on the hash.
+  // For input as short as a record, OpenSSL spends more time on its overhead than on the hash.
   if (kernel() != Kernel::kPortable && algorithm == Algorithm::kSha256) return hash_parts<Sha256Ni>(parts);
   if (kernel() != Kernel::kPortable && algorithm == Algorithm::kSha1) return hash_parts<Sha1Ni>(parts);
   EVP_MD_CTX* context = thread_context(algorithm);
@@ -79,7 +83,7 @@ Digest hash(Algorithm algorithm, std::initializer_list<ByteView> parts) {
 
 struct Hasher::Context {
   Algorithm algorithm;
-  MdContext md;
+  std::unique_ptr<EVP_MD_CTX, ContextFree> md;
 };
 
 Hasher::Hasher(Algorithm algorithm) : context_(new Context{algorithm, new_context(algorithm)}) {}

@@ -1,10 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 // digest/digest.h - digests as values, one-shot hashing, PCR extend, and hashing of streams.
 //
-// OpenSSL 3 does the work, but for SHA-1 and SHA-256 in one shot where the processor has instructions for them
-// (kernel.h). One-shot functions keep a context per thread and algorithm, so they do not allocate after the first call.
-// A library without the algorithm (SM3 can be left out of OpenSSL) ends in available() being false; calling further is
-// a programming error and aborts. Source: TPM 2.0 Library, part 1, section 17.4 (PCR extend). Threads: the functions
-// are safe from any thread; a Hasher belongs to one thread at a time.
+// OpenSSL 3 computes the digests, except one-shot SHA-1 and SHA-256 on processors with instructions for them
+// (kernel.h). One-shot functions keep a context for each thread and algorithm, so they do not allocate after the first
+// call. If the library lacks an algorithm (OpenSSL can be built without SM3), available() is false. Any other call with
+// that algorithm is a programming error and aborts. Source: TPM 2.0 Library, part 1, section 17.4 (PCR extend).
+// Threads: the functions are safe from any thread; one thread at a time uses a Hasher.
 #pragma once
 
 #include <algorithm>
@@ -19,7 +20,7 @@
 
 namespace imakeep::digest {
 
-// A digest of at most 64 bytes, without its algorithm: that goes with the bank.
+// A digest of at most 64 bytes. It does not contain its algorithm; the bank tells that.
 class Digest {
  public:
   Digest() = default;
@@ -52,12 +53,12 @@ inline Digest hash(Algorithm algorithm, ByteView bytes) {
   return hash(algorithm, {bytes});
 }
 
-// The new value of a PCR: H(pcr || digest). Both have the algorithm's size.
+// Returns the new value of a PCR: H(pcr || digest). Both have the algorithm's size.
 inline Digest extend(Algorithm algorithm, const Digest& pcr, const Digest& digest) {
   return hash(algorithm, {pcr.view(), digest.view()});
 }
 
-// Hashes what comes in pieces, such as a file.
+// Hashes input that arrives in pieces, such as a file.
 class Hasher {
  public:
   explicit Hasher(Algorithm algorithm);
@@ -66,7 +67,7 @@ class Hasher {
   Hasher& operator=(Hasher&&) noexcept;
 
   void update(ByteView bytes);
-  Digest finish();  // the Hasher starts afresh
+  Digest finish();  // afterwards the Hasher starts again, empty
 
  private:
   struct Context;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "digest/digest.h"
 
 #include <gtest/gtest.h>
@@ -5,7 +6,7 @@
 #include "digest/bank.h"
 
 namespace imakeep::digest {
-namespace {
+namespace digest_test {
 
 struct KnownAnswer {
   Algorithm algorithm;
@@ -64,7 +65,7 @@ TEST(Bank, OfAHashThatLinuxLacksIsFilledWithPaddedSha1) {
 TEST(Bank, NamesAreLinuxs) {
   EXPECT_EQ(parse_bank("sm3_256")->name(), "sm3");
   EXPECT_EQ(parse_bank("tpm_alg_27")->name(), "tpm_alg_27");
-  EXPECT_TRUE(parse_bank("tpm_alg_27")->padded_sha1);
+  EXPECT_TRUE(parse_bank("tpm_alg_27")->padded());
   EXPECT_EQ(parse_bank("sha3-256").error().code, ErrorCode::kUsage);
   EXPECT_EQ(parse_banks("sha1,sha256")->size(), 2u);
   EXPECT_EQ(parse_banks("sha1,sha1").error().code, ErrorCode::kUsage);
@@ -76,25 +77,27 @@ TEST(Bank, OfATpmAlgorithmIsPaddedWhereLinuxLacksTheHash) {
     const Bank bank = *parse_bank(name);
     EXPECT_EQ(bank_from_tpm_alg(info(bank.algorithm).tpm_alg), bank) << name;
   }
-  EXPECT_EQ(bank_from_tpm_alg(0x0027), (Bank{.algorithm = Algorithm::kSha3_256, .padded_sha1 = true}));
+  EXPECT_EQ(bank_from_tpm_alg(0x0027), (Bank{.algorithm = Algorithm::kSha3_256, .fill = Fill::kPaddedSha1Short}));
   EXPECT_EQ(bank_from_tpm_alg(0x0012), (Bank{.algorithm = Algorithm::kSm3_256}));
   EXPECT_EQ(bank_from_tpm_alg(0x0010), std::nullopt);  // TPM_ALG_NULL
 }
 
 TEST(Bank, OfAHashThatTheKernelWasBuiltWithoutIsPaddedToo) {
   const Bank padded = *parse_bank("sha384:padded");
-  EXPECT_EQ(padded, (Bank{.algorithm = Algorithm::kSha384, .padded_sha1 = true}));
+  EXPECT_EQ(padded, (Bank{.algorithm = Algorithm::kSha384, .fill = Fill::kPaddedSha1}));
   EXPECT_EQ(padded.name(), "sha384");
   EXPECT_EQ(padded.spec(), "sha384:padded");
-  for (const char* none : {"sha1:padded", ":padded", "md4:padded", "tpm_alg_27:padded"}) {
+  for (const char* none : {"sha1:padded", "sha1:padded-short", ":padded", "md4:padded", "tpm_alg_27:padded",
+                           "tpm_alg_27:native", "sha256:", "sha256:padded:padded", "sha256:long"}) {
     EXPECT_FALSE(parse_bank(none)) << none;
   }
 }
 
 TEST(Bank, ListsAreReadAsTheyAreWritten) {
-  for (const char* names : {"sha1", "sha512,sha1,tpm_alg_28", "sha1,sha384:padded,sha384"})
+  for (const char* names : {"sha1", "sha512,sha1,tpm_alg_28", "sha1,sha384:padded,sha384",
+                            "sha256:padded-short,sha384:invalidated", "sha1:invalidated,tpm_alg_27:invalidated"})
     EXPECT_EQ(bank_names(*parse_banks(names)), names);
 }
 
-}  // namespace
+}  // namespace digest_test
 }  // namespace imakeep::digest

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "digest/hash_many.h"
 
 #include <bit>
@@ -8,16 +9,16 @@
 namespace imakeep::digest {
 namespace {
 
-// From so many on they are worth sixteen lanes.
+// From this number of messages on, sixteen lanes are worthwhile.
 constexpr std::size_t kManyMessages = 12;
 
-// A message on its way through a lane: whole blocks where they lie, then the padded rest.
+// The state of a message in a lane: first its whole blocks in place, then its padded rest.
 template <class Hash>
 struct Message {
   Padding<Hash> padding;
-  const std::byte* next = padding.bytes();  // a lane with nothing to do hashes anything
-  std::size_t left = 0;                     // blocks from `next` on, of which the last are the padding
-  Digest* digest = nullptr;                 // empty: nothing is on its way
+  const std::byte* next = padding.bytes();  // a lane without a message hashes arbitrary bytes
+  std::size_t left = 0;                     // count of blocks from `next` on, including the padding
+  Digest* digest = nullptr;                 // null: the lane has no message
 
   bool done() const { return left == 0 && digest != nullptr; }
 };
@@ -37,7 +38,8 @@ class Lanes {
     }
   }
 
-  // Blocks of some messages beside each extend. Gives how many messages were hashed: the rest is left.
+  // Processes blocks of some messages together with each extend. Returns the count of messages that were hashed; the
+  // caller hashes the rest.
   std::size_t run_beside(const Extends& extends)
     requires requires { Hash::kBesideExtend; }
   {
@@ -53,7 +55,7 @@ class Lanes {
     return begun_;
   }
 
-  // A part of the rounds of a block of many messages beside each extend. None is left.
+  // Carries out a part of a block's rounds, for many messages, together with each extend. Hashes all messages.
   std::size_t run_beside(const Extends& extends) {
     for (std::size_t lane = 0; lane < Hash::kLanes; ++lane) begin_next(lane);
     avx512::Work work;
@@ -71,7 +73,7 @@ class Lanes {
       avx512::finish_block(work, states_);
       finish_done(Hash::kLanes);
     });
-    // A block for which the extends were too few is done again: that is simpler than the parts alone.
+    // If the extends end within a block, compute the whole block again: that is simpler than only the missing parts.
     if (part > 0) {
       Hash::compress_lanes(states_, blocks);
       finish_done(Hash::kLanes);
@@ -81,7 +83,7 @@ class Lanes {
   }
 
  private:
-  // `extend`(words of the PCR, digest, where its value after that goes)
+  // Calls `extend`(words of the PCR, digest, destination of the new value) for each digest.
   static void extend_each(const Extends& extends, const auto& extend) {
     typename Hash::State pcr = {};
     for (std::size_t at = 0; at < Hash::kDigestBytes; at += sizeof(typename Hash::Word)) {
@@ -109,7 +111,7 @@ class Lanes {
     ++busy_;
   }
 
-  // Without branches, which lanes with messages of different lengths would not let the processor foretell.
+  // Has no branches: with messages of different lengths the processor could not predict them.
   const std::byte* next_block(std::size_t lane) {
     Message<Hash>& message = lanes_[lane];
     const std::byte* const block = message.next;
@@ -124,7 +126,7 @@ class Lanes {
     Hash::compress_lanes(states_, blocks);
   }
 
-  // Takes the digests of messages that are done, and the next messages in their place.
+  // Stores the digests of finished messages, and begins the next messages in their lanes.
   void finish_done(std::size_t lanes) {
     std::uint32_t done = 0;
     for (std::size_t lane = 0; lane < lanes; ++lane) done |= std::uint32_t{lanes_[lane].done()} << lane;
@@ -142,8 +144,8 @@ class Lanes {
 
   std::span<const ByteView> messages_;
   const std::span<Digest> digests_;
-  std::size_t begun_ = 0;  // of messages_
-  std::size_t busy_ = 0;   // lanes with a message
+  std::size_t begun_ = 0;  // index into messages_ of the next message
+  std::size_t busy_ = 0;   // count of lanes with a message
   Message<Hash> lanes_[Hash::kLanes];
   alignas(64) typename Hash::States states_ = {};
 };
@@ -156,7 +158,7 @@ void extend_each(Algorithm algorithm, const Extends& extends) {
   }
 }
 
-// Few messages leave most of many lanes empty.
+// With few messages, most of the many lanes would be empty.
 bool is_wide(std::size_t messages) {
   return kernel() == Kernel::kAvx512 && messages >= kManyMessages;
 }

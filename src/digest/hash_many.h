@@ -1,4 +1,5 @@
-// digest/hash_many.h - digests of many messages, side by side where the processor can.
+// SPDX-License-Identifier: Apache-2.0
+// digest/hash_many.h - digests of many messages, computed in parallel lanes if the processor supports that.
 // Threads: no shared state.
 #pragma once
 
@@ -9,22 +10,22 @@
 
 namespace imakeep::digest {
 
-// digests[i] = H(messages[i]); both have the same length.
+// digests[i] = H(messages[i]). Both spans have the same length.
 void hash_many(Algorithm algorithm, std::span<const ByteView> messages, std::span<Digest> digests);
 
-// A PCR that is extended by one digest after the other.
+// A PCR, and the digests that extend it one after the other.
 struct Extends {
-  Digest pcr;  // before
+  Digest pcr;  // value before the first extend
   std::span<const Digest> digests;
-  std::span<Digest> after;  // what it is after each of them; of the same length
-  // Called once an extend, for work that has nothing to do with any of this: there is time for it as well.
+  std::span<Digest> after;  // value after each extend; same length as `digests`
+  // Called once for each extend, for unrelated work: an extend leaves time for that, too.
   std::function<void()> meanwhile = nullptr;
 };
 
 void extend_many(Algorithm algorithm, const Extends& extends);
 
-// hash_many() and extend_many() of what does not depend on each other. An extend waits for the one before it, and
-// leaves the processor room for other messages meanwhile.
+// Does hash_many() and extend_many() together, for inputs that do not depend on each other. An extend waits for the one
+// before it, and meanwhile the processor has room for other messages.
 void hash_many_beside(Algorithm algorithm, std::span<const ByteView> messages, std::span<Digest> digests,
                       const Extends& extends);
 

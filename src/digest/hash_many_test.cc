@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "digest/hash_many.h"
 
 #include <algorithm>
@@ -9,7 +10,7 @@
 #include "digest/kernel.h"
 
 namespace imakeep::digest {
-namespace {
+namespace hash_many_test {
 
 constexpr Algorithm kAlgorithms[] = {Algorithm::kSha1, Algorithm::kSha256, Algorithm::kSha384, Algorithm::kSha512};
 
@@ -155,5 +156,5 @@ TEST(Kernel, IsTakenByItsName) {
   EXPECT_EQ(kernel(), kernels().back());
 }
 
-}  // namespace
+}  // namespace hash_many_test
 }  // namespace imakeep::digest

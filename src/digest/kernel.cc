@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "digest/kernel.h"
 
 #include <algorithm>
@@ -22,7 +23,7 @@ constexpr std::array<Named, 4> kAll = {{{Kernel::kPortable, "portable"},
                                         {Kernel::kAvx512, "avx512"}}};
 
 #if defined(__x86_64__)
-// Asked here, where nothing is compiled for what may not be there.
+// Query the processor in this file: it is compiled without instructions that may be missing.
 bool has_sha_ni() {
   constexpr unsigned kSsse3 = 1u << 9;   // leaf 1, ECX
   constexpr unsigned kSse41 = 1u << 19;  // leaf 1, ECX
@@ -32,7 +33,7 @@ bool has_sha_ni() {
   return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (b & kSha) != 0;
 }
 
-// The processor has it, and the system saves the registers.
+// True if the processor has the instructions and the system saves their registers.
 bool has_avx2() {
   __builtin_cpu_init();
   return __builtin_cpu_supports("avx2") != 0;
@@ -55,7 +56,7 @@ bool has_avx512() {
 #endif
 
 bool available(Kernel kernel) {
-  // In a virtual machine each question to the processor takes far longer than a digest.
+  // Query only once: in a virtual machine each query takes far longer than a digest.
   static const bool sha_ni = has_sha_ni(), avx2 = sha_ni && has_avx2(), avx512 = avx2 && has_avx512();
   switch (kernel) {
     case Kernel::kPortable:
@@ -95,11 +96,12 @@ std::vector<Kernel> kernels() {
 Result<void> use_kernel(std::string_view name) {
   const auto* const found = std::ranges::find(kAll, name, &Named::name);
   if (found == kAll.end()) {
-    return fail(ErrorCode::kUsage, "there is no kernel '" + std::string(name) +
-                                       "' for digests; there are portable, sha-ni, sha-ni+avx2 and avx512");
+    return fail(ErrorCode::kUsage,
+                "no digest implementation '" + std::string(name) + "'; use portable, sha-ni, sha-ni+avx2 or avx512");
   }
   if (!available(found->kernel)) {
-    return fail(ErrorCode::kUnsupported, "this processor lacks what the kernel '" + std::string(name) + "' needs");
+    return fail(ErrorCode::kUnsupported,
+                "this processor lacks what the implementation '" + std::string(name) + "' needs");
   }
   chosen().store(found->kernel);
   return {};

@@ -1,7 +1,9 @@
-// digest/kernel.h - which code computes digests: OpenSSL's, or this library's for several messages at once.
+// SPDX-License-Identifier: Apache-2.0
+// digest/kernel.h - selects the code that computes digests: OpenSSL, or this library's for several messages.
 //
-// The fastest that the processor has is chosen at the first use. All give the same digests; choosing is for tests and
-// measurements. Threads: use_kernel() before other threads compute digests; the rest from any.
+// The first use selects the fastest implementation that the processor supports. All compute the same digests; other
+// choices are for tests and measurements. Threads: call use_kernel() before other threads compute digests; call the
+// rest from any thread.
 #pragma once
 
 #include <string_view>
@@ -15,18 +17,18 @@ namespace imakeep::digest {
 enum class Kernel : std::uint8_t {
   kPortable,   // OpenSSL
   kShaNi,      // SHA-1 and SHA-256 by the SHA extensions
-  kShaNiAvx2,  // and SHA-384 and SHA-512 by AVX2
-  kAvx512,     // and many messages of any of the four by AVX-512, also between PCR extends
+  kShaNiAvx2,  // the same, and SHA-384 and SHA-512 by AVX2
+  kAvx512,     // the same, and many messages of all four by AVX-512, also between PCR extends
 };
 
 Kernel kernel();
 std::string_view kernel_name(Kernel kernel);  // "portable", "sha-ni", "sha-ni+avx2", "avx512"
-std::vector<Kernel> kernels();                // those that this processor has, the slowest first
+std::vector<Kernel> kernels();                // those that this processor supports, the slowest first
 
-// kUsage for a name that is none, kUnsupported where the processor lacks it.
+// kUsage for an unknown name, kUnsupported if the processor does not support it.
 Result<void> use_kernel(std::string_view name);
 
-// Whether the chosen kernel takes several messages at once.
+// True if the selected implementation hashes several messages at once.
 bool has_lanes(Algorithm algorithm);
 
 }  // namespace imakeep::digest

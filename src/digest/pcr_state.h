@@ -1,7 +1,9 @@
-// digest/pcr_state.h - the PCRs of several banks as values: what extending them leads to.
+// SPDX-License-Identifier: Apache-2.0
+// digest/pcr_state.h - the PCRs of several banks as values, and the effect of extends on them.
 //
-// Source: TPM 2.0 Library, part 1, section 17.4. All PCRs start at zero, as a TPM reset leaves those that IMA may use.
-// Threads: values; const use is safe from any thread.
+// Source: TPM 2.0 Library, part 1, section 17.4. All PCRs start at zero: a TPM reset does that to the PCRs that IMA may
+// use.
+// Threads: plain values; const use is safe from any thread.
 #pragma once
 
 #include <optional>
@@ -12,7 +14,7 @@
 
 namespace imakeep::digest {
 
-// The TPM's PCRs are numbered 0..kPcrCount-1.
+// A TPM has the PCRs 0 to kPcrCount - 1.
 inline constexpr std::uint32_t kPcrCount = 24;
 
 class PcrState {
@@ -22,26 +24,26 @@ class PcrState {
 
   const std::vector<Bank>& banks() const { return banks_; }
 
-  // Where in banks() the bank is; empty if it is not.
+  // The index of the bank in banks(); empty if the bank is missing.
   std::optional<std::size_t> index_of(const Bank& bank) const;
 
-  // `bank` is an index into banks(), `pcr` less than kPcrCount.
+  // `bank` is an index into banks(); `pcr` is less than kPcrCount.
   const Digest& value(std::size_t bank, std::uint32_t pcr) const { return values_[bank * kPcrCount + pcr]; }
   // `value` has the bank's digest size. Marks the PCR as touched.
   void set(std::size_t bank, std::uint32_t pcr, const Digest& value);
-  // One extend of one bank. Marks the PCR as touched.
+  // Extends the PCR in one bank. Marks the PCR as touched.
   void extend(std::size_t bank, std::uint32_t pcr, const Digest& digest);
 
-  // Whether the PCR was extended or set since the start.
+  // True if the PCR was extended or set since the start.
   bool touched(std::uint32_t pcr) const { return (touched_ >> pcr & 1) != 0; }
-  // All that were, a bit each.
+  // The touched PCRs, one bit each.
   std::uint32_t touched_pcrs() const { return touched_; }
 
   friend bool operator==(const PcrState&, const PcrState&) = default;
 
  private:
   std::vector<Bank> banks_;
-  std::vector<Digest> values_;  // kPcrCount a bank
+  std::vector<Digest> values_;  // kPcrCount for each bank
   std::uint32_t touched_ = 0;
 };
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // digest/round_constants.h - the round constants of SHA-1, SHA-256 and SHA-512: FIPS 180-4, 4.2. Threads: constants.
 #pragma once
 
@@ -5,7 +6,7 @@
 
 namespace imakeep::digest {
 
-// Each is that of twenty rounds.
+// Each constant applies to twenty rounds.
 inline constexpr std::uint32_t kSha1Rounds[4] = {0x5a827999, 0x6ed9eba1, 0x8f1bbcdc, 0xca62c1d6};
 
 alignas(64) inline constexpr std::uint32_t kSha256Rounds[64] = {

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "digest/sha_ni.h"
 
-// This file alone is compiled for the SHA extensions, so nothing inline of other headers may be used in it: the linker
-// could take this copy of it for the whole program.
+// Unlike most files, this one is compiled for the SHA extensions. It must not use inline functions of other headers:
+// the linker could choose this file's copy of them for the whole program.
 #if defined(__x86_64__)
 
 #include "digest/sha_ni_rounds.h"
@@ -66,7 +67,7 @@ void sha1_extend(std::uint32_t* pcr, const std::byte* digest, std::byte* after, 
 
 void sha256_extend(std::uint32_t* pcr, const std::byte* digest, std::byte* after, std::uint32_t (*states)[8],
                    const std::byte* const* blocks) {
-  // The PCR and the digest, beside a block of one message.
+  // The block with the PCR and the digest, together with a block of the first message.
   __m128i abef[2], cdgh[2], words[2][4];
   load_sha256(kSha256Start, abef[0], cdgh[0]);
   load_sha256_extend(words[0], pcr, digest);
@@ -74,7 +75,7 @@ void sha256_extend(std::uint32_t* pcr, const std::byte* digest, std::byte* after
   load_words(words[1], blocks[0]);
   sha256_words(abef, cdgh, words, Sha256Rounds(), kNothingBeside);
   store_sha256(states[0], abef[1], cdgh[1]);
-  // Their padding, beside a block of the other.
+  // Their padding block, together with a block of the second message.
   __m128i other_abef[1], other_cdgh[1], other_words[1][4];
   load_sha256(states[1], other_abef[0], other_cdgh[0]);
   load_words(other_words[0], blocks[1]);
@@ -88,7 +89,7 @@ void sha256_extend(std::uint32_t* pcr, const std::byte* digest, std::byte* after
 
 }  // namespace imakeep::digest::sha_ni
 
-#else  // no x86
+#else  // not x86
 
 namespace imakeep::digest::sha_ni {
 

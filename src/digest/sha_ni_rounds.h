@@ -1,8 +1,9 @@
-// digest/sha_ni_rounds.h - the rounds of SHA-1 and SHA-256 by the SHA extensions of x86, to be put beside other work.
+// SPDX-License-Identifier: Apache-2.0
+// digest/sha_ni_rounds.h - rounds of SHA-1 and SHA-256 by the SHA extensions of x86, to be interleaved with other work.
 //
-// Only for files that are compiled for these instructions. Every function here is inlined where it is used and known to
-// its file alone: the linker could take an inline function of such a file for the whole program.
-// Source: as sha_ni.h. Threads: no shared state.
+// Only for files that are compiled for these instructions. Every function here is inlined at its call, and visible only
+// in its file: the linker could choose such a file's copy of an ordinary inline function for the whole program.
+// Source: same as sha_ni.h. Threads: no shared state.
 #pragma once
 
 #include <immintrin.h>
@@ -25,7 +26,7 @@ static constexpr std::uint32_t rotate_right(std::uint32_t word, int bits) {
   return word >> bits | word << (32 - bits);
 }
 
-// What goes into the rounds of the block behind a message of 64 bytes, which is its padding alone.
+// Message schedule plus round constants of the padding block that follows a message of 64 bytes.
 static constexpr Words padding_rounds() {
   Words made{{0x80000000}};
   made.words[15] = 512;
@@ -52,7 +53,7 @@ IMAKEEP_INLINE void sha256_four_rounds(__m128i& abef, __m128i& cdgh, __m128i inp
   abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(input, 0x0e));
 }
 
-// Rounds 4 I to 4 I + 3 of SHA-256 in every lane. `words` holds the last sixteen of the message schedule.
+// Rounds 4 I to 4 I + 3 of SHA-256 in every lane. `words` holds the last sixteen words of the message schedule.
 template <std::size_t I, std::size_t Lanes>
 IMAKEEP_INLINE void sha256_rounds(__m128i (&abef)[Lanes], __m128i (&cdgh)[Lanes], __m128i (&words)[Lanes][4]) {
   const __m128i constants = _mm_load_si128(reinterpret_cast<const __m128i*>(kSha256Rounds + 4 * I));
@@ -71,7 +72,8 @@ IMAKEEP_INLINE __m128i big_endian_words(__m128i bytes) {
   return _mm_shuffle_epi8(bytes, _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203));
 }
 
-// The block's rounds in every lane, and `beside`(i) after the i-th four of them, which does not wait for them.
+// All rounds of the block in every lane. Calls `beside`(i) after group i of four rounds. That work does not depend on
+// these rounds.
 template <std::size_t Lanes, std::size_t... I, class Beside>
 IMAKEEP_INLINE void sha256_words(__m128i (&abef)[Lanes], __m128i (&cdgh)[Lanes], __m128i (&words)[Lanes][4],
                                  std::index_sequence<I...>, const Beside& beside) {
@@ -107,7 +109,7 @@ IMAKEEP_INLINE void store_sha256(std::uint32_t* state, __m128i abef, __m128i cdg
   store(state + 4, _mm_alignr_epi8(dchg, feba, 8));
 }
 
-// The first block of an extend is the PCR and the digest, the second their padding.
+// The first block of an extend holds the PCR and the digest; the second block is their padding.
 IMAKEEP_INLINE void load_sha256_extend(__m128i (&words)[4], const std::uint32_t* pcr, const std::byte* digest) {
   words[0] = load(pcr);
   words[1] = load(pcr + 4);
@@ -119,7 +121,7 @@ IMAKEEP_INLINE void sha256_padding_four_rounds(__m128i& abef, __m128i& cdgh, std
   sha256_four_rounds(abef, cdgh, _mm_load_si128(reinterpret_cast<const __m128i*>(kPaddingRounds.words + 4 * i)));
 }
 
-// The rounds of the block behind it; what was before them is yet to be added.
+// The rounds of the padding block. The caller still has to add the state from before the rounds.
 template <std::size_t... I, class Beside>
 IMAKEEP_INLINE void sha256_padding(__m128i& abef, __m128i& cdgh, std::index_sequence<I...>, const Beside& beside) {
   ((sha256_padding_four_rounds(abef, cdgh, I), beside(std::integral_constant<std::size_t, I>())), ...);
@@ -145,7 +147,7 @@ IMAKEEP_INLINE void sha1_rounds(__m128i (&abcd)[Lanes], __m128i (&e)[Lanes], __m
   }
 }
 
-// In these a register's first word is its highest.
+// In SHA-1's instructions the first word is the highest in the register.
 IMAKEEP_INLINE __m128i reversed_words(__m128i bytes) {
   return _mm_shuffle_epi8(bytes, _mm_set_epi64x(0x0001020304050607, 0x08090a0b0c0d0e0f));
 }
@@ -179,7 +181,7 @@ IMAKEEP_INLINE void store_sha1(std::uint32_t* state, __m128i abcd, __m128i e) {
   state[4] = static_cast<std::uint32_t>(_mm_extract_epi32(e, 3));
 }
 
-// The one block of an extend: the PCR, the digest, and the padding behind these 40 bytes.
+// The only block of an extend: the PCR, the digest, and the padding after these 40 bytes.
 IMAKEEP_INLINE void load_sha1_extend(__m128i (&words)[4], __m128i abcd, __m128i e, const std::byte* digest) {
   words[0] = abcd;
   words[1] = _mm_or_si128(e, _mm_srli_si128(reversed_words(load(digest)), 4));

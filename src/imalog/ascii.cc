@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "imalog/ascii.h"
 
 #include <charconv>
@@ -31,13 +32,23 @@ void append_uint(std::string& out, ByteView bytes, ByteOrder order) {
   }
 }
 
-// "sha256:" NUL digest, or "ima:sha256:" NUL digest: text up to the NUL, then hex behind it.
+// "sha256:" NUL digest, or "ima:sha256:" NUL digest: prints the text up to the NUL, then the digest in hex.
 bool append_named_digest(std::string& out, ByteView bytes) {
   const std::string_view prefix = up_to_nul(bytes);
   const std::size_t colon = prefix.rfind(':');
   if (colon == std::string_view::npos) return false;
   if (colon != 0) out += prefix;
   if (bytes.size() > colon + 2) append_hex(out, bytes.subspan(colon + 2));
+  return true;
+}
+
+bool append_uuid(std::string& out, ByteView bytes) {
+  constexpr std::size_t kUuidBytes = 16;
+  if (bytes.size() != kUuidBytes) return false;
+  for (std::size_t i = 0; i < kUuidBytes; ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) out += '-';
+    append_hex(out, bytes.subspan(i, 1));
+  }
   return true;
 }
 
@@ -49,17 +60,22 @@ bool append_field(std::string& out, const FieldView& field, ByteOrder order) {
     case FieldId::kDNg:
     case FieldId::kDNgV2:
     case FieldId::kDModsig:
+    case FieldId::kOtherDigest:
       return append_named_digest(out, field.bytes);
     case FieldId::kN:
     case FieldId::kNNg:
     case FieldId::kXattrNames:
+    case FieldId::kOtherText:
       out += up_to_nul(field.bytes);
       return true;
     case FieldId::kIuid:
     case FieldId::kIgid:
     case FieldId::kImode:
+    case FieldId::kOtherNumber:
       append_uint(out, field.bytes, order);
       return true;
+    case FieldId::kOtherUuid:
+      return append_uuid(out, field.bytes);
     default:
       append_hex(out, field.bytes);
       return true;
@@ -87,7 +103,8 @@ Result<void> append_fields(std::string& out, const RecordContentView& content, c
 
 }  // namespace
 
-Result<void> append_ascii(std::string& out, const RecordContentView& content, ByteView digest, ByteOrder order) {
+Result<void> append_ascii(std::string& out, const RecordContentView& content, ByteView digest, ByteOrder order,
+                          const TemplateSet& templates) {
   const std::size_t start = out.size();
   if (content.pcr < 10) out += ' ';
   append_decimal(out, content.pcr);
@@ -95,12 +112,15 @@ Result<void> append_ascii(std::string& out, const RecordContentView& content, By
   append_hex(out, digest);
   out += ' ';
   out += content.template_name;
-  if (const auto fields = Template::find(content.template_name)) {
-    if (auto appended = append_fields(out, content, *fields, order); !appended) {
-      out.resize(start);
-      return appended;
-    }
-  } else {
+  const std::size_t fields_at = out.size();
+  const auto fields = templates.find(content.template_name);
+  auto appended = fields ? append_fields(out, content, *fields, order) : Result<void>();
+  if (!appended && !fields->is_described()) {
+    out.resize(start);
+    return appended;
+  }
+  if (!fields || !appended) {
+    out.resize(fields_at);
     out += ' ';
     append_hex(out, content.body);
   }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "imalog/ascii.h"
 
 #include <gtest/gtest.h>
@@ -6,7 +7,7 @@
 
 // Lines of the eight templates as Linux printed them are compared in captures_test.cc. Here stands what no capture has.
 namespace imakeep::imalog {
-namespace {
+namespace ascii_test {
 
 using test::bytes_of;
 using test::Content;
@@ -62,6 +63,11 @@ TEST(AppendAscii, AppendsBehindWhatIsThere) {
 TEST(AppendAscii, PrintsTheDigestOfImaInHexWithoutAnAlgorithm) {
   const Content ima{.template_name = "ima", .body = test::ima_body(Bytes(20, std::byte{0xcd}), "/bin/sh")};
   EXPECT_EQ(line(ima), "10 abab ima cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd /bin/sh\n");
+}
+
+TEST(AppendAscii, PrintsAnMd5DigestOfImaAsAnyOther) {
+  const Content ima{.template_name = "ima", .body = test::ima_body(Bytes(16, std::byte{0xcd}), "/bin/sh")};
+  EXPECT_EQ(line(ima), "10 abab ima cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd /bin/sh\n");
 }
 
 TEST(AppendAscii, PrintsTypeAndAlgorithmOfTheDigestAsTheyStand) {
@@ -164,5 +170,5 @@ TEST(AppendAscii, DataThatDoesNotSplitIsMalformedWhereItStops) {
   EXPECT_EQ(error_of(content).offset, 4u + 7u + 4u + 3u);
 }
 
-}  // namespace
+}  // namespace ascii_test
 }  // namespace imakeep::imalog

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Everything of imalog on the lists that a real kernel gave: testdata/README.md says how they were made.
 #include <filesystem>
 #include <set>
@@ -10,7 +11,7 @@
 #include "imalog/test_support.h"
 
 namespace imakeep::imalog {
-namespace {
+namespace captures_test {
 
 using test::Capture;
 
@@ -75,6 +76,40 @@ TEST_P(CapturedList, TellsItsBank) {
     const Bytes list = test::captured_binary(GetParam(), bank);
     EXPECT_EQ(test::must(detect_bank(list, ByteOrder::kLittle)), GetParam().records == 0 ? kBanks.front() : bank);
   }
+}
+
+// Of a kernel booted with ima_template=ima ima_hash=md5: digests of 20 bytes for the boot aggregate and a violation, of
+// 16 for files, and a path of more than 255 bytes.
+TEST(ListOfImaHashMd5, IsReadAndPrintedAsTheKernelMadeIt) {
+  const std::string folder = IMAKEEP_TESTDATA "/cases/ima-md5/";
+  for (const digest::Bank& bank : {kBanks[0], kBanks[1]}) {
+    const Bytes list = test::must(read_file(folder + "binary_runtime_measurements_" + bank.name()));
+    std::string ascii;
+    Bytes again;
+    std::size_t sha1_bodies = 0;
+    for (const RecordView& record : test::records_of(list, test::format_of(bank))) {
+      EXPECT_TRUE(digest_fits(bank, record.content(), record.digest));
+      if (ima_file_digest_bytes(record.body) == kImaFileDigestBytes) ++sha1_bodies;
+      ASSERT_TRUE(append_ascii(ascii, record.content(), record.digest, ByteOrder::kLittle));
+      encode_record(again, record.content(), record.digest, ByteOrder::kLittle);
+    }
+    EXPECT_EQ(sha1_bodies, 2u);
+    EXPECT_EQ(again, list);
+    EXPECT_EQ(ascii, as_text(test::must(read_file(folder + "ascii_runtime_measurements_" + bank.name()))));
+    EXPECT_EQ(test::must(detect_bank(list, ByteOrder::kLittle)), bank);
+  }
+}
+
+TEST(ListOfAKernelWithoutSha512, LeadsToPcrsOfPaddedSha1Digests) {
+  const std::string folder = IMAKEEP_TESTDATA "/cases/padded-banks/";
+  Replay replay{PcrState(test::banks("sha1,sha256,sha384:padded,sha512:padded"))};
+  for (PcrValue value : test::must(parse_pcr_file(as_text(test::must(read_file(folder + "pcr10.txt")))))) {
+    if (value.bank.digest_bytes() >= 48) value.bank.fill = digest::Fill::kPaddedSha1;
+    EXPECT_TRUE(replay.expect(value));
+  }
+  const Bytes list = test::must(read_file(folder + "binary_runtime_measurements_sha1"));
+  ASSERT_TRUE(replay.add_list(list, kBanks[0], ByteOrder::kLittle));
+  EXPECT_EQ(replay.all_found_at(), 74u);
 }
 
 TEST(Captures, NoFolderWithAListIsLeftOut) {
@@ -262,5 +297,5 @@ TEST(Quote, OfALaterMomentThanTheListStandsForNoPrefixOfIt) {
   EXPECT_EQ(quoted_prefix("kexec", "kexec/quote-second"), std::nullopt);
 }
 
-}  // namespace
+}  // namespace captures_test
 }  // namespace imakeep::imalog

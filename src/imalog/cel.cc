@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "imalog/cel.h"
 
 #include <algorithm>
@@ -9,7 +10,8 @@
 namespace imakeep::imalog {
 namespace {
 
-// Of TPMS_CEL_EVENT, in TLV and CBOR alike; the content's type is the type of its TLV, and a field of its own in CBOR.
+// Field numbers of TPMS_CEL_EVENT, for TLV and CBOR. In TLV the type of the content is its TLV type; in CBOR it is a
+// separate field.
 enum Field : std::uint8_t { kRecnum = 0, kPcr = 1, kDigests = 3, kContentType = 9, kContent = 10 };
 constexpr std::uint8_t kImaTemplateContent = 7;
 enum ImaField : std::uint8_t { kTemplateName = 0, kTemplateData = 1 };
@@ -22,8 +24,8 @@ std::uint16_t tpm_alg(const digest::Bank& bank) {
 Bytes template_data(const RecordContentView& content) {
   Bytes data(content.body.begin(), content.body.end());
   if (content.template_name != kImaTemplate) return data;
-  data.erase(data.begin() + kImaFileDigestBytes, data.begin() + kImaFileDigestBytes + 4);
-  data.resize(kImaFileDigestBytes + kMaxImaPathBytes + 1);
+  const ImaMessage message = ima_message(content.body);
+  data.assign(message.view().begin(), message.view().end());
   return data;
 }
 
@@ -37,7 +39,8 @@ void append_tlv(Bytes& out, std::uint8_t type, ByteView value) {
 
 // ---- CBOR -----------------------------------------------------------------------------------------------------------
 
-// nlohmann's writer has no maps with integers for keys, which is all that a record consists of; RFC 8949, section 3.
+// Written by hand, because nlohmann's writer does not support integer keys, and a record has only those. RFC 8949,
+// section 3.
 enum class Major : std::uint8_t { kUnsigned = 0, kBytes = 2, kText = 3, kArray = 4, kMap = 5 };
 
 void append_head(Bytes& out, Major major, std::uint64_t argument) {
@@ -72,7 +75,7 @@ void append_string(Bytes& out, Major major, ByteView bytes) {
 
 // ---- JSON -----------------------------------------------------------------------------------------------------------
 
-// TCG's names: Linux says sm3 and sha3-256.
+// TCG's names for hashes. Linux writes sm3 and sha3-256.
 std::string hash_name(const digest::Bank& bank) {
   if (bank.algorithm == digest::Algorithm::kSm3_256) return "sm3_256";
   std::string name(digest::info(bank.algorithm).name);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "imalog/cel.h"
 
 #include <map>
@@ -8,7 +9,7 @@
 #include "imalog/test_support.h"
 
 namespace imakeep::imalog {
-namespace {
+namespace cel_test {
 
 const std::vector<digest::Bank> kBanks = test::banks("sha1,sha256,sha384,sha512");
 
@@ -330,5 +331,5 @@ TEST(CelLog, ALogWithoutRecordsIsAnEmptyArray) {
   EXPECT_TRUE(nlohmann::json::parse(log.json).empty());
 }
 
-}  // namespace
+}  // namespace cel_test
 }  // namespace imakeep::imalog

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "imalog/digest_batch.h"
 
 namespace imakeep::imalog {
@@ -26,7 +27,7 @@ void DigestBatch::add_shown(const RecordContentView& content) {
 }
 
 void DigestBatch::add_extended(const RecordContentView& content) {
-  if (content.violation) {
+  if (content.violation || bank_.fill == digest::Fill::kInvalidated) {
     add_known(extended_digest(bank_, content));
   } else {
     add(content.template_name, content.body);
@@ -34,18 +35,18 @@ void DigestBatch::add_extended(const RecordContentView& content) {
 }
 
 std::span<const digest::Digest> DigestBatch::compute_beside(const digest::Extends& extends) {
-  for (const ImaAt& ima : ima_) messages_[ima.message] = ima.bytes;
+  for (const ImaAt& ima : ima_) messages_[ima.message] = ima.bytes.view();
   if (digests_.size() < records()) digests_.resize(records());
   const std::span<digest::Digest> all = std::span(digests_).first(records());
   const std::span<digest::Digest> hashed = all.first(messages_.size());
-  if (bank_.padded_sha1) {
+  if (bank_.padded()) {
     digest::extend_many(bank_.algorithm, extends);
     digest::hash_many(hash_of(bank_), messages_, hashed);
     for (digest::Digest& digest : hashed) digest = in_bank(bank_, digest);
   } else {
     digest::hash_many_beside(bank_.algorithm, messages_, hashed, extends);
   }
-  // Those that are known go between them; from the back, so that none is overwritten.
+  // Insert the known digests at their places. Go from the end to the front, so that no digest is overwritten.
   std::size_t left = hashed.size();
   std::size_t at = all.size();
   for (auto known = known_.rbegin(); known != known_.rend(); ++known) {

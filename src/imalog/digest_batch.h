@@ -1,6 +1,7 @@
-// imalog/digest_batch.h - template digests of many records in one bank at once, which costs less than one by one.
+// SPDX-License-Identifier: Apache-2.0
+// imalog/digest_batch.h - computes template digests of many records in one bank together, which is cheaper.
 //
-// Source: as template_digest.h. Threads: an object belongs to one thread at a time.
+// Source: same as template_digest.h. Threads: one thread at a time uses an object.
 #pragma once
 
 #include <span>
@@ -11,7 +12,8 @@
 
 namespace imakeep::imalog {
 
-// Records are added, then compute() gives a digest for each in their order. Memory is kept for the next batch.
+// Add records, then call compute(): it returns one digest for each, in the same order. The object keeps its memory for
+// the next batch.
 class DigestBatch {
  public:
   explicit DigestBatch(const digest::Bank& bank) : bank_(bank) {}
@@ -19,23 +21,24 @@ class DigestBatch {
   const digest::Bank& bank() const { return bank_; }
 
   void clear();
-  // The digest of what the record says, violation or not, as template_digest(). Borrows the body until compute().
+  // Adds a record whose digest is computed from its body like template_digest(), even for a violation. Borrows the body
+  // until compute().
   void add(std::string_view template_name, ByteView body);
-  // A digest that is known already, of the bank's size.
+  // Adds a record whose digest is known already. `digest` has the bank's size.
   void add_known(const digest::Digest& digest);
-  // As shown_digest() and extended_digest().
+  // Like shown_digest() and extended_digest().
   void add_shown(const RecordContentView& content);
   void add_extended(const RecordContentView& content);
 
-  // Valid until the next call of anything else.
+  // The result is valid until the next call of any other member.
   std::span<const digest::Digest> compute() { return compute_beside({}); }
-  // The same while a PCR of the bank is extended, by digests that do not come from here.
+  // The same, and meanwhile extends a PCR of the bank. The digests of `extends` must not come from this batch.
   std::span<const digest::Digest> compute_beside(const digest::Extends& extends);
 
  private:
-  // An "ima" record, of which other bytes are hashed than stand in its body.
+  // An "ima" record: the hashed bytes differ from its body.
   struct ImaAt {
-    std::size_t message;  // in messages_
+    std::size_t message;  // index into messages_
     ImaMessage bytes;
   };
 
@@ -47,10 +50,10 @@ class DigestBatch {
   std::size_t records() const { return messages_.size() + known_.size(); }
 
   digest::Bank bank_;
-  std::vector<ByteView> messages_;  // of the records whose digests are computed
+  std::vector<ByteView> messages_;  // messages whose digests are computed
   std::vector<ImaAt> ima_;
   std::vector<Known> known_;
-  std::vector<digest::Digest> digests_;  // one a record, and what earlier batches left behind them
+  std::vector<digest::Digest> digests_;  // one for each record, then leftovers of larger batches
 };
 
 }  // namespace imakeep::imalog

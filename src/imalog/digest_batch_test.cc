@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "imalog/digest_batch.h"
 
 #include <gtest/gtest.h>
@@ -5,7 +6,7 @@
 #include "imalog/test_support.h"
 
 namespace imakeep::imalog {
-namespace {
+namespace digest_batch_test {
 
 using test::Content;
 
@@ -66,5 +67,5 @@ TEST(DigestBatch, OfNothingIsEmpty) {
   EXPECT_TRUE(batch.compute().empty());
 }
 
-}  // namespace
+}  // namespace digest_batch_test
 }  // namespace imakeep::imalog

@@ -1,10 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "imalog/ima_directory.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <filesystem>
@@ -19,7 +22,7 @@ constexpr std::string_view kStem = "_runtime_measurements";
 constexpr std::string_view kStagedSuffix = "_staged";
 constexpr long kFuseMagic = 0x65735546;
 
-// What stands for ALG in a list's name; empty for a link or another file.
+// The ALG part of a list's name; empty for a link or another file.
 std::string bank_part(std::string_view name) {
   if (name.ends_with(kStagedSuffix)) name.remove_suffix(kStagedSuffix.size());
   const std::size_t stem = name.find(kStem);
@@ -28,10 +31,14 @@ std::string bank_part(std::string_view name) {
   return name.starts_with('_') ? std::string(name.substr(1)) : std::string();
 }
 
+// Reads once: a second read would return the number of a later moment.
 Result<std::uint64_t> read_counter(const std::string& path) {
-  const auto bytes = read_file(path);
-  if (!bytes) return unexpected(bytes.error());
-  return parse_counter(as_text(*bytes), path);
+  const auto fd = open_file(path, O_RDONLY);
+  if (!fd) return unexpected(fd.error());
+  std::array<std::byte, 64> room;
+  const auto got = read_some(fd->get(), room, path);
+  if (!got) return unexpected(got.error());
+  return parse_counter(as_text(ByteView(room).first(*got)), path);
 }
 
 }  // namespace
@@ -48,7 +55,7 @@ Result<std::uint64_t> parse_counter(std::string_view text, const std::string& pa
   std::uint64_t value = 0;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (failed != std::errc() || end + 1 != text.data() + text.size() || *end != '\n') {
-    return fail(ErrorCode::kMalformed, path + " holds no number with a newline behind it");
+    return fail(ErrorCode::kMalformed, path + " does not hold a number and a newline");
   }
   return value;
 }
@@ -75,10 +82,10 @@ Result<ImaDirectory> ImaDirectory::inspect(std::string path) {
     found.named_by_bank_ = false;
     found.banks_.push_back({.algorithm = digest::Algorithm::kSha1});
   }
-  if (found.banks_.empty() || found.banks_.front().name() != "sha1") {
+  if (found.banks_.empty()) {
     return fail(ErrorCode::kEnvironment,
                 found.path_ +
-                    " is no IMA directory: it has no binary_runtime_measurements_sha1; Linux's "
+                    " is not an IMA directory: it has no file binary_runtime_measurements; Linux's "
                     "is /sys/kernel/security/ima");
   }
   struct stat original {};

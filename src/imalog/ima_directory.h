@@ -1,8 +1,9 @@
-// imalog/ima_directory.h - the files of an IMA directory: which banks it has, and their names.
+// SPDX-License-Identifier: Apache-2.0
+// imalog/ima_directory.h - the files of an IMA directory: their names, and the banks that it has.
 //
 //   {binary,ascii}_runtime_measurements[_ALG][_staged]    without _ALG: a link to sha1
 //   runtime_measurements_count, violations
-// Kernels before 6.10 have the names without _ALG alone, which show sha1.
+// Kernels before 6.10 have only the names without _ALG, which show sha1. A kernel may have no files for sha1.
 //
 // Source: DESIGN 2.1; ima_fs_init() in security/integrity/ima/ima_fs.c.
 // Threads: const use is safe from any thread.
@@ -26,16 +27,16 @@ std::string_view part_name(Part part);  // "current", "staged"
 
 class ImaDirectory {
  public:
-  // kEnvironment if the directory cannot be read or has no binary list with sha1 digests.
+  // kEnvironment if the directory cannot be read or has no binary list.
   static Result<ImaDirectory> inspect(std::string path);
 
   const std::string& path() const { return path_; }
-  const std::vector<digest::Bank>& banks() const { return banks_; }  // sha1 first, the others by name
-  const digest::Bank& sha1() const { return banks_.front(); }
-  // Names that look like a list's and belong to no bank that imakeep knows.
+  const std::vector<digest::Bank>& banks() const { return banks_; }  // sorted by name, so sha1 comes first; not empty
+  const digest::Bank& first_bank() const { return banks_.front(); }
+  // Names of list files whose bank imakeep does not know.
   const std::vector<std::string>& unknown_names() const { return unknown_names_; }
   bool has_staging() const { return has_staging_; }  // any name ends in _staged
-  // The lists take N: from Linux 7.2 on they may be written to.
+  // True if the lists accept N: since Linux 7.2 they can be written to.
   bool takes_numbers() const { return takes_numbers_; }
   bool on_fuse() const { return on_fuse_; }
 
@@ -43,9 +44,9 @@ class ImaDirectory {
   std::string link_path(Form form, Part part) const;
   std::string count_path() const { return path_ + "/runtime_measurements_count"; }
   std::string violations_path() const { return path_ + "/violations"; }
-  // The two files that most requests go to.
-  std::string original() const { return list_path(Form::kBinary, sha1(), Part::kCurrent); }
-  std::string staged() const { return list_path(Form::kBinary, sha1(), Part::kStaged); }
+  // Most requests go to these two files.
+  std::string original() const { return list_path(Form::kBinary, first_bank(), Part::kCurrent); }
+  std::string staged() const { return list_path(Form::kBinary, first_bank(), Part::kStaged); }
 
   Result<std::uint64_t> count() const;
   Result<std::uint64_t> violations() const;
@@ -60,7 +61,7 @@ class ImaDirectory {
   bool on_fuse_ = false;
 };
 
-// A decimal number and a newline, nothing else. kMalformed.
+// Parses a decimal number and a newline. kMalformed for anything else.
 Result<std::uint64_t> parse_counter(std::string_view text, const std::string& path);
 
 }  // namespace imakeep::imalog

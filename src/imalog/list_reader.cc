@@ -1,10 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "imalog/list_reader.h"
 
 namespace imakeep::imalog {
 
 Result<const RecordView*> ListReader::next() {
   if (at_end()) return nullptr;
-  // Of some records further on, so that they do not have to be waited for.
+  // Prefetch bytes some records ahead, so that decoding does not wait for memory.
   if (constexpr std::size_t kAhead = 2048; list_.size() - offset_ > kAhead) {
     __builtin_prefetch(list_.data() + offset_ + kAhead);
     __builtin_prefetch(list_.data() + offset_ + kAhead + 64);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "imalog/list_reader.h"
 
 #include <type_traits>
@@ -7,7 +8,7 @@
 #include "imalog/test_support.h"
 
 namespace imakeep::imalog {
-namespace {
+namespace list_reader_test {
 
 using test::Content;
 
@@ -112,5 +113,5 @@ TEST(ListReader, AListOfAnotherBankIsRefusedAtItsFirstRecord) {
   EXPECT_NE(error.message.find("is the bank right?"), std::string::npos) << error.message;
 }
 
-}  // namespace
+}  // namespace list_reader_test
 }  // namespace imakeep::imalog

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "imalog/pcr_file.h"
 
 #include <gtest/gtest.h>
@@ -6,7 +7,7 @@
 #include "imalog/test_support.h"
 
 namespace imakeep::imalog {
-namespace {
+namespace pcr_file_test {
 
 const std::string kSha1 = "9E21E647798146D301B59160F6D5BD0263A3E70E";
 const std::string kSha256 = "825f01d4622a5e9c02bdaae64d7fe00e045090436e8e93c756debe7e29f3d13d";
@@ -62,14 +63,120 @@ TEST(ParsePcrFile, TakesEveryBankByLinuxsNameAndSm3ByTcgsToo) {
   EXPECT_EQ(only_value("sm3_256 " + kSha256).bank, test::bank("sm3"));
 }
 
+// ---- what other tools print ----------------------------------------------------------------------------------------
+
+TEST(ParsePcrFile, TakesWhatTpm2PcrreadPrints) {
+  const auto values = test::must(parse_pcr_file("  sha1:\n    0 : 0x" + kSha1 + "\n    10: 0x" + kSha1 +
+                                                "\n  sha384:\n  sha256:\n    10: 0x" + kSha256 + "\n"));
+  ASSERT_EQ(values.size(), 3u);
+  EXPECT_EQ(values[0].bank.name(), "sha1");
+  EXPECT_EQ(values[0].pcr, 0u);
+  EXPECT_EQ(values[1].pcr, 10u);
+  EXPECT_EQ(values[2].bank.name(), "sha256");
+  EXPECT_EQ(to_hex(values[2].value.view()), kSha256);
+}
+
+TEST(ParsePcrFile, TakesADumpOfAllPcrsInSeveralBanks) {
+  std::string text;
+  for (const char* const name : {"sha1", "sha256", "sha384", "sha512", "sm3_256", "sha3_256", "sha3_384", "sha3_512"}) {
+    text += std::string("  ") + name + ":\n";
+    const bool sha3 = std::string_view(name).starts_with("sha3_");
+    const std::string_view bits = std::string_view(name).substr(sha3 ? 5 : 3);
+    const std::size_t digits = bits == "1" ? 40 : bits == "384" ? 96 : bits == "512" ? 128 : 64;
+    for (int pcr = 0; pcr < 24; ++pcr) {
+      text += "    " + std::to_string(pcr) + (pcr < 10 ? " : 0x" : ": 0x") + std::string(digits, 'A') + "\n";
+    }
+  }
+  const auto values = test::must(parse_pcr_file(text));
+  ASSERT_EQ(values.size(), 8u * 24);
+  EXPECT_EQ(values[4 * 24].bank, test::bank("sm3"));
+  EXPECT_EQ(values[5 * 24].bank, test::bank("tpm_alg_27"));
+  EXPECT_EQ(values[7 * 24 + 23].bank, test::bank("tpm_alg_29"));
+  EXPECT_EQ(values[7 * 24 + 23].pcr, 23u);
+}
+
+TEST(ParsePcrFile, TakesEvmctlsLinesInTheBankThatTheDigestsSizeTells) {
+  for (const auto& [bytes, bank] : {std::pair{20, "sha1"}, {32, "sha256"}, {48, "sha384"}, {64, "sha512"}}) {
+    std::string hex;
+    for (int i = 0; i < bytes; ++i) hex += "AB ";
+    const PcrValue value = only_value("PCR-09: " + hex);
+    EXPECT_EQ(value.bank.name(), bank);
+    EXPECT_EQ(value.pcr, 9u);
+    EXPECT_EQ(value.value.view()[static_cast<std::size_t>(bytes) - 1], std::byte{0xab});
+  }
+  EXPECT_EQ(only_value("PCR-10: " + kSha256).pcr, 10u);
+  EXPECT_EQ(only_value("PCR 10: " + kSha256).pcr, 10u);
+  EXPECT_EQ(only_value("PCR\t 9: " + kSha1).bank.name(), "sha1");
+}
+
+TEST(ParsePcrFile, AnEvmctlLineBesideAnotherBankOfItsSizeIsAmbiguous) {
+  expect_error("sm3 11 " + kSha256 + "\nPCR-10: " + kSha256, ErrorCode::kMalformed,
+               "line 2: names no bank, and its size is that of sha256 and of sm3; write ALG INDEX HEX");
+  expect_error("PCR-10: " + kSha256 + "\nsha3_256:\n11: " + kSha256, ErrorCode::kMalformed, "line 1: names no bank");
+  expect_error("PCR-10: " + std::string(96, '0') + "\nsha384:padded 10 " + std::string(96, '0'), ErrorCode::kMalformed,
+               "line 1: names no bank");
+  EXPECT_EQ(test::must(parse_pcr_file("PCR-10: " + kSha256 + "\nsha256 11 " + kSha256 + "\nsha1 10 " + kSha1)).size(),
+            3u);
+}
+
+TEST(ParsePcrFile, SkipsAByteOrderMark) {
+  const std::string mark = "\xef\xbb\xbf";
+  EXPECT_EQ(only_value(mark + "sha1 " + kSha1).bank.name(), "sha1");
+  EXPECT_EQ(only_value(mark + "# comment\nsha1 " + kSha1).bank.name(), "sha1");
+  EXPECT_EQ(only_value(mark + "PCR-10: " + kSha1).bank.name(), "sha1");
+  expect_error("sha1 " + kSha1 + "\n" + mark + "sha256 " + kSha256, ErrorCode::kUsage, "line 2: no such bank");
+}
+
+TEST(ParsePcrFile, TakesHexWithAPrefix) {
+  EXPECT_EQ(only_value("sha1 0x" + kSha1).value, only_value("sha1 " + kSha1).value);
+  EXPECT_EQ(only_value("sha1 10 0X" + kSha1).value, only_value("sha1 " + kSha1).value);
+}
+
+TEST(ParsePcrFile, MixesItsForms) {
+  EXPECT_EQ(test::must(parse_pcr_file("sha256:\n1: " + kSha256 + "\nsha1 1 " + kSha1 + "\nPCR-2: " + kSha1 +
+                                      "\n3 : " + kSha256 + "\nsha384:padded 10 " + std::string(96, '0')))
+                .size(),
+            5u);
+}
+
+TEST(ParsePcrFile, APcrWithoutABankIsMalformed) {
+  expect_error("10: 0x" + kSha256, ErrorCode::kMalformed, "line 1: PCR without a bank; a heading such as 'sha256:'");
+}
+
+TEST(ParsePcrFile, AHeadingOfNoBankIsAUsageError) {
+  expect_error("sha1:\n0: " + kSha1 + "\nmd5:\n", ErrorCode::kUsage, "line 3: no such bank: 'md5'");
+}
+
+TEST(ParsePcrFile, AValueBelowAHeadingHasItsBanksSize) {
+  expect_error("sha256:\n 10: 0x" + kSha1, ErrorCode::kMalformed, "line 2: PCR value of 20 bytes; sha256 has 32");
+  expect_error("sha256:\n 24: 0x" + kSha256, ErrorCode::kMalformed, "line 2: no PCR has index '24'");
+  expect_error("sha256:\n10: 0x" + kSha256 + "\n 10: 0x" + kSha256, ErrorCode::kMalformed, "line 3: PCR named twice");
+}
+
+TEST(ParsePcrFile, AnEvmctlLineOfNoBanksSizeIsMalformed) {
+  expect_error("PCR-10: AB CD", ErrorCode::kMalformed, "line 1: PCR value of 2 bytes; banks have 20, 32, 48 or 64");
+  expect_error("PCR x: " + kSha1, ErrorCode::kMalformed, "line 1: no PCR has index 'x'");
+  expect_error("PCR-24: " + kSha1, ErrorCode::kMalformed, "line 1: no PCR has index '24'");
+  expect_error("PCR-10: " + kSha1 + "\nPCR-10: " + kSha1, ErrorCode::kMalformed, "line 2: PCR named twice");
+}
+
+TEST(ParsePcrFile, ABinaryFileIsNamedAsOne) {
+  expect_error(std::string_view("\x03\0\0\0\n", 5), ErrorCode::kMalformed, "binary, not text; accepted are lines");
+}
+
 // ---- damage ---------------------------------------------------------------------------------------------------------
 
 TEST(ParsePcrFile, ATextWithoutPcrsIsMalformed) {
-  for (const char* text : {"", "\n\n", "# sha1 00\n"}) expect_error(text, ErrorCode::kMalformed, "no PCR values in it");
+  for (const char* text : {"", "\n\n", "# sha1 00\n", "  sha256:\n"}) {
+    expect_error(text, ErrorCode::kMalformed, "no PCR values in it; accepted are lines of ALG HEX or ALG INDEX HEX");
+  }
 }
 
 TEST(ParsePcrFile, ALineOfAnotherNumberOfWordsIsMalformed) {
-  expect_error("sha1\n", ErrorCode::kMalformed, "line 1: not a PCR; expected ALG HEX or ALG INDEX HEX");
+  expect_error(
+      "sha1\n", ErrorCode::kMalformed,
+      "line 1: not a PCR; accepted are lines of ALG HEX or ALG INDEX HEX, what tpm2_pcrread prints, and lines of "
+      "PCR-INDEX: HEX or PCR INDEX: HEX");
   expect_error("sha1 10 " + kSha1 + " more", ErrorCode::kMalformed, "line 1: not a PCR");
 }
 
@@ -86,7 +193,8 @@ TEST(ParsePcrFile, AnIndexThatNoTpmHasIsMalformed) {
 
 TEST(ParsePcrFile, AValueThatIsNoHexIsMalformed) {
   expect_error("sha1 " + kSha1.substr(1), ErrorCode::kMalformed, "line 1: PCR value is not hexadecimal");
-  expect_error("sha1 0x" + kSha1.substr(2), ErrorCode::kMalformed, "line 1: PCR value is not hexadecimal");
+  expect_error("sha1 x" + kSha1.substr(1), ErrorCode::kMalformed, "line 1: PCR value is not hexadecimal");
+  expect_error("sha1 0x0x" + kSha1, ErrorCode::kMalformed, "line 1: PCR value is not hexadecimal");
 }
 
 TEST(ParsePcrFile, AValueOfAnotherLengthThanItsBanksIsMalformed) {
@@ -135,5 +243,5 @@ RC_GTEST_PROP(ParsePcrFile, UndoesFormatPcrs, ()) {
   RC_ASSERT(parsed == state);
 }
 
-}  // namespace
+}  // namespace pcr_file_test
 }  // namespace imakeep::imalog

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "imalog/pcr_state.h"
 
 namespace imakeep::imalog {

@@ -1,4 +1,5 @@
-// imalog/pcr_state.h - what a record does to the PCRs.
+// SPDX-License-Identifier: Apache-2.0
+// imalog/pcr_state.h - the effect of a record on the PCRs.
 //
 // Source: ima_pcr_extend() in security/integrity/ima/ima_queue.c. Threads: no shared state.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "imalog/pcr_state.h"
 
 #include <gtest/gtest.h>
@@ -5,7 +6,7 @@
 #include "imalog/test_support.h"
 
 namespace imakeep::imalog {
-namespace {
+namespace pcr_state_test {
 
 TEST(PcrState, StartsWithZerosUntouched) {
   const PcrState state(test::banks("sha1,sha512"));
@@ -80,5 +81,5 @@ TEST(PcrState, StatesDifferWhereABankAValueOrATouchedPcrDoes) {
   EXPECT_TRUE(set.touched(23));
 }
 
-}  // namespace
+}  // namespace pcr_state_test
 }  // namespace imakeep::imalog

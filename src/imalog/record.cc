@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "imalog/record.h"
 
 #include <algorithm>
@@ -5,7 +6,7 @@
 namespace imakeep::imalog {
 namespace {
 
-// Takes bytes off the front of a record and remembers how far it came.
+// Takes bytes from the front of a record and keeps its offset.
 class Cursor {
  public:
   Cursor(ByteView in, ByteOrder order) : in_(in), order_(order) {}
@@ -35,15 +36,14 @@ unexpected<Error> cut_short(const Cursor& cursor, const char* where) {
   return bad(ErrorCode::kTruncated, cursor.offset(), std::string("record cut short in its ") + where);
 }
 
-bool printable(std::string_view name) {
+bool graphic(std::string_view name) {
   return std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 0x7f; });
 }
 
-// How many bytes it took. Not the view of them: a pair of words that comes back in memory has to be waited for.
-Result<std::size_t> take_ima_body(Cursor& cursor) {
+Result<std::size_t> take_digest_and_path(Cursor& cursor, std::size_t file_digest_bytes) {
   const std::size_t start = cursor.offset();
-  if (!cursor.has(kImaFileDigestBytes)) return cut_short(cursor, "file digest");
-  cursor.take(kImaFileDigestBytes);
+  if (!cursor.has(file_digest_bytes)) return cut_short(cursor, "file digest");
+  cursor.take(file_digest_bytes);
   if (!cursor.has(4)) return cut_short(cursor, "path length");
   const std::size_t at = cursor.offset();
   const std::uint32_t path_bytes = cursor.take_u32();
@@ -60,6 +60,30 @@ Result<std::size_t> take_ima_body(Cursor& cursor) {
   return cursor.offset() - start;
 }
 
+// A measured path is never empty. This excludes F = 16 for a record with F = 20 and a digest of zeros, in which the
+// path would be empty.
+bool has_md5_path(Cursor cursor) {
+  if (!cursor.has(kImaMd5FileDigestBytes + 4)) return false;
+  cursor.take(kImaMd5FileDigestBytes);
+  return cursor.take_u32() > 0;
+}
+
+// Returns the count of bytes, not a view of them: a pair of words would be returned in memory, and the caller would
+// have to wait for it.
+Result<std::size_t> take_ima_body(Cursor& cursor, bool ends) {
+  const Cursor start = cursor;
+  auto taken = take_digest_and_path(cursor, kImaFileDigestBytes);
+  if (taken) return taken;
+  // A last record with F = 16 and a path of at most three bytes is too short for the path_len of F = 20.
+  const bool cut = taken.error().code == ErrorCode::kTruncated;
+  if ((cut && (!ends || start.has(kImaFileDigestBytes + 4))) || !has_md5_path(start)) return taken;
+  Cursor md5 = start;
+  auto md5_taken = take_digest_and_path(md5, kImaMd5FileDigestBytes);
+  if (!md5_taken && (cut || md5_taken.error().code != ErrorCode::kTruncated)) return taken;
+  cursor = md5;
+  return md5_taken;
+}
+
 Result<std::size_t> take_data(Cursor& cursor) {
   const std::size_t at = cursor.offset();
   if (!cursor.has(4)) return cut_short(cursor, "data length");
@@ -74,7 +98,24 @@ Result<std::size_t> take_data(Cursor& cursor) {
   return data_bytes;
 }
 
+// True if path_len is `length` in either byte order. Only the true path_len can be so small a number.
+bool is_length(const std::byte* at, std::size_t length) {
+  return load<std::uint32_t>(at, ByteOrder::kLittle) == length || load<std::uint32_t>(at, ByteOrder::kBig) == length;
+}
+
 }  // namespace
+
+std::size_t ima_file_digest_bytes(ByteView body) {
+  constexpr std::size_t kHead = kImaFileDigestBytes + 4;
+  const bool sha1 = body.size() >= kHead && is_length(body.data() + kImaFileDigestBytes, body.size() - kHead);
+  return sha1 ? kImaFileDigestBytes : kImaMd5FileDigestBytes;
+}
+
+bool is_ima_body(ByteView body) {
+  const std::size_t head = ima_file_digest_bytes(body) + 4;
+  if (body.size() < head || body.size() > head + kMaxImaPathBytes) return false;
+  return is_length(body.data() + head - 4, body.size() - head);
+}
 
 bool operator==(const RecordContentView& a, const RecordContentView& b) {
   return a.pcr == b.pcr && a.violation == b.violation && a.template_name == b.template_name && equal(a.body, b.body);
@@ -110,11 +151,11 @@ Result<std::size_t> decode_record(ByteView in, RecordFormat format, RecordView& 
   }
   if (!cursor.has(name_bytes)) return cut_short(cursor, "template name");
   record.template_name = as_text(cursor.take(name_bytes));
-  if (!printable(record.template_name)) {
+  if (!graphic(record.template_name)) {
     return bad(ErrorCode::kMalformed, name_at + 4, "template name with unprintable characters; is the bank right?");
   }
 
-  const auto body_bytes = record.template_name == kImaTemplate ? take_ima_body(cursor) : take_data(cursor);
+  const auto body_bytes = record.template_name == kImaTemplate ? take_ima_body(cursor, format.ends) : take_data(cursor);
   if (!body_bytes) return unexpected(body_bytes.error());
   record.body = cursor.last(*body_bytes);
   record.encoded_bytes = cursor.offset();

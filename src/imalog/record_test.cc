@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "imalog/record.h"
 
 #include <gtest/gtest.h>
@@ -6,7 +7,7 @@
 #include "imalog/test_support.h"
 
 namespace imakeep::imalog {
-namespace {
+namespace record_test {
 
 using test::Content;
 
@@ -137,6 +138,82 @@ TEST(RecordView, AllZeroDigestAloneMarksAViolation) {
     shown.data()[size - 1] = std::byte{1};
     EXPECT_FALSE(decode_record(encoded(test::ima_ng("/a"), shown.view()), format)->content().violation);
   }
+}
+
+// ---- template ima under ima_hash=md5 --------------------------------------------------------------------------------
+
+const Bytes kMd5 = test::bytes_of("\xf9\x6b\x69\x7d\x7c\xb7\x93\x8d\x52\x5a\x2f\x31\xaa\xf1\x61\xd0");
+
+Bytes md5_record(std::string_view path, std::uint32_t pcr = 10, ByteOrder order = ByteOrder::kLittle) {
+  const Content content{.pcr = pcr, .template_name = "ima", .body = test::ima_body(kMd5, path, order)};
+  return encoded(content, digest::Digest::filled(20, std::byte{0x11}).view(), order);
+}
+
+TEST(DecodeRecord, TakesAnImaBodyWithAnMd5DigestWhateverFollowsAndInEitherByteOrder) {
+  for (const ByteOrder order : {ByteOrder::kLittle, ByteOrder::kBig}) {
+    for (const std::string& path : {std::string("/a"), std::string("/ab"), std::string("/bin/sh"),
+                                    std::string(kMaxImaPathBytes, 'p'), std::string("\x01\x01")}) {
+      const Bytes record = md5_record(path, 10, order);
+      for (const Bytes& behind : {Bytes(), Bytes(300), md5_record("/next", 0, order), md5_record("/next", 11, order)}) {
+        Bytes in = record;
+        append_bytes(in, behind);
+        const auto decoded = decode_record(in, {.digest_bytes = 20, .order = order, .ends = true});
+        ASSERT_TRUE(decoded) << describe(decoded.error()) << " " << path;
+        EXPECT_EQ(decoded->encoded_bytes, record.size()) << path;
+        EXPECT_EQ(ima_file_digest_bytes(decoded->body), 16u);
+        EXPECT_TRUE(is_ima_body(decoded->body));
+      }
+    }
+  }
+}
+
+TEST(DecodeRecord, TakesAnImaPathOfOneByteBehindAnMd5DigestBeforeARecordOfAnUsualPcr) {
+  Bytes in = md5_record("a");
+  const std::size_t bytes = in.size();
+  EXPECT_EQ(error_of(in).code, ErrorCode::kTruncated) << "a list that may go on";
+  EXPECT_EQ(decode_record(in, {.digest_bytes = 20, .ends = true})->encoded_bytes, bytes) << "the end of a list";
+  append_bytes(in, md5_record("/next", 10));
+  EXPECT_EQ(decode_record(in, kSha1)->encoded_bytes, bytes);
+}
+
+TEST(DecodeRecord, EveryProperPrefixOfAnImaRecordWithAnMd5DigestIsTruncated) {
+  for (const std::string path : {"/a", "/abc", "/usr/bin/true"}) {
+    const Bytes in = md5_record(path);
+    for (std::size_t bytes = 0; bytes < in.size(); ++bytes) {
+      EXPECT_EQ(error_of(ByteView(in).first(bytes)).code, ErrorCode::kTruncated) << path << " cut to " << bytes;
+      EXPECT_EQ(error_of(ByteView(in).first(bytes), {.digest_bytes = 20, .ends = true}).code, ErrorCode::kTruncated);
+    }
+  }
+}
+
+TEST(DecodeRecord, TakesTheZerosOfAViolationAndOfABootAggregateForASha1Digest) {
+  for (const std::string path : {"/a", "boot_aggregate"}) {
+    const Bytes in = sha1_record({.template_name = "ima", .body = test::ima_body(Bytes(20), path)});
+    EXPECT_EQ(ima_file_digest_bytes(decode_record(in, kSha1)->body), 20u) << path;
+  }
+  // The boot aggregate of a kernel without a TPM under ima_hash=md5.
+  const Bytes in = sha1_record({.template_name = "ima", .body = test::ima_body(Bytes(16), "boot_aggregate")});
+  EXPECT_EQ(ima_file_digest_bytes(decode_record(in, kSha1)->body), 16u);
+}
+
+TEST(DecodeRecord, WaitsForWhatTellsASha1DigestThatEndsLikeAPathLength) {
+  Bytes digest(16, std::byte{0xab});
+  append_int(digest, std::uint32_t{1}, ByteOrder::kLittle);
+  const Bytes in = sha1_record({.template_name = "ima", .body = test::ima_body(digest, "/bin/sh")});
+  for (std::size_t bytes = 0; bytes < in.size(); ++bytes) {
+    EXPECT_EQ(error_of(ByteView(in).first(bytes)).code, ErrorCode::kTruncated) << bytes;
+  }
+  EXPECT_EQ(decode_record(in, kSha1)->encoded_bytes, in.size());
+}
+
+TEST(IsImaBody, RefusesWhatNoRecordCanHave) {
+  EXPECT_FALSE(is_ima_body({}));
+  EXPECT_FALSE(is_ima_body(Bytes(19)));
+  EXPECT_FALSE(is_ima_body(test::ima_body(Bytes(20), std::string(kMaxImaPathBytes + 1, 'p'))));
+  EXPECT_FALSE(is_ima_body(test::ima_body(Bytes(17), "/bin/sh")));
+  Bytes longer = test::ima_body(kMd5, "/bin/sh");
+  longer.push_back(std::byte{'x'});
+  EXPECT_FALSE(is_ima_body(longer));
 }
 
 // ---- damage ---------------------------------------------------------------------------------------------------------
@@ -309,5 +386,5 @@ RC_GTEST_PROP(DecodeRecord, NeverClaimsMoreOfADamagedRecordThanItWasGiven, ()) {
   expect_no_more_claimed_than_given(in, test::format_of(bank, order));
 }
 
-}  // namespace
+}  // namespace record_test
 }  // namespace imakeep::imalog

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "imalog/replay.h"
 
 #include <algorithm>
@@ -13,7 +14,7 @@ unexpected<Error> not_replayed(const digest::Bank& bank, std::uint32_t pcr) {
 }
 
 constexpr std::uint32_t kAllPcrs = ~0u;
-// Records of a list whose digests are computed together.
+// Count of records of a list whose digests are computed together.
 constexpr std::size_t kRecordsAtOnce = 256;
 
 }  // namespace
@@ -54,7 +55,7 @@ Result<void> Replay::expect(const PcrComposite& expected) {
       wanted.parts.push_back({.bank = *bank, .pcr = part.pcr, .at = at});
     }
   }
-  if (wanted.parts.empty()) return fail(ErrorCode::kUsage, "no PCR that is replayed is part of what is looked for");
+  if (wanted.parts.empty()) return fail(ErrorCode::kUsage, "the wanted digest covers no PCR that is replayed");
   want(std::move(wanted));
   return {};
 }
@@ -103,7 +104,7 @@ void Replay::add_extended(std::uint32_t pcr, std::span<const digest::Digest> dig
 
 namespace {
 
-// Some records of a list at a time, and their digests in several banks.
+// A group of consecutive records of a list, with their digests in several banks.
 class ListPart {
  public:
   ListPart(const digest::Bank& shown, const std::vector<digest::Bank>& banks) : batches_{DigestBatch(shown)} {
@@ -120,7 +121,8 @@ class ListPart {
     for (DigestBatch& batch : batches_) batch.clear();
   }
 
-  // Takes the next record of the list, if there is one and room for it. What stops it before is error().
+  // Takes the next record of the list, if the list has one and this part has room. If decoding fails, error() tells
+  // why.
   void take(ListReader& reader) {
     if (records_.size() == kRecordsAtOnce || error_ || reader.at_end()) return;
     if (records_.empty()) {
@@ -140,7 +142,7 @@ class ListPart {
     for (std::size_t i = records_.size(); i < kRecordsAtOnce; ++i) take(reader);
   }
 
-  // The digests of all banks; those of banks that are replayed while `extends` of that bank are carried out.
+  // Computes the digests of all banks. For replayed banks, carries out `extends` of that bank at the same time.
   void compute(std::span<const digest::Extends> extends) {
     std::vector<bool> done(batches_.size());
     for (std::size_t bank = 0; bank < extends.size(); ++bank) {
@@ -152,7 +154,7 @@ class ListPart {
     }
   }
 
-  // Records up to the first whose digest is not the one that its list shows.
+  // The count of records before the first whose computed digest differs from the digest in the list.
   std::size_t fitting() const {
     std::size_t i = 0;
     while (i < records_.size() && (records_[i].violation || equal(computed_[0][i].view(), shown_at_[i]))) ++i;
@@ -162,7 +164,7 @@ class ListPart {
   const std::vector<RecordContentView>& records() const { return records_; }
   std::span<const digest::Digest> extended(std::size_t bank) const { return computed_[batch_of_[bank]]; }
   const std::optional<Error>& error() const { return error_; }
-  // Of a record of it, in the whole list.
+  // The index and the offset of record i within the whole list.
   std::uint64_t number(std::size_t i) const { return first_ + i; }
   std::uint64_t offset(std::size_t i) const {
     std::uint64_t at = offset_;
@@ -175,9 +177,9 @@ class ListPart {
  private:
   std::vector<RecordContentView> records_;
   std::array<ByteView, kRecordsAtOnce> shown_at_;
-  std::vector<DigestBatch> batches_;  // of the list's own bank, then of the others that are replayed
+  std::vector<DigestBatch> batches_;  // of the list's own bank, then of the other replayed banks
   std::vector<std::size_t> batch_of_;
-  std::vector<std::span<const digest::Digest>> computed_;  // what batches_ gave
+  std::vector<std::span<const digest::Digest>> computed_;  // results of batches_
   std::optional<Error> error_;
   std::uint64_t offset_ = 0;
   std::uint64_t first_ = 0;
@@ -185,7 +187,7 @@ class ListPart {
 
 }  // namespace
 
-// The first record from `i` on after which something may be found or lost that is looked for, or else the last.
+// The first record from `i` on after which an expected value may be found or lost; the last record if there is none.
 std::size_t Replay::next_eventful(std::uint32_t pcr, std::size_t i, std::size_t records, const After& after) const {
   const auto always = [&](const Wanted& wanted) {
     return (wanted.pcrs >> pcr & 1) != 0 && (wanted.now || wanted.hash);
@@ -198,7 +200,7 @@ std::size_t Replay::next_eventful(std::uint32_t pcr, std::size_t i, std::size_t 
   return i;
 }
 
-// Carries out what `records` of one PCR extended.
+// Applies the extends of `records` records of one PCR to the state.
 void Replay::replayed(std::uint32_t pcr, std::size_t records, const After& after) {
   for (std::size_t done = 0; done < records;) {
     const std::size_t i = next_eventful(pcr, done, records, after);
@@ -212,8 +214,8 @@ void Replay::replayed(std::uint32_t pcr, std::size_t records, const After& after
 Result<void> Replay::add_list(ByteView list, const digest::Bank& shown, ByteOrder order) {
   ListReader reader(list, {.digest_bytes = static_cast<std::uint8_t>(shown.digest_bytes()), .order = order});
   const std::size_t banks = state_.banks().size();
-  // Three parts at a time: one extends PCRs; beside that, for the processor has time, the digests of the next are
-  // computed and the one behind it is decoded.
+  // Three parts at a time: the first one's digests extend the PCRs. At the same time, because the processor has room
+  // for it, the second part's digests are computed and the third part is decoded.
   std::vector<ListPart> parts(3, ListPart(shown, state_.banks()));
   ListPart *now = &parts[0], *next = &parts[1], *later = &parts[2];
   std::vector<digest::Extends> extends;
@@ -225,7 +227,7 @@ Result<void> Replay::add_list(ByteView list, const digest::Bank& shown, ByteOrde
     const auto& records = now->records();
     const std::size_t fitting = now->fitting();
     later->clear();
-    // Runs of records of one PCR, the last of them beside the other parts' work.
+    // Extend in runs of records with the same PCR. The last run is combined with the work on the other parts.
     std::size_t begin = 0;
     do {
       const std::uint32_t pcr = begin < fitting ? records[begin].pcr : 0;
@@ -251,7 +253,7 @@ Result<void> Replay::add_list(ByteView list, const digest::Bank& shown, ByteOrde
     } while (begin < fitting);
     if (fitting < records.size()) {
       return unexpected(Error{.code = ErrorCode::kMismatch,
-                              .message = "the " + shown.name() + " template digest does not fit the record's data",
+                              .message = "the " + shown.name() + " template digest does not match the record's data",
                               .offset = now->offset(fitting),
                               .record = now->number(fitting)});
     }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "imalog/replay.h"
 
 #include <gtest/gtest.h>
@@ -7,7 +8,7 @@
 
 // Whole logs of a real kernel are replayed in captures_test.cc.
 namespace imakeep::imalog {
-namespace {
+namespace replay_test {
 
 using test::Content;
 
@@ -317,7 +318,7 @@ TEST(ReplayList, AnAlteredDigestIsAMismatchThatNamesItsRecordAndKeepsWhatCameBef
   EXPECT_EQ(added.error().code, ErrorCode::kMismatch);
   EXPECT_EQ(added.error().record, 2u);
   EXPECT_EQ(added.error().offset, third_at);
-  EXPECT_EQ(added.error().message, "the sha1 template digest does not fit the record's data");
+  EXPECT_EQ(added.error().message, "the sha1 template digest does not match the record's data");
   EXPECT_EQ(replay.records(), 2u);
   EXPECT_EQ(replay.state(), states_of(contents, {kSha256})[2]);
 }
@@ -466,5 +467,5 @@ RC_GTEST_PROP(Replay, OfAListFindsAndLosesWhatItsRecordsDo, ()) {
   RC_ASSERT(by_list.proven() == by_record.proven());
 }
 
-}  // namespace
+}  // namespace replay_test
 }  // namespace imakeep::imalog

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "imalog/template.h"
 
 #include <algorithm>
@@ -45,7 +46,16 @@ constexpr std::array<std::string_view, 8> kBuiltinFormats = {
 }  // namespace
 
 std::string_view field_name(FieldId id) {
-  return kFields[static_cast<std::size_t>(id)].name;
+  const auto index = static_cast<std::size_t>(id);
+  return index < kFields.size() ? kFields[index].name : "of another form";
+}
+
+Template Template::described(std::span<const FieldId> fields) {
+  Template made;
+  made.described_ = true;
+  made.count_ = static_cast<std::uint8_t>(std::min(fields.size(), kMaxFields));
+  std::copy_n(fields.begin(), made.count_, made.fields_.begin());
+  return made;
 }
 
 std::span<const std::string_view> Template::builtin_names() {
@@ -81,13 +91,13 @@ Result<std::optional<FieldView>> FieldReader::next() {
     return unexpected(Error{.code = ErrorCode::kMalformed, .message = std::move(message), .offset = offset_});
   };
   if (index_ == template_.fields().size()) {
-    if (offset_ != body_.size()) return bad(std::to_string(body_.size() - offset_) + " bytes behind the last field");
+    if (offset_ != body_.size()) return bad(std::to_string(body_.size() - offset_) + " bytes after the last field");
     return std::nullopt;
   }
   const FieldId id = template_.fields()[index_];
   const auto too_short = [&] { return bad("data ends within field " + std::string(field_name(id))); };
 
-  std::size_t length = kImaFileDigestBytes;
+  std::size_t length = ima_ ? ima_file_digest_bytes(body_) : 0;
   if (!(ima_ && id == FieldId::kD)) {
     if (body_.size() - offset_ < 4) return too_short();
     length = load<std::uint32_t>(body_.data() + offset_, order_);
@@ -102,17 +112,38 @@ Result<std::optional<FieldView>> FieldReader::next() {
   return field;
 }
 
+namespace {
+
+bool names_boot_aggregate(ByteView field) {
+  const std::string_view text = as_text(field);
+  const std::string_view name = text.substr(0, text.find('\0'));
+  return name == "boot_aggregate" || name == "boot_aggregate_late";
+}
+
+// True if `data` splits into fields and one of them contains that name. The meaning of the fields is unknown.
+bool has_boot_aggregate(ByteView data, ByteOrder order) {
+  bool found = false;
+  while (!data.empty()) {
+    if (data.size() < 4) return false;
+    const std::size_t length = load<std::uint32_t>(data.data(), order);
+    if (data.size() - 4 < length) return false;
+    found = found || names_boot_aggregate(data.subspan(4, length));
+    data = data.subspan(4 + length);
+  }
+  return found;
+}
+
+}  // namespace
+
 bool is_boot_aggregate(const RecordContentView& content, ByteOrder order) {
   const auto fields = Template::find(content.template_name);
-  if (!fields) return false;
+  if (!fields) return has_boot_aggregate(content.body, order);
   FieldReader reader(*fields, content.template_name, content.body, order);
   for (;;) {
     const auto field = reader.next();
     if (!field || !*field) return false;
     if ((*field)->id != FieldId::kN && (*field)->id != FieldId::kNNg) continue;
-    const std::string_view text = as_text((*field)->bytes);
-    const std::string_view name = text.substr(0, text.find('\0'));
-    return name == "boot_aggregate" || name == "boot_aggregate_late";
+    return names_boot_aggregate((*field)->bytes);
   }
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "imalog/template_data.h"
 
 #include <algorithm>
@@ -5,9 +6,7 @@
 namespace imakeep::imalog {
 namespace {
 
-constexpr std::size_t kSha1Bytes = 20;
-
-// Zeros stand for the digest that a violation does not have.
+// Writes zeros if a violation has no digest.
 void append_digest(Bytes& out, ByteView digest, std::size_t size) {
   append_bytes(out, digest);
   if (digest.empty()) out.resize(out.size() + size);
@@ -27,10 +26,19 @@ void append_name(Bytes& out, std::string_view name) {
   for (const char c : name) out.push_back(static_cast<std::byte>(c == ' ' ? '_' : c));
 }
 
+// The name in field n.
+std::string_view short_name(const EventView& event) {
+  std::string_view name = event.path;
+  if (name.size() <= kMaxImaPathBytes) return name;
+  if (!event.is_file) return name.substr(0, kMaxImaPathBytes);
+  while (name.ends_with('/')) name.remove_suffix(1);
+  return name.substr(name.rfind('/') + 1);
+}
+
 void append_field_bytes(Bytes& out, FieldId id, const EventView& event, ByteOrder order) {
   switch (id) {
     case FieldId::kD:
-      append_digest(out, event.sha1_file_digest, kSha1Bytes);
+      append_digest(out, event.plain_file_digest, kImaFileDigestBytes);
       break;
     case FieldId::kDNg:
       append_named_digest(out, {}, event.algorithm, event.file_digest);
@@ -39,7 +47,7 @@ void append_field_bytes(Bytes& out, FieldId id, const EventView& event, ByteOrde
       append_named_digest(out, event.digest_type, event.algorithm, event.file_digest);
       break;
     case FieldId::kN:
-      append_name(out, event.path.substr(0, kMaxImaPathBytes));
+      append_name(out, short_name(event));
       out.push_back(std::byte{0});
       break;
     case FieldId::kNNg:
@@ -47,7 +55,7 @@ void append_field_bytes(Bytes& out, FieldId id, const EventView& event, ByteOrde
       out.push_back(std::byte{0});
       break;
     case FieldId::kSig:
-      append_bytes(out, event.signature);
+      append_bytes(out, event.signature.empty() ? event.evm_signature : event.signature);
       break;
     case FieldId::kDModsig:
       if (!event.modsig_digest.empty()) append_named_digest(out, {}, event.algorithm, event.modsig_digest);
@@ -84,6 +92,12 @@ void append_field_bytes(Bytes& out, FieldId id, const EventView& event, ByteOrde
     case FieldId::kXattrValues:
       for (const XattrView& xattr : event.xattrs) append_bytes(out, xattr.value);
       break;
+    case FieldId::kOtherText:
+    case FieldId::kOtherHex:
+    case FieldId::kOtherNumber:
+    case FieldId::kOtherDigest:
+    case FieldId::kOtherUuid:
+      break;  // in no template of mainline Linux
   }
 }
 
@@ -93,8 +107,8 @@ bool right_size(ByteView digest, std::size_t size) {
 
 Bytes make_ima_body(const EventView& event, ByteOrder order) {
   Bytes body;
-  append_digest(body, event.sha1_file_digest, kSha1Bytes);
-  const std::string_view path = event.path.substr(0, kMaxImaPathBytes);
+  append_digest(body, event.plain_file_digest, kImaFileDigestBytes);
+  const std::string_view path = short_name(event).substr(0, kMaxImaPathBytes);
   append_int(body, static_cast<std::uint32_t>(path.size()), order);
   append_name(body, path);
   return body;
@@ -110,8 +124,9 @@ Result<Bytes> make_body(std::string_view template_name, const EventView& event, 
   }
   const std::size_t size = digest_bytes(event.algorithm);
   if (!right_size(event.file_digest, size) || !right_size(event.modsig_digest, size) ||
-      !right_size(event.sha1_file_digest, kSha1Bytes)) {
-    return fail(ErrorCode::kUsage, "a file digest of another size than its algorithm's");
+      (!right_size(event.plain_file_digest, kImaFileDigestBytes) &&
+       !right_size(event.plain_file_digest, kImaMd5FileDigestBytes))) {
+    return fail(ErrorCode::kUsage, "the size of the file digest is not that of its algorithm");
   }
   if (template_name == kImaTemplate) return make_ima_body(event, order);
   Bytes body;

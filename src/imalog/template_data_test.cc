@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "imalog/template_data.h"
 
 #include <gtest/gtest.h>
@@ -5,7 +6,7 @@
 #include "imalog/test_support.h"
 
 namespace imakeep::imalog {
-namespace {
+namespace template_data_test {
 
 using test::bytes_of;
 
@@ -44,7 +45,7 @@ EventView event_of(const RecordView& record) {
     const ByteView bytes = field->bytes;
     switch (field->id) {
       case FieldId::kD:
-        event.sha1_file_digest = bytes;
+        event.plain_file_digest = bytes;
         break;
       case FieldId::kDNg:
       case FieldId::kDNgV2:
@@ -73,7 +74,7 @@ EventView event_of(const RecordView& record) {
         EXPECT_TRUE(bytes.empty()) << field_name(field->id);
     }
   }
-  if (record.content().violation) event.file_digest = event.sha1_file_digest = {};
+  if (record.content().violation) event.file_digest = event.plain_file_digest = {};
   return event;
 }
 
@@ -92,17 +93,64 @@ TEST(MakeBody, ReplacesSpacesInAPathAndNothingElse) {
   EXPECT_EQ(fields_of("n-ng", {.path = "/a b\n\tc  d"}), (std::vector<std::string>{with_nul("/a_b\n\tc__d")}));
 }
 
-TEST(MakeBody, CutsTheNameOfFieldNButNotOfNNg) {
-  const std::string path(300, 'p');
-  EXPECT_EQ(fields_of("n|n-ng", {.path = path}),
-            (std::vector<std::string>{with_nul(path.substr(0, 255)), with_nul(path)}));
+// A directory whose name with `file` behind it has so many bytes.
+std::string path_of(std::size_t bytes, const std::string& file) {
+  std::string path(bytes - file.size(), 'p');
+  path.front() = path.back() = '/';
+  return path + file;
+}
+
+TEST(MakeBody, KeepsOnlyTheLastComponentOfALongPathInFieldNAndAllOfItInNNg) {
+  EXPECT_EQ(fields_of("n|n-ng", {.path = path_of(256, "a file")}),
+            (std::vector<std::string>{with_nul("a_file"), with_nul(path_of(256, "a_file"))}));
+  EXPECT_EQ(fields_of("n|n-ng", {.path = path_of(4095, "f")}),
+            (std::vector<std::string>{with_nul("f"), with_nul(path_of(4095, "f"))}));
+}
+
+TEST(MakeBody, KeepsAPathOf255BytesInFieldN) {
+  EXPECT_EQ(fields_of("n", {.path = path_of(255, "file")}), (std::vector<std::string>{with_nul(path_of(255, "file"))}));
+  const std::string component(255, 'c');
+  EXPECT_EQ(fields_of("n", {.path = "/" + component}), (std::vector<std::string>{with_nul(component)}));
+}
+
+// vfat has names of 255 UTF-16 units, which can be 765 bytes.
+TEST(MakeBody, DoesNotCutALastComponentThatIsLongByItself) {
+  const std::string component(300, 'c');
+  EXPECT_EQ(fields_of("n", {.path = "/a/" + component}), (std::vector<std::string>{with_nul(component)}));
+}
+
+TEST(MakeBody, CutsTheLongNameOfWhatIsNoFile) {
+  const std::string name = "keyring/" + std::string(300, 'k');
+  EXPECT_EQ(fields_of("n|n-ng", {.path = name, .is_file = false}),
+            (std::vector<std::string>{with_nul(name.substr(0, 255)), with_nul(name)}));
 }
 
 TEST(MakeBody, OfImaIsWhatDecodeRecordAcceptsEvenForALongPath) {
-  const std::string path(300, 'p');
   for (const ByteOrder order : {ByteOrder::kLittle, ByteOrder::kBig}) {
-    const Bytes body = test::must(make_body("ima", {.path = path, .sha1_file_digest = kSha1}, order));
-    EXPECT_EQ(body, test::ima_body(kSha1, path.substr(0, 255), order));
+    const auto ima = [&](const std::string& path) {
+      return test::must(make_body("ima", {.path = path, .plain_file_digest = kSha1}, order));
+    };
+    EXPECT_EQ(ima(path_of(255, "file")), test::ima_body(kSha1, path_of(255, "file"), order));
+    EXPECT_EQ(ima(path_of(256, "a file")), test::ima_body(kSha1, "a_file", order));
+    EXPECT_EQ(ima("/a/" + std::string(300, 'c')), test::ima_body(kSha1, std::string(255, 'c'), order));
+  }
+}
+
+TEST(MakeBody, OfImaTakesAnMd5DigestAndGivesAViolationTwentyZeros) {
+  const Bytes md5(16, std::byte{0xab});
+  EXPECT_EQ(test::must(make_body("ima", {.path = "/a", .plain_file_digest = md5})), test::ima_body(md5, "/a"));
+  EXPECT_EQ(test::must(make_body("ima", {.path = "/a"})), test::ima_body(Bytes(20), "/a"));
+  EXPECT_EQ(fields_of("d", {.plain_file_digest = md5}), (std::vector<std::string>{std::string(as_text(md5))}));
+}
+
+TEST(MakeBody, FallsBackFromSecurityImaToAPortableSignatureInFieldSig) {
+  const Bytes ima = bytes_of("\3ima");
+  const Bytes evm = bytes_of("\5evm");
+  for (const char* name : {"ima-sig", "ima-sigv2", "ima-modsig"}) {
+    const auto sig = [&](const EventView& event) { return fields_of(name, event)[2]; };
+    EXPECT_EQ(sig({.path = "/a", .file_digest = kSha256, .signature = ima, .evm_signature = evm}), "\3ima") << name;
+    EXPECT_EQ(sig({.path = "/a", .file_digest = kSha256, .evm_signature = evm}), "\5evm") << name;
+    EXPECT_EQ(sig({.path = "/a", .file_digest = kSha256}), "") << name;
   }
 }
 
@@ -156,9 +204,10 @@ TEST(MakeBody, ATemplateThatLinuxWouldNotKnowIsAUsageError) {
 
 TEST(MakeBody, ADigestOfAnotherSizeThanItsAlgorithmsIsAUsageError) {
   EXPECT_EQ(make_body("ima-ng", {.path = "/a", .file_digest = kSha1}).error().code, ErrorCode::kUsage);
-  EXPECT_EQ(make_body("ima", {.path = "/a", .sha1_file_digest = kSha256}).error().code, ErrorCode::kUsage);
+  EXPECT_EQ(make_body("ima", {.path = "/a", .plain_file_digest = kSha256}).error().code, ErrorCode::kUsage);
+  EXPECT_EQ(make_body("ima", {.path = "/a", .plain_file_digest = Bytes(17)}).error().code, ErrorCode::kUsage);
   EXPECT_EQ(make_body("ima-modsig", {.path = "/a", .modsig_digest = kSha1}).error().code, ErrorCode::kUsage);
 }
 
-}  // namespace
+}  // namespace template_data_test
 }  // namespace imakeep::imalog

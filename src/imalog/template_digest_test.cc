@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "imalog/template_digest.h"
 
 #include <gtest/gtest.h>
@@ -5,7 +6,7 @@
 #include "imalog/test_support.h"
 
 namespace imakeep::imalog {
-namespace {
+namespace template_digest_test {
 
 using test::Content;
 
@@ -29,6 +30,13 @@ TEST(TemplateDigest, PadsAnImaPathTo256BytesAndLeavesItsLengthOut) {
   const Content ima{.template_name = "ima", .body = test::ima_body(as_bytes("dddddddddddddddddddd"), "/bin/sh")};
   EXPECT_EQ(digest_of("sha256", ima), "a5fdaa5a3f085852bcd5155223cee2622fc480ce291d522cf95bff0825b7b58e");
   EXPECT_EQ(digest_of("sm3", ima), "c4b69c88467f16a601404097aabe4256daae265d5d8b6477e3858bac51e8d558");
+}
+
+TEST(TemplateDigest, OfAnMd5DigestPadsTheImaPathAllTheSame) {
+  // (printf 'dddddddddddddddd/bin/sh'; head -c 249 /dev/zero) | openssl dgst -sha256; the same with -sha1
+  const Content ima{.template_name = "ima", .body = test::ima_body(as_bytes("dddddddddddddddd"), "/bin/sh")};
+  EXPECT_EQ(digest_of("sha256", ima), "e540e67cdfd3fac32ef5470dd373b676571112a9c28473a7fd6bdd2ebfe4b2e9");
+  EXPECT_EQ(digest_of("sha1", ima), "4aeab85ee35feab1c36094125147c572e5ba5c82");
 }
 
 TEST(TemplateDigest, AnImaPathOfTheLargestLengthStillEndsInAZero) {
@@ -62,13 +70,35 @@ TEST(ShownDigest, OfAViolationIsZeros) {
   }
 }
 
-TEST(ExtendedDigest, OfAViolationIsAllOnesInEveryBankEvenAPaddedOne) {
+TEST(ExtendedDigest, OfAViolationIsAllOnesInEveryBankThatLinuxCanNameEvenAPaddedOne) {
   Content content = small_record();
   content.violation = true;
-  for (const char* name : {"sha1", "sha256", "sha384", "sha512", "sm3", "tpm_alg_27"}) {
+  for (const char* name : {"sha1", "sha256", "sha384", "sha512", "sm3", "sha384:padded"}) {
     const digest::Bank bank = test::bank(name);
     EXPECT_EQ(extended_digest(bank, content.view()), digest::Digest::filled(bank.digest_bytes(), std::byte{0xff}))
         << name;
+  }
+}
+
+TEST(ExtendedDigest, OfAViolationIsAsLongAsSha1WhereLinuxPadsWhateverItExtends) {
+  Content content = small_record();
+  content.violation = true;
+  for (const char* name : {"sha256:padded-short", "sha384:padded-short", "tpm_alg_27", "tpm_alg_29"}) {
+    const digest::Bank bank = test::bank(name);
+    const std::size_t zeros = 2 * (bank.digest_bytes() - 20);
+    EXPECT_EQ(to_hex(extended_digest(bank, content.view()).view()), std::string(40, 'f') + std::string(zeros, '0'))
+        << name;
+  }
+}
+
+TEST(ExtendedDigest, OfAnInvalidatedBankSaysNothingOfTheRecord) {
+  Content violation = small_record();
+  violation.violation = true;
+  for (const char* name : {"sha1:invalidated", "sha384:invalidated", "tpm_alg_27:invalidated"}) {
+    const digest::Bank bank = test::bank(name);
+    const auto invalid = digest::Digest::filled(bank.digest_bytes(), std::byte{0xfe});
+    EXPECT_EQ(extended_digest(bank, small_record().view()), invalid) << name;
+    EXPECT_EQ(extended_digest(bank, violation.view()), invalid) << name;
   }
 }
 
@@ -161,8 +191,49 @@ TEST(DetectBank, ViolationsOnlyAreUnsupportedWhereBanksShareTheSize) {
 
 TEST(DetectBank, WhatIsNoBinaryListFitsNoBank) {
   const Bytes ascii = test::captured("templates", "ascii_runtime_measurements_sha1");
-  EXPECT_EQ(detect_bank(ascii, ByteOrder::kLittle).error().code, ErrorCode::kMalformed);
-  EXPECT_EQ(detect_bank(Bytes(1), ByteOrder::kLittle).error().code, ErrorCode::kMalformed);
+  const auto named_kind = detect_bank(ascii, ByteOrder::kLittle);
+  EXPECT_EQ(named_kind.error().code, ErrorCode::kMalformed);
+  EXPECT_EQ(named_kind.error().message,
+            "not a binary measurement list but an ASCII list; give the binary one: binary_runtime_measurements");
+  EXPECT_EQ(detect_bank(Bytes(100, std::byte{0xee}), ByteOrder::kLittle).error().code, ErrorCode::kMalformed);
+}
+
+TEST(DetectBank, AListThatEndsWithinItsFirstRecordIsCutShort) {
+  for (const char* name : kAllBanks) {
+    const Bytes list = test::list_of({test::ima_ng("/a")}, test::bank(name));
+    const auto format = test::format_of(test::bank(name));
+    for (std::size_t bytes = 1; bytes < list.size(); ++bytes) {
+      const ByteView cut = ByteView(list).first(bytes);
+      const auto bank = detect_bank(cut, ByteOrder::kLittle);
+      ASSERT_FALSE(bank);
+      EXPECT_EQ(bank.error().code, ErrorCode::kTruncated) << name << " " << bytes;
+      EXPECT_EQ(bank.error().record, 0u);
+      // Before the name's length no bank can be told from another; from there on the message is that of the right bank.
+      if (bytes < format.digest_bytes + 8u) continue;
+      EXPECT_EQ(bank.error().message, decode_record(cut, format).error().message) << name << " " << bytes;
+      EXPECT_EQ(bank.error().offset, decode_record(cut, format).error().offset) << name << " " << bytes;
+    }
+  }
+}
+
+TEST(DetectBank, ViolationsBeforeACutTellTheBankWhereItsSizeIsItsOwn) {
+  Bytes list = test::list_of({violation("/a"), violation("/b")}, test::bank("sha1"));
+  list.pop_back();
+  EXPECT_EQ(detected(list), "sha1");
+}
+
+TEST(DetectBank, OfAListsFrontAsksForMoreUntilARecordDecides) {
+  const Bytes list = test::list_of({violation("/v"), test::ima_ng("/a"), test::ima_ng("/b")}, test::bank("sha256"));
+  const std::size_t record = list.size() / 3;
+  for (std::size_t bytes = 1; bytes <= list.size(); ++bytes) {
+    const auto bank = detect_bank(ByteView(list).first(bytes), ByteOrder::kLittle, Extent::kFront);
+    EXPECT_EQ(bank.has_value(), bytes >= 2 * record) << bytes;
+    if (!bank) {
+      EXPECT_EQ(bank.error().code, ErrorCode::kTruncated) << bytes;
+    }
+  }
+  EXPECT_EQ(detect_bank(altered_list(16, 1, test::bank("sha1")), ByteOrder::kLittle, Extent::kFront).error().code,
+            ErrorCode::kMalformed);
 }
 
 TEST(DetectBank, TheOtherByteOrderFitsNoBank) {
@@ -170,5 +241,39 @@ TEST(DetectBank, TheOtherByteOrderFitsNoBank) {
   EXPECT_EQ(detect_bank(list, ByteOrder::kBig).error().code, ErrorCode::kMalformed);
 }
 
-}  // namespace
+// ---- byte order
+// ------------------------------------------------------------------------------------------------------
+
+TEST(DetectFormat, FindsTheBankAndTheByteOrderOfEveryList) {
+  for (const char* name : kAllBanks) {
+    for (const ByteOrder order : {ByteOrder::kLittle, ByteOrder::kBig}) {
+      for (const std::uint32_t pcr : {0u, 10u, 23u}) {
+        const digest::Bank bank = test::bank(name);
+        const Bytes list = test::list_of({test::ima_ng("/1", pcr), test::ima_ng("/2", pcr)}, bank, order);
+        const ListFormat format = test::must(detect_format(list));
+        EXPECT_EQ(format.bank, bank) << name << " PCR " << pcr;
+        EXPECT_EQ(format.order, order) << name << " PCR " << pcr;
+        EXPECT_EQ(detect_order(list, bank), order) << name << " PCR " << pcr;
+      }
+    }
+  }
+}
+
+TEST(DetectFormat, TellsTheByteOrderOfAListOfViolationsOnly) {
+  Content violation = test::ima_ng("/open", 0);
+  violation.violation = true;
+  for (const ByteOrder order : {ByteOrder::kLittle, ByteOrder::kBig}) {
+    EXPECT_EQ(test::must(detect_format(test::list_of({violation}, test::bank("sha1"), order))).order, order);
+  }
+}
+
+TEST(DetectFormat, KeepsTheErrorsOfDetectBank) {
+  EXPECT_EQ(test::must(detect_format({})).bank.name(), "sha1");
+  const Bytes noise(100, std::byte{0x55});
+  EXPECT_EQ(detect_format(noise).error().code, ErrorCode::kMalformed);
+  const Bytes list = test::list_of({test::ima_ng("/1")}, test::bank("sha1"), ByteOrder::kBig);
+  EXPECT_EQ(detect_format(ByteView(list).first(list.size() - 1)).error().code, ErrorCode::kTruncated);
+}
+
+}  // namespace template_digest_test
 }  // namespace imakeep::imalog

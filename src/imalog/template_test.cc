@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "imalog/template.h"
 
 #include <gtest/gtest.h>
@@ -5,7 +6,7 @@
 #include "imalog/test_support.h"
 
 namespace imakeep::imalog {
-namespace {
+namespace template_test {
 
 std::string fields_of(std::string_view name) {
   const auto found = Template::find(name);
@@ -122,7 +123,7 @@ TEST(FieldReader, DataThatEndsBeforeItsFieldsIsMalformedAtTheFieldThatLacks) {
 }
 
 TEST(FieldReader, AnImaBodyShorterThanItsDigestIsMalformed) {
-  const Error error = first_error("ima", Bytes(19));
+  const Error error = first_error("ima", Bytes(15));
   EXPECT_EQ(error.code, ErrorCode::kMalformed);
   EXPECT_EQ(error.offset, 0u);
 }
@@ -141,7 +142,7 @@ TEST(FieldReader, BytesBehindTheLastFieldAreMalformedWhereTheyStart) {
   const Error error = first_error("ima-ng", data);
   EXPECT_EQ(error.code, ErrorCode::kMalformed);
   EXPECT_EQ(error.offset, end);
-  EXPECT_EQ(error.message, "3 bytes behind the last field");
+  EXPECT_EQ(error.message, "3 bytes after the last field");
 }
 
 TEST(BootAggregate, IsToldByItsName) {
@@ -154,5 +155,5 @@ TEST(BootAggregate, IsToldByItsName) {
   EXPECT_FALSE(is_boot_aggregate({.template_name = "acme", .body = as_bytes("boot_aggregate")}));
 }
 
-}  // namespace
+}  // namespace template_test
 }  // namespace imakeep::imalog

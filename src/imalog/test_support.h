@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // imalog/test_support.h - for tests only: captured lists, records made by hand, and RapidCheck generators of records.
 //
 // Threads: no shared state.
@@ -20,7 +21,7 @@
 
 namespace imakeep::imalog::test {
 
-// The value, or an exception that fails the test with the error's text.
+// Returns the value, or throws an exception that fails the test with the error's text.
 template <class T>
 T must(Result<T> result) {
   if (!result) throw std::runtime_error(describe(result.error()));
@@ -41,7 +42,7 @@ inline constexpr std::string_view kCapturedBanks = "sha1,sha256,sha384,sha512";
 
 // ---- captures -------------------------------------------------------------------------------------------------------
 
-// A folder of testdata/linux-7.3.4 that holds one list in every captured bank.
+// A folder of testdata/linux-7.3.4 that contains one list in every captured bank.
 struct Capture {
   const char* folder;
   const char* suffix;  // "" or "_staged"
@@ -94,7 +95,7 @@ inline std::vector<PcrValue> captured_pcrs(std::string_view folder) {
   return must(parse_pcr_file(as_text(captured(folder, "pcr10.txt"))));
 }
 
-// All records of a list; they point into it.
+// All records of a list. They point into it.
 inline std::vector<RecordView> records_of(ByteView list, RecordFormat format) {
   std::vector<RecordView> records;
   ListReader reader(list, format);
@@ -135,7 +136,7 @@ inline Bytes bytes_of(std::string_view text) {
   return Bytes(as_bytes(text).begin(), as_bytes(text).end());
 }
 
-// Owns what a RecordContentView borrows.
+// Owns the bytes that a RecordContentView borrows.
 struct Content {
   std::uint32_t pcr = 10;
   std::string template_name = "ima-ng";
@@ -147,7 +148,7 @@ struct Content {
   }
 };
 
-// Each field behind its length.
+// Writes each field after its length.
 inline Bytes data_of(const std::vector<Bytes>& fields, ByteOrder order = ByteOrder::kLittle) {
   Bytes data;
   for (const Bytes& field : fields) {
@@ -172,7 +173,7 @@ inline Content ima_ng(std::string_view path, std::uint32_t pcr = 10) {
   return {.pcr = pcr, .template_name = "ima-ng", .body = data_of({digest, name})};
 }
 
-// As a file of that bank shows it, with its true digest.
+// Appends the record as a file of that bank shows it, with its true digest.
 inline void append_record(Bytes& list, const Content& content, const digest::Bank& of,
                           ByteOrder order = ByteOrder::kLittle) {
   encode_record(list, content.view(), shown_digest(of, content.view()).view(), order);
@@ -235,7 +236,11 @@ inline rc::Gen<Content> any_content(ByteOrder order) {
     if (content.template_name == kImaTemplate) {
       std::string path = *rc::gen::container<std::string>(rc::gen::nonZero<char>());
       path.resize(std::min<std::size_t>(path.size(), kMaxImaPathBytes));
-      content.body = ima_body(*bytes_of_size(kImaFileDigestBytes), path, order);
+      // A digest is not a small number. A path after a digest of 16 bytes is so long that the record can be decoded
+      // without knowing whether the list ends with it (RecordFormat::ends).
+      digest::Digest digest = digest::hash(digest::Algorithm::kSha1, *any_bytes());
+      const bool md5 = path.size() >= 4 && *rc::gen::arbitrary<bool>();
+      content.body = ima_body(digest.view().first(md5 ? kImaMd5FileDigestBytes : kImaFileDigestBytes), path, order);
     } else {
       content.body = *any_bytes();
     }
@@ -243,7 +248,7 @@ inline rc::Gen<Content> any_content(ByteOrder order) {
   });
 }
 
-// How RapidCheck shows a counterexample.
+// RapidCheck shows a counterexample with this.
 inline void showValue(const Content& content, std::ostream& to) {
   to << content.pcr << ' ' << content.template_name << (content.violation ? " violation " : " ")
      << to_hex(content.body);

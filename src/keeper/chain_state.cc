@@ -1,14 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "keeper/chain_state.h"
 
 #include <algorithm>
 
 namespace imakeep::keeper {
+namespace {
+
+// The PCRs to which an anchor gave another value than the replay of the records before it.
+std::uint32_t pcrs_that_parted(const archive::Anchor& anchor, const archive::Chain& chain) {
+  std::uint32_t parted = 0;
+  for (std::uint32_t pcr = 0; pcr < digest::kPcrCount; ++pcr) {
+    for (std::size_t bank = 0; bank < chain.banks.size(); ++bank) {
+      if (anchor.before_pcrs.value(bank, pcr) != anchor.pcrs.value(bank, pcr)) parted |= 1u << pcr;
+    }
+  }
+  return parted;
+}
+
+// The PCRs that parted from the records at one of the anchors, and have been read with no other value since. A PCR that
+// parted before has gone on if, between one anchor and the next, the replay of records that name it changes its value.
+std::uint32_t pcrs_still_parted(const std::vector<archive::Anchor>& anchors, const archive::Chain& chain) {
+  std::uint32_t parted = 0;
+  for (std::size_t i = 0; i < anchors.size(); ++i) {
+    for (std::uint32_t pcr = 0; i > 0 && pcr < digest::kPcrCount; ++pcr) {
+      for (std::size_t bank = 0; bank < chain.banks.size(); ++bank) {
+        if (anchors[i].before_pcrs.value(bank, pcr) != anchors[i - 1].pcrs.value(bank, pcr)) parted &= ~(1u << pcr);
+      }
+    }
+    parted |= pcrs_that_parted(anchors[i], chain);
+  }
+  return parted;
+}
+
+}  // namespace
 
 Result<std::optional<ChainState>> ChainState::load(archive::Archive& archive) {
-  auto chain = archive.chain_or_last(std::nullopt);
+  auto chain = archive.host_chain();
   if (!chain) return unexpected(chain.error());
   if (!*chain) return std::nullopt;
-  ChainState state{.chain = std::move(**chain), .row = {}, .shape = ListShape()};
+  ChainState state{.chain = std::move(**chain), .row = {}, .origin = {}, .shape = ListShape()};
   auto row = archive.list(state.chain.chain);
   if (!row) return unexpected(row.error());
   state.followed = row->has_value();
@@ -18,6 +48,9 @@ Result<std::optional<ChainState>> ChainState::load(archive::Archive& archive) {
                                            " is damaged: it goes beyond the chain's end, record " +
                                            std::to_string(state.chain.end));
   }
+  auto origin = archive.store().origin(state.chain.chain);
+  if (!origin) return unexpected(origin.error());
+  state.origin = origin->value_or(archive::OriginRow{.chain = state.chain.chain, .origin = "list"});
   auto shape = ListShape::parse(state.row.head, state.row.holes);
   if (!shape) return unexpected(shape.error());
   state.shape = std::move(*shape);
@@ -26,6 +59,7 @@ Result<std::optional<ChainState>> ChainState::load(archive::Archive& archive) {
   if (!anchors->empty()) {
     state.anchors_at_break = static_cast<std::uint64_t>(
         std::ranges::count(*anchors, anchors->back().broken_at, &archive::Anchor::broken_at));
+    state.parted_pcrs = pcrs_still_parted(*anchors, state.chain);
     state.anchor = std::move(anchors->back());
   }
   auto pending = archive.pending();
@@ -34,14 +68,14 @@ Result<std::optional<ChainState>> ChainState::load(archive::Archive& archive) {
   return state;
 }
 
-std::uint64_t ChainState::moved_to(const ListShape& found, std::uint64_t gone, std::int64_t now_unix_s) {
+std::uint64_t ChainState::moved_to(const ListShape& found, std::uint64_t gone, bool by_kexec, std::int64_t now_unix_s) {
   const std::uint64_t ours = pending && pending->first == shape.head() ? std::min(pending->records, gone) : 0;
   if (ours > 0) {
     row.trimmed += ours;
     ++row.trims;
     row.trimmed_unix_s = now_unix_s;
   }
-  if (gone > ours) {
+  if (gone > ours && !by_kexec) {
     row.trimmed_by_others += gone - ours;
     ++row.trims_by_others;
   }

@@ -1,4 +1,5 @@
-// keeper/chain_state.h - what the archive says of the last chain, as the keeper uses it.
+// SPDX-License-Identifier: Apache-2.0
+// keeper/chain_state.h - what the archive says of the last chain, in the form that the keeper uses.
 // Threads: values.
 #pragma once
 
@@ -12,13 +13,16 @@ namespace imakeep::keeper {
 struct ChainState {
   archive::Chain chain;
   archive::ListRow row;
-  bool followed = false;  // there was a row
+  archive::OriginRow origin;
+  bool followed = false;  // the archive had a row for the chain's list
   ListShape shape;
-  std::optional<archive::Anchor> anchor = std::nullopt;       // the last
-  std::uint64_t anchors_at_break = 0;                         // how many have its broken_at
+  std::optional<archive::Anchor> anchor = std::nullopt;       // the last one
+  std::uint32_t parted_pcrs = 0;                              // parted at an anchor, not gone on since: bit P is PCR P
+  std::uint64_t anchors_at_break = 0;                         // count of anchors with the last one's broken_at
   std::optional<archive::PendingRow> pending = std::nullopt;  // of this chain
 
-  // Of the last chain; empty if there is none. Errors: the archive's.
+  // Loads the state of the last chain of the host's own list; empty if there is none. Errors: the archive's, and
+  // kMalformed for a damaged row.
   static Result<std::optional<ChainState>> load(archive::Archive& archive);
 
   KnownChain known() const {
@@ -27,18 +31,27 @@ struct ChainState {
             .shape = shape,
             .boot_id = row.boot_id,
             .anchored_at = anchored_at,
-            .proven = std::max(row.proven, anchored_at)};
+            .proven = std::max(row.proven, anchored_at),
+            .resets = resets(),
+            .pending = pending && pending->first == shape.head() ? pending->records : 0};
+  }
+  // The TPM's counts when the list was last seen.
+  std::optional<tpm::ResetCounts> resets() const {
+    if (!origin.tpm_resets || !origin.tpm_restarts) return std::nullopt;
+    return tpm::ResetCounts{.resets = static_cast<std::uint32_t>(*origin.tpm_resets),
+                            .restarts = static_cast<std::uint32_t>(*origin.tpm_restarts)};
   }
   std::uint64_t in_list() const { return shape.records(chain.end); }
-  // The PCRs went on from the last anchor as the list did, or there is none: that the chain's end is proven means what
-  // it says.
+  // Whether the chain's end is proven. If the chain has an anchor, the PCRs must also have gone on from it as the list
+  // did.
   bool proven() const {
     return row.proven == chain.end && row.proven_unix_s != 0 && (!anchor || anchor->number < chain.end);
   }
 
-  // The list was found at `found`: `gone` records of what it held are not in it any more. Says whose deletion that was
-  // by the mark, and returns how many others deleted.
-  std::uint64_t moved_to(const ListShape& found, std::uint64_t gone, std::int64_t now_unix_s);
+  // The list was found to have the shape `found`, and `gone` records at its front are not in it any more. Attributes
+  // them to the keeper as far as the pending trim covers them. Attributes the rest to others, unless a kexec may have
+  // lost it. Returns the size of the rest.
+  std::uint64_t moved_to(const ListShape& found, std::uint64_t gone, bool by_kexec, std::int64_t now_unix_s);
 };
 
 }  // namespace imakeep::keeper

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "keeper/diagnosis.h"
 
 #include <algorithm>
@@ -7,7 +8,7 @@
 namespace imakeep::keeper {
 namespace {
 
-constexpr std::array<std::pair<Diagnosis, std::string_view>, 10> kWords = {{
+constexpr std::array<std::pair<Diagnosis, std::string_view>, 13> kWords = {{
     {Diagnosis::kTrimmedByOther, "trimmed-by-other"},
     {Diagnosis::kKexecDropped, "kexec-dropped"},
     {Diagnosis::kHeadless, "headless"},
@@ -17,6 +18,9 @@ constexpr std::array<std::pair<Diagnosis, std::string_view>, 10> kWords = {{
     {Diagnosis::kUnexplainedExtend, "unexplained-extend"},
     {Diagnosis::kGapOrExtend, "gap-or-extend"},
     {Diagnosis::kArchiveAhead, "archive-ahead"},
+    {Diagnosis::kUnreadPcr, "unread-pcr"},
+    {Diagnosis::kMeasuredWithoutTpm, "measured-without-tpm"},
+    {Diagnosis::kStartNotZero, "start-not-zero"},
     {Diagnosis::kUnsettled, "unsettled"},
 }};
 

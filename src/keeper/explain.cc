@@ -1,14 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "keeper/explain.h"
 
 #include <algorithm>
 
+#include "imalog/extend_rule.h"
+
 namespace imakeep::keeper {
 namespace {
 
-// Trying to leave out each of n records takes n * n / 2 extends. No more are kept in memory.
+// Leaving out each of n records of a PCR in turn takes n * n / 2 extends. No more records than this are kept in memory.
 constexpr std::size_t kMostTried = 2000;
 
-// One PCR of one bank along the records, in both ways that they may be read.
+// One PCR of one bank along the records, replayed in two ways: by the records' data, and by the digests in the list.
 class Trail {
  public:
   Trail(const imalog::PcrValue& wanted, const digest::Digest& start)
@@ -16,33 +19,48 @@ class Trail {
     if (start == wanted.value) reached_ = 0;
   }
 
-  // The next record, by the digest of its data and the one beside it; both empty for one in another PCR.
-  void add(const digest::Digest& of_data, const digest::Digest& as_shown) {
+  // Adds the next record of this PCR, with its number, the digest of its data, and the digest in the list.
+  void add(std::uint64_t number, const digest::Digest& of_data, const digest::Digest& as_shown) {
     ++records_;
-    if (digests_.size() <= kMostTried) digests_.push_back(of_data);
-    if (of_data.size() == 0) return;
+    last_ = of_data;
+    if (records_ <= kMostTried) records_tried_.push_back({.number = number, .digest = of_data});
     of_data_ = extended(of_data_, of_data);
     as_shown_ = extended(as_shown_, as_shown);
+    if (reached_ && *reached_ + 1 == records_) after_reached_ = number;
     if (of_data_ == wanted_.value) reached_ = records_;
   }
 
   std::uint64_t records() const { return records_; }
+  const imalog::PcrValue& wanted() const { return wanted_; }
+  bool matches() const { return of_data_ == wanted_.value; }
   bool fits_as_shown() const { return as_shown_ == wanted_.value; }
-  // After how many records the value was there.
-  std::optional<std::uint64_t> reached() const { return reached_; }
 
-  // The one record without which the others lead to the value.
-  std::optional<std::uint64_t> without_one() const {
-    if (digests_.size() > kMostTried) return std::nullopt;
+  // Records of the PCR that were never extended into it.
+  struct Unextended {
+    std::uint64_t first = 0;  // number of the first record
+    std::uint64_t records = 0;
+    bool violation = false;  // it is one violation. All violations extend the PCR alike
+  };
+  // The last records, if the PCR had the value before them.
+  std::optional<Unextended> last_ones() const {
+    if (!reached_ || *reached_ == records_) return std::nullopt;
+    return Unextended{.first = after_reached_,
+                      .records = records_ - *reached_,
+                      .violation = records_ - *reached_ == 1 && last_ == imalog::violation_digest(wanted_.bank)};
+  }
+  // The single record without which the others match the value.
+  std::optional<Unextended> one() const {
+    if (records_ > kMostTried) return std::nullopt;
     digest::Digest before = start_;
-    for (std::size_t left_out = 0; left_out < digests_.size(); ++left_out) {
-      if (digests_[left_out].size() == 0) continue;
+    for (std::size_t left_out = 0; left_out < records_tried_.size(); ++left_out) {
       digest::Digest pcr = before;
-      for (std::size_t i = left_out + 1; i < digests_.size(); ++i) {
-        if (digests_[i].size() > 0) pcr = extended(pcr, digests_[i]);
+      for (std::size_t i = left_out + 1; i < records_tried_.size(); ++i) pcr = extended(pcr, records_tried_[i].digest);
+      const Record& record = records_tried_[left_out];
+      if (pcr == wanted_.value) {
+        return Unextended{
+            .first = record.number, .records = 1, .violation = record.digest == imalog::violation_digest(wanted_.bank)};
       }
-      if (pcr == wanted_.value) return left_out;
-      before = extended(before, digests_[left_out]);
+      before = extended(before, records_tried_[left_out].digest);
     }
     return std::nullopt;
   }
@@ -56,39 +74,47 @@ class Trail {
   const digest::Digest start_;
   digest::Digest of_data_;
   digest::Digest as_shown_;
-  std::uint64_t records_ = 0;
-  std::optional<std::uint64_t> reached_;
-  std::vector<digest::Digest> digests_;
+  struct Record {
+    std::uint64_t number = 0;
+    digest::Digest digest;
+  };
+  std::uint64_t records_ = 0;             // count of this PCR's records
+  digest::Digest last_;                   // of the last one
+  std::optional<std::uint64_t> reached_;  // after how many of them the PCR last had the value
+  std::uint64_t after_reached_ = 0;       // number of the record after these
+  std::vector<Record> records_tried_;     // the first kMostTried
 };
-
-std::string records_text(std::uint64_t first, std::uint64_t records) {
-  return records == 1 ? "record " + std::to_string(first)
-                      : "records " + std::to_string(first) + " to " + std::to_string(first + records - 1);
-}
 
 }  // namespace
 
 Result<Found> explain(archive::ArchiveReader* unproven, ListStream& stream, const digest::Bank& shown,
                       const digest::PcrState& start, std::uint64_t first, const std::vector<imalog::PcrValue>& pcrs) {
-  // One bank tells: all are extended together. The one that the list shows tells of altered records too.
+  // One bank is enough, because all are extended together. The bank of the list's digests also shows altered records.
   const auto in_shown = std::ranges::find(pcrs, shown, &imalog::PcrValue::bank);
-  const imalog::PcrValue& wanted = in_shown == pcrs.end() ? pcrs.front() : *in_shown;
-  Trail trail(wanted, start.value(*start.index_of(wanted.bank), wanted.pcr));
+  const digest::Bank& bank = in_shown == pcrs.end() ? pcrs.front().bank : shown;
+  std::vector<Trail> trails;  // one for each PCR
+  for (const imalog::PcrValue& value : pcrs) {
+    if (value.bank == bank) trails.emplace_back(value, start.value(*start.index_of(bank), value.pcr));
+  }
+  std::uint64_t records = 0;
   std::optional<std::uint64_t> first_wrong;
   std::uint64_t wrong = 0;
   const auto add = [&](const imalog::RecordContentView& content, ByteView digest) {
     const bool fits = imalog::digest_fits(shown, content, digest);
-    if (!fits && wrong++ == 0) first_wrong = first + trail.records();
-    const digest::Digest of_data =
-        content.pcr == wanted.pcr ? imalog::extended_digest(wanted.bank, content) : digest::Digest();
-    trail.add(of_data, fits || of_data.size() == 0 ? of_data : digest::Digest(digest));
+    if (!fits && wrong++ == 0) first_wrong = first + records;
+    ++records;
+    for (Trail& trail : trails) {
+      if (content.pcr != trail.wanted().pcr) continue;
+      const digest::Digest of_data = imalog::extended_digest(bank, content);
+      trail.add(first + records - 1, of_data, fits ? of_data : digest::Digest(digest));
+    }
   };
   while (unproven != nullptr) {
     const auto step = unproven->next();
     if (!step) return unexpected(step.error());
     if (step->done()) break;
-    // What cannot be read leads nowhere.
-    for (std::uint64_t i = 0; step->damage && i < step->damage->records; ++i) trail.add({}, {});
+    // Damaged records are counted, but a replay without them matches nothing.
+    if (step->damage) records += step->damage->records;
     if (step->record) add(step->record->record.content, archive::shown_digest(shown, step->record->record).view());
   }
   for (;;) {
@@ -98,29 +124,34 @@ Result<Found> explain(archive::ArchiveReader* unproven, ListStream& stream, cons
     add((*record)->content(), (*record)->digest);
   }
 
-  Found found{.diagnosis = Diagnosis::kUnexplainedExtend, .first = first, .records = trail.records()};
+  // The first PCR that the records do not match. If they match all PCRs of this bank, another bank does not match.
+  const auto unmatched = std::ranges::find_if(trails, [](const Trail& each) { return !each.matches(); });
+  const Trail& trail = unmatched == trails.end() ? trails.front() : *unmatched;
+  Found found{.diagnosis = Diagnosis::kUnexplainedExtend, .first = first, .records = records};
   if (in_shown != pcrs.end() && first_wrong && trail.fits_as_shown()) {
     found.diagnosis = Diagnosis::kAlteredRecord;
     found.first = *first_wrong;
     found.records = wrong;
-    found.what = "the data of " + records_text(found.first, 1) +
-                 " were altered after it was measured: the PCRs fit the digest beside it";
+    found.what = "the data of record " + std::to_string(found.first) +
+                 " was altered after the measurement: the PCRs match the digest in the list";
     return found;
   }
-  const auto failed = [&](std::uint64_t at, std::uint64_t records) {
+  const auto last_ones = trail.last_ones();
+  if (const auto failed = last_ones ? last_ones : trail.one()) {
     found.diagnosis = Diagnosis::kFailedExtend;
-    found.first = first + at;
-    found.records = records;
-    found.what = records_text(found.first, records) + (records == 1 ? " is" : " are") +
-                 " in the list but never extended into the PCRs";
+    found.first = failed->first;
+    found.records = failed->records;
+    const std::string pcr = std::to_string(trail.wanted().pcr);
+    found.what =
+        failed->records == 1
+            ? "record " + std::to_string(failed->first) + " is in the list but was never extended into PCR " + pcr +
+                  (failed->violation ? ", or an equal violation was lost, and this one was archived instead" : "")
+            : std::to_string(failed->records) + " records of PCR " + pcr + ", from record " +
+                  std::to_string(failed->first) + " on, are in the list but were never extended into it";
     return found;
-  };
-  if (trail.reached() && *trail.reached() < trail.records()) {
-    return failed(*trail.reached(), trail.records() - *trail.reached());
   }
-  if (const auto left_out = trail.without_one()) return failed(*left_out, 1);
   found.what =
-      "the PCRs were extended by something that the list does not hold, behind record " + std::to_string(first);
+      "the PCRs were extended with something that is not in the list, from record " + std::to_string(first) + " on";
   return found;
 }
 

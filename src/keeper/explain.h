@@ -1,5 +1,6 @@
-// keeper/explain.h - why a list's records do not lead to the PCRs, as far as that can be tried.
-// Threads: no shared state.
+// SPDX-License-Identifier: Apache-2.0
+// keeper/explain.h - explains why a list's records do not match the PCRs, as far as that can be tried. Threads: no
+// shared state.
 #pragma once
 
 #include "archive/archive_reader.h"
@@ -10,14 +11,14 @@
 
 namespace imakeep::keeper {
 
-// The records that `unproven` reads, if there are any, and then those from where `stream` stands are unproven: the
-// chain's number `first` and those behind it. `start` is the state before them, and they do not lead to `pcrs`. Tries,
-// in this order:
-//   altered record      the digests that the list shows lead there, and some do not fit their data
-//   failed extend       the records lead there without one of them, or without the last ones
-//   unexplained extend  none of that
-// A failed extend is looked for among the first few thousand records. Found::chain is left to the caller. Errors: the
-// stream's and the reader's.
+// The unproven records are those that `unproven` reads, unless it is null, and then those from the stream's position
+// on. The first of them has number `first` in the chain. `start` is the state before them. They do not match `pcrs`.
+// Tries, in this order:
+//   altered record      the digests in the list match the PCRs, and some do not match their data
+//   failed extend       the records match the PCRs without the last ones, or without one of them
+//   unexplained extend  none of these
+// A single record without an extend is looked for only if its PCR has no more than kMostTried records (explain.cc). The
+// caller sets Found::chain. Errors: the stream's and the reader's.
 Result<Found> explain(archive::ArchiveReader* unproven, ListStream& stream, const digest::Bank& shown,
                       const digest::PcrState& start, std::uint64_t first, const std::vector<imalog::PcrValue>& pcrs);
 

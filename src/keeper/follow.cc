@@ -1,4 +1,5 @@
-// The reading half of the keeper: what is new goes into the archive, what does not fit is named.
+// SPDX-License-Identifier: Apache-2.0
+// The reading half of the keeper: archives new records, and names what does not match.
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -11,22 +12,19 @@
 namespace imakeep::keeper {
 namespace {
 
-// An extend that is under way when nothing else happens is over after so long.
+// If nothing else happens meanwhile, an in-flight extend is over after this time.
 constexpr std::int64_t kSettleMs = 1000;
-// How often a list is looked at again that does not fit while records come in.
+// How often follow() looks at a list that does not match while records come in.
 constexpr int kMostLooks = 3;
-// How many times in a row the list may be in motion, and not fit, before its records are archived all the same.
+// How many calls in a row archive nothing because the list changes and does not match. The next call archives its
+// records all the same. Also how many calls in a row fail because of an unreadable PCR that alone tells where the list
+// lies.
 constexpr int kPatience = 3;
-// So many anchors behind what is proven put off the next one by a record.
+// For every kAnchorsPerRecord anchors at the same break, the next anchor needs one record more.
 constexpr std::uint64_t kAnchorsPerRecord = 8;
 
 std::vector<ListPart> parts_of(const ImaSource& source) {
   return source.has_staging() ? std::vector{ListPart::kStaged, ListPart::kCurrent} : std::vector{ListPart::kCurrent};
-}
-
-bool same_evidence(const Evidence& a, const Evidence& b) {
-  return a.count_before == a.count_after && a.count_before == b.count_before && b.count_before == b.count_after &&
-         std::ranges::equal(a.pcrs, b.pcrs, {}, &imalog::PcrValue::value, &imalog::PcrValue::value);
 }
 
 bool same_place(const archive::ListRow& a, const archive::ListRow& b) {
@@ -43,32 +41,66 @@ archive::IncidentRow incident_of(const Found& found, std::int64_t now_unix_s) {
           .since_unix_s = now_unix_s};
 }
 
-// What others deleted since the list was last seen, put down in `state`.
+// Stores the TPM's counts in `origin`. Returns false if `origin` has them already, or if the TPM gave none.
+bool takes_resets(archive::OriginRow& origin, const Evidence& evidence) {
+  if (!evidence.resets) return false;
+  const archive::OriginRow before = origin;
+  origin.tpm_resets = evidence.resets->resets;
+  origin.tpm_restarts = evidence.resets->restarts;
+  return origin.tpm_resets != before.tpm_resets || origin.tpm_restarts != before.tpm_restarts;
+}
+
+// "PCR 10, 11": bit P of `unread` is PCR P.
+std::string unread_pcrs(std::uint32_t unread) {
+  std::string names;
+  for (std::uint32_t pcr = 0; pcr < digest::kPcrCount; ++pcr) {
+    if ((unread >> pcr & 1) != 0) names += (names.empty() ? "PCR " : ", ") + std::to_string(pcr);
+  }
+  return names;
+}
+
+// Records that name these PCRs are archived, but nothing proves them.
+Found nothing_proven_unread(const ChainState& state, const Evidence& evidence) {
+  return {.diagnosis = Diagnosis::kUnreadPcr,
+          .chain = state.chain.chain,
+          .first = state.row.proven,
+          .what = unread_pcrs(evidence.unread) + " cannot be read, so no record is proven: " + evidence.why_unread};
+}
+
+// Names archived records that the list lost after its head. If no kexec lost them, counts them in `state`.
+Found missing_records(ChainState& state, const Range& missing, bool by_kexec) {
+  const std::uint64_t records = missing.end - missing.first;
+  const std::string which = std::to_string(records) + " records, from record " + std::to_string(missing.first) + " on";
+  Found found{.diagnosis = Diagnosis::kKexecDropped,
+              .chain = state.chain.chain,
+              .first = missing.first,
+              .records = records,
+              .what = "a kexec dropped " + which + "; they are archived"};
+  if (by_kexec) return found;
+  found.diagnosis = Diagnosis::kTrimmedByOther;
+  found.what = "somebody else deleted " + which + ", in the middle of the list; they are archived";
+  state.row.trimmed_by_others += records;
+  ++state.row.trims_by_others;
+  return found;
+}
+
+// Names the records that others or a kexec removed from the list since the keeper last saw it. Updates `state`.
 std::vector<Found> deleted_by_others(ChainState& state, const Placement& placement, std::int64_t now_unix_s) {
   std::vector<Found> found;
   const std::uint64_t head = state.row.head;
-  const std::uint64_t others = state.moved_to(placement.shape, placement.gone, now_unix_s);
+  const std::uint64_t others = state.moved_to(placement.shape, placement.gone, placement.gone_by_kexec, now_unix_s);
   if (others > 0) {
-    found.push_back({.diagnosis = Diagnosis::kTrimmedByOther,
+    const std::string records = std::to_string(others) + " records";
+    found.push_back({.diagnosis = placement.gone_by_kexec ? Diagnosis::kKexecDropped : Diagnosis::kTrimmedByOther,
                      .chain = state.chain.chain,
                      .first = head,
                      .records = others,
-                     .what = "somebody else deleted " + std::to_string(others) + " records; they are archived"});
+                     .what = placement.gone_by_kexec
+                                 ? "a kexec may have dropped " + records + " of the list; they are archived"
+                                 : "somebody else deleted " + records + "; they are archived"});
   }
-  if (!placement.dropped) return found;
-  const std::uint64_t records = placement.dropped->end - placement.dropped->first;
-  const std::string which =
-      std::to_string(records) + " records, from " + std::to_string(placement.dropped->first) + " on";
-  found.push_back({.diagnosis = Diagnosis::kKexecDropped,
-                   .chain = state.chain.chain,
-                   .first = placement.dropped->first,
-                   .records = records,
-                   .what = "a kexec left " + which + ", out of the list; they are archived"});
-  if (!placement.dropped_by_kexec) {
-    found.back().diagnosis = Diagnosis::kTrimmedByOther;
-    found.back().what = "somebody else deleted " + which + ", behind staged ones; they are archived";
-    state.row.trimmed_by_others += records;
-    ++state.row.trims_by_others;
+  for (const Range& missing : placement.missing) {
+    found.push_back(missing_records(state, missing, placement.lost_by_kexec));
   }
   return found;
 }
@@ -81,19 +113,21 @@ std::vector<Found> altered_records(std::uint64_t chain, const Placement& placeme
                      .chain = chain,
                      .first = number,
                      .records = 1,
-                     .what = "the list shows record " + std::to_string(number) +
-                             " otherwise than it was measured; the archive has it as the PCRs prove it"});
+                     .what = "the list's copy of record " + std::to_string(number) +
+                             " differs from what was measured; the archive holds what the PCRs prove"});
   }
   return found;
 }
 
-// What is to be put down of `found`, once: an altered record, for one, stays so and is found each time.
+// The incidents to store for `found`. Each is stored once: an altered record, for example, stays altered, so every
+// follow() finds it.
 Result<std::vector<archive::IncidentRow>> new_incidents(archive::Archive& archive, const std::vector<Found>& found,
                                                         std::int64_t now_unix_s) {
   std::vector<archive::IncidentRow> incidents;
   for (const Found& each : found) {
-    // Others' trims are counted in the list's row.
-    if (each.diagnosis != Diagnosis::kTrimmedByOther) incidents.push_back(incident_of(each, now_unix_s));
+    // The list's row counts trims by others. A PCR may be readable the next time.
+    const bool passing = each.diagnosis == Diagnosis::kTrimmedByOther || each.diagnosis == Diagnosis::kUnreadPcr;
+    if (!passing) incidents.push_back(incident_of(each, now_unix_s));
   }
   if (incidents.empty()) return incidents;
   const auto said = archive.incidents();
@@ -106,6 +140,37 @@ Result<std::vector<archive::IncidentRow>> new_incidents(archive::Archive& archiv
   return incidents;
 }
 
+// Whether each PCR that parted from the records now has another value than the last anchor copied from it. If a PCR
+// still has the copied value, it proves nothing: the keeper would compare the value with itself.
+bool went_on(const ChainState& state, const Evidence& evidence) {
+  return std::ranges::none_of(evidence.pcrs, [&](const imalog::PcrValue& value) {
+    const auto bank = state.chain.end_pcrs.index_of(value.bank);
+    return (state.parted_pcrs >> value.pcr & 1) != 0 && bank &&
+           state.anchor->pcrs.value(*bank, value.pcr) == value.value;
+  });
+}
+
+// Whether to archive all of the list as new. A list may look like the known records and more. If its content proves
+// nothing, it may still be another list with equal records. An anchor is safe only if all of the list is archived as
+// new, because the keeper trims the list after it. While the PCRs still do not match, each copy needs twice as many new
+// records as the last, so that copies stay few.
+bool copies_all(const ChainState& state, const Misfit& misfit, bool settled, bool same_break) {
+  if (!misfit.grown) return true;
+  // If the list is not settled, one copy is enough: the records stay in the list, because the keeper deletes nothing
+  // that is not proven.
+  const bool copied = state.row.proven <= state.shape.head() && state.chain.end > state.row.proven;
+  if (!settled) return !copied;
+  if (!same_break) return true;
+  const std::uint64_t grown_end = state.chain.end + (misfit.grown->records - misfit.grown->new_from.records);
+  const std::uint64_t copies = std::min<std::uint64_t>(state.anchors_at_break, 32);
+  return grown_end - state.anchor->number >= (std::uint64_t{1} << copies) / 2;
+}
+
+// Whether a crash, or a full disk, came after the commit of the chain's row and before its first records.
+bool is_left_empty(const ChainState& state) {
+  return !state.followed && state.chain.end == 0;
+}
+
 void append_all(std::vector<Found>& to, std::vector<Found> found) {
   std::ranges::move(found, std::back_inserter(to));
 }
@@ -113,7 +178,8 @@ void append_all(std::vector<Found>& to, std::vector<Found> found) {
 }  // namespace
 
 Result<Followed> Keeper::follow() {
-  // Where records keep coming in, the first follow() looks more than once; those after it have seen that it is no use.
+  // If records keep coming in, only the first follow() looks more than once. Later calls do not: more looks did not
+  // help.
   const int most_looks = unsettled_ == 0 ? kMostLooks : 1;
   for (int looks = 1;; ++looks) {
     auto followed = look();
@@ -127,18 +193,21 @@ Result<Followed> Keeper::follow() {
   }
 }
 
-// What the list and its PCRs are compared with. kUnsupported if they are not of the banks that the chain was kept with.
+// The chain to compare the list and its PCRs with; empty if another one has to begin. kUnsupported if, in the same
+// boot, the PCRs are of none of the banks that the chain was kept with.
 Result<std::optional<KnownChain>> Keeper::known_chain(const std::optional<ChainState>& state,
                                                       const std::vector<digest::Bank>& all_banks) {
   const auto read = std::exchange(read_, {});
-  if (!state) return std::nullopt;
+  if (!state || is_left_empty(*state)) return std::nullopt;
   KnownChain known = state->known();
   known.judged = state->pending || state->row.boot_id != source_.boot_id();
+  // Only the caller can tell that the table is kept: a kernel without a table takes numbers too.
+  known.table_kept = options_.table == TableMode::kKept;
   if (read && read->chain == known.chain.chain && read->end == known.chain.end && read->head == known.shape.head()) {
     known.read_until = read->until;
   }
   if (pcrs_ == nullptr || !compared_banks(state, all_banks).empty()) return known;
-  // Banks are allocated anew by a reset: another chain begins.
+  // A TPM reset allocates banks anew, so another chain begins.
   if (state->row.boot_id != source_.boot_id()) return std::nullopt;
   return fail(ErrorCode::kUnsupported, "chain " + std::to_string(known.chain.chain) + " was kept with the banks " +
                                            digest::bank_names(known.chain.banks) + ", and the PCRs are of " +
@@ -156,62 +225,68 @@ Result<Followed> Keeper::look() {
   const auto known = known_chain(*state, *all_banks);
   if (!known) return unexpected(known.error());
   const auto compared = compared_banks(*known ? *state : std::nullopt, *all_banks);
-  auto evidence = read_evidence(compared);
-  if (!evidence) return unexpected(evidence.error());
+  const auto start = start_of_chain(*all_banks);
+  if (!start) return unexpected(start.error());
   ListStream stream(source_, parts_of(source_), options_.progress);
-  const auto find_place = [&] {
-    return place(stream, archive_.store(), *known, *evidence, *all_banks, source_.bank(), source_.boot_id());
-  };
-  auto placed = find_place();
-  if (!placed) return unexpected(placed.error());
-  if (pcrs_ != nullptr && (placed->misfit || placed->placement->in_flight || !placed->placement->certain)) {
-    // A verdict needs a list and PCRs that stand still; an extend that is on the way would make it another.
-    const Evidence before = *evidence;
-    // Nobody is kept out meanwhile: whoever deletes something changes the count.
-    hold.close();
+  auto look = compare_list(stream, *known, *start, compared, nullptr);
+  if (!look) return unexpected(look.error());
+  if (pcrs_ != nullptr &&
+      (look->placed.misfit || look->placed.placement->in_flight || !look->placed.placement->certain)) {
+    // A verdict needs a list and PCRs that do not change. An in-flight extend would change the verdict.
+    const Evidence before = look->evidence;
+    // The list stays open during the wait. If it were closed, others could delete one record while the kernel adds one.
+    // The count would then be the same although an extend is in flight.
     clock_.sleep_ms(kSettleMs);
-    IMAKEEP_CHECK(hold.open_to_read());
-    evidence = read_evidence(compared);
-    if (!evidence) return unexpected(evidence.error());
-    evidence->settled = same_evidence(before, *evidence);
-    placed = find_place();
-    if (!placed) return unexpected(placed.error());
+    look = compare_list(stream, *known, *start, compared, &before);
+    if (!look) return unexpected(look.error());
+  }
+  if (!look->placed.placement || !look->placed.placement->ambiguous) {
+    ambiguous_ = 0;
+  } else if (ambiguous_++ < kPatience) {
+    return fail(ErrorCode::kEnvironment, unread_pcrs(look->evidence.unread) +
+                                             " cannot be read, so several alignments of the list are possible; "
+                                             "the keeper retries: " +
+                                             look->evidence.why_unread);
   }
   const std::uint64_t staged = stream.records_before_last();
-  auto followed = placed->placement ? take_in(stream, std::move(*state), *placed->placement, *all_banks, *evidence)
-                                    : take_in_unfit(stream, std::move(*state), *placed->misfit, *all_banks, *evidence);
+  const Placed& placed = look->placed;
+  auto followed = placed.placement ? take_in(stream, std::move(*state), *placed.placement, *start, look->evidence)
+                                   : take_in_unfit(stream, std::move(*state), *placed.misfit, *start, look->evidence);
   if (followed) followed->staged_records = staged;
   return followed;
 }
 
 Result<Followed> Keeper::take_in(ListStream& stream, std::optional<ChainState> state, const Placement& placement,
-                                 const std::vector<digest::Bank>& all_banks, const Evidence& evidence) {
+                                 const digest::PcrState& start, const Evidence& evidence) {
   const bool with_pcrs = !evidence.pcrs.empty();
   Followed followed{.list_records = placement.records, .lag = placement.records - placement.fits_until};
   if (placement.new_chain && placement.fits_until == 0) {
-    // Nothing was measured yet, or nothing extended.
+    // No record was measured yet, or none was extended.
     followed.proven = with_pcrs;
     return followed;
   }
   if (placement.new_chain) {
-    auto begun = begin_chain(state, all_banks, with_pcrs ? archive::ChainStart::kBoot : archive::ChainStart::kUnknown);
+    auto begun =
+        begin_chain(state, start, with_pcrs ? archive::ChainStart::kBoot : archive::ChainStart::kUnknown, evidence);
     if (!begun) return unexpected(begun.error());
     state = std::move(*begun);
   }
   const archive::ListRow before = state->row;
   const std::int64_t now = clock_.unix_s();
-  // Whose deletion it was is only said where it is certain that there was one.
+  // The keeper says who deleted records only if it is certain that records were deleted.
   const bool decides = placement.certain || evidence.settled || !with_pcrs;
   if (decides) {
     append_all(followed.found, deleted_by_others(*state, placement, now));
     state->row.boot_id = source_.boot_id();
   }
   append_all(followed.found, altered_records(state->chain.chain, placement));
+  if (evidence.unread != 0) followed.found.push_back(nothing_proven_unread(*state, evidence));
   const auto incidents = new_incidents(archive_, followed.found, now);
   if (!incidents) return unexpected(incidents.error());
   const std::uint64_t end = state->chain.end + (placement.fits_until - placement.new_from.records);
-  // An anchor proves nothing by itself: the PCRs have to go on from it as the list does.
-  const bool proves = with_pcrs && !(state->anchor && state->anchor->number == end);
+  // An anchor proves nothing by itself: the PCRs must go on from it as the list does.
+  const bool proves = with_pcrs && evidence.unread == 0 && !(state->anchor && state->anchor->number == end) &&
+                      went_on(*state, evidence);
   if (proves) {
     state->row.proven = end;
     state->row.proven_unix_s = now;
@@ -221,8 +296,10 @@ Result<Followed> Keeper::take_in(ListStream& stream, std::optional<ChainState> s
   const bool from_reset =
       state->chain.start == archive::ChainStart::kUnknown && state->chain.end == 0 && !state->anchor;
   if (with_pcrs && from_reset && end > 0) beside.start = archive::ChainStart::kBoot;
-  const bool changed = end > state->chain.end || beside.clear_pending || !incidents->empty() || !state->followed ||
-                       !same_place(before, state->row);
+  const bool other_resets = takes_resets(state->origin, evidence);
+  if (other_resets) beside.origin = &state->origin;
+  const bool changed = end > state->chain.end || other_resets || beside.clear_pending || !incidents->empty() ||
+                       !state->followed || !same_place(before, state->row);
   followed.archived = end - state->chain.end;
   stream.seek(placement.new_from);
   if (changed) IMAKEEP_CHECK(commit_records(stream, *state, placement.fits_until, !with_pcrs, beside));
@@ -231,14 +308,13 @@ Result<Followed> Keeper::take_in(ListStream& stream, std::optional<ChainState> s
     read_ =
         Read{.chain = *followed.chain, .end = state->chain.end, .head = state->shape.head(), .until = stream.place()};
   }
-  followed.proven = with_pcrs && state->proven();
+  followed.proven = with_pcrs && evidence.unread == 0 && state->proven();
   return followed;
 }
 
 Result<Followed> Keeper::take_in_unfit(ListStream& stream, std::optional<ChainState> state, const Misfit& misfit,
-                                       const std::vector<digest::Bank>& all_banks, const Evidence& evidence) {
-  const Placement& as_read = misfit.as_read;
-  Followed followed{.list_records = as_read.records, .found = {misfit.found}};
+                                       const digest::PcrState& start, const Evidence& evidence) {
+  Followed followed{.list_records = misfit.as_read.records, .found = {misfit.found}};
   Found& found = followed.found.front();
   if (state) followed.chain = state->chain.chain;
   const bool with_pcrs = !evidence.pcrs.empty();
@@ -246,13 +322,13 @@ Result<Followed> Keeper::take_in_unfit(ListStream& stream, std::optional<ChainSt
   const bool ahead = found.diagnosis == Diagnosis::kArchiveAhead;
   const bool settled = evidence.settled || !with_pcrs;
   if (!settled) {
-    found.what = "the list does not fit the PCRs, and records come in while it is read; last seen: " + found.what;
+    found.what = "the list does not match the PCRs, and records are added while it is read; last seen: " + found.what;
     found.diagnosis = Diagnosis::kUnsettled;
-    // Where it never becomes quiet, what is read is kept all the same, if the records themselves say where it belongs.
-    if (ahead || !as_read.certain || unsettled_ < kPatience) return followed;
+    // A list that never settles is archived all the same, after kPatience calls.
+    if (ahead || unsettled_ < kPatience) return followed;
   }
   if (ahead) {
-    // Nothing of this list belongs behind what the archive holds.
+    // No record of this list belongs after the archived ones, so the keeper stores only the incident.
     const auto incidents = new_incidents(archive_, followed.found, now);
     if (!incidents) return unexpected(incidents.error());
     if (!incidents->empty()) {
@@ -260,18 +336,22 @@ Result<Followed> Keeper::take_in_unfit(ListStream& stream, std::optional<ChainSt
     }
     return followed;
   }
-  if (as_read.new_chain) {
-    auto begun = begin_chain(state, all_banks, archive::ChainStart::kUnknown);
+  if (misfit.as_read.new_chain) {
+    auto begun = begin_chain(state, start, archive::ChainStart::kUnknown, evidence);
     if (!begun) return unexpected(begun.error());
     state = std::move(*begun);
   }
   const std::uint64_t end_before = state->chain.end;
-  const std::uint64_t end = end_before + (as_read.records - as_read.new_from.records);
   const std::uint64_t broken_at = state->row.proven;
-  // While the PCRs go on not to fit, each anchor needs a few records more than the last: there are never many.
   const bool same_break = state->anchor && state->anchor->broken_at == broken_at;
-  const bool worth_it = !same_break || end == state->anchor->number ||
-                        end - state->anchor->number > state->anchors_at_break / kAnchorsPerRecord;
+  const bool copies = copies_all(*state, misfit, settled, same_break);
+  const Placement& as_read = copies || !misfit.grown ? misfit.as_read : *misfit.grown;
+  const std::uint64_t end = end_before + (as_read.records - as_read.new_from.records);
+  // While the PCRs still do not match, from the same break on, the distance between anchors grows, so that anchors stay
+  // few.
+  const bool worth_it = misfit.grown ? copies
+                                     : !same_break || end == state->anchor->number ||
+                                           end - state->anchor->number > state->anchors_at_break / kAnchorsPerRecord;
   archive::AnchorRow anchor{.chain = state->chain.chain,
                             .broken_at = broken_at,
                             .why = std::string(word(found.diagnosis)),
@@ -279,11 +359,13 @@ Result<Followed> Keeper::take_in_unfit(ListStream& stream, std::optional<ChainSt
   std::vector<archive::IncidentRow> incidents;
   found.chain = state->chain.chain;
   if (settled && !(same_break && state->anchor->why == anchor.why)) incidents.push_back(incident_of(found, now));
-  state->moved_to(as_read.shape, as_read.gone, now);
+  state->moved_to(as_read.shape, as_read.gone, as_read.gone_by_kexec, now);
   state->row.boot_id = source_.boot_id();
   stream.seek(as_read.new_from);
+  const bool other_resets = takes_resets(state->origin, evidence);
   IMAKEEP_CHECK(commit_records(stream, *state, as_read.records, true,
-                               {.list = &state->row,
+                               {.origin = other_resets ? &state->origin : nullptr,
+                                .list = &state->row,
                                 .clear_pending = state->pending.has_value(),
                                 .anchor = with_pcrs && settled && worth_it ? &anchor : nullptr,
                                 .incidents = incidents},
@@ -299,9 +381,9 @@ Result<Followed> Keeper::take_in_unfit(ListStream& stream, std::optional<ChainSt
   return followed;
 }
 
-// The list of the last chain is gone with its kernel.
-Result<ChainState> Keeper::begin_chain(const std::optional<ChainState>& last,
-                                       const std::vector<digest::Bank>& all_banks, archive::ChainStart start) {
+// Begins a chain. The list of the chain `last` is gone with its kernel, so its row is closed and holds no record.
+Result<ChainState> Keeper::begin_chain(const std::optional<ChainState>& last, const digest::PcrState& start_pcrs,
+                                       archive::ChainStart start, const Evidence& evidence) {
   if (last && (last->in_list() > 0 || last->pending)) {
     archive::ListRow row = last->row;
     row.head = last->chain.end;
@@ -310,15 +392,22 @@ Result<ChainState> Keeper::begin_chain(const std::optional<ChainState>& last,
                                         {.list = &row, .clear_pending = last->pending.has_value()});
     if (!closed) return unexpected(closed.error());
   }
-  auto chain = archive_.begin_chain(all_banks, start);
+  const bool is_this_one = last && is_left_empty(*last) && last->chain.start == start &&
+                           last->chain.order == source_.order() && last->chain.end_pcrs == start_pcrs;
+  if (is_this_one) return *last;
+  archive::OriginRow origin{.origin = "list"};
+  static_cast<void>(takes_resets(origin, evidence));
+  auto chain = archive_.begin_chain(start_pcrs, start, source_.order(), origin);
   if (!chain) return unexpected(chain.error());
-  ChainState state{.chain = std::move(*chain), .row = {}, .shape = ListShape()};
+  origin.chain = chain->chain;
+  ChainState state{.chain = std::move(*chain), .row = {}, .origin = std::move(origin), .shape = ListShape()};
   state.row.chain = state.chain.chain;
   return state;
 }
 
-// Archives the records from where `stream` stands up to that of index `until`, in as few commits as memory allows, the
-// last with `beside`. Before that one `at_end`, if given, is told the chain's end and what its records lead to.
+// Archives the records from the stream's position up to index `until`, in as few commits as memory allows. `beside`
+// goes into the last commit. Before the last commit, `at_end`, if given, is called with the chain's new end and the PCR
+// state after the replay of its records.
 Result<void> Keeper::commit_records(ListStream& stream, ChainState& state, std::uint64_t until, bool as_shown,
                                     archive::Beside beside,
                                     const std::function<void(std::uint64_t, digest::PcrState)>& at_end) {
@@ -342,7 +431,7 @@ Result<void> Keeper::commit_records(ListStream& stream, ChainState& state, std::
     if (as_shown) {
       batch.add(content, (*record)->digest);
     } else {
-      // What is proven is the data; the digest beside it may have been altered, and is said to be.
+      // The PCRs prove the data. The digest in the list may have been altered, and kAlteredRecord reports that.
       batch.add(content, imalog::shown_digest(shown, content).view());
     }
     if (at_end) imalog::extend(end, content);

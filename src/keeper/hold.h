@@ -1,5 +1,6 @@
-// keeper/hold.h - an IMA directory's lists, open for as long as an object lives.
-// Threads: ImaSource's one.
+// SPDX-License-Identifier: Apache-2.0
+// keeper/hold.h - an IMA directory's lists, open for as long as the object lives.
+// Threads: one, the ImaSource's.
 #pragma once
 
 #include "base/clock.h"
@@ -7,7 +8,7 @@
 
 namespace imakeep::keeper {
 
-// Closes what it opened, whatever came of it.
+// Closes what it opened, on every path.
 class Hold {
  public:
   Hold(ImaSource& source, Clock& clock) : source_(source), clock_(clock) {}
@@ -15,7 +16,7 @@ class Hold {
   Hold(const Hold&) = delete;
   Hold& operator=(const Hold&) = delete;
 
-  // As ImaSource's; what is held already is let go first.
+  // As ImaSource's. Both close first what is still open.
   Result<void> open_to_read() {
     close();
     return begun(source_.open_to_read());
@@ -31,7 +32,7 @@ class Hold {
     held_us_ = clock_.monotonic_us() - since_us_;
   }
 
-  std::int64_t held_us() const { return held_us_; }  // of the last one that was closed
+  std::int64_t held_us() const { return held_us_; }  // of the last hold that was closed
 
  private:
   Result<void> begun(Result<void> opened) {

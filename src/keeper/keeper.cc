@@ -1,8 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "keeper/keeper.h"
 
 #include <algorithm>
 
 namespace imakeep::keeper {
+namespace {
+
+bool same_evidence(const Evidence& a, const Evidence& b) {
+  return a.unread == b.unread && a.count_before == a.count_after && a.count_before == b.count_before &&
+         b.count_before == b.count_after &&
+         std::ranges::equal(a.pcrs, b.pcrs, {}, &imalog::PcrValue::value, &imalog::PcrValue::value);
+}
+
+}  // namespace
 
 Keeper::Keeper(ImaSource& source, archive::Archive& archive, tpm::PcrBanks* pcrs, Clock& clock, KeeperOptions options)
     : source_(source),
@@ -12,7 +22,7 @@ Keeper::Keeper(ImaSource& source, archive::Archive& archive, tpm::PcrBanks* pcrs
       options_(std::move(options)),
       table_(options_.table) {}
 
-// Those of a chain that begins now: what both the list and the PCRs have.
+// The banks of a chain that begins now: those that both the list and the PCRs have.
 Result<std::vector<digest::Bank>> Keeper::banks() const {
   std::vector<digest::Bank> banks;
   for (const digest::Bank& bank : source_.banks()) {
@@ -31,7 +41,23 @@ Result<std::vector<digest::Bank>> Keeper::banks() const {
   return banks;
 }
 
-// Those whose PCRs are compared: of the chain that is there, else of the one that would begin.
+Result<digest::PcrState> Keeper::start_of_chain(const std::vector<digest::Bank>& banks) const {
+  digest::PcrState start(banks);
+  for (std::size_t bank = 0; bank < banks.size(); ++bank) {
+    bool given = options_.start.empty() || pcrs_ == nullptr;
+    for (const imalog::PcrValue& value : options_.start) {
+      if (value.bank.algorithm != banks[bank].algorithm) continue;
+      start.set(bank, value.pcr, value.value);
+      given = true;
+    }
+    if (!given) {
+      return fail(ErrorCode::kUsage, "the start has no value of bank " + banks[bank].name() + ", which is compared");
+    }
+  }
+  return start;
+}
+
+// The banks whose PCRs are compared: those of `banks` that the chain has, or all of them if there is no chain yet.
 std::vector<digest::Bank> Keeper::compared_banks(const std::optional<ChainState>& state,
                                                  const std::vector<digest::Bank>& banks) const {
   if (pcrs_ == nullptr) return {};
@@ -43,23 +69,54 @@ std::vector<digest::Bank> Keeper::compared_banks(const std::optional<ChainState>
   return compared;
 }
 
-Result<Evidence> Keeper::read_evidence(const std::vector<digest::Bank>& banks) {
+Result<Evidence> Keeper::read_evidence(const std::vector<digest::Bank>& banks, std::uint32_t pcrs) {
   const auto before = source_.count();
   if (!before) return unexpected(before.error());
   Evidence evidence{.pcrs = {}, .count_before = *before, .count_after = *before};
   if (banks.empty()) return evidence;
-  const auto values = pcrs_->read(options_.pcr);
-  if (!values) return unexpected(values.error());
-  for (const digest::Bank& bank : banks) {
-    const auto found = std::ranges::find(pcrs_->banks(), bank.algorithm, &digest::Bank::algorithm);
-    evidence.pcrs.push_back({.bank = bank,
-                             .pcr = options_.pcr,
-                             .value = (*values)[static_cast<std::size_t>(found - pcrs_->banks().begin())]});
+  std::optional<Error> unread;
+  for (std::uint32_t pcr = 0; pcr < digest::kPcrCount; ++pcr) {
+    if ((pcrs >> pcr & 1) == 0) continue;
+    const auto values = pcrs_->read(pcr);
+    if (!values) {
+      // The other PCRs tell where the list lies. If no PCR can be read, the TPM is gone.
+      if (evidence.unread == 0) unread = values.error();
+      evidence.unread |= 1u << pcr;
+      continue;
+    }
+    for (const digest::Bank& bank : banks) {
+      const auto found = std::ranges::find(pcrs_->banks(), bank.algorithm, &digest::Bank::algorithm);
+      evidence.pcrs.push_back(
+          {.bank = bank, .pcr = pcr, .value = (*values)[static_cast<std::size_t>(found - pcrs_->banks().begin())]});
+    }
   }
+  if (evidence.pcrs.empty() && unread) return unexpected(*unread);
+  if (unread) evidence.why_unread = describe(*unread);
   const auto after = source_.count();
   if (!after) return unexpected(after.error());
   evidence.count_after = *after;
   return evidence;
+}
+
+Result<Keeper::Look> Keeper::compare_list(ListStream& stream, const std::optional<KnownChain>& known,
+                                          const digest::PcrState& start, const std::vector<digest::Bank>& compared,
+                                          const Evidence* before) {
+  const std::uint32_t of_chain = known ? known->chain.end_pcrs.touched_pcrs() : 0;
+  std::uint32_t pcrs = of_chain != 0 ? of_chain : 1u << options_.pcr;
+  // The counts only identify the life of the PCRs. The keeper goes on without them.
+  const auto resets = pcrs_ == nullptr ? Result<std::optional<tpm::ResetCounts>>(std::nullopt) : pcrs_->reset_counts();
+  for (;;) {
+    // The keeper reads PCRs before the list. Only a reading of the list tells which PCRs its records name.
+    auto evidence = read_evidence(compared, pcrs);
+    if (!evidence) return unexpected(evidence.error());
+    if (resets) evidence->resets = *resets;
+    evidence->settled = before != nullptr && same_evidence(*before, *evidence);
+    auto placed = place(stream, archive_.store(), known, *evidence, start, source_.bank(), source_.boot_id());
+    if (!placed) return unexpected(placed.error());
+    const std::uint32_t named = of_chain | stream.named_pcrs();
+    if (pcrs_ == nullptr || named == 0 || named == pcrs) return Look{std::move(*evidence), std::move(*placed)};
+    pcrs = named;
+  }
 }
 
 Result<Method> Keeper::method() const {
@@ -74,18 +131,19 @@ Result<Method> Keeper::method() const {
       }
       return Method::kStage;
     case Method::kCount:
-      if (!source_.takes_numbers()) return unsupported(" takes no numbers: the kernel is older than Linux 7.2");
+      if (!source_.takes_numbers())
+        return unsupported(" does not take the request N: the kernel is older than Linux 7.2");
       if (!count)
-        return unsupported(" takes no numbers, for its table is flushed (ima_flush_htable); use --method stage");
+        return unsupported(" refuses the request N: its table is flushed (ima_flush_htable); use --method stage");
       return Method::kCount;
     case Method::kAuto:
       break;
   }
-  // Where the table is kept both give back the same memory, and N holds the list for a moment only.
+  // If the table is kept, both methods free the same memory, and N holds the list only for a moment.
   if (count) return Method::kCount;
   if (source_.has_staging()) return Method::kStage;
   return unsupported(
-      " gives no records back: the kernel is older than Linux 7.2, so the list is followed and archived only");
+      " cannot be trimmed: the kernel is older than Linux 7.2, so the keeper only follows and archives the list");
 }
 
 }  // namespace imakeep::keeper

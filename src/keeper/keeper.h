@@ -1,23 +1,30 @@
-// keeper/keeper.h - takes records out of an IMA directory without losing one: follow, prove, trim.
+// SPDX-License-Identifier: Apache-2.0
+// keeper/keeper.h - trims an IMA directory's list without losing a record: follow, prove, trim.
 //
-// follow() reads the list and the PCRs under a read-only hold, finds by the PCRs where the list lies in the archive's
-// chains, and commits what is new and proven. trim() deletes from the list what is archived and proven, by one of two
-// methods:
-//   stage   open _staged read/write; "A" unless something is staged already; read it; commit what is new with the mark;
-//           "D"; close; clear the mark
-//   count   open an original file read/write; "N", all but the last that is no violation and what lies behind it; the
-//           same mark. A record that cannot repeat then stays at the list's head, and tells it from any other
-// Under the hold of a trim the PCRs are compared once more: they have to stand exactly at the archive's end, with the
-// counts of records unchanged, so that the list is known to be [end - records, end) of the chain whatever its content
-// repeats, but for one record that may just be in flight between append and extend: at least one stays behind "N".
+// follow() reads the list and the PCRs under a read-only hold. It finds by the PCRs where the list lies in the
+// archive's chains. Then it commits the records that are new and proven. trim() deletes archived and proven records
+// from the list, by one of two methods:
+//   stage   open _staged read/write; request "A" unless something is staged already; read the staged list; commit its
+//           new records together with the pending trim; request "D"; close; clear the pending trim
+//   count   open an original file read/write; commit the pending trim; request "N"; close; clear the pending trim.
+//           N is the count of the records before the last one that is no violation. While the kernel keeps its table,
+//           such a record cannot repeat, so as the list's new head it identifies the list. If only the first record is
+//           no violation, or none is, N is the count of all records but one
+// Under the hold of a trim the keeper reads the PCRs and the record count once more. The PCRs must match the archive's
+// end exactly, and the count must be unchanged. The list is then [end - records, end) of the chain, even if its content
+// repeats. The only exception is a record in flight between append and extend. So "N" always leaves at least one record
+// in the list. If records keep coming in, the last try of the count method reads the whole list instead, and N covers
+// only what that reading proves. With KeeperOptions::unproven the keeper compares contents, not PCRs.
 //
-// The mark says which records are about to be deleted. It is set with the last commit before the request and cleared
-// with the first after it; whoever finds it later compares where the list begins now. Recovery is follow(): there is no
-// other way in. What is remembered between calls only saves reading again; the PCRs are asked all the same.
+// The pending trim says which records are about to be deleted. The last commit before the request sets it, and the
+// first commit after the request clears it. A keeper that finds one later compares where the list begins now. follow()
+// is the only recovery path. What the keeper remembers between calls only saves reading: every call reads the PCRs
+// again.
 //
-// What does not fit is kept, named (diagnosis.h), put down in the archive, and anchored where that is safe: nobody
-// added to the list and the PCRs stood still while it was read to its end. Records are then archived but unproven, and
-// nothing is trimmed until the PCRs went on from the anchor as the list did.
+// If the list does not match, the keeper archives its records, names the cause (diagnosis.h) and stores the cause as an
+// incident. It sets an anchor if that is safe: no record was added and no PCR changed while the keeper read the list to
+// its end. Such records are archived but unproven. The keeper trims nothing until the PCRs went on from the anchor as
+// the list did.
 //
 // Source: DESIGN 4. The model of this is docs/model. Threads: an object belongs to one thread.
 #pragma once
@@ -37,60 +44,70 @@
 namespace imakeep::keeper {
 
 enum class Method : std::uint8_t {
-  kAuto,  // stage where the table is flushed, count elsewhere
+  kAuto,  // count if the kernel takes numbers and does not flush its table, otherwise stage
   kStage,
   kCount,
 };
 
-// What Linux does with the digests of deleted records.
+// How Linux treats the digests of deleted records.
 enum class TableMode : std::uint8_t { kUnknown, kKept, kFlushed };
 
 struct KeeperOptions {
   Method method = Method::kAuto;
   bool unproven = false;  // trim although no PCRs prove the records
   TableMode table = TableMode::kUnknown;
-  std::uint32_t pcr = 10;  // IMA's
-  // Told in the course of a reading how many records of the list were read.
+  std::uint32_t pcr = 10;  // the PCR to compare while neither the list nor the chain names one
+  // The PCR values before a chain's first record, as the caller knows them, in every bank that is compared. PCRs that
+  // are not named here were zero. Once the chain exists, the keeper compares a PCR that is named here even while no
+  // record names it.
+  std::vector<imalog::PcrValue> start = {};
+  // Called during a reading, with the count of list records read so far.
   std::function<void(std::uint64_t records)> progress = {};
 };
 
-// What follow() saw and did.
+// The result of follow().
 struct Followed {
-  std::optional<std::uint64_t> chain;  // empty: no chain yet, and nothing to begin one with
-  std::uint64_t list_records = 0;      // in the list, staged ones among them
+  std::optional<std::uint64_t> chain;  // empty: no chain exists, and no record can begin one
+  std::uint64_t list_records = 0;      // in the list, including staged ones
   std::uint64_t staged_records = 0;
-  std::uint64_t archived = 0;  // records that were new
-  std::uint64_t lag = 0;       // records that the PCRs do not cover yet
-  bool proven = false;         // the PCRs stand for the archive's end
-  std::vector<Found> found;    // what is not as it should be; trims by others among it
+  std::uint64_t archived = 0;  // count of new records
+  std::uint64_t lag = 0;       // count of records that the PCRs do not cover yet
+  bool proven = false;         // the PCRs match the archive's end
+  std::vector<Found> found;    // problems, and trims by others
 };
 
 struct Trimmed {
   std::uint64_t records = 0;
   Method method = Method::kAuto;
   std::int64_t hold_us = 0;      // how long the list was held for writing
-  std::string why_not = {};      // if no record was deleted, why that is all right; empty otherwise
-  bool no_table_memory = false;  // D answered ENOMEM: the records are gone, the table of digests is not
+  std::string why_not = {};      // why it is correct that no record was deleted; empty if one was
+  bool no_table_memory = false;  // D answered ENOMEM: the records are deleted, the digest table is not
 };
 
 class Keeper {
  public:
-  // Keeps references to all. `pcrs` is null where there is no TPM.
+  // Keeps references to `source`, `archive` and `clock`, and keeps `pcrs`, which is null without a TPM.
   Keeper(ImaSource& source, archive::Archive& archive, tpm::PcrBanks* pcrs, Clock& clock, KeeperOptions options);
 
   // Errors:
-  //   kEnvironment, os_errno EBUSY  somebody has the list open for writing: try again
-  //   kUnsupported                  no bank that both the list and the PCRs have
-  //   the source's, the PCRs' and the archive's; nothing was deleted, and what was committed stays
+  //   kEnvironment, os_errno EBUSY  another process has the list open for writing: retry
+  //   kEnvironment                  a PCR cannot be read, and without it several places are possible for the list. Only
+  //                                 the first few times; after that the keeper archives its records twice rather than
+  //                                 lose them
+  //   kUnsupported                  the list and the PCRs share no bank; or, in the same boot, the chain and the PCRs
+  //   kUsage                        KeeperOptions::start lacks a bank
+  //   the source's, the PCRs' and the archive's; nothing was deleted, and committed records stay
   Result<Followed> follow();
 
-  // follow(), and deletes what may go. Errors beside follow()'s:
-  //   kRefused, os_errno ESTALE or EACCES  a reboot or kexec is under way: the mark, if one was set, stays
-  //   kUnsupported                         the kernel takes no records out, or not by the method asked for
-  //   kMismatch                            the list does not fit the archive or the PCRs: nothing was deleted
+  // follow(), then deletes the records that may be deleted. Errors in addition to follow()'s:
+  //   kRefused, os_errno ESTALE or EACCES  a reboot or kexec is under way; if a pending trim was set, it stays
+  //   kUnsupported                         the kernel cannot trim, or not by the requested method
+  //   kMismatch                            the list does not match the archive or the PCRs, or no PCRs prove its
+  //                                        records; nothing was deleted
   Result<Trimmed> trim();
 
-  // What the last call found out.
+  // The result of the last successful follow(). trim() collects what all its tries found, and subtracts deleted
+  // records.
   const Followed& last() const { return last_; }
   TableMode table() const { return table_; }
   // The method that trim() would use. kUnsupported if there is none.
@@ -98,7 +115,18 @@ class Keeper {
 
  private:
   Result<std::vector<digest::Bank>> banks() const;
-  Result<Evidence> read_evidence(const std::vector<digest::Bank>& banks);
+  // The PCR values before a chain's first record, in these banks.
+  Result<digest::PcrState> start_of_chain(const std::vector<digest::Bank>& banks) const;
+  // Reads each PCR of `pcrs` in each bank. Bit P of `pcrs` is PCR P.
+  Result<Evidence> read_evidence(const std::vector<digest::Bank>& banks, std::uint32_t pcrs);
+  // Finds the list's place, by every PCR that the chain's or the list's records name. The evidence is settled if it
+  // equals `before`, which may be null.
+  struct Look {
+    Evidence evidence;
+    Placed placed;
+  };
+  Result<Look> compare_list(ListStream& stream, const std::optional<KnownChain>& known, const digest::PcrState& start,
+                            const std::vector<digest::Bank>& compared, const Evidence* before);
   std::vector<digest::Bank> compared_banks(const std::optional<ChainState>& state,
                                            const std::vector<digest::Bank>& banks) const;
 
@@ -107,11 +135,11 @@ class Keeper {
   Result<std::optional<KnownChain>> known_chain(const std::optional<ChainState>& state,
                                                 const std::vector<digest::Bank>& banks);
   Result<Followed> take_in(ListStream& stream, std::optional<ChainState> state, const Placement& placement,
-                           const std::vector<digest::Bank>& banks, const Evidence& evidence);
+                           const digest::PcrState& start, const Evidence& evidence);
   Result<Followed> take_in_unfit(ListStream& stream, std::optional<ChainState> state, const Misfit& misfit,
-                                 const std::vector<digest::Bank>& banks, const Evidence& evidence);
-  Result<ChainState> begin_chain(const std::optional<ChainState>& last, const std::vector<digest::Bank>& banks,
-                                 archive::ChainStart start);
+                                 const digest::PcrState& start, const Evidence& evidence);
+  Result<ChainState> begin_chain(const std::optional<ChainState>& last, const digest::PcrState& start_pcrs,
+                                 archive::ChainStart start, const Evidence& evidence);
   Result<void> commit_records(ListStream& stream, ChainState& state, std::uint64_t until, bool as_shown,
                               archive::Beside last,
                               const std::function<void(std::uint64_t end, digest::PcrState pcrs)>& at_end = {});
@@ -121,7 +149,8 @@ class Keeper {
   Result<std::optional<Trimmed>> try_stage(const ChainState& state, bool staged);
   Result<std::uint64_t> proven_by_reading(ListStream& stream, const ChainState& state);
   Result<std::uint64_t> may_go(const ChainState& state);
-  Result<bool> stands_exactly_at_end(const ChainState& state, const digest::PcrState& end, std::uint64_t count);
+  Result<Evidence> evidence_of(const ChainState& state, std::uint32_t pcrs);
+  static bool stood_exactly_at(const digest::PcrState& end, std::uint64_t count, const Evidence& evidence);
   Result<Trimmed> ended(Hold& hold, ChainState state, std::uint64_t records, Method method);
 
   ImaSource& source_;
@@ -131,9 +160,10 @@ class Keeper {
   const KeeperOptions options_;
   TableMode table_;
   Followed last_;
-  int unsettled_ = 0;  // how often in a row follow() found a list that does not fit and was in motion
+  int ambiguous_ = 0;  // how often in a row an unreadable PCR left several possible places for the list
+  int unsettled_ = 0;  // how often in a row follow() found a list that did not match and that changed meanwhile
 
-  // How far the list was read, if nothing was staged and the archive is still as it was then.
+  // How far the keeper read the list; empty if something was staged. Holds only while the archive is unchanged.
   struct Read {
     std::uint64_t chain = 0;
     std::uint64_t end = 0;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "keeper/known_list.h"
 
 namespace imakeep::keeper {
@@ -14,8 +15,8 @@ Result<std::optional<imalog::RecordContentView>> KnownList::next() {
     return fail(ErrorCode::kMalformed, "record " + std::to_string(number) + " of chain " +
                                            std::to_string(chain_.chain) + " cannot be read from the archive" +
                                            (step->damage ? ": " + step->damage->what : "") +
-                                           "; it is not deleted from the list. `imakeep log --check` names all that is "
-                                           "damaged; restore the archive from a copy, or begin another");
+                                           "; the keeper does not delete it from the list. `imakeep log --check` names "
+                                           "all damage; restore the archive from a copy, or begin another");
   }
   reads_at_ = number + 1;
   return step->record->record.content;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // keeper/known_list.h - the records that the kernel's list should hold, as the archive has them.
 // Threads: an object belongs to one thread at a time.
 #pragma once
@@ -9,14 +10,14 @@ namespace imakeep::keeper {
 
 class KnownList {
  public:
-  // Those of `shape`, from its head to the chain's end. Keeps a reference to the store.
+  // The records of `shape`, from its head to the chain's end. Keeps a reference to the store.
   KnownList(archive::Store& store, const archive::Chain& chain, const ListShape& shape)
       : store_(store), chain_(chain), shape_(shape), records_(shape.records(chain.end)) {}
 
   std::uint64_t records() const { return records_; }
 
-  // The next record, valid until the next call; nothing after the last. kMalformed for one that is damaged, which is
-  // passed over by the next call.
+  // The next record, valid until the next call; empty after the last. kMalformed if the record is damaged; the next
+  // call then goes on after it.
   Result<std::optional<imalog::RecordContentView>> next();
 
  private:
@@ -25,7 +26,7 @@ class KnownList {
   const ListShape shape_;
   const std::uint64_t records_;
   std::uint64_t index_ = 0;
-  std::uint64_t reads_at_ = 0;  // the number that reader_ gives next
+  std::uint64_t reads_at_ = 0;  // the number of the record that reader_ gives next
   std::optional<archive::ArchiveReader> reader_;
 };
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "keeper/list_shape.h"
 
 #include <algorithm>
@@ -6,7 +7,9 @@
 namespace imakeep::keeper {
 
 Result<ListShape> ListShape::parse(std::uint64_t head, std::string_view holes) {
-  const auto bad = [&] { return fail(ErrorCode::kMalformed, "no ranges of records: '" + std::string(holes) + "'"); };
+  const auto bad = [&] {
+    return fail(ErrorCode::kMalformed, "not a list of record ranges: '" + std::string(holes) + "'");
+  };
   ListShape shape(head);
   std::uint64_t least = head;
   const char* at = holes.data();
@@ -58,7 +61,7 @@ void ListShape::advance(std::uint64_t records) {
 
 void ListShape::add_hole(Range range) {
   if (range.first >= range.end) return;
-  // What touches it becomes one with it.
+  // Holes that touch the range become one with it.
   std::erase_if(holes_, [&range](const Range& hole) {
     if (hole.end < range.first || hole.first > range.end) return false;
     range = {.first = std::min(hole.first, range.first), .end = std::max(hole.end, range.end)};

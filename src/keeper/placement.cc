@@ -1,173 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "keeper/placement.h"
 
 #include <algorithm>
-#include <functional>
-#include <span>
 
-#include "keeper/candidates.h"
+#include "imalog/template.h"
+#include "keeper/alignment.h"
+#include "keeper/diagnose.h"
 #include "keeper/explain.h"
 #include "keeper/known_list.h"
+#include "keeper/locate.h"
+#include "keeper/set_back.h"
 
 namespace imakeep::keeper {
 namespace {
 
-using archive::RecordId;
-
-// The first record of every kernel: its name is "boot_aggregate" or, where the TPM came late, "boot_aggregate_late".
-// Source: ima_add_boot_aggregate() in security/integrity/ima/ima_init.c.
-bool is_boot_aggregate(const imalog::RecordContentView& content) {
-  const std::size_t at = as_text(content.body).find("boot_aggregate");
-  if (at == std::string_view::npos || at < sizeof(std::uint32_t)) return false;
-  // A path that only contains the words has something before them.
-  const auto field_bytes = load<std::uint32_t>(content.body.data() + at - sizeof(std::uint32_t));
-  return field_bytes <= content.body.size() - at;
-}
-
 class Placer {
  public:
   Placer(ListStream& stream, archive::Store& store, const std::optional<KnownChain>& known, const Evidence& evidence,
-         const std::vector<digest::Bank>& banks, const digest::Bank& shown, const std::string& boot_id)
+         const digest::PcrState& start, const digest::Bank& shown, const std::string& boot_id)
       : stream_(stream),
         store_(store),
         known_(known),
         evidence_(evidence),
-        banks_(banks),
+        start_(start),
         shown_(shown),
         boot_id_(boot_id) {}
 
   Result<Placed> place() {
     if (!known_) return as_new_chain({});
-    auto at_hint = as_last_seen();
-    if (!at_hint) return unexpected(at_hint.error());
-    auto placed = *at_hint ? Result<Placed>(Placed{.placement = std::move(**at_hint)}) : by_content();
+    if (other_life()) {
+      return as_new_chain(", and the TPM was reset since chain " + std::to_string(known_->chain.chain) +
+                          " was last seen");
+    }
+    // Without PCRs, a list that looks as it did may also be what the pending trim left, followed by records that equal
+    // the deleted ones. It is better to archive records twice than to lose them, so the pending trim counts as carried
+    // out if it explains the list.
+    const bool by_pending = !with_pcrs() && known_->pending > 0;
+    auto as_seen = by_pending ? Result<std::optional<Placement>>(std::nullopt) : as_last_seen();
+    if (!as_seen) return unexpected(as_seen.error());
+    auto placed = *as_seen ? Result<Placed>(Placed{.placement = std::move(**as_seen)}) : by_summary();
+    if (placed && placed->placement && !placed->placement->new_chain) placed = told_from_alike(std::move(*placed));
     if (!placed || !placed->placement || !known_->judged) return placed;
-    const auto certain = has_lasting_record(0, placed->placement->fits_until);
+    const auto certain = has_lasting_record(placed->placement->fits_until);
     if (!certain) return unexpected(certain.error());
     placed->placement->certain = *certain;
     return placed;
   }
 
  private:
-  Result<imalog::Replay> replay_from(const digest::PcrState& start) const {
-    imalog::Replay replay(start);
-    for (const imalog::PcrValue& value : evidence_.pcrs) IMAKEEP_CHECK(replay.expect(value));
-    return replay;
+  bool with_pcrs() const { return !evidence_.pcrs.empty(); }
+  bool other_kernel() const { return !boot_id_.empty() && known_->boot_id != boot_id_; }
+  bool same_kernel() const { return !boot_id_.empty() && known_->boot_id == boot_id_; }
+
+  // The TPM's counts tell one life of the PCRs from the next. If they differ while the same kernel runs, somebody named
+  // another TPM, or the TPM was resumed.
+  bool other_life() const {
+    return evidence_.resets && known_->resets && evidence_.resets->resets != known_->resets->resets && !same_kernel();
   }
+  bool same_life() const { return evidence_.resets && evidence_.resets == known_->resets; }
 
-  struct Fit {
-    std::uint64_t until = 0;  // of the list's records
-    bool in_flight = false;
-  };
-
-  // Up to which of the list's records the PCRs agree, if `replay`, which began behind `known` of them and has seen the
-  // rest, leads to them at the right records.
-  std::optional<Fit> fits_until(const imalog::Replay& replay, std::uint64_t known) const {
-    const std::uint64_t before_last = stream_.records_before_last();
-    const std::uint64_t least = before_last + evidence_.count_before;
-    // What was not read again, since its first record is there, may be gone all the same: then the list is too short.
-    const std::uint64_t most = before_last + evidence_.count_after;
-    Fit fit{.until = known + replay.records()};
-    for (std::size_t i = 0; i < evidence_.pcrs.size(); ++i) {
-      const auto found = replay.found_at(i);
-      const auto held = replay.held_until(i);
-      // One record may be in the current list and its extend on the way. "A" waits for the extend.
-      const bool in_flight = found && known + *held + 1 == least && evidence_.count_before > 0;
-      const bool reached = found && (known + *held >= least || (in_flight && !evidence_.settled));
-      if (!reached || known + *found > most) return std::nullopt;
-      fit.until = std::min(fit.until, known + *held);
-      fit.in_flight = fit.in_flight || in_flight;
-    }
-    return fit;
-  }
-
-  Placement placement_of(const Candidate& candidate, const ListStream::Place& new_from, const Fit& fit) const {
-    Placement placement{.in_flight = fit.in_flight,
-                        .shape = candidate.shape,
-                        .gone = candidate.gone,
-                        .records = list_records_,
-                        .new_from = new_from,
-                        .fits_until = fit.until,
-                        .dropped = candidate.dropped,
-                        .dropped_by_kexec = candidate.by_kexec};
-    if (placement.dropped) placement.shape.add_hole(*placement.dropped);
-    return placement;
-  }
-
-  // A place where the list could begin to be new, replayed from there.
-  struct Tried {
-    ListStream::Place new_from;
-    std::optional<imalog::Replay> replay;
-    std::vector<std::uint64_t> wrong_digest;  // indexes of records whose digest does not fit their data; the first few
-
-    void add(const imalog::RecordContentView& content, bool wrong, std::uint64_t index) {
-      if (wrong && wrong_digest.size() < kMostAltered) wrong_digest.push_back(index);
-      replay->add(content);
-    }
-  };
-
-  Result<Tried> try_from(const digest::PcrState& start) const {
-    auto replay = replay_from(start);
-    if (!replay) return unexpected(replay.error());
-    Tried tried{.new_from = stream_.place(), .replay = {}, .wrong_digest = {}};
-    tried.replay.emplace(std::move(*replay));
-    return tried;
-  }
-
-  // Replays what comes next in the stream, each from where it began. `at_record` is told each place, first.
-  Result<void> replay_rest(std::span<Tried> all, const std::function<Result<void>()>& at_record = {}) {
+  // Two boots that measure the same have the same PCR values. After a kexec, the list holds the new kernel's first
+  // record, at an index above 0. So if another kernel's list has no such record, and matches the PCRs from a TPM reset
+  // on, it is of another boot.
+  Result<Placed> told_from_alike(Placed placed) {
+    if (!other_kernel() || same_life() || !with_pcrs()) return placed;
+    stream_.seek({});
     for (;;) {
-      if (at_record) IMAKEEP_CHECK(at_record());
+      const std::uint64_t index = stream_.records();
+      const auto record = stream_.next();
+      if (!record) return unexpected(record.error());
+      if (!*record) break;
+      if (index > 0 && is_boot_aggregate(**record)) return placed;
+    }
+    auto from_reset = as_new_chain({});
+    if (!from_reset) return from_reset;
+    return from_reset->placement && from_reset->placement->fits_until > 0 ? std::move(*from_reset) : std::move(placed);
+  }
+
+  std::uint64_t in_list() const { return known_->shape.records(known_->chain.end); }
+
+  // The prefixes of the list that the PCRs may match. The list must have been read to its end.
+  Window window() const {
+    const std::uint64_t before_last = stream_.records_before_last();
+    // The known records may not have been re-read. If somebody deleted them, the counts are lower, and `most` excludes
+    // a match.
+    return {.least = before_last + evidence_.count_before,
+            .most = before_last + evidence_.count_after,
+            .may_be_in_flight = evidence_.count_before > 0,
+            .settled = evidence_.settled};
+  }
+
+  // Replays the rest of the stream. Returns the indexes of the first few records whose digest does not match their
+  // data.
+  Result<std::vector<std::uint64_t>> replay_rest(Search& search) {
+    std::vector<std::uint64_t> wrong_digests;
+    search.begin_at(stream_.records());
+    for (;;) {
       const auto record = stream_.next();
       if (!record) return unexpected(record.error());
       if (!*record) {
         list_records_ = stream_.records();
-        return {};
+        return wrong_digests;
       }
       const imalog::RecordContentView content = (*record)->content();
-      const bool wrong = !imalog::digest_fits(shown_, content, (*record)->digest);
-      for (Tried& tried : all) {
-        if (tried.replay) tried.add(content, wrong, stream_.records() - 1);
+      if (wrong_digests.size() < kMostAltered && !imalog::digest_fits(shown_, content, (*record)->digest)) {
+        wrong_digests.push_back(stream_.records() - 1);
       }
+      search.add(content);
     }
   }
 
-  // Numbers of records at these indexes of the list, the first `known` of which are archived.
-  std::vector<std::uint64_t> numbers(const std::vector<std::uint64_t>& indexes, std::uint64_t known,
-                                     std::uint64_t end) const {
-    std::vector<std::uint64_t> numbers;
-    numbers.reserve(indexes.size());
-    for (const std::uint64_t index : indexes) numbers.push_back(end + (index - known));
-    return numbers;
-  }
-
-  // The list of a chain of which nothing is archived.
+  // Places the list in a chain of which nothing is archived.
   Result<Placed> as_new_chain(const std::string& why_not_the_last) {
     stream_.seek({});
-    auto tried = try_from(digest::PcrState(banks_));
-    if (!tried) return unexpected(tried.error());
-    IMAKEEP_CHECK(replay_rest(std::span(&*tried, 1)));
-    const auto fit = fits_until(*tried->replay, 0);
-    Placement placement = placement_of({.shape = ListShape(0)}, {}, fit.value_or(Fit{}));
-    placement.new_chain = true;
-    if (fit) {
-      placement.altered = numbers(tried->wrong_digest, 0, 0);
+    Search search(start_, evidence_.pcrs, {Family{}}, 0);
+    auto wrong_digests = replay_rest(search);
+    if (!wrong_digests) return unexpected(wrong_digests.error());
+    const auto match = match_of(search.seen(0, 0), 0, list_records_, window());
+    Placement placement{.new_chain = true, .records = list_records_};
+    if (match) {
+      placement.in_flight = match->in_flight;
+      placement.fits_until = match->until;
+      placement.reach = match->reach;
+      placement.altered = std::move(*wrong_digests);
       return Placed{.placement = std::move(placement)};
     }
-    // A list that is whole may have been altered, or an extend may have failed.
-    stream_.seek({});
-    auto explained = explain(nullptr, stream_, shown_, digest::PcrState(banks_), 0, evidence_.pcrs);
+    // A record of a complete list may have been altered, or an extend may have failed.
+    auto explained = explain_new_chain(why_not_the_last);
     if (!explained) return unexpected(explained.error());
-    if (explained->diagnosis == Diagnosis::kUnexplainedExtend) explained = headless(why_not_the_last, *explained);
-    // That it is another chain than the last is said of a list that stands still only.
-    placement.certain = !known_;
     return Placed{.misfit = Misfit{.found = std::move(*explained), .as_read = std::move(placement)}};
   }
 
-  // The list as it was last seen, and what was added to it.
+  Result<Found> explain_new_chain(const std::string& why_not_the_last) {
+    if (stand_at_start(start_)) return measured_without_tpm();
+    stream_.seek({});
+    auto found = explain(nullptr, stream_, shown_, start_, 0, evidence_.pcrs);
+    if (!found || found->diagnosis != Diagnosis::kUnexplainedExtend) return found;
+    if (!why_not_the_last.empty()) return headless(why_not_the_last, *found);
+    stream_.seek({});
+    const auto first = stream_.next();
+    if (!first) return unexpected(first.error());
+    if (!*first || !is_boot_aggregate(**first)) return headless({}, *found);
+    found->diagnosis = Diagnosis::kStartNotZero;
+    found->records.reset();
+    found->what =
+        "the list begins with boot_aggregate, a kernel's first record, but does not match the PCRs: something, such as "
+        "a boot loader, extended them before that (give their values from then with --start FILE) or after it, or "
+        "records were deleted before a kexec";
+    return found;
+  }
+
+  bool is_boot_aggregate(const imalog::RecordView& record) const {
+    return imalog::is_boot_aggregate(record.content(), stream_.order());
+  }
+
+  // Whether the PCRs have the values that they had before a chain's first record, and `state` has the same.
+  bool stand_at_start(const digest::PcrState& state) const {
+    return with_pcrs() && std::ranges::all_of(evidence_.pcrs, [&](const imalog::PcrValue& value) {
+             const auto of_start = start_.index_of(value.bank);
+             const auto of_state = state.index_of(value.bank);
+             return of_start && of_state && value.value == start_.value(*of_start, value.pcr) &&
+                    value.value == state.value(*of_state, value.pcr);
+           });
+  }
+
+  Found measured_without_tpm() const {
+    return {.diagnosis = Diagnosis::kMeasuredWithoutTpm,
+            .what = "the list has " + std::to_string(list_records_) +
+                    " records, and none was extended into the PCRs that it names: the kernel measured without the TPM, "
+                    "whose driver was not there when IMA began, or the PCRs are of another machine"};
+  }
+
+  // The list as it was last seen, and what was added to it. Empty if the list is not that.
   Result<std::optional<Placement>> as_last_seen() {
     if (known_->read_until) {
-      auto placement = behind_what_was_read();
-      // If somebody deleted records, there is no record where one began.
+      auto placement = after_what_was_read();
+      // If somebody deleted records, no record begins at the old offset.
       if (!placement && placement.error().code != ErrorCode::kMalformed) return placement;
       if (placement && *placement) return placement;
     }
@@ -176,19 +184,20 @@ class Placer {
     while (stream_.records() < known.records()) {
       const auto archived = known.next();
       const bool damaged = !archived && archived.error().code == ErrorCode::kMalformed;
-      // The PCRs tell without it. What is damaged is not deleted: Keeper::may_go() reads it.
-      if (!archived && (!damaged || evidence_.pcrs.empty())) return unexpected(archived.error());
+      // The PCRs decide without the damaged record. The keeper deletes nothing while it is damaged: a trim reads it, in
+      // Keeper::may_go() or in compare(), and fails.
+      if (!archived && (!damaged || !with_pcrs())) return unexpected(archived.error());
       const auto record = stream_.next();
       if (!record) return unexpected(record.error());
       if (!*record || (!damaged && !((*record)->content() == **archived))) return std::nullopt;
     }
-    return behind(known.records());
+    return after(known.records());
   }
 
-  // The same without reading again what was read last time: the first record is compared, and the PCRs tell the rest. A
-  // violation is like any other to the PCRs, and may be like another one to the eye, so it is no mark to go by.
-  Result<std::optional<Placement>> behind_what_was_read() {
-    if (evidence_.pcrs.empty()) return std::nullopt;
+  // The same, without re-reading what was read last time: compares the first record, and the PCRs tell the rest. The
+  // first record must not be a violation: to the PCRs all violations are equal, and two may have equal content.
+  Result<std::optional<Placement>> after_what_was_read() {
+    if (!with_pcrs()) return std::nullopt;
     stream_.seek({});
     KnownList known(store_, known_->chain, known_->shape);
     const auto archived = known.next();
@@ -201,237 +210,490 @@ class Placer {
       return std::nullopt;
     }
     stream_.seek(*known_->read_until);
-    return behind(known.records());
+    return after(known.records());
   }
 
-  // The list whose first `known` records are archived, and behind which the stream stands.
-  Result<std::optional<Placement>> behind(std::uint64_t known) {
+  // The list whose first `known` records are archived. The stream is positioned after them.
+  Result<std::optional<Placement>> after(std::uint64_t known) {
     const archive::Chain& chain = known_->chain;
-    if (evidence_.pcrs.empty() && other_kernel()) return std::nullopt;
-    auto tried = try_from(chain.end_pcrs);
-    if (!tried) return unexpected(tried.error());
-    IMAKEEP_CHECK(replay_rest(std::span(&*tried, 1)));
-    const auto fit = fits_until(*tried->replay, known);
-    if (!fit) return std::nullopt;
-    Placement placement = placement_of({.known = known, .shape = known_->shape}, tried->new_from, *fit);
-    // The list as it was last seen needs no second look: what is on the way comes next time.
+    // Another kernel's list may begin with equal records, so only PCRs tell, and all of them: an unreadable one may be
+    // the one that tells.
+    if (other_kernel() && (!with_pcrs() || evidence_.unread != 0)) return std::nullopt;
+    const ListStream::Place new_from = stream_.place();
+    Search search(chain.end_pcrs, evidence_.pcrs, {Family{.kind = Family::Kind::kEnd, .first = known}}, 0);
+    const auto wrong_digests = replay_rest(search);
+    if (!wrong_digests) return unexpected(wrong_digests.error());
+    const auto match = match_of(search.seen(0, 0), known, list_records_, window());
+    if (!match) return std::nullopt;
+    Placement placement = placement_of({.known = known, .shape = known_->shape, .missing = {}}, new_from, *match);
+    // This is the list as it was last seen, so it needs no second look. The next call takes a record that is in flight.
     placement.in_flight = false;
-    placement.altered = numbers(tried->wrong_digest, known, chain.end);
+    add_wrong_digests(placement, known, *wrong_digests);
     return placement;
   }
 
-  bool other_kernel() const { return !boot_id_.empty() && known_->boot_id != boot_id_; }
+  Placement placement_of(const Alignment& alignment, const ListStream::Place& new_from, const Match& match) const {
+    return {.in_flight = match.in_flight,
+            .shape = alignment.shape,
+            .gone = alignment.gone,
+            .gone_by_kexec = alignment.gone_by_kexec,
+            .records = list_records_,
+            .new_from = new_from,
+            .fits_until = match.until,
+            .reach = match.reach,
+            .missing = alignment.missing,
+            .lost_by_kexec = alignment.by_kexec,
+            .altered = {}};
+  }
 
-  // Every place that the records' content allows.
-  Result<std::vector<Candidate>> candidates() {
-    std::vector<RecordId> known;
+  // `indexes` are those of new records. The digests of known ones were checked when they were archived.
+  void add_wrong_digests(Placement& placement, std::uint64_t known, const std::vector<std::uint64_t>& indexes) const {
+    for (const std::uint64_t index : indexes) placement.altered.push_back(known_->chain.end + (index - known));
+  }
+
+  // ---- one reading of the list and of the archive
+
+  Result<void> summarize() {
     KnownList archived(store_, known_->chain, known_->shape);
     for (;;) {
       const auto record = archived.next();
       if (!record) return unexpected(record.error());
       if (!*record) break;
-      known.push_back(archive::record_id(**record));
+      archived_.add(**record, known_->chain.order);
     }
-    std::vector<RecordId> list;
     stream_.seek({});
     for (;;) {
       const auto record = stream_.next();
       if (!record) return unexpected(record.error());
       if (!*record) break;
-      list.push_back(archive::record_id((*record)->content()));
+      list_.add((*record)->content(), stream_.order());
     }
-    return candidates_of({.known = known,
-                          .shape = known_->shape,
-                          .end = known_->chain.end,
-                          .list = list,
-                          .staged = static_cast<std::size_t>(stream_.records_before_last()),
-                          .other_kernel = other_kernel()});
+    list_.staged = static_cast<std::size_t>(stream_.records_before_last());
+    list_records_ = stream_.records();
+    return {};
   }
 
-  // Replays the list from the archive's end, once for each candidate, all in one pass.
-  Result<std::vector<Tried>> try_all(const std::vector<Candidate>& candidates) {
-    std::vector<Tried> tried(candidates.size());
+  Contents contents() const {
+    return {.known = archived_,
+            .shape = known_->shape,
+            .end = known_->chain.end,
+            .list = list_,
+            .other_kernel = other_kernel(),
+            .pending = known_->pending};
+  }
+
+  Result<Placed> by_summary() {
+    IMAKEEP_CHECK(summarize());
+    const Contents all = contents();
+    Search search(known_->chain.end_pcrs, evidence_.pcrs, families_of(all), list_records_);
     stream_.seek({});
-    IMAKEEP_CHECK(replay_rest(tried, [&]() -> Result<void> {
-      for (std::size_t i = 0; i < candidates.size(); ++i) {
-        if (candidates[i].known != stream_.records() || tried[i].replay) continue;
-        auto begun = try_from(known_->chain.end_pcrs);
-        if (!begun) return unexpected(begun.error());
-        tried[i] = std::move(*begun);
-      }
-      return {};
-    }));
-    return tried;
-  }
-
-  Result<Placed> by_content() {
-    if (other_kernel()) {
-      const auto restored = restored_records();
-      if (!restored) return unexpected(restored.error());
-      restored_ = *restored;
+    const auto replayed = replay_rest(search);
+    if (!replayed) return unexpected(replayed.error());
+    if (const auto best = best_match(search, 0)) {
+      auto placed = matching(best->alignment, best->match);
+      if (placed && placed->placement) placed->placement->ambiguous = best->several && evidence_.unread != 0;
+      return placed;
     }
-    const auto all = candidates();
-    if (!all) return unexpected(all.error());
-    const auto tried = try_all(*all);
-    if (!tried) return unexpected(tried.error());
-    if (const auto best = best_fit(*all, *tried))
-      return fitting((*all)[best->first], (*tried)[best->first], best->second);
-    // A list that leads from a reset to the PCRs is a chain of its own, whatever it shares with the last one.
+    // A list that matches the PCRs from a reset on is a chain of its own, even if it shares records with the last one.
     auto from_reset = as_new_chain({});
-    if (!from_reset || from_reset->placement) return from_reset;
-    return misfit(*all, *tried);
+    if (!from_reset) return from_reset;
+    if (from_reset->placement && is_this_list()) return of_another_tpm();
+    if (from_reset->placement && !same_kernel()) return from_reset;
+    const auto facts = facts_of(search);
+    if (!facts) return unexpected(facts.error());
+    // If a kernel was set back to a snapshot, its list matches the PCRs from a reset on as well.
+    const bool set_back = facts->set_back && facts->set_back->at > 0;
+    return from_reset->placement && !set_back ? std::move(*from_reset) : misfit(search, *facts);
   }
 
-  // The first candidate that leads to the PCRs: one that needs no extend on the way, else one that does, else one whose
-  // records differ from the archive's.
-  std::optional<std::pair<std::size_t, Fit>> best_fit(const std::vector<Candidate>& all,
-                                                      const std::vector<Tried>& tried) const {
-    std::optional<std::pair<std::size_t, Fit>> best;
+  // Whether the same kernel runs, and its list begins with all records of the chain, from the chain's first one on.
+  bool is_this_list() const {
+    const std::size_t archived = archived_.ids.size();
+    return same_kernel() && known_->shape.head() == 0 && archived > 0 && archived == known_->chain.end &&
+           archived <= list_.ids.size() && std::equal(archived_.ids.begin(), archived_.ids.end(), list_.ids.begin());
+  }
+
+  // The list matches these PCRs from a reset on, so the PCRs that the chain was anchored with were those of another
+  // TPM.
+  Result<Placed> of_another_tpm() {
+    auto as_read = read_as({.known = known_->chain.end, .shape = known_->shape, .missing = {}});
+    if (!as_read) return unexpected(as_read.error());
+    Misfit misfit{
+        .found = {.diagnosis = Diagnosis::kUnexplainedExtend,
+                  .chain = known_->chain.chain,
+                  .first = known_->proven,
+                  .what = "chain " + std::to_string(known_->chain.chain) +
+                          " was anchored with PCRs that its list does not match, such as those of another TPM; "
+                          "from a TPM reset on, the list matches the PCRs that are read now"},
+        .as_read = std::move(*as_read)};
+    return Placed{.misfit = std::move(misfit)};
+  }
+
+  struct BestMatch {
+    Alignment alignment;
+    Match match;
+    bool several = false;  // other alignments match too
+  };
+
+  // The first alignment that matches the PCRs. Alignments that need no in-flight extend come first, then those that
+  // need one, then those whose records differ from the archive's. If bit P of `passed_over` is set, PCR P is not
+  // compared.
+  std::optional<BestMatch> best_match(const Search& search, std::uint32_t passed_over) const {
+    std::optional<BestMatch> best;
     int best_rank = 3;
-    int fits = 0;
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      const auto fit = tried[i].replay ? fits_until(*tried[i].replay, all[i].known) : std::nullopt;
-      if (!fit || (evidence_.pcrs.empty() && !content_decides(all[i]))) continue;
-      const int rank = !all[i].same ? 2 : fit->in_flight ? 1 : 0;
-      fits += rank < 2 ? 1 : 0;
-      if (rank < best_rank) best.emplace(i, *fit);
-      best_rank = std::min(best_rank, rank);
+    int matches = 0;
+    for (std::size_t family = 0; family < search.families().size(); ++family) {
+      const Family& of = search.families()[family];
+      // Fewest new records first.
+      for (std::uint64_t i = of.count; i-- > 0;) {
+        const std::uint64_t known = of.first + i * of.step;
+        const auto match = match_of(seen_of(search, family, i, passed_over), known, list_records_, window());
+        if (!match) continue;
+        if (of.kind == Family::Kind::kAlteredViolations && match->until == known) continue;
+        if (!with_pcrs() && !content_decides(of, known)) continue;
+        const int rank = is_altered(of) ? 2 : match->in_flight ? 1 : 0;
+        // Linux cannot have deleted the records that kLacking misses. So kLacking counts only if the PCRs prove,
+        // without an in-flight extend, that the known records are the archive's last.
+        if (of.kind == Family::Kind::kLacking && rank > 0) continue;
+        // If kEnd gives the same alignment as the pending trim, it is no second match.
+        const bool again =
+            best && best->alignment.known == known && best->alignment.missing.empty() && of.kind == Family::Kind::kEnd;
+        matches += rank < 2 && !again ? 1 : 0;
+        // If a PCR cannot be read, several alignments may always match. It is better to archive records twice than to
+        // lose them, so take the one with fewer known records.
+        const bool fewer_known = evidence_.unread != 0 && best && rank == best_rank && known < best->alignment.known;
+        if (rank < best_rank || fewer_known) best = BestMatch{alignment_of(contents(), of, i), *match};
+        best_rank = std::min(best_rank, rank);
+        if (!with_pcrs()) return best;
+      }
     }
-    // Of several at most one needs no extend on the way, and whether there is one on the way is not known yet.
-    if (fits > 1) best->second.in_flight = true;
+    // If several alignments match, only one can match without an in-flight extend. Mark the result as in-flight so that
+    // the caller looks again.
+    if (matches > 1) best->several = best->match.in_flight = true;
     return best;
   }
 
-  // Without PCRs the records alone say that the list goes on from the archive. Equal ones say so only while the same
-  // kernel runs, and of another one's list only for what came over a kexec.
-  bool content_decides(const Candidate& candidate) const {
-    return candidate.same && (!other_kernel() || (candidate.known > 0 && candidate.known <= restored_));
+  static bool is_altered(const Family& family) {
+    return family.kind == Family::Kind::kAltered || family.kind == Family::Kind::kAlteredViolations;
   }
 
-  Result<Placed> fitting(const Candidate& candidate, const Tried& tried, const Fit& fit) {
-    Placement placement = placement_of(candidate, tried.new_from, fit);
-    placement.altered = numbers(tried.wrong_digest, candidate.known, known_->chain.end);
-    // Those before the new ones had their digests checked when they were archived.
-    std::erase_if(placement.altered, [&](std::uint64_t number) { return number < known_->chain.end; });
-    if (!candidate.same) {
-      const auto changed = changed_records(candidate);
-      if (!changed) return unexpected(changed.error());
-      placement.altered.insert(placement.altered.begin(), changed->begin(), changed->end());
+  // The values to compare if the PCRs `passed_over` are left out.
+  std::vector<std::optional<Seen>> seen_of(const Search& search, std::size_t family, std::uint64_t i,
+                                           std::uint32_t passed_over) const {
+    const auto all = search.seen(family, i);
+    std::vector<std::optional<Seen>> compared;
+    for (std::size_t value = 0; value < all.size(); ++value) {
+      if ((passed_over >> evidence_.pcrs[value].pcr & 1) == 0) compared.push_back(all[value]);
     }
-    return Placed{.placement = std::move(placement)};
+    return compared;
   }
 
-  // The numbers of those that the list shows otherwise than the archive.
-  Result<std::vector<std::uint64_t>> changed_records(const Candidate& candidate) {
-    std::vector<std::uint64_t> changed;
+  // If no alignment matches a PCR, that PCR parted from the records: something extended it that the keeper never saw.
+  // The other PCRs still match the true alignment, which is one of those that content allows. So if they match only one
+  // alignment, it is the true one. One of these PCRs must be named by archived records: it proves that the list is of
+  // this chain.
+  std::optional<Alignment> by_matching_pcrs(const Search& search) const {
+    if (evidence_.unread != 0) return std::nullopt;
+    const std::uint32_t passed_over = parted_pcrs(search);
+    const bool of_chain = std::ranges::any_of(evidence_.pcrs, [&](const imalog::PcrValue& value) {
+      return (passed_over >> value.pcr & 1) == 0 && known_->chain.end_pcrs.touched(value.pcr);
+    });
+    if (passed_over == 0 || !of_chain) return std::nullopt;
+    std::optional<std::uint64_t> only;
+    for (std::size_t family = 0; family < search.families().size(); ++family) {
+      const Family& of = search.families()[family];
+      if (is_altered(of)) continue;
+      for (std::uint64_t i = 0; i < of.count; ++i) {
+        const std::uint64_t known = of.first + i * of.step;
+        if (!match_of(seen_of(search, family, i, passed_over), known, list_records_, window())) continue;
+        if (only && *only != known) return std::nullopt;
+        only = known;
+      }
+    }
+    if (only && !told_apart(search, *only, ~passed_over)) return std::nullopt;
+    const auto best = only ? best_match(search, passed_over) : std::nullopt;
+    return best && best->alignment.same ? std::optional(best->alignment) : std::nullopt;
+  }
+
+  // Whether the PCRs `of_pcrs` tell the alignment of `only` known records from every other alignment that content
+  // allows and that has fewer new records. They do not if the two differ by violations alone: a violation that is
+  // counted twice can make up for a lost one. An alignment with more new records has more extends, and nothing takes an
+  // extend away.
+  bool told_apart(const Search& search, std::uint64_t only, std::uint32_t of_pcrs) const {
+    return std::ranges::all_of(search.families(), [&](const Family& of) {
+      for (std::uint64_t i = 0; !is_altered(of) && i < of.count; ++i) {
+        const std::uint64_t known = of.first + i * of.step;
+        if (known > only && !list_.has_lasting(only, known, of_pcrs)) return false;
+      }
+      return true;
+    });
+  }
+
+  std::uint32_t parted_pcrs(const Search& search) const {
+    std::vector<bool> matched(evidence_.pcrs.size());
+    for (std::size_t family = 0; family < search.families().size(); ++family) {
+      const Family& of = search.families()[family];
+      for (std::uint64_t i = 0; i < of.count; ++i) {
+        const auto seen = search.seen(family, i);
+        for (std::size_t value = 0; value < seen.size(); ++value) {
+          matched[value] = matched[value] ||
+                           match_of(std::span(seen).subspan(value, 1), of.first + i * of.step, list_records_, window());
+        }
+      }
+    }
+    std::uint32_t parted = 0;
+    for (std::size_t value = 0; value < matched.size(); ++value) {
+      if (!matched[value]) parted |= 1u << evidence_.pcrs[value].pcr;
+    }
+    return parted;
+  }
+
+  // Without PCRs, only content can say that the list goes on from the archive. Equal records say so while the same
+  // kernel runs. In another kernel's list, equal records say so only if they came over a kexec.
+  bool content_decides(const Family& family, std::uint64_t known) const {
+    if (is_altered(family) || family.kind == Family::Kind::kLacking) return false;
+    return !other_kernel() || (known > 0 && known <= restored_records());
+  }
+
+  // How many of the list's first records are of an earlier kernel.
+  std::uint64_t restored_records() const { return list_.boot_aggregates.empty() ? 0 : list_.boot_aggregates.back(); }
+
+  Result<Placed> matching(const Alignment& alignment, const Match& match) {
     stream_.seek({});
-    KnownList known(store_, known_->chain, candidate.shape);
-    for (std::uint64_t index = 0;; ++index) {
-      const auto archived = known.next();
-      if (!archived) return unexpected(archived.error());
-      if (!*archived) break;
+    KnownList archived(store_, known_->chain, alignment.shape);
+    std::vector<std::uint64_t> altered;
+    for (std::uint64_t index = 0; index < alignment.known; ++index) {
+      const auto record = stream_.next();
+      if (!record) return unexpected(record.error());
+      if (alignment.same) continue;
+      const auto before = archived.next();
+      if (!before) return unexpected(before.error());
+      if (*record && *before && !((*record)->content() == **before)) {
+        altered.push_back(alignment.shape.number_at(index));
+      }
+    }
+    Placement placement = placement_of(alignment, stream_.place(), match);
+    placement.altered = std::move(altered);
+    std::vector<std::uint64_t> wrong_digests;
+    for (std::uint64_t index = alignment.known; wrong_digests.size() < kMostAltered; ++index) {
       const auto record = stream_.next();
       if (!record) return unexpected(record.error());
       if (!*record) break;
-      if (!((*record)->content() == **archived)) changed.push_back(candidate.shape.number_at(index));
+      if (!imalog::digest_fits(shown_, (*record)->content(), (*record)->digest)) wrong_digests.push_back(index);
     }
-    return changed;
+    add_wrong_digests(placement, alignment.known, wrong_digests);
+    return Placed{.placement = std::move(placement)};
   }
 
-  // What the content says for certain: the longest overlap that reaches the archive's end, else one that lost its end
-  // or its middle, else none. An overlap of violations alone may be one of others that are like them; then all of the
-  // list is taken for new: kept twice is better than lost.
-  Result<std::size_t> by_content_alone(const std::vector<Candidate>& all) {
-    const auto none = std::ranges::find(all, std::uint64_t{0}, &Candidate::known) - all.begin();
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      if (all[i].known == 0 || !all[i].same) continue;
-      // Both of the pieces that a list fell into have to show where they belong.
-      const std::uint64_t first_piece = all[i].split > 0 ? all[i].split : all[i].known;
-      auto certain = has_lasting_record(0, first_piece);
-      if (certain && *certain && first_piece < all[i].known) certain = has_lasting_record(first_piece, all[i].known);
-      if (!certain) return unexpected(certain.error());
-      if (*certain) return i;
-    }
-    return static_cast<std::size_t>(none);
-  }
+  // ---- no alignment matches the PCRs
 
-  Result<Placed> misfit(const std::vector<Candidate>& all, const std::vector<Tried>& tried) {
-    const archive::Chain& chain = known_->chain;
-    const auto chosen = by_content_alone(all);
-    if (!chosen) return unexpected(chosen.error());
-    const std::size_t base = *chosen;
-    const bool overlaps = all[base].known > 0;
-    if (!overlaps && evidence_.pcrs.empty()) return as_new_chain(", and goes on from nothing that is archived");
-    const std::uint64_t in_list = known_->shape.records(chain.end);
-    Placed placed;
-    placed.misfit.emplace();
-    Misfit& misfit = *placed.misfit;
-    misfit.as_read = placement_of(all[base], tried[base].new_from, {});
-    misfit.as_read.certain = overlaps;
-    misfit.found.chain = chain.chain;
-    misfit.found.first = chain.end;
-    const auto ahead = stands_before_end();
-    if (!ahead) return unexpected(ahead.error());
-    if (*ahead) {
-      misfit.found.diagnosis = Diagnosis::kArchiveAhead;
-      misfit.found.first = **ahead;
-      misfit.found.records = chain.end - **ahead;
-      misfit.found.what = "the PCRs stand at record " + std::to_string(**ahead) + " of chain " +
-                          std::to_string(chain.chain) + ", of which " + std::to_string(chain.end) +
-                          " are archived: the archive is another machine's, or this one was set back";
-      return placed;
-    }
-    // The same files are measured in every boot, so equal records are no sign that another kernel's list is the same
-    // one. What lies before a second boot aggregate came over a kexec.
-    if (other_kernel()) {
-      if (!overlaps || all[base].gone > 0 || all[base].known > restored_) {
-        return as_new_chain(", nor does it go on from chain " + std::to_string(chain.chain));
+  // Finds the longest overlap that reaches the archive's end, otherwise one that lost its end or its middle. An overlap
+  // of violations alone is kept apart: the list's violations may be others that are equal to the archived ones.
+  void find_overlap(const Search& search, ListFacts& facts) const {
+    for (const Family& family : search.families()) {
+      const bool of_content = family.kind != Family::Kind::kNone && !is_altered(family);
+      for (std::uint64_t i = of_content ? family.count : 0; i-- > 0;) {
+        const Alignment alignment = alignment_of(contents(), family, i);
+        if (alignment.known == 0) continue;
+        if (!facts.by_violations) facts.by_violations = alignment;
+        // If a list is in two pieces, each piece must hold a record that shows where it belongs.
+        const std::uint64_t first_piece = alignment.split > 0 ? alignment.split : alignment.known;
+        // Alignments of the same family with fewer known records have no such record either.
+        if (!list_.has_lasting(0, first_piece)) break;
+        if (first_piece < alignment.known && !list_.has_lasting(first_piece, alignment.known)) continue;
+        facts.by_content = alignment;
+        facts.by_violations.reset();
+        return;
       }
     }
-    if (overlaps && other_kernel()) {
-      misfit.found.diagnosis = Diagnosis::kGap;
-      misfit.found.what = "a kexec dropped records behind record " + std::to_string(chain.end) +
-                          " that imakeep had not seen, or the PCRs were extended by something else: they are lost";
-      return placed;
-    }
-    // An overlap that tells nothing certain tells not that there is none, either.
-    const bool maybe_overlaps =
-        std::ranges::any_of(all, [](const Candidate& each) { return each.known > 0 && each.same; });
-    if (!overlaps && maybe_overlaps) misfit.as_read.gone = 0;
-    if (!overlaps && !maybe_overlaps && in_list > 0) {
-      misfit.found.diagnosis = Diagnosis::kGap;
-      misfit.found.what = "all that the list held was deleted by somebody else, and records behind record " +
-                          std::to_string(chain.end) + " that imakeep had not seen: they are lost";
-      return placed;
-    }
-    auto explained = explain_known(all[base], misfit.as_read.new_from);
-    if (!explained) return unexpected(explained.error());
-    misfit.found = std::move(*explained);
-    return placed;
   }
 
-  // Why the records that are not proven, of the archive and then of the list, do not lead to the PCRs.
-  Result<Found> explain_known(const Candidate& candidate, const ListStream::Place& new_from) {
+  bool never_trimmed() const {
+    const auto is_first = [](const RecordSummary& records) {
+      return !records.boot_aggregates.empty() && records.boot_aggregates.front() == 0;
+    };
+    return !other_kernel() && list_.staged == 0 && is_first(list_) && is_first(archived_) &&
+           list_.ids.front() == archived_.ids.front() && known_->shape.holes().empty();
+  }
+
+  Result<ListFacts> facts_of(const Search& search) {
+    ListFacts facts{.with_pcrs = with_pcrs(),
+                    .table_kept = known_->table_kept && !archived_.repeats() && !list_.repeats(),
+                    .other_kernel = other_kernel(),
+                    .never_trimmed = never_trimmed(),
+                    .any_kexec = list_.has_kexec() || archived_.has_kexec(),
+                    .restored = restored_records(),
+                    .in_list = in_list(),
+                    .same_life = same_life(),
+                    .by_matching_pcrs = by_matching_pcrs(search)};
+    find_overlap(search, facts);
+    if (!with_pcrs()) return facts;
+    const archive::Chain& chain = known_->chain;
+    const std::uint64_t from = std::max(chain.first_kept, known_->anchored_at);
+    const auto start = archive::Archive(store_).state_at(chain, from);
+    if (!start) return unexpected(start.error());
+    const auto search_back = find_set_back(store_, chain, from, *start, stream_, list_, evidence_.pcrs, window());
+    if (!search_back) return unexpected(search_back.error());
+    facts.set_back = search_back->found;
+    if (!search_back->tried_all) {
+      not_tried_ += "; not every record at which the machine may have been set back was tried";
+    }
+    return facts;
+  }
+
+  Result<Placed> misfit(const Search& search, const ListFacts& facts) {
+    for (std::size_t i = 0; i < search.families().size(); ++i) {
+      if (!search.tried(i)) {
+        not_tried_ += "; the list repeats its records, and " + std::to_string(search.families()[i].count) +
+                      " alignments are possible: too many to try";
+      }
+    }
+    const Verdict verdict = diagnose(facts);
+    if (verdict == Verdict::kOtherChain) {
+      return as_new_chain(with_pcrs() ? " and does not continue chain " + std::to_string(known_->chain.chain)
+                                      : " and continues no archived chain");
+    }
+    Misfit misfit;
+    const auto decided = decided_alignment(facts);
+    const Alignment none{.shape = ListShape(known_->chain.end), .missing = {}};
+    auto as_read = read_as(decided.value_or(none));
+    if (!as_read) return unexpected(as_read.error());
+    misfit.as_read = std::move(*as_read);
+    // The list seems to hold these records still, so the keeper does not know of any deletion.
+    if (!decided && facts.by_content) misfit.as_read.gone = 0;
+    misfit.found.chain = known_->chain.chain;
+    misfit.found.first = known_->chain.end;
+    IMAKEEP_CHECK(explain_misfit(misfit, facts, verdict));
+    misfit.found.what += not_tried_;
+    const auto& alike = facts.by_content ? facts.by_content : facts.by_violations;
+    if (!decided && alike && misfit.as_read.new_from.records == 0) IMAKEEP_CHECK(add_grown(misfit, *alike, facts));
+    return Placed{.misfit = std::move(misfit)};
+  }
+
+  Result<Placement> read_as(const Alignment& alignment) {
+    stream_.seek({});
+    while (stream_.records() < alignment.known) {
+      const auto record = stream_.next();
+      if (!record) return unexpected(record.error());
+      if (!*record) break;
+    }
+    return placement_of(alignment, stream_.place(), {});
+  }
+
+  // Adds the reading by which the list is the known records and more, if the list looks so.
+  Result<void> add_grown(Misfit& misfit, const Alignment& overlap, const ListFacts& facts) {
+    if (facts.other_kernel || overlap.known != in_list() || overlap.gone > 0 || !overlap.missing.empty()) return {};
+    auto grown = read_as(overlap);
+    if (!grown) return unexpected(grown.error());
+    misfit.grown = std::move(*grown);
+    return {};
+  }
+
+  Result<void> explain_misfit(Misfit& misfit, const ListFacts& facts, Verdict verdict) {
+    const std::string end = std::to_string(known_->chain.end);
+    switch (verdict) {
+      case Verdict::kArchiveAhead:
+        misfit.found = ahead(*facts.set_back);
+        return {};
+      case Verdict::kKexecGap:
+        misfit.found.diagnosis = Diagnosis::kGap;
+        misfit.found.what = "a kexec dropped records from record " + end +
+                            " on that imakeep had not seen, so they are lost; or something else extended the PCRs";
+        return {};
+      case Verdict::kGap:
+        misfit.as_read.gone = facts.in_list;
+        misfit.found.diagnosis = Diagnosis::kGap;
+        misfit.found.what = "somebody else deleted all that the list held, and records from record " + end +
+                            " on that imakeep had not seen: these are lost";
+        return {};
+      case Verdict::kOtherChain:
+      case Verdict::kUnexplained:
+        break;
+    }
+    const Alignment none{.shape = ListShape(known_->chain.end), .missing = {}};
+    const auto decided = decided_alignment(facts);
+    const Alignment likely = decided ? *decided : facts.by_content.value_or(none);
+    auto by_content = read_as(likely);
+    if (!by_content) return unexpected(by_content.error());
+    auto explained = explain_known(likely, by_content->new_from);
+    if (!explained) return unexpected(explained.error());
+    misfit.found = std::move(*explained);
+    const Diagnosis diagnosis = misfit.found.diagnosis;
+    // But for what was found, the PCRs match the list, so they decide after all.
+    if (diagnosis == Diagnosis::kAlteredRecord || diagnosis == Diagnosis::kFailedExtend) {
+      misfit.as_read = std::move(*by_content);
+    } else if (!decided && facts.by_content) {
+      misfit.found.diagnosis = Diagnosis::kGapOrExtend;
+      misfit.found.what += "; this kernel may measure equal records more than once, so all " +
+                           std::to_string(list_records_) + " records of the list are archived as new";
+    }
+    return {};
+  }
+
+  Found ahead(const SetBack& set_back) const {
+    const archive::Chain& chain = known_->chain;
+    const std::string at = std::to_string(set_back.at);
+    Found found{.diagnosis = Diagnosis::kArchiveAhead,
+                .chain = chain.chain,
+                .first = set_back.at,
+                .records = chain.end - set_back.at,
+                .what = {}};
+    found.what = set_back.went_on == 0
+                     ? "the PCRs match record " + at + " of chain " + std::to_string(chain.chain) + ", of which " +
+                           std::to_string(chain.end) + " records are archived"
+                     : "the PCRs match record " + at + " of chain " + std::to_string(chain.chain) + " followed by " +
+                           std::to_string(set_back.went_on) + " records other than the " +
+                           std::to_string(chain.end - set_back.at) + " that are archived after it";
+    found.what += ": the archive belongs to another machine, or this machine was set back";
+    return found;
+  }
+
+  // Explains why the unproven records, of the archive and then of the list, do not match the PCRs.
+  Result<Found> explain_known(const Alignment& alignment, const ListStream::Place& new_from) {
     const archive::Chain& chain = known_->chain;
     const std::uint64_t from = std::max(known_->proven, chain.first_kept);
     const auto start = archive::Archive(store_).state_at(chain, from);
     if (!start) return unexpected(start.error());
+    if (stand_at_start(*start)) {
+      Found found = measured_without_tpm();
+      found.chain = chain.chain;
+      found.first = from;
+      return found;
+    }
     archive::ArchiveReader unproven(store_, chain, from, chain.end);
     stream_.seek(new_from);
     auto found = explain(&unproven, stream_, shown_, *start, from, evidence_.pcrs);
     if (!found) return unexpected(found.error());
     found->chain = chain.chain;
+    if (const auto pcr = first_named_after_anchor(); pcr && found->diagnosis != Diagnosis::kAlteredRecord) {
+      found->diagnosis = Diagnosis::kGapOrExtend;
+      found->what =
+          "PCR " + std::to_string(*pcr) +
+          " had a value before the first record that names it: records were lost before imakeep saw them, or " +
+          found->what;
+      return found;
+    }
     if (found->diagnosis != Diagnosis::kUnexplainedExtend) return found;
     if (chain.start == archive::ChainStart::kUnknown && from == 0) return headless({}, *found);
-    // Records are only ever deleted from the beginning of a list, so none is missing between two that are there.
-    const std::uint64_t proven = std::min(candidate.known, candidate.shape.records(from));
-    const auto contiguous = has_lasting_record(stream_.records_before_last(), proven);
-    if (!contiguous) return unexpected(contiguous.error());
-    if (!*contiguous) {
+    // Linux deletes only from the front of a list. If the current list still holds a proven record, no record after
+    // that one was deleted.
+    const std::uint64_t proven = std::min(alignment.known, alignment.shape.records(from));
+    if (!list_.has_lasting(stream_.records_before_last(), proven)) {
       found->diagnosis = Diagnosis::kGapOrExtend;
-      found->what = "records were deleted by somebody else before imakeep saw them, or " + found->what;
+      found->what = "somebody else deleted records before imakeep saw them, or " + found->what;
     }
     return found;
+  }
+
+  // In a chain with an anchor, a PCR that no archived record names and that is not zero: nothing tells what extended
+  // it.
+  std::optional<std::uint32_t> first_named_after_anchor() const {
+    if (known_->anchored_at == 0) return std::nullopt;
+    for (const imalog::PcrValue& value : evidence_.pcrs) {
+      const bool zero = std::ranges::all_of(value.value.view(), [](std::byte byte) { return byte == std::byte{0}; });
+      if (!known_->chain.end_pcrs.touched(value.pcr) && !zero) return value.pcr;
+    }
+    return std::nullopt;
   }
 
   static Found headless(const std::string& why_not_the_last, Found found) {
@@ -442,72 +704,39 @@ class Placer {
     return found;
   }
 
-  // Whether one of the list's records from index `from` to before `to` is no violation: those alone do not repeat.
-  Result<bool> has_lasting_record(std::uint64_t from, std::uint64_t to) {
+  // Whether one of the list's records before index `to` is no violation: only such records do not repeat.
+  Result<bool> has_lasting_record(std::uint64_t to) {
     stream_.seek({});
     while (stream_.records() < to) {
-      const bool counts = stream_.records() >= from;
       const auto record = stream_.next();
       if (!record) return unexpected(record.error());
       if (!*record) break;
-      if (counts && !(*record)->content().violation) return true;
+      if (!(*record)->content().violation) return true;
     }
     return false;
-  }
-
-  // How many of the list's first records are of an earlier kernel.
-  Result<std::uint64_t> restored_records() {
-    stream_.seek({});
-    std::uint64_t restored = 0;
-    for (std::uint64_t index = 0;; ++index) {
-      const auto record = stream_.next();
-      if (!record) return unexpected(record.error());
-      if (!*record) return restored;
-      if (is_boot_aggregate((*record)->content())) restored = index;
-    }
-  }
-
-  // The number of records after which the chain had the PCRs' value, if that is before its last but one.
-  Result<std::optional<std::uint64_t>> stands_before_end() {
-    if (evidence_.pcrs.empty()) return std::nullopt;
-    const archive::Chain& chain = known_->chain;
-    const std::uint64_t from = std::max(chain.first_kept, known_->anchored_at);
-    auto start = archive::Archive(store_).state_at(chain, from);
-    if (!start) return unexpected(start.error());
-    auto replay = replay_from(*start);
-    if (!replay) return unexpected(replay.error());
-    archive::ArchiveReader reader(store_, chain, from, chain.end);
-    for (;;) {
-      const auto step = reader.next();
-      if (!step) return unexpected(step.error());
-      if (step->done()) break;
-      if (step->damage) return std::nullopt;
-      replay->add(step->record->record.content);
-    }
-    const auto found = replay->all_found_at();
-    if (!found || from + *found >= chain.end) return std::nullopt;
-    return from + *found;
   }
 
   ListStream& stream_;
   archive::Store& store_;
   const std::optional<KnownChain>& known_;
   const Evidence& evidence_;
-  const std::vector<digest::Bank>& banks_;
+  const digest::PcrState& start_;  // of a chain that begins with this list
   const digest::Bank& shown_;
   const std::string& boot_id_;
-  std::uint64_t list_records_ = 0;  // told by the last whole reading
-  std::uint64_t restored_ = 0;      // the list's first records, of an earlier kernel
+  std::uint64_t list_records_ = 0;  // set by the last complete reading
+  RecordSummary archived_;          // the records that the list should hold
+  RecordSummary list_;
+  std::string not_tried_;  // what the result leaves open
 };
 
 }  // namespace
 
 Result<Placed> place(ListStream& stream, archive::Store& store, const std::optional<KnownChain>& known,
-                     const Evidence& evidence, const std::vector<digest::Bank>& banks, const digest::Bank& shown,
+                     const Evidence& evidence, const digest::PcrState& start, const digest::Bank& shown,
                      const std::string& boot_id) {
-  // What comes in later is for the next time: a list may grow faster than it is read.
+  // Later records are left for the next call: a list may grow faster than the keeper reads it.
   stream.end_last_after(evidence.count_after);
-  return Placer(stream, store, known, evidence, banks, shown, boot_id).place();
+  return Placer(stream, store, known, evidence, start, shown, boot_id).place();
 }
 
 }  // namespace imakeep::keeper

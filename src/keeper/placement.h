@@ -1,14 +1,13 @@
-// keeper/placement.h - where a list that is read lies in the chains of the archive. The PCRs decide.
+// SPDX-License-Identifier: Apache-2.0
+// keeper/placement.h - finds where a list lies in the archive's chains. The PCRs decide.
 //
-// Log position. Append precedes extend, under one lock, so a PCR value read between two counts of the list stands for a
-// prefix of the log that ends in the list no earlier than one record before the first count and no later than the
-// second. A hash chain never takes the same value twice, so a value that is met in a replay names one prefix of one
-// log: where records repeat and their content would allow several places, at most one of them leads there at the right
-// record, but for one record that may just be in flight between append and extend.
+// The list, and the records that the archive says it holds, are each read once and summarized. From the summaries,
+// alignment.h derives every index at which the new records could begin. locate.h replays the records from there, and
+// the PCRs tell which index is right. If none matches, diagnose.h says what follows.
 //
-// The archive only ever takes what lies before that position, so what it holds is a prefix of the log whatever was
-// deleted from the list meanwhile. Without PCRs (no TPM) content decides alone.
-// Threads: no shared state.
+// Unless an anchor says otherwise, the archive holds only records that the PCRs cover. So it holds a prefix of the log,
+// whatever others delete from the list meanwhile. Without PCRs (no TPM), content decides alone. Threads: no shared
+// state.
 #pragma once
 
 #include "archive/archive.h"
@@ -16,50 +15,63 @@
 #include "keeper/diagnosis.h"
 #include "keeper/list_shape.h"
 #include "keeper/list_stream.h"
+#include "tpm/pcr_banks.h"
 
 namespace imakeep::keeper {
 
-// What was read beside a list, under a hold that lets nobody delete from it.
+// What the keeper reads together with a list, under a hold that lets nobody else delete from the list.
 struct Evidence {
   std::vector<imalog::PcrValue> pcrs;  // of the banks that are compared; empty without a TPM
   std::uint64_t count_before = 0;      // records in the stream's last part before the PCRs were read
-  std::uint64_t count_after = 0;       // and after
-  bool settled = false;                // nothing had changed for so long that no extend is on the way
+  std::uint64_t count_after = 0;       // and after the PCRs were read
+  std::uint32_t unread = 0;            // PCRs that records name but that could not be read: bit P is PCR P
+  std::string why_unread = {};         // the error of the first of them
+  std::optional<tpm::ResetCounts> resets = std::nullopt;  // the TPM's counts, if it has them
+  bool settled = false;                                   // nothing changed for so long that no extend is in flight
 };
 
 // The chain that the list should belong to.
 struct KnownChain {
   archive::Chain chain;
-  ListShape shape;                // of the list as it was last seen
-  std::string boot_id;            // of the kernel then; empty if not known
-  std::uint64_t anchored_at = 0;  // replay from before this record leads nowhere
+  ListShape shape;                // which records the list held when it was last seen
+  std::string boot_id;            // of the kernel that ran then; empty if unknown
+  std::uint64_t anchored_at = 0;  // the last anchor, or 0: a replay from before this record matches nothing
   std::uint64_t proven = 0;       // records before this one are proven, or lie before the anchor
-  bool judged = false;            // whose deletions there were is to be said: it has to be certain that there were any
-  // Where the records that are not archived began when the list was last read with nothing staged.
+  std::optional<tpm::ResetCounts> resets = std::nullopt;  // the TPM's counts then
+  bool judged = false;        // the keeper will say who deleted records: place() has to determine `certain`
+  bool table_kept = false;    // the kernel is known to keep the digests of deleted records
+  std::uint64_t pending = 0;  // count of records at the list's head that a pending trim covers; 0 without one
+  // Where the unarchived records began when the list was last read with nothing staged.
   std::optional<ListStream::Place> read_until = std::nullopt;
 };
 
-// Where a list lies. Indexes count the list's records from its first.
+// Where a list lies. An index counts the list's records from its first.
 struct Placement {
-  bool new_chain = false;              // it is the first of a new chain
-  bool in_flight = false;              // only if an extend is on the way
-  bool certain = true;                 // not only violations tell: with them, it may all lie further on
-  ListShape shape = ListShape();       // what the list holds of the chain
-  std::uint64_t gone = 0;              // records that were in the list when it was last seen, and are not any more
+  bool new_chain = false;              // the list begins a new chain
+  bool in_flight = false;              // matches only if an extend is in flight, or is not the only match
+  bool ambiguous = false;              // other alignments match the PCRs as well, and some PCRs could not be read
+  bool certain = true;                 // a record that is no violation matches; violations alone may lie further on
+  ListShape shape = ListShape();       // which records of the chain the list holds
+  std::uint64_t gone = 0;              // count of records at the front of the list as last seen that are gone
+  bool gone_by_kexec = false;          // a kexec may have lost these: none of the known records is left
   std::uint64_t records = 0;           // in the list
-  ListStream::Place new_from = {};     // the first record that is not archived
-  std::uint64_t fits_until = 0;        // the records before it are proven; `records` without PCRs
-  std::optional<Range> dropped = {};   // numbers of archived records that the list lost behind its head:
-  bool dropped_by_kexec = false;       // by a kexec, or by somebody who deleted what lay behind staged records
-  std::vector<std::uint64_t> altered;  // numbers of records that differ from the archive, or from their own digest;
-                                       // the PCRs tell that the archive, or the data, is right
+  ListStream::Place new_from = {};     // the first unarchived record
+  std::uint64_t fits_until = 0;        // the PCRs prove the records before this index; `records` without PCRs
+  std::uint64_t reach = 0;             // the PCR that is furthest ahead matches from this many records on
+  std::vector<Range> missing = {};     // numbers of archived records that the list lost after its head
+  bool lost_by_kexec = false;          // true: a kexec lost them; false: somebody deleted them after staged records
+  std::vector<std::uint64_t> altered;  // numbers of records that differ from the archive or from the digest shown;
+                                       // the PCRs prove the archived record, or the data
 };
 
-// The list does not fit the PCRs, and why as far as can be told. `as_read` says how its records would go on from the
-// archive.
+// A list that does not match the PCRs, and the cause as far as it can be told. `as_read` says how its records would go
+// on from the archive.
 struct Misfit {
   Found found;
   Placement as_read;
+  // If content proves nothing, as_read takes the whole list as new. If the list still looks like the known records and
+  // more, `grown` says where the new records then begin.
+  std::optional<Placement> grown = std::nullopt;
 };
 
 struct Placed {
@@ -67,11 +79,12 @@ struct Placed {
   std::optional<Misfit> misfit;
 };
 
-// Finds the place of the list in `stream`, which is read from its beginning as often as needed and left anywhere.
-// `known` is empty if the archive has no chain. `banks` are those of a chain that begins here, `shown` is that of the
-// digests in the list, `boot_id` the running kernel's. Errors: the stream's and the archive's.
+// Finds the place of the list in `stream`. Reads `stream` from its beginning as often as needed, and leaves it at any
+// position. `known` is empty if the archive has no chain. `start` has the banks of a chain that begins with this list,
+// and the PCR values before its first record. `shown` is the bank of the digests in the list. `boot_id` is the running
+// kernel's. Errors: the stream's and the archive's.
 Result<Placed> place(ListStream& stream, archive::Store& store, const std::optional<KnownChain>& known,
-                     const Evidence& evidence, const std::vector<digest::Bank>& banks, const digest::Bank& shown,
+                     const Evidence& evidence, const digest::PcrState& start, const digest::Bank& shown,
                      const std::string& boot_id);
 
 }  // namespace imakeep::keeper

@@ -1,5 +1,6 @@
-// keeper/record_batch.h - records on their way into the archive: copies, for what a list shows is gone with the next
-// read. Threads: an object belongs to one thread at a time.
+// SPDX-License-Identifier: Apache-2.0
+// keeper/record_batch.h - records on their way into the archive. The batch copies them, because the next read
+// invalidates what a list shows. Threads: an object belongs to one thread at a time.
 #pragma once
 
 #include "archive/archive.h"
@@ -12,7 +13,7 @@ class RecordBatch {
   void clear();
 
   std::size_t size() const { return entries_.size(); }
-  // So much is committed at once: enough to make the sync cheap, little enough to keep in memory.
+  // A full batch is committed at once: it is large enough to make the sync cheap, and small enough to keep in memory.
   bool full() const { return bytes_.size() >= (4u << 20); }
 
   // Valid until the next call of add() or clear().

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The deleting half of the keeper.
 #include <algorithm>
 #include <cerrno>
@@ -9,7 +10,7 @@
 namespace imakeep::keeper {
 namespace {
 
-// How often a trim is tried before records that keep coming in make it give up until next time.
+// How often trim() tries. If records keep coming in, it then gives up until the next call.
 constexpr int kMostTries = 8;
 
 bool refused_with(const Error& error, int os_errno) {
@@ -20,15 +21,15 @@ Trimmed nothing(Method method, std::string why) {
   return {.records = 0, .method = method, .why_not = std::move(why)};
 }
 
-// How a part of the list compares with what the archive says it holds.
+// How a part of the list compares with the records that the archive says it holds.
 struct Compared {
-  bool same = true;           // as far as both go
-  std::uint64_t records = 0;  // in the list
-  std::uint64_t known = 0;    // of them archived
+  bool same = true;           // the records that both have are equal
+  std::uint64_t records = 0;  // in this part of the list
+  std::uint64_t known = 0;    // how many of these are archived
   ListStream::Place new_from = {};
 };
 
-// Reads one part to its end beside the archive.
+// Reads one part of the list to its end and compares it with the archive.
 Result<Compared> compare(ListStream& stream, KnownList& known) {
   Compared compared;
   for (;;) {
@@ -52,7 +53,7 @@ Result<Compared> compare(ListStream& stream, KnownList& known) {
 }  // namespace
 
 Result<Trimmed> Keeper::trim() {
-  std::vector<Found> found;  // by all tries
+  std::vector<Found> found;  // by all tries together
   for (int tries = 1;; ++tries) {
     const auto followed = follow();
     if (!followed) return unexpected(followed.error());
@@ -62,7 +63,7 @@ Result<Trimmed> Keeper::trim() {
     if (!chosen) return unexpected(chosen.error());
     if (followed->list_records == 0) return nothing(*chosen, "the list is empty");
     if (!followed->chain) {
-      if (followed->found.empty()) return nothing(*chosen, "nothing of the list is extended yet");
+      if (followed->found.empty()) return nothing(*chosen, "no record of the list is extended yet");
       return fail(ErrorCode::kMismatch, followed->found.back().what + "; nothing is deleted");
     }
     const auto altered = std::ranges::find(followed->found, Diagnosis::kAlteredRecord, &Found::diagnosis);
@@ -79,53 +80,62 @@ Result<Trimmed> Keeper::trim() {
                                                              followed->found.back().what;
       return fail(ErrorCode::kMismatch, what + "; nothing is deleted");
     }
-    // Something staged is deleted first, whoever staged it: it is archived.
+    // Staged records are deleted first, whoever staged them. try_stage() archives those that follow() did not.
     const bool staged = followed->staged_records > 0;
     const bool last_try = tries == kMostTries;
-    if (!lagging || last_try) {
-      auto tried = staged || *chosen == Method::kStage ? try_stage(**state, staged) : try_count(**state, last_try);
+    // Lag does not prevent "A": it stages lagging records too, after their extend.
+    const bool stages = !staged && *chosen == Method::kStage;
+    if (!lagging || stages || last_try) {
+      auto tried = staged || stages ? try_stage(**state, staged) : try_count(**state, last_try);
       if (!tried) return unexpected(tried.error());
       if (*tried) return std::move(**tried);
     }
-    if (last_try) return nothing(*chosen, "records keep coming in; it is tried again");
+    if (last_try) return nothing(*chosen, "records keep being added; the keeper retries");
     clock_.sleep_ms(tries);
   }
 }
 
-// Whether the PCRs stand at `end` and the current list has `count` records, so that nothing was added since the archive
-// was last looked at.
-Result<bool> Keeper::stands_exactly_at_end(const ChainState& state, const digest::PcrState& end, std::uint64_t count) {
+// The current values of `pcrs`, the PCRs that the records name.
+Result<Evidence> Keeper::evidence_of(const ChainState& state, std::uint32_t pcrs) {
   const auto all_banks = banks();
   if (!all_banks) return unexpected(all_banks.error());
-  const auto evidence = read_evidence(compared_banks(state, *all_banks));
-  if (!evidence) return unexpected(evidence.error());
-  return evidence->count_before == count && evidence->count_after == count &&
-         std::ranges::all_of(evidence->pcrs, [&](const imalog::PcrValue& value) {
+  return read_evidence(compared_banks(state, *all_banks), pcrs);
+}
+
+// Whether the PCRs match `end`, and the current list had `count` records before and after the PCRs were read. If so, no
+// record was added since the keeper last compared the list with the archive.
+bool Keeper::stood_exactly_at(const digest::PcrState& end, std::uint64_t count, const Evidence& evidence) {
+  // If no PCR was compared, nothing is proven.
+  if (evidence.pcrs.empty() || evidence.unread != 0) return false;
+  return evidence.count_before == count && evidence.count_after == count &&
+         std::ranges::all_of(evidence.pcrs, [&](const imalog::PcrValue& value) {
            return end.value(*end.index_of(value.bank), value.pcr) == value.value;
          });
 }
 
-// Records keep coming in, so the PCRs never stand at the archive's end: the whole current list tells, read under a hold
-// with nothing staged. Gives how many records at its front are archived and proven; none if it is not the list that
-// `state` knows.
+// For a list to which records keep coming in, so that the PCRs never match the archive's end. Reads the whole current
+// list under a hold, with nothing staged. Returns how many records at its front are archived and proven. Returns 0 if
+// the PCRs do not prove that it is the list that `state` describes.
 Result<std::uint64_t> Keeper::proven_by_reading(ListStream& stream, const ChainState& state) {
   const auto all_banks = banks();
   if (!all_banks) return unexpected(all_banks.error());
-  const auto evidence = read_evidence(compared_banks(state, *all_banks));
-  if (!evidence) return unexpected(evidence.error());
-  const auto placed =
-      place(stream, archive_.store(), state.known(), *evidence, *all_banks, source_.bank(), source_.boot_id());
-  if (!placed) return unexpected(placed.error());
-  const auto& found = placed->placement;
-  if (!found || found->new_chain || !(found->shape == state.shape)) return 0;
+  const auto start = start_of_chain(*all_banks);
+  if (!start) return unexpected(start.error());
+  const auto look = compare_list(stream, state.known(), *start, compared_banks(state, *all_banks), nullptr);
+  if (!look) return unexpected(look.error());
+  const auto& found = look->placed.placement;
+  if (look->evidence.unread != 0 || !found || found->new_chain || !(found->shape == state.shape)) return 0;
   if (found->fits_until < found->new_from.records) return 0;
-  // Where only violations tell, others like them may have taken their place. What was there before the PCRs were read,
-  // but for what the PCRs prove to be new and one record in flight, is archived whatever it is.
-  const std::uint64_t unsafe = 1 + found->fits_until - found->new_from.records;
-  return evidence->count_before - std::min(evidence->count_before, unsafe);
+  // Where records repeat, equal new records may have taken the place of known ones, so content does not tell which
+  // records are archived. The counts do. Of the `count_before` records, all are archived except those that some PCR
+  // proves to be new, and one record that may be in flight. The keeper reads the PCRs one after the other, so a PCR
+  // that it read later may match after more new records: hence `reach`.
+  const std::uint64_t unsafe = 1 + std::max(found->reach, found->fits_until) - found->new_from.records;
+  return look->evidence.count_before - std::min(look->evidence.count_before, unsafe);
 }
 
-// How many of the list's known records "N" may delete.
+// How many of the list's known records "N" may delete: all before the last one that is no violation, otherwise all but
+// one (see keeper.h).
 Result<std::uint64_t> Keeper::may_go(const ChainState& state) {
   std::uint64_t last_lasting = 0;
   KnownList known(archive_.store(), state.chain, state.shape);
@@ -137,21 +147,24 @@ Result<std::uint64_t> Keeper::may_go(const ChainState& state) {
   }
 }
 
-// One attempt; empty if the list moved on meanwhile.
+// One attempt. Returns empty if the caller has to follow again: the list changed meanwhile, or the kernel turned out to
+// flush its table.
 Result<std::optional<Trimmed>> Keeper::try_count(const ChainState& state, bool read_all) {
   const std::uint64_t in_list = state.in_list();
   auto records = may_go(state);
   if (!records) return unexpected(records.error());
-  if (*records == 0) return nothing(Method::kCount, "the list holds no record that may go");
+  if (*records == 0) return nothing(Method::kCount, "the list holds no record that may be deleted");
+  IMAKEEP_CHECK(archive_.store().secure());
   Hold hold(source_, clock_);
   IMAKEEP_CHECK(hold.open_to_write(ListPart::kCurrent));
   ListStream stream(source_, {ListPart::kCurrent});
   KnownList known(archive_.store(), state.chain, state.shape);
   const bool by_pcrs = pcrs_ != nullptr && !options_.unproven;
   if (by_pcrs && !read_all) {
-    const auto exact = stands_exactly_at_end(state, state.chain.end_pcrs, in_list);
-    if (!exact) return unexpected(exact.error());
-    if (!*exact) return std::nullopt;
+    const digest::PcrState& end = state.chain.end_pcrs;
+    const auto evidence = evidence_of(state, end.touched_pcrs());
+    if (!evidence) return unexpected(evidence.error());
+    if (!stood_exactly_at(end, in_list, *evidence)) return std::nullopt;
     const auto head = stream.next();
     if (!head) return unexpected(head.error());
     const auto archived = known.next();
@@ -172,6 +185,8 @@ Result<std::optional<Trimmed>> Keeper::try_count(const ChainState& state, bool r
                                       .first = state.shape.head(),
                                       .records = *records,
                                       .since_unix_s = clock_.unix_s()}));
+  const auto before = source_.count();
+  if (!before) return unexpected(before.error());
   const auto deleted = source_.request(std::to_string(*records) + "\n");
   if (!deleted && refused_with(deleted.error(), EINVAL)) {
     hold.close();
@@ -181,28 +196,46 @@ Result<std::optional<Trimmed>> Keeper::try_count(const ChainState& state, bool r
     return std::nullopt;
   }
   if (!deleted) return unexpected(deleted.error());
+  // A deletion counts only if the record count shows it. If at least as many records were added meanwhile, the next
+  // follow() decides by the pending trim.
+  const auto after = source_.count();
+  if (!after) return unexpected(after.error());
+  if (*after >= *before) return std::nullopt;
   if (table_ == TableMode::kUnknown) table_ = TableMode::kKept;
   return ended(hold, state, *records, Method::kCount);
 }
 
-// One attempt; empty if the list moved on meanwhile. What was staged stays so, and is deleted the next time. "A" waits
-// for an append that is under way, so what is staged is extended: none of it can be in flight.
+// One attempt. Returns empty if the list changed meanwhile: staged records then stay staged, and the next attempt
+// deletes them. "A" waits for an append that is under way. So every staged record is extended, and none is in flight.
 Result<std::optional<Trimmed>> Keeper::try_stage(const ChainState& before, bool staged) {
   ChainState state = before;
   Hold hold(source_, clock_);
   IMAKEEP_CHECK(hold.open_to_write(ListPart::kStaged));
+  const bool by_pcrs = pcrs_ != nullptr && !options_.unproven;
+  const std::uint32_t pcrs = state.chain.end_pcrs.touched_pcrs();
+  if (!staged && by_pcrs) {
+    // Staged records that cannot be proven stay staged, and every follow() has to read them again. So the keeper
+    // requests "A" only if no record came in while it read the PCRs.
+    const auto now = evidence_of(state, pcrs);
+    if (!now) return unexpected(now.error());
+    if (now->count_before != now->count_after) return std::nullopt;
+  }
   if (!staged) {
     const auto moved = source_.request("A\n");
     if (!moved && refused_with(moved.error(), ENOENT)) return nothing(Method::kStage, "the list is empty");
     if (!moved && refused_with(moved.error(), EEXIST)) return std::nullopt;
     if (!moved) return unexpected(moved.error());
   }
+  // The staged list does not change, so the keeper reads the PCRs first. Records that come in while it reads the staged
+  // list then do no harm.
+  auto evidence = by_pcrs ? evidence_of(state, pcrs) : Result<Evidence>();
+  if (!evidence) return unexpected(evidence.error());
   ListStream stream(source_, {ListPart::kStaged});
   KnownList known(archive_.store(), state.chain, state.shape);
   const auto compared = compare(stream, known);
   if (!compared) return unexpected(compared.error());
   if (!compared->same || compared->records == 0) return std::nullopt;
-  const std::uint64_t left = known.records() - compared->known;  // that the current list should hold
+  const std::uint64_t left = known.records() - compared->known;  // known records that the current list should hold
   const bool has_new = compared->records > compared->known;
 
   digest::PcrState end = state.chain.end_pcrs;
@@ -214,14 +247,17 @@ Result<std::optional<Trimmed>> Keeper::try_stage(const ChainState& before, bool 
       if (!record) return unexpected(record.error());
       if (!*record) break;
       const imalog::RecordContentView content = (*record)->content();
+      // The digest was altered in the list. The next follow() says so.
+      if (!imalog::digest_fits(source_.bank(), content, (*record)->digest)) return std::nullopt;
       imalog::extend(end, content);
       batch.add(content, (*record)->digest);
     }
   }
-  if (pcrs_ != nullptr && !options_.unproven) {
-    const auto exact = stands_exactly_at_end(state, end, left);
-    if (!exact) return unexpected(exact.error());
-    if (!*exact) return std::nullopt;
+  if (by_pcrs) {
+    // The new records may name PCRs that no record before them names. Then read the PCRs again, with these.
+    if (const std::uint32_t named = end.touched_pcrs(); named != pcrs) evidence = evidence_of(state, named);
+    if (!evidence) return unexpected(evidence.error());
+    if (!stood_exactly_at(end, left, *evidence)) return std::nullopt;
     state.row.proven = state.chain.end + batch.size();
     state.row.proven_unix_s = clock_.unix_s();
   }
@@ -236,25 +272,28 @@ Result<std::optional<Trimmed>> Keeper::try_stage(const ChainState& before, bool 
                                         {.list = &state.row, .pending = &mark});
   if (!appended) return unexpected(appended.error());
   state.chain.end += batch.size();
+  IMAKEEP_CHECK(archive_.store().secure());
   const auto deleted = source_.request("D\n");
-  // ENOMEM for the new table comes when the records are gone, ENOMEM for the request itself before.
+  // Linux answers ENOMEM before the deletion if it has no memory for the request, and after the deletion if it has none
+  // for the new table. If the staged list is empty, the deletion took place.
   std::byte left_over{};
-  const bool no_memory = !deleted && refused_with(deleted.error(), ENOMEM) &&
-                         source_.read(ListPart::kStaged, 0, std::span(&left_over, 1)).value_or(1) == 0;
+  const bool gone = source_.read(ListPart::kStaged, 0, std::span(&left_over, 1)).value_or(1) == 0;
+  const bool no_memory = !deleted && refused_with(deleted.error(), ENOMEM) && gone;
   if (!deleted && !no_memory) return unexpected(deleted.error());
+  if (!gone) return std::nullopt;
   auto trimmed = ended(hold, state, compared->records, Method::kStage);
   if (!trimmed) return unexpected(trimmed.error());
   trimmed->no_table_memory = no_memory;
   return trimmed;
 }
 
-// The request was carried out: the mark goes, and what it stood for is put down.
+// After the request was carried out: clears the pending trim and records the deletion in the archive.
 Result<Trimmed> Keeper::ended(Hold& hold, ChainState state, std::uint64_t records, Method method) {
   hold.close();
   ListShape shape = state.shape;
   shape.advance(records);
   state.pending = archive::PendingRow{.first = state.shape.head(), .records = records};
-  state.moved_to(shape, records, clock_.unix_s());
+  state.moved_to(shape, records, false, clock_.unix_s());
   const auto put = archive_.append(state.chain.chain, state.chain.end, {}, source_.bank(), clock_.unix_s(),
                                    {.list = &state.row, .clear_pending = true});
   if (!put) return unexpected(put.error());

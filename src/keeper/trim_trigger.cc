@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "keeper/trim_trigger.h"
 
 #include <algorithm>
@@ -26,7 +27,7 @@ void TrimTrigger::count_is(std::uint64_t records) {
 }
 
 bool TrimTrigger::over_limit() const {
-  // The count is newer, but does not know of what is staged.
+  // The count is newer, but leaves out staged records.
   const std::uint64_t records = std::max(records_, count_.value_or(0));
   return (limits_.records > 0 && records >= limits_.records) || (limits_.bytes > 0 && bytes_ >= limits_.bytes);
 }
@@ -43,7 +44,7 @@ std::int64_t TrimTrigger::trim_due_ms(std::int64_t now_ms) const {
 }
 
 std::int64_t TrimTrigger::follow_due_ms() const {
-  // Somebody may have deleted as many as came in.
+  // Even if the count is the same, somebody may have deleted as many records as came in.
   constexpr std::int64_t kUnchangedFollows = 10;
   if (!follow_again_ && (!count_ || count_ == seen_count_)) {
     return count_ ? last_follow_ms_ + kUnchangedFollows * limits_.follow_every_ms : kNever;
@@ -96,7 +97,7 @@ void TrimTrigger::trimmed(std::int64_t now_ms, Outcome outcome) {
     idle_trims_.succeeded();
   }
   followed(now_ms, Outcome::kDone);
-  count_.reset();  // of the list as it was
+  count_.reset();  // it is the count from before the trim
 }
 
 void TrimTrigger::list_is(std::uint64_t records, std::uint64_t bytes) {

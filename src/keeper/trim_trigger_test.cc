@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "keeper/trim_trigger.h"
 
 #include <vector>
@@ -5,7 +6,7 @@
 #include <gtest/gtest.h>
 
 namespace imakeep::keeper {
-namespace {
+namespace trim_trigger_test {
 
 constexpr std::int64_t kStartMs = 1'000'000;
 
@@ -209,5 +210,5 @@ TEST(TrimTrigger, WhereNothingMayBeTrimmedNothingIs) {
   EXPECT_EQ(made.next(kStartMs + 1000), Next::kFollow);
 }
 
-}  // namespace
+}  // namespace trim_trigger_test
 }  // namespace imakeep::keeper

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "mlist/chunk.h"
 
 #include <algorithm>
@@ -30,8 +31,9 @@ std::shared_ptr<Chunk> Chunk::create(std::size_t body_bytes) {
 }
 
 Chunk::~Chunk() {
-  // A chain of many chunks would otherwise be taken down by one nested call a chunk. So a chunk that dies as another's
-  // successor hands over its own. use_count() could not tell: it does not order what readers did before.
+  // Destroys a chain of many chunks in a loop; otherwise each chunk would add one nested destructor call. A chunk that
+  // is destroyed as the successor of another hands its own successor to that loop. use_count() could not decide this:
+  // it does not order earlier accesses by readers.
   thread_local std::shared_ptr<Chunk>* successor = nullptr;
   if (successor != nullptr) {
     *successor = std::move(next_);

@@ -1,12 +1,13 @@
-// mlist/chunk.h - where a list keeps its records: append-only memory that readers may walk while one thread appends.
+// SPDX-License-Identifier: Apache-2.0
+// mlist/chunk.h - the memory of a list's records: append-only; readers may walk it while one thread appends.
 //
 //   chunk  := record*
 //   record := body_bytes:u32  template_id:u16  pcr:u8  violation:u8  body[body_bytes]      host order, unaligned
 //
-// A record is written first and published by one store of the chunk's length, so a reader sees whole records only. A
-// chunk that is full gets its one successor, which seals it; nothing in a sealed chunk changes any more. Chunks own
-// their successors: whoever holds one holds all that follow.
-// Threads: put() and seal() by one thread at a time (the list's append lock), everything else by any thread.
+// put() writes a record first, and then publishes it with one store of the chunk's length. So a reader sees only whole
+// records. When a chunk is full, the list seals it with its only successor. A sealed chunk never changes. A chunk owns
+// its successor, so an owner of one chunk keeps all following chunks alive.
+// Threads: one thread at a time calls put() and seal() (under the list's append lock). Any thread may call the rest.
 #pragma once
 
 #include <atomic>
@@ -23,15 +24,15 @@ inline constexpr std::size_t kChunkBytes = 256u << 10;
 struct StoredRecordView {
   std::uint32_t pcr = 0;
   bool violation = false;
-  std::uint16_t template_id = 0;  // TemplateNames tells the name
+  std::uint16_t template_id = 0;  // TemplateNames has the name
   ByteView body;
 };
 
-// What a number of records amounts to.
+// The size of a number of records.
 struct Extent {
   std::uint64_t records = 0;
-  std::uint64_t counted_bytes = 0;     // as Linux counts them, see linux_counted_bytes()
-  std::uint64_t undigested_bytes = 0;  // in a binary file, without the digests
+  std::uint64_t counted_bytes = 0;     // as Linux counts them; see linux_counted_bytes()
+  std::uint64_t undigested_bytes = 0;  // size in a binary file, without the digests
 
   Extent& operator+=(const Extent& other);
   friend Extent operator-(Extent a, const Extent& b);
@@ -41,30 +42,30 @@ struct Extent {
 
 class Chunk {
  public:
-  // Room for one record with a body of `body_bytes` at least. Null when there is no memory.
+  // Creates a chunk with room for at least one record with a body of `body_bytes`. Null if memory runs out.
   static std::shared_ptr<Chunk> create(std::size_t body_bytes);
   ~Chunk();
 
   bool has_room(std::size_t body_bytes) const;
-  // Appends a record and publishes it. has_room() was true; `extent` is the record's.
+  // Appends a record and publishes it. `extent` is that of the record. REQUIRES: has_room() returned true.
   void put(const StoredRecordView& record, const Extent& extent);
-  // Ends this chunk with the chunk that follows it.
+  // Seals this chunk. `next` follows it.
   void seal(std::shared_ptr<Chunk> next);
 
-  // The following chunk; null while there is none. sealed() and extent() are for chunks that have one.
+  // The following chunk; null until this chunk is sealed. Use extent() only on a sealed chunk.
   const std::shared_ptr<Chunk>& next() const;
   bool sealed() const { return sealed_.load(std::memory_order_acquire); }
   const Extent& extent() const { return extent_; }
 
-  // Offset behind the last published record.
+  // Offset after the last published record.
   std::size_t end() const { return end_.load(std::memory_order_acquire); }
-  // The record at `offset`, which becomes that of the next one. offset < end().
+  // Returns the record at `offset`, and advances `offset` to the next one. REQUIRES: offset < end().
   StoredRecordView record_at(std::size_t& offset) const;
 
-  // What the chunk takes: the pages written so far.
+  // Memory of the chunk: only pages that were written.
   std::size_t memory_bytes() const;
 
-  // A number that a reader worked out for a sealed chunk, kept for the next one. 0 while none did.
+  // Size of a sealed chunk's ASCII form without digests, which a reader computed and later readers reuse. 0 until then.
   std::uint64_t remembered_ascii_bytes() const { return ascii_bytes_.load(std::memory_order_relaxed); }
   void remember_ascii_bytes(std::uint64_t bytes) const { ascii_bytes_.store(bytes, std::memory_order_relaxed); }
 

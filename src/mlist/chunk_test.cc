@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "mlist/chunk.h"
 
 #include <pthread.h>
@@ -9,7 +10,7 @@
 #include "mlist/test_support.h"
 
 namespace imakeep::mlist {
-namespace {
+namespace chunk_test {
 
 using test::append_numbered;
 
@@ -166,5 +167,5 @@ TEST(TemplateNames, KeepTheirNumbersAndPlaces) {
   EXPECT_NE(names.intern("other"), first);
 }
 
-}  // namespace
+}  // namespace chunk_test
 }  // namespace imakeep::mlist

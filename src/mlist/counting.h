@@ -1,8 +1,9 @@
-// mlist/counting.h - how many bytes Linux counts for a record, which is not quite what the record takes in a file.
+// SPDX-License-Identifier: Apache-2.0
+// mlist/counting.h - the bytes that Linux counts for a record. They differ from the record's size in a file.
 //
 //   4 + 20 + 4 + template name + 4 + data          the name of a free format counts as empty
-// `data` is the record's data as the kernel holds it, so the "ima" template, too, has a length before each of its
-// fields and a NUL behind its path.
+// `data` is the record's data as the kernel stores it. So the "ima" template, too, has a length before each of its
+// fields and a NUL after its path.
 //
 // Source: get_binary_runtime_size() in security/integrity/ima/ima_queue.c.
 // Threads: no shared state.
@@ -15,7 +16,7 @@ namespace imakeep::mlist {
 
 std::uint64_t linux_counted_bytes(const imalog::RecordContentView& content);
 
-// One record with its sizes.
+// The extent of one record.
 Extent extent_of(const imalog::RecordContentView& content);
 
 }  // namespace imakeep::mlist

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "mlist/digest_table.h"
 
 #include <algorithm>
@@ -12,7 +13,7 @@ DigestTable::Key DigestTable::key_of(const digest::Digest& digest, std::uint32_t
   return key;
 }
 
-// Bits that bucket_of() does not use.
+// Uses bits that bucket_of() does not use.
 std::uint32_t DigestTable::tag_of(const Key& key) {
   return std::to_integer<std::uint32_t>(key[8]) & 15u;
 }
@@ -26,9 +27,9 @@ bool DigestTable::Blocks<T>::reserve(std::uint32_t i) {
   return true;
 }
 
-// Linear hashing: with 2^k + s buckets, the first s of the 2^k have been split by one more bit.
+// Linear hashing: with 2^k + s buckets, the first s of the 2^k buckets are already split by one more bit.
 std::uint32_t DigestTable::bucket_of(const Key& key) const {
-  const auto hash = load<std::uint32_t>(key.data());  // the digest is as random as a hash can be
+  const auto hash = load<std::uint32_t>(key.data());  // a digest is as random as any hash
   const std::uint32_t low = std::bit_floor(buckets_);
   const std::uint32_t bucket = hash & (2 * low - 1);
   return bucket < buckets_ ? bucket : bucket & (low - 1);
@@ -55,7 +56,7 @@ bool DigestTable::insert(const digest::Digest& digest, std::uint32_t pcr) {
   return true;
 }
 
-// Puts an entry in front of its bucket's chain.
+// Inserts an entry at the front of its bucket's chain.
 void DigestTable::push(std::uint32_t entry) {
   const Key& key = pool_[entry].key;
   Link& head = heads_[bucket_of(key)];
@@ -64,7 +65,7 @@ void DigestTable::push(std::uint32_t entry) {
   head = {.entry = entry & kNone, .tag = tag_of(key) & 15u, .last = alone ? 1u : 0u};
 }
 
-// Adds one bucket and moves to it those entries of its older half that belong there.
+// Adds one bucket, and moves into it the entries of its older half that now belong there.
 void DigestTable::split_next_bucket() {
   constexpr Link kEmpty{.entry = kNone, .tag = 0, .last = 1};
   const std::uint32_t added = buckets_++;
@@ -80,7 +81,7 @@ void DigestTable::split_next_bucket() {
     push(entry);
     if (last) break;
   }
-  // The split after the next few comes from the following buckets: have their entries at hand by then.
+  // Prefetch an entry of the bucket that will be split a few inserts from now.
   constexpr std::uint32_t kAhead = 4;
   const std::uint32_t soon = (added + kAhead) & ~std::bit_floor(added + kAhead);
   if (soon < buckets_ && heads_[soon].entry != kNone) __builtin_prefetch(&pool_[heads_[soon].entry], 1);

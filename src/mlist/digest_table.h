@@ -1,12 +1,13 @@
-// mlist/digest_table.h - the template digests measured so far, by PCR, so that the same record is not added twice.
+// SPDX-License-Identifier: Apache-2.0
+// mlist/digest_table.h - the template digests measured so far, by PCR. With it the list recognizes repeated records.
 //
-// 36 bytes an entry and 4 for its bucket. Buckets grow one by one with the entries (linear hashing), so no insert has
-// to move the whole table. Of a digest longer than 32 bytes the first 32 are kept: as hard to collide as SHA-256.
-// A look-up that finds nothing, the common one, mostly touches a bucket and no entry: a link tells a few bits of what
-// it leads to, and whether that is the chain's last.
+// Takes 36 bytes for an entry and 4 for its bucket. The table adds one bucket with each entry (linear hashing), so no
+// insert has to move the whole table. Of a digest longer than 32 bytes it keeps the first 32: as hard to collide as
+// SHA-256. Most look-ups find nothing. Such a look-up mostly reads a bucket and no entry: a link contains a few bits of
+// its entry's key, and tells whether that entry is the last of the chain.
 //
 // Source: ima_lookup_digest_entry() in security/integrity/ima/ima_queue.c, whose key is the same.
-// Threads: one at a time (the list's append lock).
+// Threads: one at a time (under the list's append lock).
 #pragma once
 
 #include <array>
@@ -19,36 +20,36 @@ namespace imakeep::mlist {
 
 class DigestTable {
  public:
-  // The limit of 27-bit entry numbers.
+  // Limit of the 27-bit entry indexes.
   static constexpr std::uint32_t kMaxEntries = (1u << 27) - 1;
 
   bool contains(const digest::Digest& digest, std::uint32_t pcr) const;
-  // False, with nothing changed, when there is no memory or no room. The key is not in the table yet.
+  // Inserts a key. False, with nothing changed, if memory or indexes run out. REQUIRES: the key is not in the table.
   bool insert(const digest::Digest& digest, std::uint32_t pcr);
 
   std::uint64_t entries() const { return entries_; }
-  std::uint64_t memory_bytes() const;  // the pages written so far
+  std::uint64_t memory_bytes() const;  // counts only pages that were written
 
  private:
   static constexpr std::uint32_t kNone = kMaxEntries;
-  using Key = std::array<std::byte, 32>;  // the digest, its PCR folded in
+  using Key = std::array<std::byte, 32>;  // the digest, combined with its PCR
   struct Link {
     std::uint32_t entry : 27;  // kNone in an empty bucket
-    std::uint32_t tag : 4;     // tag_of() the entry's key
-    std::uint32_t last : 1;    // nothing behind that entry
+    std::uint32_t tag : 4;     // tag_of() of the entry's key
+    std::uint32_t last : 1;    // 1: no entry follows that entry
   };
   struct Entry {
     Key key;
-    Link next;  // if the link to this entry was not the last
+    Link next;  // valid if the link to this entry was not the last
   };
 
-  // Numbered items in blocks that never move.
+  // Items with an index, in blocks that never move.
   template <class T>
   class Blocks {
    public:
     static constexpr std::uint32_t kPerBlock = 16384;
     T& operator[](std::uint32_t i) const { return reinterpret_cast<T*>(blocks_[i / kPerBlock].data())[i % kPerBlock]; }
-    // Makes room for item i, the one behind the last. False when there is no memory.
+    // Makes room for item i, the next after the last. False if memory runs out.
     bool reserve(std::uint32_t i);
 
    private:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "mlist/digest_table.h"
 
 #include <set>
@@ -9,7 +10,7 @@
 #include "imalog/test_support.h"
 
 namespace imakeep::mlist {
-namespace {
+namespace digest_table_test {
 
 digest::Digest digest_of(std::uint64_t number, digest::Algorithm algorithm = digest::Algorithm::kSha256) {
   return digest::hash(algorithm, as_bytes(std::to_string(number)));
@@ -78,5 +79,5 @@ RC_GTEST_PROP(DigestTableProperty, HoldsWhatASetHolds, ()) {
   for (const auto& [bytes, pcr] : model) RC_ASSERT(table.contains(digest::Digest(as_bytes(bytes)), pcr));
 }
 
-}  // namespace
+}  // namespace digest_table_test
 }  // namespace imakeep::mlist

@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "mlist/kexec.h"
 
 #include <cerrno>
 #include <cinttypes>
 #include <cstdio>
 
+#include "imalog/ascii.h"
 #include "imalog/list_reader.h"
 #include "imalog/template.h"
 #include "imalog/template_data.h"
@@ -15,30 +17,30 @@ namespace {
 constexpr std::uint64_t kPageBytes = 4096;
 constexpr std::uint64_t kSpareBytes = kPageBytes / 2;
 constexpr std::size_t kMaxRestoredNameBytes = 79;  // MAX_TEMPLATE_NAME_LEN
-constexpr imalog::RecordFormat kFormat{.digest_bytes = 20, .order = kHostOrder};
+constexpr std::uint8_t kDigestBytes = 20;
 constexpr digest::Bank kSha1{.algorithm = digest::Algorithm::kSha1};
 
 unexpected<Error> bad(ErrorCode code, std::string message, std::size_t offset) {
   return unexpected<Error>(Error{.code = code, .message = std::move(message), .offset = offset});
 }
 
-void append_header(Bytes& out, std::uint64_t buffer_size, std::uint64_t count) {
-  append_int(out, std::uint16_t{1});
-  append_int(out, std::uint16_t{0});
-  append_int(out, std::uint32_t{0});
-  append_int(out, buffer_size);
-  append_int(out, count);
+void append_header(Bytes& out, std::uint64_t buffer_size, std::uint64_t count, ByteOrder order) {
+  append_int(out, std::uint16_t{1}, order);
+  append_int(out, std::uint16_t{0}, order);
+  append_int(out, std::uint32_t{0}, order);
+  append_int(out, buffer_size, order);
+  append_int(out, count, order);
 }
 
 void append_records(KexecImage& image, const MeasurementList& list, ListKind kind, std::uint64_t segment_bytes) {
   ListWalk walk(list, list.snapshot(kind));
   while (const auto content = walk.next()) {
-    const bool fits = image.bytes.size() + imalog::encoded_bytes(*content, kFormat.digest_bytes) <= segment_bytes;
+    const bool fits = image.bytes.size() + imalog::encoded_bytes(*content, kDigestBytes) <= segment_bytes;
     if (!fits || image.dropped > 0) {
       ++image.dropped;
       continue;
     }
-    imalog::encode_record(image.bytes, *content, imalog::shown_digest(kSha1, *content).view());
+    imalog::encode_record(image.bytes, *content, imalog::shown_digest(kSha1, *content).view(), list.options().order);
     ++image.records;
   }
 }
@@ -57,10 +59,11 @@ Result<void> KexecSaver::add_critical_data(std::string_view event) {
   const digest::Algorithm hash = list_.options().hash;
   const digest::Digest buffer_digest = digest::hash(hash, buffer);
   const auto body = imalog::make_body(
-      "ima-buf", {.path = event, .algorithm = hash, .file_digest = buffer_digest.view(), .buffer = buffer});
+      "ima-buf", {.path = event, .algorithm = hash, .file_digest = buffer_digest.view(), .buffer = buffer},
+      list_.options().order);
   if (!body) return unexpected(body.error());
   const auto appended = list_.append({.pcr = pcr_, .template_name = "ima-buf", .body = *body});
-  // A reboot that has begun suspends first: Linux, too, then goes on without the record.
+  // If a reboot has begun, the list is suspended already. Linux, too, then continues without the record.
   if (!appended && appended.error().os_errno != ENODEV) return unexpected(appended.error());
   return {};
 }
@@ -80,11 +83,11 @@ Result<KexecImage> KexecSaver::save() {
   list_.suspend();
 
   KexecImage image;
-  append_header(image.bytes, 0, 0);
+  append_header(image.bytes, 0, 0, list_.options().order);
   append_records(image, list_, ListKind::kStaged, segment_bytes_);
   append_records(image, list_, ListKind::kCurrent, segment_bytes_);
   Bytes header;
-  append_header(header, image.bytes.size(), image.records);
+  append_header(header, image.bytes.size(), image.records, list_.options().order);
   std::copy(header.begin(), header.end(), image.bytes.begin());
   return image;
 }
@@ -96,18 +99,26 @@ struct Header {
   std::uint64_t count;
 };
 
-Result<Header> decode_header(ByteView image) {
+// `image` may be only the front of an image.
+Result<Header> decode_front(ByteView image, ByteOrder order) {
   if (image.size() < kKexecHeaderBytes)
     return bad(ErrorCode::kTruncated, "kexec image cut short in its header", image.size());
-  const auto version = load<std::uint16_t>(image.data());
+  const auto version = load<std::uint16_t>(image.data(), order);
   if (version != 1) {
     return bad(ErrorCode::kUnsupported, "kexec image of version " + std::to_string(version) + " (only 1 is known)", 0);
   }
-  const Header header{.buffer_size = load<std::uint64_t>(image.data() + 8),
-                      .count = load<std::uint64_t>(image.data() + 16)};
+  const Header header{.buffer_size = load<std::uint64_t>(image.data() + 8, order),
+                      .count = load<std::uint64_t>(image.data() + 16, order)};
   if (header.buffer_size < kKexecHeaderBytes) {
     return bad(ErrorCode::kMalformed, "kexec image whose size leaves no room for its own header", 8);
   }
+  return header;
+}
+
+Result<Header> decode_header(ByteView image, ByteOrder order) {
+  auto front = decode_front(image, order);
+  if (!front) return front;
+  const Header& header = *front;
   if (header.buffer_size > image.size()) {
     return bad(ErrorCode::kTruncated,
                "kexec image of " + std::to_string(image.size()) + " bytes; its header says " +
@@ -117,7 +128,7 @@ Result<Header> decode_header(ByteView image) {
   return header;
 }
 
-// Linux restores no list of a template it cannot rebuild.
+// Linux does not restore a record whose template it cannot rebuild.
 bool restorable(std::string_view template_name) {
   return template_name != imalog::kImaTemplate && template_name.size() <= kMaxRestoredNameBytes &&
          imalog::Template::find(template_name).has_value();
@@ -125,16 +136,24 @@ bool restorable(std::string_view template_name) {
 
 }  // namespace
 
+Result<void> check_kexec_header(ByteView front, ByteOrder order) {
+  const auto header = decode_front(front, order);
+  if (!header) return unexpected(header.error());
+  return {};
+}
+
 Result<KexecRestored> restore_kexec_image(MeasurementList& list, ByteView image) {
-  const auto header = decode_header(image);
+  const auto header = decode_header(image, list.options().order);
   if (!header) return unexpected(header.error());
   const ByteView records = image.subspan(kKexecHeaderBytes, header->buffer_size - kKexecHeaderBytes);
 
-  // All is looked at before anything is restored.
+  // Check all records before restoring the first.
   std::vector<imalog::RecordContentView> contents;
   KexecRestored restored;
-  imalog::ListReader reader(records, kFormat);
+  imalog::ListReader reader(records, {.digest_bytes = kDigestBytes, .order = list.options().order});
+  std::string line;
   while (contents.size() < header->count) {
+    const std::size_t offset = reader.offset();
     const auto record = reader.next();
     if (record && !*record) {
       return bad(ErrorCode::kMalformed,
@@ -149,6 +168,15 @@ Result<KexecRestored> restore_kexec_image(MeasurementList& list, ByteView image)
       if (error.code != ErrorCode::kTruncated) return unexpected(std::move(error));
     } else if (restorable((*record)->template_name)) {
       contents.push_back((*record)->content());
+      line.clear();
+      const auto shown = imalog::append_ascii(line, contents.back(), (*record)->digest, list.options().order,
+                                              list.options().templates);
+      if (!shown) {
+        return unexpected(Error{.code = ErrorCode::kMalformed,
+                                .message = shown.error().message,
+                                .offset = kKexecHeaderBytes + offset,
+                                .record = contents.size() - 1});
+      }
       continue;
     } else {
       error = Error{.code = ErrorCode::kUnsupported,
@@ -160,7 +188,7 @@ Result<KexecRestored> restore_kexec_image(MeasurementList& list, ByteView image)
   }
   if (!restored.stopped && reader.offset() != records.size()) {
     return bad(ErrorCode::kMalformed,
-               "kexec image with " + std::to_string(records.size() - reader.offset()) + " bytes behind its last record",
+               "kexec image with " + std::to_string(records.size() - reader.offset()) + " bytes after its last record",
                kKexecHeaderBytes + reader.offset());
   }
   for (const auto& content : contents) IMAKEEP_CHECK(list.restore(content));

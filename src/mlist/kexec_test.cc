@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "mlist/kexec.h"
 
 #include <gtest/gtest.h>
@@ -6,7 +7,7 @@
 #include "mlist/test_support.h"
 
 namespace imakeep::mlist {
-namespace {
+namespace kexec_test {
 
 using test::append_numbered;
 using test::bank;
@@ -153,10 +154,12 @@ TEST(KexecSave, LeavesOutEverythingBehindTheFirstRecordThatDoesNotFit) {
 
 TEST(KexecRestore, GivesTheNextListWhatTheLastOneHad) {
   MeasurementList list({.banks = test::banks("sha1,sha256")});
+  const ByteView sha1 = as_bytes({"sha1:\0digest", 12});
+  const Bytes named_digest(sha1.begin(), sha1.end());
   const std::vector<Content> contents = {
       numbered(0),
       {.pcr = 11, .template_name = "ima-ng", .body = numbered(1).body, .violation = true},
-      {.template_name = "d-ng|n-ng|iuid", .body = imalog::test::data_of({Bytes(9), Bytes(2), Bytes(4)})},
+      {.template_name = "d-ng|n-ng|iuid", .body = imalog::test::data_of({named_digest, Bytes(2), Bytes(4)})},
       numbered(3)};
   for (const Content& content : contents) must(list.append(content.view()));
   const Bytes before = test::shown(list, ListKind::kCurrent, Form::kBinary, bank("sha256"));
@@ -228,6 +231,17 @@ struct BadImage : testing::Test {
   Bytes image;
   std::size_t record_bytes = 0;
 };
+
+TEST_F(BadImage, RecordThatIsNotTheFieldsOfItsTemplateIsNamed) {
+  // The last field's size, which ends beyond the record's data.
+  const std::size_t second = kKexecHeaderBytes + record_bytes;
+  const std::size_t fields = 4 + 20 + 4 + std::string_view("ima-ng").size() + 4;
+  const std::size_t first_field_bytes = load<std::uint32_t>(image.data() + second + fields);
+  set(second + fields + 4 + first_field_bytes, std::uint32_t{5000});
+  EXPECT_EQ(refused().code, ErrorCode::kMalformed) << refused().message;
+  EXPECT_EQ(refused().record, 1u);
+  EXPECT_EQ(refused().offset, second);
+}
 
 TEST_F(BadImage, OfAnotherVersionIsUnsupported) {
   for (const std::uint16_t version : {std::uint16_t{0}, std::uint16_t{2}, std::uint16_t{0x100}}) {
@@ -332,5 +346,5 @@ TEST(KexecRestore, StopsAtTheFirstRecordThatLinuxWouldNotRestore) {
   }
 }
 
-}  // namespace
+}  // namespace kexec_test
 }  // namespace imakeep::mlist

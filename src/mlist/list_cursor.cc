@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "mlist/list_cursor.h"
 
 #include <algorithm>
@@ -17,18 +18,18 @@ ListWalk ListCursor::walk_from_index() const {
   return walk;
 }
 
-// Both forms have the digest behind the PCR: a number of four bytes, or two characters and a blank.
+// In both forms the digest follows the PCR: a number of four bytes, or two characters and a space.
 Result<void> ListCursor::show(Bytes& out, const imalog::RecordContentView& content) {
   const digest::Digest unknown(bank_.digest_bytes());
   digests_.add_shown(content);
   if (form_ == Form::kBinary) {
     digest_places_.push_back(out.size() + 4);
-    imalog::encode_record(out, content, unknown.view());
+    imalog::encode_record(out, content, unknown.view(), list_.options().order);
     return {};
   }
   digest_places_.push_back(out.size() + 3);
   line_.clear();
-  IMAKEEP_CHECK(imalog::append_ascii(line_, content, unknown.view()));
+  IMAKEEP_CHECK(imalog::append_ascii(line_, content, unknown.view(), list_.options().order, list_.options().templates));
   append_bytes(out, as_bytes(line_));
   return {};
 }
@@ -53,7 +54,8 @@ void ListCursor::forget_digests() {
   digest_places_.clear();
 }
 
-// What the file shows of a sealed chunk at whose start `walk` stands. ASCII lines have to be made once to know.
+// The size of a sealed chunk in the file; `walk` must be at its start. The ASCII size is known only after its lines
+// were formatted once.
 Result<std::uint64_t> ListCursor::chunk_bytes(const Chunk& chunk, const ListWalk& walk) {
   const std::uint64_t digests = chunk.extent().records * bank_.digest_bytes();
   if (form_ == Form::kBinary) return chunk.extent().undigested_bytes + digests;
@@ -62,7 +64,7 @@ Result<std::uint64_t> ListCursor::chunk_bytes(const Chunk& chunk, const ListWalk
     ListWalk lines(list_, walk.position());
     for (std::uint64_t i = 0; i < chunk.extent().records; ++i) {
       line_.clear();
-      IMAKEEP_CHECK(imalog::append_ascii(line_, *lines.next(), {}));
+      IMAKEEP_CHECK(imalog::append_ascii(line_, *lines.next(), {}, list_.options().order, list_.options().templates));
       bytes += line_.size();
     }
     chunk.remember_ascii_bytes(bytes);
@@ -70,9 +72,14 @@ Result<std::uint64_t> ListCursor::chunk_bytes(const Chunk& chunk, const ListWalk
   return chunk.remembered_ascii_bytes() + 2 * digests;
 }
 
+void ListCursor::drop_leftover() {
+  leftover_.clear();
+  leftover_at_ = 0;
+}
+
 Result<void> ListCursor::seek(ListWalk& walk, std::uint64_t offset) {
   index_ = 0;
-  leftover_.clear();
+  drop_leftover();
   std::uint64_t left = offset;
   while (left > 0) {
     if (const Chunk* const chunk = walk.whole_chunk(); chunk != nullptr) {
@@ -85,7 +92,7 @@ Result<void> ListCursor::seek(ListWalk& walk, std::uint64_t offset) {
         continue;
       }
     }
-    // Within this chunk, record by record.
+    // Within this chunk, advance record by record.
     const auto content = walk.next();
     if (!content) break;
     ++index_;
@@ -99,16 +106,17 @@ Result<void> ListCursor::seek(ListWalk& walk, std::uint64_t offset) {
       forget_digests();
     }
     leftover_.assign(shown.begin() + static_cast<std::ptrdiff_t>(passed), shown.end());
+    leftover_at_ = 0;
   }
   return {};
 }
 
 Result<void> ListCursor::read(std::uint64_t offset, std::size_t count, Bytes& out) {
-  forget_digests();  // that an error left
+  forget_digests();  // left over from an error
   if (offset == 0) {
     index_ = 0;
-    leftover_.clear();
-    // A new begin may have the number that the old list ended with.
+    drop_leftover();
+    // Forget the place: the list may now begin at the record number at which the old list ended.
     place_chunk_.reset();
   }
   ListWalk walk = walk_from_index();
@@ -118,9 +126,17 @@ Result<void> ListCursor::read(std::uint64_t offset, std::size_t count, Bytes& ou
   }
 
   const std::size_t start = out.size();
-  append_bytes(out, leftover_);
-  leftover_.clear();
-  // The records whose digests are to come stay in memory until then.
+  const ByteView left = ByteView(leftover_).subspan(leftover_at_);
+  append_bytes(out, left.first(std::min(count, left.size())));
+  if (count < left.size()) {
+    // Copy only the requested part of a long record.
+    leftover_at_ += count;
+    read_pos_ = offset + count;
+    keep_place(walk);
+    return {};
+  }
+  drop_leftover();
+  // Keep the records in memory until fill_in_digests() has computed their digests.
   std::vector<std::shared_ptr<const Chunk>> held;
   while (out.size() - start < count) {
     if (held.empty() || held.back() != walk.position().chunk) held.push_back(walk.position().chunk);
@@ -132,13 +148,18 @@ Result<void> ListCursor::read(std::uint64_t offset, std::size_t count, Bytes& ou
   fill_in_digests(out);
   if (out.size() - start > count) {
     leftover_.assign(out.begin() + static_cast<std::ptrdiff_t>(start + count), out.end());
+    leftover_at_ = 0;
     out.resize(start + count);
   }
   read_pos_ = offset + (out.size() - start);
+  keep_place(walk);
+  return {};
+}
+
+void ListCursor::keep_place(const ListWalk& walk) {
   place_chunk_ = walk.position().chunk;
   place_offset_ = walk.position().offset;
   place_record_ = walk.position().first_record;
-  return {};
 }
 
 }  // namespace imakeep::mlist

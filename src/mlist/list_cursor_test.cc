@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "mlist/list_cursor.h"
 
 #include <gtest/gtest.h>
@@ -6,7 +7,7 @@
 #include "mlist/test_support.h"
 
 namespace imakeep::mlist {
-namespace {
+namespace list_cursor_test {
 
 using test::append_numbered;
 using test::bank;
@@ -275,5 +276,5 @@ TEST(ListCursor, RefusesARecordWithoutAnAsciiForm) {
   EXPECT_EQ(result.error().code, ErrorCode::kMalformed);
 }
 
-}  // namespace
+}  // namespace list_cursor_test
 }  // namespace imakeep::mlist

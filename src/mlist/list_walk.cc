@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "mlist/list_walk.h"
 
 namespace imakeep::mlist {
 
-// Moves to the chunk that holds the next record. A chunk's end is final only once it is sealed, so that comes first.
+// Moves to the chunk with the next record. Reads sealed() before end(), because a chunk's end is final only after it is
+// sealed.
 bool ListWalk::at_record() {
   while (at_.chunk) {
     const bool sealed = at_.chunk->sealed();

@@ -1,5 +1,6 @@
-// mlist/list_walk.h - walks the records of a list from a snapshot on, while others append to it.
-// Threads: an object belongs to one thread at a time.
+// SPDX-License-Identifier: Apache-2.0
+// mlist/list_walk.h - walks the records of a list from a snapshot on, while other threads append to it.
+// Threads: one thread at a time uses an object.
 #pragma once
 
 #include <optional>
@@ -11,22 +12,22 @@ namespace imakeep::mlist {
 
 class ListWalk {
  public:
-  // Keeps a reference to `list`, and the records of the snapshot in memory.
+  // Keeps a reference to `list`, and keeps the records of the snapshot in memory.
   ListWalk(const MeasurementList& list, ListSnapshot from) : list_(&list), at_(std::move(from)) {}
 
-  // The next record, or nothing at the list's end, where later calls find what was appended since. The views are good
-  // until the next call.
+  // Returns the next record; empty at the end of the list. After the end, a later call returns records that were
+  // appended since. The views are valid until the next call.
   std::optional<imalog::RecordContentView> next();
 
-  // The whole chunk that comes next, if the walk stands at the start of one that will not change; pass_chunk() goes
-  // behind it. For skipping without looking at every record.
+  // Returns the next chunk if the walk is at its start and the chunk is sealed; else null. pass_chunk() then skips it.
+  // So a caller can skip without a look at every record.
   const Chunk* whole_chunk();
   void pass_chunk();
 
-  // Goes `records` on, or to the end. Returns how many it did not find.
+  // Skips `records` records, or up to the end. Returns the count of missing records.
   std::uint64_t skip(std::uint64_t records);
 
-  // Where next() goes on: a snapshot of what is left.
+  // The position of the next record: a snapshot of the rest.
   const ListSnapshot& position() const { return at_; }
 
  private:
@@ -34,7 +35,7 @@ class ListWalk {
 
   const MeasurementList* list_;
   ListSnapshot at_;
-  std::vector<std::string_view> names_;  // by template id, looked up once
+  std::vector<std::string_view> names_;  // by template ID; each is looked up once
 };
 
 }  // namespace imakeep::mlist

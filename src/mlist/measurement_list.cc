@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "mlist/measurement_list.h"
 
 #include <algorithm>
@@ -13,8 +14,8 @@ namespace imakeep::mlist {
 namespace {
 
 std::vector<digest::Bank> with_sha1(std::vector<digest::Bank> banks) {
-  const digest::Bank sha1{.algorithm = digest::Algorithm::kSha1};
-  if (std::find(banks.begin(), banks.end(), sha1) == banks.end()) banks.push_back(sha1);
+  const auto is_sha1 = [](const digest::Bank& bank) { return bank.algorithm == digest::Algorithm::kSha1; };
+  if (std::none_of(banks.begin(), banks.end(), is_sha1)) banks.push_back({.algorithm = digest::Algorithm::kSha1});
   return banks;
 }
 
@@ -26,7 +27,7 @@ Digests extended_digests(const std::vector<digest::Bank>& banks, const imalog::R
   return digests;
 }
 
-// What the table knows a record by: its template digest by IMA's own hash.
+// The key of a record in the table: its template digest by IMA's own hash.
 digest::Digest table_key(const ListOptions& options, const Digests& digests, const imalog::RecordContentView& content) {
   for (std::size_t i = 0; i < options.banks.size(); ++i) {
     if (options.banks[i] == digest::Bank{.algorithm = options.hash}) return digests[i];
@@ -61,7 +62,7 @@ Result<Appended> MeasurementList::append(const imalog::RecordContentView& conten
   IMAKEEP_CHECK(put(content));
   Appended appended;
   if (options_.extend) {
-    // The record stays although its extend failed: Linux, too, only audits it.
+    // If the extend fails, the record stays in the list: Linux, too, only audits this.
     if (auto extended = options_.extend(content.pcr, {digests.data(), digests.size()}); !extended) {
       appended.extend_failure = std::move(extended).error();
     }
@@ -128,7 +129,7 @@ Result<void> MeasurementList::delete_staged() {
     staged_extent_ = {};
   }
   if (flush) {
-    if (!empty) return refuse(ENOMEM, "no memory for a new digest table; the records are deleted all the same");
+    if (!empty) return refuse(ENOMEM, "no memory for a new digest table; the records are deleted anyway");
     const MutexLock append_lock(append_mutex_);
     flushed = std::exchange(table_, std::move(empty));
   }
@@ -146,7 +147,8 @@ Result<void> MeasurementList::delete_first(std::uint64_t records) {
     const MutexLock heads_lock(heads_mutex_);
     head = current_;
   }
-  // Only requests move the head, so what is found without a lock stays found.
+  // Only requests move the head, and this one holds request_mutex_. So the head found here stays valid without
+  // heads_mutex_.
   auto cut = head_after(head, records);
   if (!cut) return unexpected(cut.error());
   if (suspended_) return refuse(ESTALE, "measurement is suspended");
@@ -156,19 +158,20 @@ Result<void> MeasurementList::delete_first(std::uint64_t records) {
   return {};
 }
 
-// Skips whole chunks where they are sealed, so a cut of millions looks at thousands of places only.
+// Skips whole sealed chunks, so that a deletion of millions of records visits only thousands of places.
 Result<MeasurementList::Head> MeasurementList::head_after(const Head& head, std::uint64_t records) const {
   const auto too_few = [&] {
     return appended_records_.load(std::memory_order_acquire) - head.before.records < records;
   };
   if (too_few()) {
-    // A record is shown before it is counted: whoever has seen it must be able to delete it.
+    // A record becomes visible before it is counted. A caller that has seen it must be able to delete it, so count
+    // again under the append lock.
     const MutexLock append_lock(append_mutex_);
     if (too_few()) return refuse(ENOENT, "the list has fewer records than that");
   }
   Head at = head;
   std::uint64_t left = records;
-  std::optional<std::uint16_t> named;  // whose name is looked up only when it changes
+  std::optional<std::uint16_t> named;  // the template whose name is in `name`; avoids repeated look-ups
   std::string_view name;
   while (left > 0) {
     const bool whole = at.offset == 0 && at.chunk->sealed() && at.chunk->extent().records <= left;
@@ -192,7 +195,7 @@ Result<MeasurementList::Head> MeasurementList::head_after(const Head& head, std:
 }
 
 void MeasurementList::suspend() {
-  // A request under way ends first: what it deletes must not be in an image that is written once we are suspended.
+  // Let a running request end first: records that it deletes must not be in an image that is written after suspend().
   const MutexLock request_lock(request_mutex_);
   const MutexLock lock(append_mutex_);
   suspended_ = true;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "mlist/measurement_list.h"
 
 #include <gtest/gtest.h>
@@ -8,7 +9,7 @@
 
 // Threads are tested in tests/scenario/staging_concurrency_test.cc.
 namespace imakeep::mlist {
-namespace {
+namespace measurement_list_test {
 
 using test::append_numbered;
 using test::Content;
@@ -498,5 +499,5 @@ RC_GTEST_PROP(MeasurementListProperty, AnySequenceOfRequestsDoesWhatTheModelDoes
   }
 }
 
-}  // namespace
+}  // namespace measurement_list_test
 }  // namespace imakeep::mlist

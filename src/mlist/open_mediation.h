@@ -1,8 +1,9 @@
-// mlist/open_mediation.h - who may have the list's files open: many readers, or one task for writing, never both.
+// SPDX-License-Identifier: Apache-2.0
+// mlist/open_mediation.h - decides who may open the list's files: many readers, or one task for writing, never both.
 //
-// The state is one for all files of a list. The writing task may open further ones for writing, but none read-only. A
-// task is a thread, so a process that writes by two threads shuts itself out.
-// Unlike Linux (7.3), what a vanished task still holds is given back when its last descriptor is closed.
+// All files of a list share one state. The writing task may open more files for writing, but none read-only. A task is
+// a thread, so a process that writes from two threads locks itself out. Unlike Linux (7.3), closing the last descriptor
+// of a vanished task releases its lock.
 //
 // Source: ima_open_for_reading/writing() around _ima_measurements_open() in ima_fs.c. Threads: one at a time.
 #pragma once
@@ -13,7 +14,7 @@
 
 namespace imakeep::mlist {
 
-// A thread, told apart from later ones of the same number by when it started.
+// A thread. The start time distinguishes it from a later thread with the same ID.
 struct TaskId {
   std::int32_t tid = 0;
   std::uint64_t start_time = 0;  // clock ticks since boot
@@ -23,10 +24,10 @@ struct TaskId {
 
 class OpenMediation {
  public:
-  // kRefused with EBUSY if someone else is in the way.
+  // kRefused with EBUSY if the file is open in a way that excludes this open.
   Result<void> open_reader();
   Result<void> open_writer(const TaskId& task);
-  // One for each successful open.
+  // Call once for each successful open.
   void close_reader() { --readers_; }
   void close_writer() { --writers_; }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "mlist/open_mediation.h"
 
 #include <cerrno>
@@ -5,7 +6,7 @@
 #include <gtest/gtest.h>
 
 namespace imakeep::mlist {
-namespace {
+namespace open_mediation_test {
 
 constexpr TaskId kTask{.tid = 1, .start_time = 5};
 constexpr TaskId kOther{.tid = 2, .start_time = 5};
@@ -65,5 +66,5 @@ TEST(OpenMediation, CountsNothingForARefusedOpen) {
   EXPECT_EQ(errno_of(files.open_writer(kTask)), EBUSY) << "the refused task has become the writer";
 }
 
-}  // namespace
+}  // namespace open_mediation_test
 }  // namespace imakeep::mlist

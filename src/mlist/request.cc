@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "mlist/request.h"
 
 #include <algorithm>
@@ -7,9 +8,9 @@
 namespace imakeep::mlist {
 namespace {
 
-// kstrtoul(text, 10): nothing but a number, which may have one newline behind it.
+// kstrtoul(text, 10): only a number, optionally followed by one newline.
 Result<std::uint64_t> parse_number(std::string_view text) {
-  text = text.substr(0, text.find('\0'));  // the kernel takes it as a C string
+  text = text.substr(0, text.find('\0'));  // the kernel reads a C string
   if (text.ends_with('\n')) text.remove_suffix(1);
   if (text.starts_with('+')) text.remove_prefix(1);
   const bool digits =
@@ -33,7 +34,7 @@ Result<void> carry_out(MeasurementList& list, ListKind file, std::string_view wr
     if (request == "D") return list.delete_staged();
     return refuse(EINVAL, "a staged file takes A or D");
   }
-  // Linux looks at this before it looks at the number.
+  // Linux checks this before it parses the number.
   if (list.options().table == TableMode::kFlushed)
     return refuse(EINVAL, "the digest table is to be flushed: stage instead");
   const auto records = parse_number(request);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "mlist/request.h"
 
 #include <gtest/gtest.h>
@@ -5,7 +6,7 @@
 #include "mlist/test_support.h"
 
 namespace imakeep::mlist {
-namespace {
+namespace request_test {
 
 using namespace std::string_view_literals;
 using test::append_numbered;
@@ -111,5 +112,5 @@ TEST_F(FlushedRequestTest, ANumberIsRefusedBeforeItIsRead) {
   EXPECT_EQ(left(), 30u);
 }
 
-}  // namespace
+}  // namespace request_test
 }  // namespace imakeep::mlist

@@ -1,5 +1,6 @@
-// mlist/template_names.h - the names of the templates in use, each by a small number that records keep instead.
-// Threads: safe from any thread. A name once given out stays where it is.
+// SPDX-License-Identifier: Apache-2.0
+// mlist/template_names.h - names of the templates in use. Records store a small ID instead of the name.
+// Threads: safe from any thread. A name never moves or changes after intern().
 #pragma once
 
 #include <cstdint>
@@ -14,9 +15,9 @@ namespace imakeep::mlist {
 
 class TemplateNames {
  public:
-  // The number of that name, a new one if need be. Empty when 65536 are in use.
+  // Returns the ID of the name; assigns a new ID to a new name. Empty if 65536 IDs are in use.
   std::optional<std::uint16_t> intern(std::string_view name);
-  // The name of a number that intern() gave.
+  // The name of an ID that intern() returned.
   std::string_view name(std::uint16_t id) const;
 
  private:

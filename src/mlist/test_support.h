@@ -1,4 +1,5 @@
-// mlist/test_support.h - for tests only: short ways to fill a list and to look at what is in it.
+// SPDX-License-Identifier: Apache-2.0
+// mlist/test_support.h - for tests only: short helpers that fill a list and inspect it.
 // Threads: no shared state.
 #pragma once
 
@@ -21,7 +22,7 @@ inline void must(const Result<void>& result) {
   if (!result) throw std::runtime_error(describe(result.error()));
 }
 
-// What a request answers: 0, or Linux's errno.
+// The answer to a request: 0, or Linux's errno.
 template <class T>
 int errno_of(const Result<T>& result) {
   return result ? 0 : result.error().os_errno;
@@ -41,15 +42,17 @@ inline std::string path_of(const imalog::RecordContentView& content) {
   return std::string(as_text(content.body.subspan(path, content.body.size() - path - 1)));
 }
 
+inline Content content_of(const imalog::RecordContentView& content) {
+  return {.pcr = content.pcr,
+          .template_name = std::string(content.template_name),
+          .body = Bytes(content.body.begin(), content.body.end()),
+          .violation = content.violation};
+}
+
 inline std::vector<Content> contents_of(const MeasurementList& list, ListKind kind) {
   std::vector<Content> contents;
   ListWalk walk(list, list.snapshot(kind));
-  while (const auto content = walk.next()) {
-    contents.push_back({.pcr = content->pcr,
-                        .template_name = std::string(content->template_name),
-                        .body = Bytes(content->body.begin(), content->body.end()),
-                        .violation = content->violation});
-  }
+  while (const auto content = walk.next()) contents.push_back(content_of(*content));
   return contents;
 }
 
@@ -60,21 +63,21 @@ inline std::vector<std::string> paths_of(const MeasurementList& list, ListKind k
   return paths;
 }
 
-// "/first" to "/last".
+// "/first" and the paths after it, `count` in all.
 inline std::vector<std::string> numbered_paths(std::uint64_t first, std::uint64_t count) {
   std::vector<std::string> paths;
   for (std::uint64_t i = first; i < first + count; ++i) paths.push_back("/" + std::to_string(i));
   return paths;
 }
 
-// The whole file, by one read.
+// The whole file, from one read.
 inline Bytes shown(const MeasurementList& list, ListKind kind, Form form, const digest::Bank& of) {
   Bytes bytes;
   must(ListCursor(list, kind, form, of).read(0, std::size_t{1} << 30, bytes));
   return bytes;
 }
 
-// What the file ought to be.
+// The expected content of the file.
 inline Bytes expected(const std::vector<Content>& contents, Form form, const digest::Bank& of) {
   if (form == Form::kBinary) return imalog::test::list_of(contents, of, kHostOrder);
   std::string text;

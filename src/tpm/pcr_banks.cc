@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tpm/pcr_banks.h"
 
 namespace imakeep::tpm {
@@ -8,7 +9,7 @@ Result<void> check_pcr(std::uint32_t pcr) {
 }
 
 Result<void> check_digests(const std::vector<digest::Bank>& banks, std::span<const digest::Digest> digests) {
-  if (digests.size() != banks.size()) return fail(ErrorCode::kUsage, "one digest a bank is needed");
+  if (digests.size() != banks.size()) return fail(ErrorCode::kUsage, "one digest for each bank is required");
   for (std::size_t i = 0; i < banks.size(); ++i) {
     if (digests[i].size() != banks[i].digest_bytes()) {
       return fail(ErrorCode::kUsage, "a digest of the wrong size for bank " + banks[i].name());

@@ -1,13 +1,15 @@
-// tpm/pcr_banks.h - the seam to whatever holds the PCRs: extend one, read one, in every bank at once.
+// SPDX-License-Identifier: Apache-2.0
+// tpm/pcr_banks.h - interface to PCRs: extends or reads one PCR in every bank.
 //
-// Banks are extended together and read one after the other; only extending is atomic. What every version of the seam
-// must do is tests/contract/pcr_banks_contract.h. Source: TPM 2.0 Library, part 3, TPM2_PCR_Extend and TPM2_PCR_Read.
+// One call extends all banks together. A read may take the banks one after the other: only the extend is atomic.
+// tests/contract/pcr_banks_contract.h defines what every implementation must do. Source: TPM 2.0 Library, part 3,
+// TPM2_PCR_Extend and TPM2_PCR_Read.
 //
 // Errors of both calls:
-//   kUsage        no TPM has that PCR, or the digests are not one of the right size a bank; nothing was done
+//   kUsage        no TPM has that PCR, or `digests` is not one digest of the right size for each bank; nothing was done
 //   kUnsupported  these banks can only be read (extend() alone)
-//   kEnvironment  the TPM answers, but will not do it now: not started, locked out, busy. Nothing was done; the message
-//                 says what to change before a retry
+//   kEnvironment  the TPM answers, but refuses now: not started, locked out, busy. Nothing was done; the message says
+//                 what to change before a retry
 //   kIo           the TPM failed, or its answer never came: whether the PCR was extended is unknown
 // Threads: safe from any thread.
 #pragma once
@@ -19,11 +21,20 @@
 
 namespace imakeep::tpm {
 
+// Counts of how often the TPM started again. A TPM reset and a TPM restart set the PCRs back. A TPM resume, which the
+// TPM also counts as a restart, does not. Source: TPM 2.0 Library, part 1, section 36.7 and part 2, TPMS_CLOCK_INFO.
+struct ResetCounts {
+  std::uint32_t resets = 0;
+  std::uint32_t restarts = 0;  // since the last reset
+
+  friend bool operator==(const ResetCounts&, const ResetCounts&) = default;
+};
+
 class PcrBanks {
  public:
   virtual ~PcrBanks() = default;
 
-  // Not empty, without repeats, and the same for as long as the object lives.
+  // Not empty, without duplicates, and constant for the life of the object.
   virtual const std::vector<digest::Bank>& banks() const = 0;
 
   // Extends PCR `pcr` of every bank; `digests` are in the order of banks().
@@ -31,11 +42,14 @@ class PcrBanks {
 
   // The PCR's value in every bank, in the order of banks().
   virtual Result<std::vector<digest::Digest>> read(std::uint32_t pcr) = 0;
+
+  // Empty if the implementation can read only the PCRs.
+  virtual Result<std::optional<ResetCounts>> reset_counts() { return std::nullopt; }
 };
 
-// kUsage unless `pcr` is one of a TPM's. For the versions of the seam.
+// kUsage unless a TPM has PCR `pcr`. For implementations of PcrBanks.
 Result<void> check_pcr(std::uint32_t pcr);
-// kUsage unless there is one digest of the right size a bank.
+// kUsage unless there is one digest of the right size for each bank.
 Result<void> check_digests(const std::vector<digest::Bank>& banks, std::span<const digest::Digest> digests);
 
 }  // namespace imakeep::tpm

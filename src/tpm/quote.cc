@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tpm/quote.h"
 
 #include <tss2/tss2_mu.h>
@@ -25,10 +26,10 @@ unexpected<Error> cut_short(const std::string& what, ByteView bytes) {
 }
 
 unexpected<Error> unknown(const std::string& what, std::uint32_t tpm_alg) {
-  return fail(ErrorCode::kUnsupported, what + " " + hex(tpm_alg) + " is not known here");
+  return fail(ErrorCode::kUnsupported, what + " " + hex(tpm_alg) + " is not supported");
 }
 
-// tss2-mu fills a structure of its own kind; it never reads behind `bytes`.
+// Decodes with a tss2-mu function, which fills its own structure type and never reads past the end of `bytes`.
 template <class T>
 Result<T> unmarshal(TSS2_RC (*decode)(const std::uint8_t*, std::size_t, std::size_t*, T*), ByteView bytes,
                     const std::string& what) {
@@ -36,9 +37,9 @@ Result<T> unmarshal(TSS2_RC (*decode)(const std::uint8_t*, std::size_t, std::siz
   std::size_t end = 0;
   const TSS2_RC rc = decode(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size(), &end, &value);
   if (rc == TSS2_MU_RC_INSUFFICIENT_BUFFER) return cut_short(what, bytes);
-  if (rc != TSS2_RC_SUCCESS) return fail(ErrorCode::kMalformed, "no " + what + ": a size or algorithm cannot be");
+  if (rc != TSS2_RC_SUCCESS) return fail(ErrorCode::kMalformed, "not a " + what + ": a size or algorithm is invalid");
   if (end != bytes.size()) {
-    return bad(ErrorCode::kMalformed, end, std::to_string(bytes.size() - end) + " bytes behind the " + what);
+    return bad(ErrorCode::kMalformed, end, std::to_string(bytes.size() - end) + " bytes after the " + what);
   }
   return value;
 }
@@ -76,7 +77,7 @@ const char* attestation_name(std::uint16_t type) {
     case TPM2_ST_ATTEST_CREATION:
       return "a certified creation";
     default:
-      return "a statement of a kind that is not known here";
+      return "a statement of an unknown kind";
   }
 }
 
@@ -102,7 +103,7 @@ Result<std::vector<PcrSelection>> selections_of(const TPML_PCR_SELECTION& list) 
     for (std::uint32_t pcr = 0; pcr < from.sizeofSelect * 8u; ++pcr) {
       if ((from.pcrSelect[pcr / 8] >> pcr % 8 & 1) == 0) continue;
       if (pcr >= digest::kPcrCount) {
-        return fail(ErrorCode::kUnsupported, "the quote selects PCR " + std::to_string(pcr) + "; known are 0 to 23");
+        return fail(ErrorCode::kUnsupported, "the quote selects PCR " + std::to_string(pcr) + "; a TPM has 0 to 23");
       }
       to.pcrs.push_back(pcr);
     }
@@ -140,7 +141,7 @@ Result<PublicKey> key_of(const TPMT_PUBLIC& area) {
   PublicKey key{.attests = (area.objectAttributes & kAttests) == kAttests, .ecc = area.type == TPM2_ALG_ECC};
   if (!key.ecc) {
     key.modulus = bytes_of(area.unique.rsa);
-    // Part 2, 12.2.3.5: zero stands for the default.
+    // Part 2, 12.2.3.5: zero means the default exponent.
     if (area.parameters.rsaDetail.exponent != 0) key.exponent = area.parameters.rsaDetail.exponent;
     if (key.modulus.empty()) return fail(ErrorCode::kMalformed, std::string(kKey) + " without a modulus: a template?");
     return key;
@@ -162,7 +163,8 @@ Result<Quote> parse_quote(ByteView bytes) {
   IMAKEEP_CHECK(check_is_quote(bytes));
   const auto attest = unmarshal<TPMS_ATTEST>(Tss2_MU_TPMS_ATTEST_Unmarshal, bytes, kQuote);
   if (!attest) return unexpected(attest.error());
-  if (attest->clockInfo.safe > 1) return fail(ErrorCode::kMalformed, std::string("no ") + kQuote + ": `safe` is a bit");
+  if (attest->clockInfo.safe > 1)
+    return fail(ErrorCode::kMalformed, std::string("not a ") + kQuote + ": `safe` is not 0 or 1");
   auto selections = selections_of(attest->attested.quote.pcrSelect);
   if (!selections) return unexpected(selections.error());
   return Quote{.signed_bytes = Bytes(bytes.begin(), bytes.end()),
@@ -215,7 +217,7 @@ Result<Signature> parse_signature(ByteView bytes) {
     signature.r = bytes_of(parsed->signature.ecdsa.signatureR);
     signature.s = bytes_of(parsed->signature.ecdsa.signatureS);
   } else {
-    // RSASSA and RSAPSS have one layout.
+    // RSASSA and RSAPSS have the same layout.
     signature.rsa = bytes_of(parsed->signature.rsassa.sig);
   }
   return signature;
@@ -223,12 +225,13 @@ Result<Signature> parse_signature(ByteView bytes) {
 
 Result<PublicKey> parse_public_key(ByteView bytes) {
   if (bytes.size() < 4) return cut_short(kKey, bytes);
-  // In a TPMT_PUBLIC the second word is a hash; behind a size it is the type.
+  // The second word of a TPMT_PUBLIC is a hash algorithm. If a size precedes the structure, the second word is the key
+  // type.
   if (is_key_type(u16_at(bytes, 2))) {
     const std::size_t size = u16_at(bytes, 0);
     bytes = bytes.subspan(2);
     if (bytes.size() < size) return cut_short(kKey, bytes);
-    if (bytes.size() > size) return bad(ErrorCode::kMalformed, size + 2, std::string("bytes behind the ") + kKey);
+    if (bytes.size() > size) return bad(ErrorCode::kMalformed, size + 2, std::string("bytes after the ") + kKey);
   }
   if (const std::uint16_t type = u16_at(bytes, 0); !is_key_type(type)) {
     return unknown("the type of key with TPM_ALG_ID", type);

@@ -1,4 +1,5 @@
-// tpm/quote.h - what a TPM 2.0 writes for a quote, as values: the statement, its signature, and the public key.
+// SPDX-License-Identifier: Apache-2.0
+// tpm/quote.h - parses what a TPM 2.0 writes for a quote: the attestation statement, its signature, and the public key.
 //
 //   TPMS_ATTEST    := magic:u32 0xff544347  type:u16 0x8018  signer:TPM2B  extra_data:TPM2B
 //                     clock:u64  reset_count:u32  restart_count:u32  safe:u8  firmware_version:u64
@@ -25,25 +26,25 @@ struct PcrSelection {
 };
 
 struct ClockInfo {
-  std::uint64_t clock_ms = 0;       // time the TPM was powered, over all its life
-  std::uint32_t reset_count = 0;    // TPM resets: PCRs started from zero that often
+  std::uint64_t clock_ms = 0;       // time for which the TPM was powered, over its whole life
+  std::uint32_t reset_count = 0;    // count of TPM resets: each started the PCRs from zero
   std::uint32_t restart_count = 0;  // resumes and restarts since the last reset
-  bool safe = false;                // no greater clock was ever given out
+  bool safe = false;                // true: the TPM has never reported a greater clock
 };
 
 struct Quote {
   Bytes signed_bytes;  // the whole TPMS_ATTEST
-  Bytes signer;        // the qualified name of the key that signed
+  Bytes signer;        // qualified name of the signing key
   Bytes extra_data;    // the nonce
   ClockInfo clock;
   std::uint64_t firmware_version = 0;
-  std::vector<PcrSelection> selections;  // in the order in which pcr_digest takes them
-  Bytes pcr_digest;                      // by the hash of the signature, over the selected PCRs
+  std::vector<PcrSelection> selections;  // in the order in which pcr_digest covers them
+  Bytes pcr_digest;                      // over the selected PCRs, with the hash of the signature
 };
 
 enum class SignatureScheme : std::uint8_t { kRsaSsa, kRsaPss, kEcdsa };
 
-std::string_view name(SignatureScheme scheme);  // as tpm2-tools: "rsassa"
+std::string_view name(SignatureScheme scheme);  // name as in tpm2-tools: "rsassa"
 
 struct Signature {
   SignatureScheme scheme = SignatureScheme::kEcdsa;
@@ -55,7 +56,7 @@ struct Signature {
 enum class EccCurve : std::uint8_t { kP192, kP224, kP256, kP384, kP521 };
 
 struct PublicKey {
-  bool attests = false;  // signing, restricted and fixed to its TPM: signs nothing that its TPM did not state
+  bool attests = false;  // sign, restricted and fixedTPM are set: the key signs only statements of its own TPM
   bool ecc = false;
   Bytes modulus;                     // RSA, big-endian
   std::uint32_t exponent = 65537;    // RSA
@@ -63,13 +64,13 @@ struct PublicKey {
   Bytes x, y;                        // ECC, big-endian
 };
 
-// All of them take exactly one structure. Errors, with Error::offset where it can be told:
+// Each function accepts exactly one structure. Errors, with Error::offset if it is known:
 //   kTruncated    the bytes end too early
-//   kMalformed    bytes behind the end, a size that cannot be, no TPM's magic, or a statement that is no quote
-//   kUnsupported  an algorithm that is not known here, named by its TPM_ALG_ID in hexadecimal, or a PCR above 23
+//   kMalformed    bytes after the end, an impossible size, not the TPM's magic, or a statement that is not a quote
+//   kUnsupported  an unknown algorithm, named by its TPM_ALG_ID in hexadecimal, or a PCR above 23
 Result<Quote> parse_quote(ByteView bytes);
 Result<Signature> parse_signature(ByteView bytes);
-// Takes a TPM2B_PUBLIC, which tpm2_createak writes unless told otherwise, as well as a TPMT_PUBLIC.
+// Accepts a TPM2B_PUBLIC, which tpm2_createak writes by default, and a TPMT_PUBLIC.
 Result<PublicKey> parse_public_key(ByteView bytes);
 
 }  // namespace imakeep::tpm

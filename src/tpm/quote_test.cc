@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tpm/quote.h"
 
 #include <gtest/gtest.h>
@@ -5,7 +6,7 @@
 #include "base/file.h"
 
 namespace imakeep::tpm {
-namespace {
+namespace quote_test {
 
 Bytes captured(const std::string& file) {
   return *read_file(IMAKEEP_TESTDATA "/linux-7.3.4/templates/quote-mid/" + file);
@@ -79,7 +80,7 @@ TEST(Quote, TakesNothingBehindItsEnd) {
   const auto quote = parse_quote(bytes);
   ASSERT_FALSE(quote);
   EXPECT_EQ(quote.error().code, ErrorCode::kMalformed);
-  EXPECT_EQ(describe(quote.error()), "1 bytes behind the quote (TPMS_ATTEST) (byte offset 141)");
+  EXPECT_EQ(describe(quote.error()), "1 bytes after the quote (TPMS_ATTEST) (byte offset 141)");
 }
 
 TEST(Quote, WithoutTheMagicWasMadeByNoTpm) {
@@ -95,14 +96,14 @@ TEST(Quote, OfAnotherKindOfStatementIsNamed) {
   EXPECT_EQ(certify.error().code, ErrorCode::kMalformed);
   EXPECT_EQ(certify.error().message, "not a quote but a certified key (type 0x8017)");
   const auto unknown = parse_quote(with(captured("quote.msg"), kTypeAt, {0x12, 0x34}));
-  EXPECT_EQ(unknown.error().message, "not a quote but a statement of a kind that is not known here (type 0x1234)");
+  EXPECT_EQ(unknown.error().message, "not a quote but a statement of an unknown kind (type 0x1234)");
 }
 
 TEST(Quote, OverABankThatIsNotKnownNamesItsNumber) {
   const auto quote = parse_quote(with(captured("quote.msg"), kSelectionsAt + 4, {0x00, 0x55}));
   ASSERT_FALSE(quote);
   EXPECT_EQ(quote.error().code, ErrorCode::kUnsupported);
-  EXPECT_EQ(quote.error().message, "the quoted PCR bank with TPM_ALG_ID 0x0055 is not known here");
+  EXPECT_EQ(quote.error().message, "the quoted PCR bank with TPM_ALG_ID 0x0055 is not supported");
 }
 
 TEST(Quote, OverAPcrAbove23IsUnsupported) {
@@ -112,7 +113,7 @@ TEST(Quote, OverAPcrAbove23IsUnsupported) {
   const auto quote = parse_quote(bytes);
   ASSERT_FALSE(quote);
   EXPECT_EQ(quote.error().code, ErrorCode::kUnsupported);
-  EXPECT_EQ(quote.error().message, "the quote selects PCR 24; known are 0 to 23");
+  EXPECT_EQ(quote.error().message, "the quote selects PCR 24; a TPM has 0 to 23");
 }
 
 TEST(Quote, HasABitForSafe) {
@@ -165,10 +166,10 @@ TEST(Signature, TakesNothingBehindItsEnd) {
 TEST(Signature, OfASchemeOrHashThatIsNotKnownNamesItsNumber) {
   const auto scheme = parse_signature(with(captured("quote.sig"), 0, {0x00, 0x1c}));
   EXPECT_EQ(scheme.error().code, ErrorCode::kUnsupported);
-  EXPECT_EQ(scheme.error().message, "the signature scheme with TPM_ALG_ID 0x001c is not known here");
+  EXPECT_EQ(scheme.error().message, "the signature scheme with TPM_ALG_ID 0x001c is not supported");
   const auto hash = parse_signature(with(captured("quote.sig"), 2, {0x00, 0x0a}));
   EXPECT_EQ(hash.error().code, ErrorCode::kUnsupported);
-  EXPECT_EQ(hash.error().message, "the signature's hash with TPM_ALG_ID 0x000a is not known here");
+  EXPECT_EQ(hash.error().message, "the signature's hash with TPM_ALG_ID 0x000a is not supported");
 }
 
 // ---- keys -----------------------------------------------------------------------------------------------------------
@@ -242,15 +243,15 @@ TEST(PublicKey, AttestsOnlyIfItSignsIsRestrictedAndStaysInItsTpm) {
 TEST(PublicKey, OfAKindOrCurveThatIsNotKnownNamesItsNumber) {
   const auto kind = parse_public_key(with(captured("ak.tpmt"), 0, {0x00, 0x08}));
   EXPECT_EQ(kind.error().code, ErrorCode::kUnsupported);
-  EXPECT_EQ(kind.error().message, "the type of key with TPM_ALG_ID 0x0008 is not known here");
+  EXPECT_EQ(kind.error().message, "the type of key with TPM_ALG_ID 0x0008 is not supported");
   const auto curve = parse_public_key(with(captured("ak.tpmt"), 16, {0x00, 0x10}));
   EXPECT_EQ(curve.error().code, ErrorCode::kUnsupported);
-  EXPECT_EQ(curve.error().message, "the key's curve with TPM_ECC_CURVE 0x0010 is not known here");
+  EXPECT_EQ(curve.error().message, "the key's curve with TPM_ECC_CURVE 0x0010 is not supported");
 }
 
 TEST(PublicKey, WithoutAnyKeyIsMalformed) {
   EXPECT_EQ(parse_public_key(rsa_key(0, 0)).error().code, ErrorCode::kMalformed);
 }
 
-}  // namespace
+}  // namespace quote_test
 }  // namespace imakeep::tpm

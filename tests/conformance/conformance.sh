@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # The conformance checks on a mounted list, in the three modes of the digest table, suspended with and without staging.
 #   conformance.sh IMAKEEP
 set -uo pipefail

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A list with one deliberately wrong errno: the conformance checks must fail for exactly that one, and for none without
 // it.
 #include <unistd.h>
@@ -9,9 +10,9 @@
 #include <gtest/gtest.h>
 
 #include "conformance/conformance.h"
-#include "fusefs/libfuse/mount.h"
-#include "fusefs/list_file.h"
 #include "imalog/template_data.h"
+#include "listfs/libfuse/mount.h"
+#include "listfs/list_file.h"
 #include "mlist/measurement_list.h"
 #include "tpm/soft/soft_pcr_banks.h"
 
@@ -28,9 +29,9 @@ struct Fault {
 };
 
 // Answers as the file inside does, but for the fault.
-class FaultyFile : public fusefs::OpenFile {
+class FaultyFile : public listfs::OpenFile {
  public:
-  FaultyFile(std::unique_ptr<fusefs::OpenFile> inside, const Fault& fault)
+  FaultyFile(std::unique_ptr<listfs::OpenFile> inside, const Fault& fault)
       : inside_(std::move(inside)), fault_(fault) {}
 
   Result<Bytes> read(std::uint64_t offset, std::size_t count) override { return inside_->read(offset, count); }
@@ -43,23 +44,23 @@ class FaultyFile : public fusefs::OpenFile {
   }
 
  private:
-  std::unique_ptr<fusefs::OpenFile> inside_;
+  std::unique_ptr<listfs::OpenFile> inside_;
   const Fault& fault_;
 };
 
-class FaultyFiles : public fusefs::FileTree {
+class FaultyFiles : public listfs::FileTree {
  public:
   FaultyFiles(mlist::MeasurementList& list, Fault fault) : inside_(list), fault_(std::move(fault)) {}
 
-  const std::vector<fusefs::Node>& nodes() const override { return inside_.nodes(); }
-  Result<std::unique_ptr<fusefs::OpenFile>> open(std::size_t node, int flags, const fusefs::Caller& caller) override {
+  const std::vector<listfs::Node>& nodes() const override { return inside_.nodes(); }
+  Result<std::unique_ptr<listfs::OpenFile>> open(std::size_t node, int flags, const listfs::Caller& caller) override {
     auto opened = inside_.open(node, flags, caller);
     if (!opened) return opened;
     return std::make_unique<FaultyFile>(std::move(*opened), fault_);
   }
 
  private:
-  fusefs::ListFiles inside_;
+  listfs::ListFiles inside_;
   const Fault fault_;
 };
 
@@ -106,7 +107,7 @@ std::vector<std::string> failures_with(const Fault& fault) {
   const std::string directory = ::mkdtemp(name);
   std::vector<std::string> failed;
   {
-    auto mount = fusefs::Mount::mount(files, directory);
+    auto mount = listfs::Mount::mount(files, directory);
     EXPECT_TRUE(mount) << describe(mount.error());
     if (!mount) return {"no mount"};
     std::thread server([&] { EXPECT_TRUE((*mount)->run()); });

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // archive_contract.h - what an archive promises, on whatever store lies below it.
 //
 // `Fixture` default-constructs an empty store, gives it as store(), and reopen()s what was committed.
@@ -477,7 +478,7 @@ TYPED_TEST_P(ArchiveContract, NamesAnAnchorThatWasAltered) {
   const Incoming log = made("/named/", 20);
   this->append_and_anchor(chain, log, 0, 10, 0x33);
   const AnchorRow good = must(this->fixture_.store().anchors(1)).at(0);
-  const std::vector<std::string> differs{"the anchor at record 10 has not the PCR state that what follows begins with"};
+  const std::vector<std::string> differs{"the anchor at record 10 does not match the PCR state that follows it"};
   const std::vector<std::string> damaged{"the anchor at record 10 is damaged"};
   for (const bool at_the_end : {true, false}) {
     SCOPED_TRACE(at_the_end ? "at the end" : "within the chain");

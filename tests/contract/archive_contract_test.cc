@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // archive_contract_test.cc - the archive's contract, on the store in memory and on SQLite's.
 #include "contract/archive_contract.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // contract/ima_source_contract.h - what every version of keeper::ImaSource must do.
 //
 // A subject is a list of banks sha1 and sha256 with nothing in it, and sources that look at it:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs the contract of contract/ima_source_contract.h on every version of keeper::ImaSource, and checks what only the
 // one with real files can get wrong: its descriptors.
 #include "contract/ima_source_contract.h"
@@ -12,11 +13,11 @@
 #include <fstream>
 
 #include "base/file.h"
-#include "fusefs/libfuse/mount.h"
-#include "fusefs/list_file.h"
 #include "keeper/faulty/faulty_ima_source.h"
 #include "keeper/kernel/kernel_ima_source.h"
 #include "keeper/memory/memory_ima_source.h"
+#include "listfs/libfuse/mount.h"
+#include "listfs/list_file.h"
 #include "support/scratch_directory.h"
 
 namespace imakeep::test {
@@ -68,9 +69,9 @@ struct KernelSubject {
   std::unique_ptr<keeper::ImaSource> source(int) { return KernelImaSource::in(directory.path()).value(); }
 
   mlist::MeasurementList measured{{.banks = kBanks}};
-  fusefs::ListFiles files{measured};
+  listfs::ListFiles files{measured};
   const ScratchDirectory directory;
-  std::unique_ptr<fusefs::Mount> mount = fusefs::Mount::mount(files, directory.path()).value();
+  std::unique_ptr<listfs::Mount> mount = listfs::Mount::mount(files, directory.path()).value();
   std::thread server;
 };
 
@@ -237,6 +238,8 @@ TEST_F(OldKernelDirectory, NamesTheKernelByItsBootId) {
   std::ofstream(directory_.file("boot_id")) << "b7d6\n";
   EXPECT_EQ((*KernelImaSource::in(directory_.path(), {}, directory_.file("boot_id")))->boot_id(), "b7d6");
   EXPECT_EQ((*KernelImaSource::in(directory_.path(), {}, directory_.file("none")))->boot_id(), "");
+  // One that is taken for none would make the same kernel another one the next time.
+  EXPECT_EQ(KernelImaSource::in(directory_.path(), {}, directory_.path()).error().code, ErrorCode::kEnvironment);
 }
 
 TEST_F(OldKernelDirectory, AnEmptyDirectoryIsNoImaDirectory) {

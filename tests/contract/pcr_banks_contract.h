@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // contract/pcr_banks_contract.h - what every version of tpm::PcrBanks must do.
 //
 // A subject is a version with fresh PCRs and whatever it needs beneath it:

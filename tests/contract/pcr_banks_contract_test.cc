@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs the contract of contract/pcr_banks_contract.h on every version of tpm::PcrBanks.
 #include "contract/pcr_banks_contract.h"
 

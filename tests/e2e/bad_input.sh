@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # bad_input.sh IMAKEEP TESTDATA - what a wrong command, a damaged file or an unfit machine gets: a message that names
 # it, the exit code that the command line promises, and nothing added or left behind.
 set -u
@@ -30,13 +31,17 @@ check "no socket is left behind" test ! -e "$sock"
 start_list --banks sha1,sha256
 check_refused "a mount point that is mounted already" 3 "$mount is a mount point already" serve_on "$mount" "$work/sock2"
 check "the list served there goes on" stats
+mkdir "$work/bound" "$work/source"
+mount --bind "$work/source" "$work/bound"
+check_refused "a mount point that is a bind mount" 3 "$work/bound is a mount point already, .* bind mount" \
+  serve_on "$work/bound" "$work/sock2"
 
 # ---- the control socket
 
 check_refused "a control socket in use" 3 "$sock is in use" serve_on "$other_mount"
 check "that mount point is free again" not_mounted "$other_mount"
 check "the list that uses the socket goes on" stats
-check_refused "a control socket's name that is a file" 3 "$work/file exists and is no socket" \
+check_refused "a control socket's name that is a file" 3 "$work/file exists and is not a socket" \
   serve_on "$other_mount" "$work/file"
 check "the file is still there" test -f "$work/file"
 check_refused "a control socket in no directory" 3 "$work/none/sock" serve_on "$other_mount" "$work/none/sock"
@@ -54,6 +59,14 @@ check_refused "an unknown template" 2 "no-such" serve --mount "$other_mount" --c
 check_refused "a PCR that no TPM has" 2 "24" serve --mount "$other_mount" --control "$work/s" --pcr 24
 check_refused "two table modes at once" 2 "excludes" \
   serve --mount "$other_mount" --control "$work/s" --flush-hash-table --no-hash-table
+retire() { "$imakeep" log retire --archive "$work/none" "$@"; }
+check_refused "a count below 0" 2 "--before: '-1' is not a count; give a whole number from 0 to" retire --before -1
+check_refused "a count that fits no number" 2 "--chain: '18446744073709551616' is too large" retire --chain 18446744073709551616
+check_refused "a count that may be octal" 2 "--before: '050' has a leading zero" retire --before 050
+check_refused "an age without unit" 2 "--older-than: '90' has no unit; give a number with ms, s, m, min, h, d or w" \
+  retire --older-than 90
+check_refused "an age without number" 2 "--older-than: 'd' has no number" retire --older-than d
+check_refused "a size without number" 2 "--keep-bytes: 'MB' has no number; give bytes, or a whole number" retire --keep-bytes MB
 check_refused "no options at all" 2 "required" serve
 check_refused "an unknown command" 2 "" list frobnicate
 check "no failed start leaves a mount or socket" bash -c '! mountpoint -q "$1" && test ! -e "$2"' _ "$other_mount" "$work/s"
@@ -91,6 +104,63 @@ check_refused "a directory for a list" 3 "$work" load "$work"
 check "an empty list is a list" load "$work/empty"
 adds_nothing
 
+# ---- files without an end, and files that are no answer
+
+# within_memory COMMAND...: with 2 GB of addresses, and 20 s.
+within_memory() {
+  # AddressSanitizer maps more than any limit allows.
+  if grep -qa __asan_init "$imakeep"; then timeout -k 1 20 "$@"; else (ulimit -v 2000000 && exec timeout -k 1 20 "$@"); fi
+}
+large="is larger than 16777216 bytes.*byte offset 16777216"
+no_list="/dev/zero: its first records match no bank.*byte offset 0"
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 2>/dev/null | openssl pkey -pubout >"$work/key.pem" 2>/dev/null
+check_refused "endless PCRs" 1 "/dev/zero $large" within_memory "$imakeep" verify --pcrs /dev/zero "$good"
+check_refused "an endless start" 1 "/dev/zero $large" within_memory "$imakeep" verify --start /dev/zero "$good"
+check_refused "an endless quote" 1 "/dev/zero $large" \
+  within_memory "$imakeep" verify --quote /dev/zero --signature /dev/zero --key "$work/key.pem" "$good"
+check_refused "an endless list to verify" 1 "$no_list" within_memory "$imakeep" verify /dev/zero
+check_refused "an endless list to import" 1 "$no_list" \
+  within_memory "$imakeep" log import --archive "$work/never" /dev/zero
+check_refused "an endless list of a named bank" 1 "/dev/zero: .*record 0, byte offset [0-9]+" \
+  within_memory "$imakeep" log import --archive "$work/never" --bank sha256 /dev/zero
+check_refused "PCRs without an end for an import" 1 "/dev/zero $large" \
+  within_memory "$imakeep" log import --archive "$work/never" --pcrs /dev/zero "$good"
+check "none of these makes an archive" test ! -e "$work/never"
+check_refused "an endless list to load" 1 "$no_list" within_memory "$imakeep" list load --control "$sock" /dev/zero
+adds_nothing
+check_refused "an endless image" 1 "/dev/zero: kexec image of version 0.*byte offset 0" \
+  within_memory "$imakeep" list serve --mount "$other_mount" --control "$work/s" --restore /dev/zero
+check_refused "endless PCRs to start with" 1 "/dev/zero $large" \
+  within_memory "$imakeep" list serve --mount "$other_mount" --control "$work/s" --start-pcrs /dev/zero
+check_refused "an endless configuration" 2 "/dev/zero $large" within_memory "$imakeep" keep --config /dev/zero
+check_refused "an endless start of a keeper" 1 "/dev/zero $large" \
+  within_memory "$imakeep" keep --ima-dir "$mount" --archive "$work/never" --pcrs "memory:$sock" --start /dev/zero --once
+check_says "an endless policy" "warn +policy: /dev/zero $large" \
+  within_memory "$imakeep" doctor --policy /dev/zero --ima-dir "$mount" --pcrs "memory:$sock"
+
+# answer_with ANSWER COMMAND...: the command finds it on $work/false-sock, whatever it asks.
+answer_with() {
+  python3 -c "import socket, sys
+server = socket.socket(socket.AF_UNIX); server.bind(sys.argv[1]); server.listen(); server.settimeout(10)
+client = server.accept()[0]; client.recv(65536); client.sendall(sys.argv[2].encode() + b'\\n'); client.recv(65536)" \
+    "$work/false-sock" "$1" 2>/dev/null &
+  local server=$! code
+  soon test -S "$work/false-sock"
+  "${@:2}"
+  code=$?
+  { kill $server && wait $server; } 2>/dev/null
+  rm -f "$work/false-sock"
+  return $code
+}
+senseless="an answer on the control socket has a member that is missing or has the wrong type"
+for answer in '{"ok": "yes"}' '{"ok": false}' '{"ok": true, "pcrs": 5}' '{"ok": true, "pcrs": [{"bank": 1}]}'; do
+  check_refused "an answer $answer" 3 "$senseless" answer_with "$answer" "$imakeep" list pcrs --control "$work/false-sock"
+done
+check_refused "an answer without counters" 3 "$senseless" \
+  answer_with '{"ok": true, "current": 5}' "$imakeep" list stats --control "$work/false-sock"
+check_refused "an answer with a wrong bank" 3 "$senseless" \
+  answer_with '{"ok": true, "template": 1}' "$imakeep" list add --control "$work/false-sock" "$work/full"
+
 # ---- files to add
 
 add() { list add --control "$sock" "$@"; }
@@ -102,10 +172,10 @@ check_refused "files that vanish are named" 1 "$work/none" add "$work/one" "$wor
 check_equal "the others are added" "$work/one $work/two" \
   "$(awk '{ print $NF }' "$mount/ascii_runtime_measurements" | xargs)"
 before=$(stats)
-check_refused "a directory" 1 "$work/full is no regular file" add "$work/full"
-check_refused "a FIFO, without waiting for it" 1 "$work/fifo is no regular file" add "$work/fifo"
+check_refused "a directory" 1 "$work/full is not a regular file" add "$work/full"
+check_refused "a FIFO, without waiting for it" 1 "$work/fifo is not a regular file" add "$work/fifo"
 check_refused "a dangling link" 1 "$work/dangling" add "$work/dangling"
-check_refused "nothing to add" 2 "name files" add
+check_refused "nothing to add" 2 "requires PATH or --stdin" add
 check_refused "a template that there is not" 2 "no-such" add --template no-such "$work/one"
 check_refused "a path from standard input that vanished" 1 "$work/none" \
   bash -c 'printf "%s\0%s\0" "$3" "$4" | "$1" list add --control "$2" --stdin -0' _ "$imakeep" "$sock" "$work/none" "$work/one"
@@ -116,7 +186,9 @@ adds_nothing
 save() { list save --control "$sock" "$@"; }
 check_refused "an image in no directory" 3 "$work/none/image" save "$work/none/image"
 check "leaves the list unsuspended" bash -c '"$1" list stats --control "$2" | grep -q "suspended *no"' _ "$imakeep" "$sock"
+check_equal "the size of an image, as JSON" True "$(json_of 'result["segment_bytes"] > 0' "$imakeep" list save --load --json --control "$sock")"
 check "save" save "$work/image"
+check_equal "a suspended list, as JSON" True "$(json_of 'result["suspended"]' "$imakeep" list suspend --json --control "$sock")"
 check_refused "adding to a suspended list" 3 "suspended" add "$work/fifo" "$work/bad-cut"
 check_refused "loading into a suspended list" 3 "suspended.*record 0" load "$good"
 check_refused "staging a suspended list" 1 "Permission denied" bash -c 'echo A >"$1"' _ "$mount/binary_runtime_measurements_staged"
@@ -138,9 +210,14 @@ check_refused "an image smaller than its header" 1 "$work/small-size: .*byte off
 patch bad-count 16 '\xff'
 check_refused "an image that counts too many records" 1 "$work/bad-count: .*255 records.*byte offset 16" restore "$work/bad-count"
 patch low-count 16 '\x01'
-check_refused "an image that counts too few" 1 "$work/low-count: .*behind its last record" restore "$work/low-count"
+check_refused "an image that counts too few" 1 "$work/low-count: .*after its last record" restore "$work/low-count"
 head -c 10 "$work/image" >"$work/bad-header"
 check_refused "an image cut in its header" 1 "$work/bad-header: .*cut short.*byte offset 10" restore "$work/bad-header"
+# The first field's size: after the header, PCR, digest, size and text of the template's name, and the data's size.
+name_bytes=$(od -An -tu4 -j48 -N4 "$work/image" | tr -d ' ')
+patch bad-fields $((24 + 24 + 4 + name_bytes + 4)) '\xff\xff'
+check_refused "an image with data that is not the template's fields" 1 "$work/bad-fields: .*record 0, byte offset 24" \
+  restore "$work/bad-fields"
 check_refused "an image that is missing" 3 "$work/none" restore "$work/none"
 echo 'sha1 10 00' >"$work/bad-pcrs"
 check_refused "PCR values that are none" 1 "$work/bad-pcrs: .*line 1" \
@@ -159,6 +236,23 @@ umount "$mount"
 check "a socket that a dead process left is in the way of nobody" test -S "$sock"
 start_list
 check "and is replaced" stats
+
+# ---- a signal as soon as there is a mount
+
+# Prints the exit codes, and "dead" for each mount that is left. SIGTERM is sent within microseconds of the mount.
+end_at_mount() {
+  python3 -c "import os, signal, subprocess, sys
+program, mount, control = sys.argv[1:]
+shown = lambda: (' ' + mount + ' ').encode() in os.pread(table, 1 << 20, 0)
+table = os.open('/proc/self/mountinfo', os.O_RDONLY)
+for turn in range(20):
+    served = subprocess.Popen([program, 'list', 'serve', '--mount', mount, '--control', control], stdout=subprocess.DEVNULL)
+    while not shown() and served.poll() is None: pass
+    served.send_signal(signal.SIGTERM)
+    print(served.wait())
+    if shown(): print('dead'); subprocess.run(['umount', mount])" "$imakeep" "$1" "$2" | sort | uniq -c | xargs
+}
+check_equal "SIGTERM just after the mount ends the list well" "20 0" "$(end_at_mount "$other_mount" "$work/s")"
 
 # ---- where to mount a view
 
@@ -182,6 +276,17 @@ until_views() {
 list add --control "$sock" /bin/ls >/dev/null
 check_refused "a view for a group that is not there" 2 "no group 'no-such'" keep --view "$work/view" --group no-such
 check_refused "a view on a directory that is not empty" 3 "$work/full is not empty" keep --view "$work/full"
+check_refused "a view on a bind mount" 3 "$work/bound is a mount point already, .* bind mount" keep --view "$work/bound"
+umount "$work/bound"
+# Below a directory that / does not have.
+mkdir -p "$work/in/$$"
+(cd "$work/in" && exec "$imakeep" keep --ima-dir ../link --archive ../archive --pcrs "memory:$sock" --pressure off --view "$$/view") \
+  2>"$work/keep.err" &
+keeper=$!
+check "a view by a relative path in another directory" until_views 1
+check "  is where it was told" test -s "$work/in/$$/view/binary_runtime_measurements_sha1"
+kill "$keeper"
+wait "$keeper"
 start_view
 check "a view by a relative path, over files behind a link" until_views 7
 check "  is where it was told" test -s "$work/view/binary_runtime_measurements_sha1"

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # captures.sh IMAKEEP TESTDATA - loads lists of a real kernel, and compares every file that imakeep shows of them, and
 # the PCRs, with what that kernel showed. The lists that it staged and deleted go the same way here.
 set -u

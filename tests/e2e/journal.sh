@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # journal.sh IMAKEEP TESTDATA - what a keeper whose standard error is the journal says there, with fields; and what it
 # says where it cannot be reached, or is not it. The journal is a systemd-journald of our own, in a private /run.
 set -u
@@ -68,7 +69,7 @@ done
 for field in IMAKEEP_HOLD_USEC IMAKEEP_BYTES IMAKEEP_PROVEN_UNIX_SEC; do
   check_equal "  and $field" 1 "$(grep -cx "$field=[1-9][0-9]*" "$work/trimmed")"
 done
-check_equal "  that tells it in one line" 1 "$(grep -c '^MESSAGE=took out 135 records by count: 0 to 134 of chain 1, proven ' "$work/trimmed")"
+check_equal "  that tells it in one line" 1 "$(grep -c '^MESSAGE=trimmed 135 records by count: 0 to 134 of chain 1, proven ' "$work/trimmed")"
 exec 3<"$mount/binary_runtime_measurements"
 add /bin/cat /bin/cp
 kill -USR1 "$keeper"

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # keep.sh IMAKEEP TESTDATA - the keeper on a mounted list: once and for good, by both methods, asked and told to end; what
 # it says when somebody is in the way; and everything that must leave the list untouched.
 set -u
@@ -45,6 +46,23 @@ proven() {
   "$imakeep" verify --archive "$archive" --pcrs "$work/pcrs" | tail -n 1
 }
 
+# ---- records of another PCR than 10, as CONFIG_IMA_MEASURE_PCR_IDX=11 or a rule with pcr=11 makes them
+
+mkdir -p "$work/zero-tpm/pcr-sha1" "$work/zero-tpm/pcr-sha256"
+for pcr in 10 11; do
+  printf '%040d\n' 0 >"$work/zero-tpm/pcr-sha1/$pcr"
+  printf '%064d\n' 0 >"$work/zero-tpm/pcr-sha256/$pcr"
+done
+new_list --pcr 11
+add /bin/ls /bin/cat /bin/true
+check_refused "PCRs that are zero prove no record of PCR 11" 1 "nothing is deleted" once --pcrs "sysfs:$work/zero-tpm"
+check_equal "  and the list is as it was" 3 "$(records_now)"
+check_refused "  status does not say proven" 1 "" "$imakeep" status --archive "$archive"
+rm -f "$archive"*
+check "the TPM's own PCR 11 does" once
+check_equal "  and the records go" 1 "$(records_now)"
+check_equal "  and are proven by it" "3 of 3 records proven, 0 after the match" "$(proven)"
+
 # ---- once
 
 for how in "--method count" "--method stage" ""; do
@@ -52,14 +70,14 @@ for how in "--method count" "--method stage" ""; do
   load
   # shellcheck disable=SC2086  # no option when empty
   check "once ${how:-with the method left to it}" once $how
-  check_equal "  everything is archived and proven" "135 of 135 records proven, 0 behind" "$(proven)"
+  check_equal "  everything is archived and proven" "135 of 135 records proven, 0 after the match" "$(proven)"
   # A number leaves the last record that is no violation, and what lies behind it: here two violations.
   [[ $how == *stage ]] && left=0 || left=3
   check_equal "  and all that may go is gone" "$left" "$(records_now)"
   add /bin/ls /bin/cat
   # shellcheck disable=SC2086
   check "  and once more" once $how
-  check_equal "  with what was added" "137 of 137 records proven, 0 behind" "$(proven)"
+  check_equal "  with what was added" "137 of 137 records proven, 0 after the match" "$(proven)"
   check "  the archive is whole" "$imakeep" log --archive "$archive" --check
 done
 new_list --flush-hash-table
@@ -71,14 +89,14 @@ add /bin/ls
 echo A >"$mount/binary_runtime_measurements_staged"
 add /bin/cat
 check "what another has staged is archived and taken out" once
-check_equal "  all of it" "137 of 137 records proven, 0 behind" "$(proven)"
+check_equal "  all of it" "137 of 137 records proven, 0 after the match" "$(proven)"
 check_equal "once with --json says what was done" 1 "$(add /bin/cp; once --json 2>/dev/null | grep -c '"event":"trimmed".*"records":[1-9]')"
-check "an empty list is all right" bash -c '"$1" keep --once --ima-dir "$2" --archive "$3" --pcrs "$4" 2>&1 | grep "nothing was taken out"' _ \
+check "an empty list is all right" bash -c '"$1" keep --once --ima-dir "$2" --archive "$3" --pcrs "$4" 2>&1 | grep "nothing was trimmed"' _ \
   "$imakeep" "$mount" "$archive" "$pcrs"
 check_equal "status of the archive" proven "$("$imakeep" status --archive "$archive" --json | field state)"
 add /bin/cp /bin/mv
 check_equal "  that does not know all of the list is behind it" behind "$("$imakeep" status --archive "$archive" --ima-dir "$mount" --json | field state)"
-check_equal "  in words" 1 "$("$imakeep" status --archive "$archive" --ima-dir "$mount" | grep -c '^PCRs *behind: the list has records that are not archived yet')"
+check_equal "  in words" 1 "$("$imakeep" status --archive "$archive" --ima-dir "$mount" | grep -c '^PCRs *not caught up: the list has records that are not archived yet')"
 check_equal "  which the archive alone cannot tell" proven "$("$imakeep" status --archive "$archive" --json | field state)"
 once
 check_equal "  and proven once it was kept" proven "$("$imakeep" status --archive "$archive" --ima-dir "$mount" --json | field state)"
@@ -94,8 +112,8 @@ check "it archives what is there" wait_for "keeping $mount; PCRs sha1,sha256, me
 sleep 0.3
 check_equal "status: what is archived" 135 "$(status --json | field records)"
 check_equal "  and proven" proven "$(status --json | field state)"
-check_equal "  and nothing is taken out unasked" 135 "$(records_now)"
-check "  in words" bash -c '"$1" status --control "$2" | grep -q "^table  *kept: .*720 bytes"' _ "$imakeep" "$keeper_sock"
+check_equal "  and nothing is trimmed unasked" 135 "$(records_now)"
+check "  in words" bash -c '"$1" status --control "$2" | grep -q "^table  *kept: .*786 to 790 bytes"' _ "$imakeep" "$keeper_sock"
 check_refused "a second keeper" 3 "is being written by process $keeper" once
 add /bin/ls
 sleep 0.3
@@ -111,8 +129,8 @@ check_equal "  and the list is short" 1 "$(records_now)"
 check "an unknown request is refused" bash -c 'grep -q "status, follow, trim and metrics" <<<"$1"' _ "$(ask dance)"
 add /bin/cat /bin/cp
 kill -USR1 "$keeper"
-check "told by SIGUSR1, it trims" wait_for "took out 2 records by count"
-check_equal "  and tells it in one line" 1 "$(grep -cE "took out 2 records by count: 135 to 136 of chain 1, proven 20[0-9: UTC-]*, holding the list for [0-9.]* ms; 1 record left, [0-9]* B of the list are gone$" "$work/keep.err")"
+check "told by SIGUSR1, it trims" wait_for "trimmed 2 records by count"
+check_equal "  and tells it in one line" 1 "$(grep -cE "trimmed 2 records by count: 135 to 136 of chain 1, proven 20[0-9: UTC-]*, holding the list for [0-9.]* ms; 1 record left, [0-9]* B of the list are gone$" "$work/keep.err")"
 
 open_to_read() { { exec 4<"$mount/binary_runtime_measurements"; } 2>/dev/null; }
 
@@ -147,7 +165,7 @@ add /bin/rm /bin/touch
 sleep 0.3
 take_out 2
 check "what somebody else takes out is said" wait_for "trimmed-by-other: somebody else deleted"
-check_equal "  with nobody to name" 1 "$(said "deleted 2 records; they are archived; nobody was seen to have the list open for writing")"
+check_equal "  with nobody to name" 1 "$(said "deleted 2 records; they are archived; no process was seen to have the list open for writing")"
 check_equal "  and counted" 1 "$(status --json | tr -d '\n ' | grep -c '"by_others":{"records":2,"times":1}')"
 check "  and is no fault" status
 add /bin/id /bin/join
@@ -163,14 +181,14 @@ check_equal "  and in JSON" 1 "$(status --json | tr -d '\n ' | grep -c "\"last_w
 add /bin/stat
 end_keeper TERM
 check_equal "told to end it ends well" 0 "$ended"
-check_equal "  having archived and taken out what came last" "145 of 145 records proven, 0 behind" "$(proven)"
+check_equal "  having archived and taken out what came last" "145 of 145 records proven, 0 after the match" "$(proven)"
 check_equal "  but for what may not go" 1 "$(records_now)"
 check "  its socket is gone" bash -c '! test -e "$1"' _ "$keeper_sock"
 
 add /bin/ln
 start_keeper --no-trim-at-exit
 end_keeper INT
-check_equal "told not to trim at the end it archives only" "146 of 146 records proven, 0 behind, list 2" "$(proven), list $(records_now)"
+check_equal "told not to trim at the end it archives only" "146 of 146 records proven, 0 after the match, list 2" "$(proven), list $(records_now)"
 start_keeper
 # Requests that nobody reads the answers of: there is always one that waits.
 python3 -c '
@@ -189,19 +207,19 @@ check_equal "told to end while somebody asks it ends" 0 "$ended"
 
 start_keeper --records 5
 add /bin/chmod /bin/chown /bin/dd /bin/mkdir
-check "a limit of records trims" wait_for "took out 4 records"
+check "a limit of records trims" wait_for "trimmed 4 records"
 end_keeper
 start_keeper --every 200ms
 add /bin/df
-check "an interval trims" wait_for "took out 1 record by count"
+check "an interval trims" wait_for "trimmed 1 record by count"
 end_keeper
 start_keeper --bytes 600
 add /bin/dir /bin/echo /bin/false /bin/sync /bin/true
-check "a limit of bytes trims" wait_for "took out"
+check "a limit of bytes trims" wait_for "trimmed"
 end_keeper KILL
 add /bin/sleep
 check "after kill -9 the next one goes on" once
-check_equal "  with every record once" "157 of 157 records proven, 0 behind" "$(proven)"
+check_equal "  with every record once" "157 of 157 records proven, 0 after the match" "$(proven)"
 
 # ---- configuration
 
@@ -216,9 +234,9 @@ check_equal "  and the command line overrides it" 1 "$(add /bin/uname; "$imakeep
 printf 'archive = "/a"\nevery = 60\n' >"$work/bad.toml"
 check_refused "a value of the wrong type" 2 "$work/bad.toml:2:9: every takes" "$imakeep" keep --config "$work/bad.toml"
 printf '\n  spam = 1\n' >"$work/bad.toml"
-check_refused "an unknown key" 2 "$work/bad.toml:2:3: there is no option spam" "$imakeep" keep --config "$work/bad.toml"
+check_refused "an unknown key" 2 "$work/bad.toml:2:3: unknown option spam" "$imakeep" keep --config "$work/bad.toml"
 check_refused "a file that is not there" 3 "$work/none" "$imakeep" keep --config "$work/none"
-check_refused "a value that makes no sense" 2 "--every: 'soon' is no length of time" once --every soon
+check_refused "a value that makes no sense" 2 "--every: 'soon' is not a duration" once --every soon
 check_refused "no archive" 2 "--archive" "$imakeep" keep --once
 # shellcheck disable=SC2016  # the inner shell's
 check_refused "status where no service runs" 3 "/run/imakeep/imakeep.sock" unshare --mount sh -c 'mount -t tmpfs none /run && exec "$0" status' "$imakeep"
@@ -234,7 +252,7 @@ chown 65534 "$work/nobody"
 cp "$imakeep" "$work/imakeep"
 untouched() { check_equal "  and the list is untouched" 135 "$(records_now)"; }
 mkdir "$work/empty"
-check_refused "a directory that is no IMA directory" 3 "$work/empty is no IMA directory" \
+check_refused "a directory that is no IMA directory" 3 "$work/empty is not an IMA directory" \
   "$imakeep" keep --once --ima-dir "$work/empty" --archive "$archive" --pcrs none
 check_refused "a directory that is not there" 3 "$work/none" "$imakeep" keep --once --ima-dir "$work/none" --archive "$archive" --pcrs none
 check "  and no archive is made" bash -c '! test -e "$1"' _ "$archive"
@@ -246,12 +264,14 @@ check_refused "a user who may not read the list" 3 "Permission denied.*run as ro
 check_refused "a user without CAP_SYS_ADMIN" 3 "CAP_SYS_ADMIN" setpriv --bounding-set -sys_admin --inh-caps -sys_admin \
   "$imakeep" keep --once --ima-dir "$mount" --archive "$archive" --pcrs "$pcrs"
 untouched
-check_equal "  but archived" "135 of 135 records proven, 0 behind" "$(proven)"
+check_equal "  but archived" "135 of 135 records proven, 0 after the match" "$(proven)"
 mkdir -p "$work/other-tpm/pcr-sha1" "$work/other-tpm/pcr-sha256"
-printf '%040d\n' 7 >"$work/other-tpm/pcr-sha1/10"
-printf '%064d\n' 7 >"$work/other-tpm/pcr-sha256/10"
+for pcr in 10 11; do  # those that the capture's records name
+  printf '%040d\n' 7 >"$work/other-tpm/pcr-sha1/$pcr"
+  printf '%064d\n' 7 >"$work/other-tpm/pcr-sha256/$pcr"
+done
 rm -f "$archive"*
-check_refused "PCRs that never match" 1 "headless: .*nothing is deleted" once --pcrs "sysfs:$work/other-tpm"
+check_refused "PCRs that never match" 1 "start-not-zero: .*nothing is deleted" once --pcrs "sysfs:$work/other-tpm"
 untouched
 check_refused "  nor do they the second time" 1 "nothing is deleted" once --pcrs "sysfs:$work/other-tpm"
 untouched
@@ -288,18 +308,52 @@ check_refused "  is a failure" 1 "" doctor --policy "$work/bad-policy"
 printf 'measure func=BPRM_CHECK\nmeasure func=FILE_MMAP mask=MAY_EXEC\nmeasure func=MODULE_CHECK uid=0\n' >"$work/exec-policy"
 check_equal "a policy that measures nothing that is read" 2 "$(doctor --policy "$work/exec-policy" | grep -c '^ok    policy: .* is not measured')"
 check "  needs no rule" doctor --policy "$work/exec-policy"
+head -c 4096 "$imakeep" >"$work/no-policy"
+check_equal "a file that is no policy" 1 "$(doctor --policy "$work/no-policy" | grep -c '^FAIL  policy: .*/no-policy is not an IMA policy: line 1 is not a rule')"
+check_equal "  is not called a good one" 0 "$(doctor --policy "$work/no-policy" | grep -c '^ok    policy')"
 check_equal "no such directory" 1 "$("$imakeep" doctor --ima-dir "$work/none" --pcrs none | grep -c '^FAIL  IMA directory')"
-check_equal "a kernel that gives nothing back is a warning" 1 "$("$imakeep" doctor --ima-dir "$work/old-kernel" --pcrs none | grep -c '^warn  taking records out')"
+check_equal "a kernel that gives nothing back is a warning" 1 "$("$imakeep" doctor --ima-dir "$work/old-kernel" --pcrs none | grep -c '^warn  trimming')"
 check_equal "PCRs of no bank of the list" 1 "$(rm -rf "$work/other-tpm/pcr-sha1" "$work/other-tpm/pcr-sha256"; mkdir -p "$work/other-tpm/pcr-sha512"
   "$imakeep" doctor --ima-dir "$mount" --pcrs "sysfs:$work/other-tpm" | grep -c '^FAIL  PCRs')"
-check_equal "an archive that is none" 1 "$(echo text >"$work/text"; "$imakeep" doctor --ima-dir "$mount" --pcrs "$pcrs" --archive "$work/text" | grep -c '^FAIL  archive')"
+check_equal "an archive that is none" 1 "$(echo text >"$work/text"; chmod 600 "$work/text"; "$imakeep" doctor --ima-dir "$mount" --pcrs "$pcrs" --archive "$work/text" | grep -c '^FAIL  archive')"
 check_equal "a directory for the archive that is missing is to be made" 1 \
-  "$("$imakeep" doctor --ima-dir "$mount" --pcrs "$pcrs" --archive "$work/none/a" | grep -c "^FAIL  archive: $work/none is not there; remedy: make it: install -d ")"
+  "$("$imakeep" doctor --ima-dir "$mount" --pcrs "$pcrs" --archive "$work/none/a" | grep -c "^FAIL  archive: $work/none does not exist; remedy: create it: install -d ")"
 once >"$work/once.out" 2>&1
+for mode in "0606 FAIL" "0620 FAIL" "0604 warn" "0640 ok"; do
+  read -r bits word <<<"$mode"
+  chmod "$bits" "$archive"
+  check_equal "an archive of mode $bits: $word" 1 "$(doctor | grep -ic "^$word *archive:")"
+done
+chmod 0600 "$archive"
+mkdir -m 0777 "$work/open"
+cp "$archive" "$work/open/archive"
+check_equal "an archive in a directory of everybody" 1 \
+  "$("$imakeep" doctor --ima-dir "$mount" --pcrs none --archive "$work/open/archive" | grep -c "^FAIL  archive: everybody can replace files in $work/open")"
+chmod 0700 "$work/open"
+chown 12345 "$work/open/archive"
+check_equal "an archive of another user than its directory" 0 \
+  "$("$imakeep" doctor --ima-dir "$mount" --pcrs none --archive "$work/open/archive" | grep -c "^FAIL  archive")"
+chown 12346 "$work/open"
+check_equal "  where the directory is not root's" 1 \
+  "$("$imakeep" doctor --ima-dir "$mount" --pcrs none --archive "$work/open/archive" | grep -c "^FAIL  archive: .* belongs to another user than $work/open")"
 check "an archive that nobody writes" bash -c '! "$1" doctor --ima-dir "$2" --pcrs none --archive "$3" | grep "is writing it"' _ "$imakeep" "$mount" "$archive"
 start_keeper
 check_equal "  and one that a keeper writes" 1 "$(doctor | grep -c "^ok    archive: .*; process $keeper is writing it")"
 end_keeper
 check_refused "PCRs that are named wrongly" 2 "--pcrs" doctor --pcrs tpm
+
+# ---- a last look that fails
+
+new_list --banks sha1,sha256
+load
+start_keeper
+end_list
+end_keeper TERM
+check_equal "a keeper whose list is gone when it ends says so by its exit code" 3 "$ended"
+check_equal "  and in words" 1 "$(grep -c "cannot .*$mount" "$work/keep.err" | sed 's/[2-9]/1/')"
+new_list --banks sha1,sha256
+start_keeper
+end_keeper TERM
+check_equal "one whose list is there ends well" 0 "$ended"
 
 finish

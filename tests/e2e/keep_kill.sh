@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # keep_kill.sh IMAKEEP TESTDATA - a keeper that is killed again and again while the list grows and is extended into a TPM;
 # then beside two agents that save and delete for themselves. IMAKEEP_KILLS says how often (default: 25).
 set -u
@@ -95,7 +96,8 @@ sleep 6
 end_background
 kill "$keeper"
 wait "$keeper"
-check_equal "the keeper ends as told" 0 $?
+code=$?
+check_equal "the keeper ends as told" 0 "$code$( ((code == 0)) || tail -n 3 "$work/shared.err")"
 "$imakeep" list add --control "$sock" /etc/hostname >/dev/null
 "$imakeep" keep --once --ima-dir "$mount" --archive "$archive" --pcrs "tcti:$tcti" 2>>"$work/shared.err"
 check "the archive is sound" "$imakeep" log --archive "$archive" --check

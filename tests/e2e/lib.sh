@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Sourced by the end-to-end scripts: starts and ends a list of their own, counts and prints checks.
 # Needs root and /dev/fuse. After `begin IMAKEEP` there are $imakeep, $work, $mount and $sock.
 # shellcheck shell=bash disable=SC2034
@@ -22,7 +23,7 @@ begin() {
 started() {
   local what=$1 pid=$2 errors=$3
   shift 3
-  for _ in $(seq 200); do
+  for _ in $(seq 600); do
     "$@" && return
     kill -0 "$pid" 2>/dev/null || break
     sleep 0.05
@@ -34,13 +35,13 @@ started() {
 # keeper_answers SOCKET: well or not. The socket alone may be one that a killed keeper left.
 keeper_answers() { [[ -n $("$imakeep" status --control "$1" 2>/dev/null) ]]; }
 
-# soon COMMAND...: until it succeeds, 10 s at most.
+# soon COMMAND...: until it succeeds, 30 s at most.
 soon() {
-  for _ in $(seq 200); do
+  for _ in $(seq 600); do
     "$@" && return
     sleep 0.05
   done
-  echo "not within 10 s: $*; the keeper: $(tail -n 5 "$work/keep.err" 2>&1)"
+  echo "not within 30 s: $*; the keeper: $(tail -n 5 "$work/keep.err" 2>&1)"
   return 1
 }
 
@@ -127,6 +128,19 @@ end_swtpm() {
   swtpm=
 }
 
+# make_key NAME OPTION...: an attestation key below $work/ek; $work/NAME.ctx, and its public part as NAME.pub (TPM2B_PUBLIC),
+# .tpmt, .pem and .der.
+make_key() {
+  local name=$1 form
+  shift
+  tpm2_createak -Q -C "$work/ek" -c "$work/$name.ctx" -u "$work/$name.pub" "$@" || return 1
+  tpm2_flushcontext -t
+  for form in tpmt pem der; do
+    tpm2_readpublic -Q -c "$work/$name.ctx" -f $form -o "$work/$name.$form" || return 1
+    tpm2_flushcontext -t
+  done
+}
+
 # failed: counts. With $IMAKEEP_FAIL_FAST the first failure ends the test.
 failed() {
   failures=$((failures + 1))
@@ -145,6 +159,14 @@ check() {
     sed 's/^/      /' "$work/check.out"
     failed
   fi
+}
+
+# check_says NAME PATTERN COMMAND...: the command succeeds, and what it prints matches.
+check_says() {
+  local name=$1 pattern=$2
+  shift 2
+  check "$name" "$@"
+  check_equal "  says /$pattern/" yes "$(if grep -Eq "$pattern" "$work/check.out"; then echo yes; else cat "$work/check.out"; fi)"
 }
 
 # check_equal NAME EXPECTED FOUND
@@ -183,3 +205,15 @@ finish_checks() {
   echo "$checks checks, $failures failed"
   [[ $failures == 0 ]]
 }
+
+# check_proof NAME EXIT PATTERN COMMAND...: the exit code, and a line of what it prints or says.
+check_proof() {
+  local name=$1 code=$2 pattern=$3 said got
+  shift 3
+  said=$("$@" 2>&1)
+  got=$?
+  check_equal "$name" "exit $code, /$pattern/" \
+    "exit $got, $(if grep -Eq -- "$pattern" <<<"$said"; then echo "/$pattern/"; else echo "$said"; fi)"
+}
+# json_of FILTER COMMAND...: `result` is what the command prints.
+json_of() { "${@:2}" 2>/dev/null | python3 -c "import json, sys; result = json.load(sys.stdin); print($1)"; }

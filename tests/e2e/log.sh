@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # log.sh IMAKEEP TESTDATA - archives made of a real kernel's lists come out as they went in, in every bank and form; what
 # cannot be read or written is said in one line, and loses nothing.
 set -u
@@ -74,7 +75,16 @@ check "--follow prints what is added" cmp "$work/follow.out" <(log --archive "$w
 
 cp "$work/kexec" "$work/retired"
 check_refused "retire wants to know what" 2 "--before" log retire --archive "$work/retired"
-check_refused "nothing goes that no verifier acknowledged" 3 "records from 0 on .* no verifier is registered; --unacknowledged forgets them" log retire --archive "$work/retired" --keep-bytes 0
+check_refused "nothing goes that no verifier acknowledged" 3 "records from 0 on .* because none is registered; --unacknowledged retires them" log retire --archive "$work/retired" --keep-bytes 0
+before=$(sha256sum <"$work/retired")
+check_says "a dry run tells chain, records, size and dates" \
+  'chain 1: 134 records would be retired, 0 to 133, [0-9.]+ [KM]?B on disk, archived from 20.* UTC to 20.* UTC; [0-9]+ violations among them would be kept' \
+  log retire --archive "$work/retired" --keep-bytes 0 --unacknowledged --dry-run
+check_equal "  as JSON too" "True 1 0 134" "$(json_of '*(result[key] for key in ("dry_run", "chain", "first", "records"))' \
+  log retire --archive "$work/retired" --keep-bytes 0 --unacknowledged --dry-run --json)"
+check_refused "  refuses what a retirement would" 3 "records from 0 on .* because none is registered" \
+  log retire --archive "$work/retired" --keep-bytes 0 --dry-run
+check_equal "  and leaves the archive as it is" "$before" "$(sha256sum <"$work/retired")"
 check_equal "all but the last segment goes where that is allowed" "134 records retired" \
   "$(log retire --archive "$work/retired" --keep-bytes 0 --unacknowledged | cut -d, -f1)"
 check "what is kept is the end of the log" bash -c 'cmp <("$1" log --archive "$2" --format binary) <("$1" log --archive "$3" --format binary --from 134)' _ \
@@ -87,8 +97,14 @@ check "retired violations stay" bash -c '"$1" log import --archive "$2" --no-rep
   "$imakeep" "$work/violating-twice" "$work/first-hundred" "$captures/templates/${binary}_sha1" "$work/violations"
 check_refused "what was retired is not there" 2 "retired" log --archive "$work/retired" --from 5
 check "--check of what is kept" log --archive "$work/retired" --check
-check_equal "what is kept is proven, by its numbers in the chain" "202 of 202 records proven, 0 behind" \
-  "$("$imakeep" verify --archive "$work/retired" --pcrs "$captures/kexec/second/pcr10.txt" | tail -n 1)"
+check_refused "what is kept is not proven by the archive's own word" 1 "records .0, 134. were retired, so nothing is proven" \
+  "$imakeep" verify --archive "$work/retired" --pcrs "$captures/kexec/second/pcr10.txt"
+cut_records "$work/kexec" sha1 134 >"$work/first-134"
+"$imakeep" verify "$work/first-134" >"$work/start"
+check_equal "it is from the PCR values before it" "68 of 68 records proven, 0 after the match" \
+  "$("$imakeep" verify --archive "$work/retired" --start "$work/start" --pcrs "$captures/kexec/second/pcr10.txt" | tail -n 1)"
+check_equal "  by its numbers in the chain" "sha256    PCR 10 matches after record 202" \
+  "$("$imakeep" verify --archive "$work/retired" --start "$work/start" --pcrs "$captures/kexec/second/pcr10.txt" | grep sha256)"
 check "the list that was retired is known" import "$work/retired" "$captures/kexec/first-deleted-1/${binary}_sha1_staged"
 
 # ---- bad input
@@ -101,6 +117,8 @@ nothing_left() { check "  leaves nothing behind" bash -c '! ls "$1"* 2>/dev/null
 nothing_left
 check_refused "an archive in no directory" 3 "$work/none/new" import "$work/none/new" "$captures/templates/${binary}_sha1"
 check_refused "a chain that there is not" 2 "chain 2" log --archive "$work/kexec" --chain 2
+check_refused "  nor for --stats" 2 "chain 2" log --archive "$work/kexec" --chain 2 --stats
+check_refused "  nor for --check" 2 "chain 2" log --archive "$work/kexec" --chain 2 --check
 check_refused "records behind the end" 2 "record 202" log --archive "$work/kexec" --from 500
 check_refused "--to before --from" 2 "before --from" log --archive "$work/kexec" --from 5 --to 4
 check_refused "an unknown format" 2 "format" log --archive "$work/kexec" --format xml
@@ -109,7 +127,7 @@ check_refused "lists of two boots" 1 "another boot" import "$work/templates" "$c
 check_refused "a list of another bank than told" 1 "${binary}_sha1: .*bank" import "$work/new" --bank sha256 "$captures/templates/${binary}_sha1"
 check_refused "lists that could join in two ways" 1 "pcrs" import "$work/new" "$captures"/flush/[12]-staged/${binary}_sha1_staged
 nothing_left
-check_refused "PCRs that no way of joining leads to" 1 "leads to the PCRs" import "$work/new2" \
+check_refused "PCRs that no way of joining matches" 1 "matches the PCRs" import "$work/new2" \
   --pcrs "$captures/templates/pcr10.txt" "$captures/staging/1-staged/${binary}_sha1_staged"
 ln -s "$work/kexec" "$work/link"
 check "an archive is read through a link" same "$work/link" binary sha1 "$work/follow.out"
@@ -132,11 +150,11 @@ sqlite3 "$work/one-bad" "UPDATE chain SET chain = 9 WHERE chain = 1"
 check_refused "segments without a chain are named" 1 "chain 1, which has no row" log --archive "$work/one-bad" --check
 cp "$captures/templates/${binary}_sha1" "$work/bad-altered"
 printf '\x7e' | dd of="$work/bad-altered" bs=1 seek=60 conv=notrunc status=none
-check_refused "an altered record is kept and named" 1 "$work/bad-altered: record 0 .*kept" import "$work/altered" "$work/bad-altered"
+check_refused "an altered record is kept and named" 1 "$work/bad-altered: record 0 .*archived as it is" import "$work/altered" "$work/bad-altered"
 check "and comes out as it went in" same "$work/altered" binary sha1 "$work/bad-altered"
 sqlite3 "$work/altered" "PRAGMA user_version=9"
 check_refused "an archive of a newer version" 1 "version 9" log --archive "$work/altered"
-sqlite3 "$work/altered" "PRAGMA user_version=1; UPDATE segment SET data = zeroblob(10)"
+sqlite3 "$work/altered" "PRAGMA user_version=3; UPDATE segment SET data = zeroblob(10)"
 check_refused "a damaged segment is named by --check" 1 "records 0 to 134" log --archive "$work/altered" --check
 check_refused "and by what it leaves out" 1 "left out records 0 to 134" log --archive "$work/altered"
 flock "$work/flush.lock" sleep 20 &

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # quote.sh IMAKEEP TESTDATA - quotes that a software TPM signs under every scheme, over PCRs that a real list was
 # extended into, are checked with `imakeep verify`; so are the captured ones; and whatever is altered is refused.
 set -u
@@ -13,27 +14,22 @@ done
 
 verify() { "$imakeep" verify "$@"; }
 
-# check_says NAME PATTERN COMMAND...: the command succeeds, and what it prints matches.
-check_says() {
-  local name=$1 pattern=$2
-  shift 2
-  check "$name" "$@"
-  check_equal "  says /$pattern/" yes "$(if grep -Eq "$pattern" "$work/check.out"; then echo yes; else cat "$work/check.out"; fi)"
-}
-
 # ---- captures ------------------------------------------------------------------------------------------------------
 
 list=$captures/templates/binary_runtime_measurements_sha256
 mid=$captures/templates/quote-mid
+verify "$list" | grep ' 11 ' >"$work/pcr11"
 captured_quote() { echo --quote "$1/quote.msg" --signature "$1/quote.sig" --key "$1/${2:-ak.pem}"; }
 # shellcheck disable=SC2046  # the options are words
 for bank in sha1 sha256 sha384 sha512; do
-  check_says "captured quote, $bank list" "^93 of 135 records proven, 42 behind$" \
+  check_refused "captured quote of PCR 10, $bank list" 1 "not every record is proven: 3 records of PCR 11, of which no value" \
     verify $(captured_quote "$mid" ak.tpmt) --nonce "$(cat "$mid/nonce.hex")" "${list%_sha256}_$bank"
+  check_says "  with PCR 11, which it lacks" "^93 of 135 records proven, 42 after the match$" \
+    verify $(captured_quote "$mid" ak.tpmt) --nonce "$(cat "$mid/nonce.hex")" --pcrs "$work/pcr11" "${list%_sha256}_$bank"
 done
 # shellcheck disable=SC2046
 {
-  check_says "without a nonce it says so" "^nonce +not checked" verify $(captured_quote "$mid") "$list"
+  check_says "without a nonce it says so" "^nonce +not checked" verify $(captured_quote "$mid") --pcrs "$work/pcr11" "$list"
   check_refused "another nonce" 1 "$mid/quote.msg: the nonce differs" verify $(captured_quote "$mid") --nonce 00 "$list"
   check_refused "an empty nonce" 1 "the nonce differs" verify $(captured_quote "$mid") --nonce "" "$list"
   check_refused "a nonce that is no hex" 2 "nonce.*hex" verify $(captured_quote "$mid") --nonce xy "$list"
@@ -44,7 +40,7 @@ done
       flush) files=("$captures"/flush/[123]-staged/binary_runtime_measurements_sha1_staged "$captures/flush/4-final/binary_runtime_measurements_sha1") ;;
       kexec) files=("$captures/kexec/first-deleted-1/binary_runtime_measurements_sha1_staged" "$captures/kexec/second/binary_runtime_measurements_sha1") ;;
     esac
-    check_refused "$name, taken after its list, fits no prefix" 1 "the log ends before what the quote covers" \
+    check_refused "$name, taken after its list, matches no prefix" 1 "the log ends before what the quote covers" \
       verify $(captured_quote "$captures/$name") "${files[@]}"
     check_equal "  its signature and nonce are good" good "$(verify --json $(captured_quote "$captures/$name") \
       --nonce "$(cat "$captures/$name/nonce.hex")" "${files[@]}" 2>/dev/null |
@@ -64,11 +60,11 @@ check_refused "a quote without its key" 2 "key" verify --quote "$mid/quote.msg" 
 check_refused "a key without a quote" 2 "quote" verify --key "$mid/ak.pem" "$list"
 check_refused "a nonce without a quote" 2 "quote" verify --nonce 00 "$list"
 quote=$work/none check_refused "a quote that is missing" 3 "$work/none" with
-quote="" check_refused "a quote with an empty name" 3 "cannot open" verify --quote "" --signature "$mid/quote.sig" --key "$mid/ak.pem" "$list"
+quote="" check_refused "a quote with an empty name" 2 "--quote: the value is empty" verify --quote "" --signature "$mid/quote.sig" --key "$mid/ak.pem" "$list"
 head -c 100 "$mid/quote.msg" >"$work/bad-cut"
 quote=$work/bad-cut check_refused "a quote cut short" 1 "$work/bad-cut: quote .*cut short" with
 cat "$mid/quote.msg" <(echo) >"$work/bad-trailing"
-quote=$work/bad-trailing check_refused "a quote with a byte behind" 1 "1 bytes behind the quote" with
+quote=$work/bad-trailing check_refused "a quote with a byte behind" 1 "1 bytes after the quote" with
 flip "$mid/quote.msg" 0 "$work/bad-magic"
 quote=$work/bad-magic check_refused "a quote without the TPM's magic" 1 "not made by a TPM" with
 flip "$mid/quote.msg" 5 "$work/bad-type"
@@ -129,16 +125,6 @@ check "30 of them are extended" extend_to 30
 
 tpm2_createek -Q -c "$work/ek" -G rsa -u "$work/ek.pub"
 tpm2_flushcontext -t
-# make_key NAME OPTION...: an attestation key, its public part in the three forms that tpm2-tools write.
-make_key() {
-  local name=$1
-  shift
-  tpm2_createak -Q -C "$work/ek" -c "$work/$name.ctx" -u "$work/$name.pub" "$@" || return 1
-  tpm2_flushcontext -t
-  tpm2_readpublic -Q -c "$work/$name.ctx" -f pem -o "$work/$name.pem" || return 1
-  tpm2_readpublic -Q -c "$work/$name.ctx" -f tpmt -o "$work/$name.tpmt" || return 1
-  tpm2_flushcontext -t
-}
 # quote_with NAME SELECTION [OPTION...]: $work/NAME.msg and .sig.
 quote_with() {
   local name=$1 selection=$2
@@ -166,7 +152,7 @@ for name in rsassa rsapss p256 p384; do
   [[ $name == rsapss ]] && options=(--scheme=rsapss)
   check "$name: quote" quote_with $name sha1:10+sha256:10+sha384:10 "${options[@]}"
   for form in pem pub tpmt; do
-    check_says "$name, key as $form" "^30 of 54 records proven, 24 behind$" \
+    check_says "$name, key as $form" "^30 of 54 records proven, 24 after the match$" \
       verify $(quoted_by $name $form) --nonce 00c0ffee "$measured"
   done
   check_refused "$name: another nonce" 1 "the nonce differs" verify $(quoted_by $name) --nonce 00c0ffef "$measured"
@@ -177,9 +163,9 @@ for name in rsassa rsapss p256 p384; do
   check "$name: quote with the firmware's PCRs" quote_with $name $firmware "${options[@]}"
   check_refused "$name: their values are needed" 2 "sha256:0, sha256:1, .*sha256:7; give their values with --pcrs" \
     verify $(quoted_by $name) "$measured"
-  check_says "$name: with their values" "^30 of 54 records proven, 24 behind$" \
+  check_says "$name: with their values" "^30 of 54 records proven, 24 after the match$" \
     verify $(quoted_by $name) --pcrs "$work/firmware-pcrs" "$measured"
-  check_says "$name: with all values" "^sha384 +PCR 10 fits after record 30$" \
+  check_says "$name: with all values" "^sha384 +PCR 10 matches after record 30$" \
     verify $(quoted_by $name) --pcrs "$work/pcrs" "$measured"
   sed 's/^sha256 3 ./sha256 3 f/' "$work/firmware-pcrs" >"$work/bad-pcrs"
   check_refused "$name: with a wrong one" 1 "unless a PCR value given is not the one quoted" \
@@ -194,16 +180,16 @@ check "the rest is extended" extend_to 54
 check "p256: quote" quote_with p256 sha1:10+sha256:10
 # shellcheck disable=SC2046
 {
-  check_says "all is proven" "^54 of 54 records proven, 0 behind$" verify $(quoted_by p256 pub) "$measured"
+  check_says "all is proven" "^54 of 54 records proven, 0 after the match$" verify $(quoted_by p256 pub) "$measured"
   cp "$measured" "$work/bad-data"
   printf '\x7e' | dd of="$work/bad-data" bs=1 seek=100 conv=notrunc status=none
-  check_refused "a record whose data was altered" 1 "$work/bad-data: the sha256 template digest does not fit.*record 0, byte offset 0" \
+  check_refused "a record whose data was altered" 1 "$work/bad-data: the sha256 template digest does not match.*record 0, byte offset 0" \
     verify $(quoted_by p256) "$work/bad-data"
   check "quote over the list's bank alone" quote_with p256 sha256:10
-  check_refused "the data is told from the digest" 1 "the PCRs fit the digest, so the data was altered" \
+  check_refused "the data is told from the digest" 1 "the PCRs match the digest, so the data was altered" \
     verify $(quoted_by p256) "$work/bad-data"
   flip "$measured" 4 "$work/bad-digest"
-  check_refused "and the digest from the data" 1 "the PCRs fit the data, so the digest was altered" \
+  check_refused "and the digest from the data" 1 "the PCRs match the data, so the digest was altered" \
     verify $(quoted_by p256) "$work/bad-digest"
   head -c $(($(stat -c %s "$measured") - 3)) "$measured" >"$work/bad-cut-list"
   check_refused "a list cut short" 1 "nothing is proven.*record 53" verify $(quoted_by p256) "$work/bad-cut-list"
@@ -215,11 +201,11 @@ print(body + 4 + int.from_bytes(data[body:body + 4], "little"))' "$measured")
   check_refused "a list from its second record on" 1 "does not begin with boot_aggregate, so records at its head are missing" \
     verify $(quoted_by p256) "$work/bad-head"
   cat <(head -c "$first" "$measured") "$measured" >"$work/bad-repeat"
-  check_refused "a list with a record twice" 1 "it is a repeat of one before it .record 1, byte offset $first" \
+  check_refused "a list with a record twice" 1 "it repeats a record before it .record 1, byte offset $first" \
     verify $(quoted_by p256) "$work/bad-repeat"
   tpm2_pcrextend 10:sha256="${sha256[0]}"
   check "quote after a foreign extend" quote_with p256 sha256:10
-  check_refused "a PCR that something else extended" 1 "stands for no prefix" verify $(quoted_by p256) "$measured"
+  check_refused "a PCR that something else extended" 1 "matches no prefix" verify $(quoted_by p256) "$measured"
 }
 
 finish

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # shell_requests.sh IMAKEEP TESTDATA [ROUNDS] - a shell that writes a request and reads at once finds the file free,
 # every time, though the kernel tells a FUSE server of a close only after it happened.
 set -u

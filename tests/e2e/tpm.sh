@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # tpm.sh IMAKEEP - a list that extends a real TPM 2.0, an swtpm process: what the TPM then holds, which banks, a TPM that
 # was extended before, and everything that can be wrong with a TPM.
 set -u
@@ -35,7 +36,7 @@ proven() {
   local records=$1 bank
   shift
   for bank; do
-    check_equal "the $bank list is proven, all $records records" "$records of $records records proven, 0 behind" \
+    check_equal "the $bank list is proven, all $records records" "$records of $records records proven, 0 after the match" \
       "$("$imakeep" verify --bank "$bank" --pcrs "$work/pcrs" "$mount/binary_runtime_measurements_$bank" | tail -n 1)"
   done
 }
@@ -141,17 +142,17 @@ check_refused "a bank that the TPM has not" 3 "no PCR bank sha512; name banks it
 check_refused "a bank that nobody has" 2 "no such bank: 'md4'" serve --tcti "$tcti" --banks md4
 check_refused "PCR values for a TPM that has its own" 2 "start-pcrs excludes --tcti|tcti excludes --start-pcrs" \
   serve --tcti "$tcti" --start-pcrs "$work/pcrs"
-check_refused "an empty TCTI" 2 "a TCTI is needed" serve --tcti ""
+check_refused "an empty TCTI" 2 "--tcti: the value is empty" serve --tcti ""
 check_refused "a TCTI that is not installed" 3 "install libtss2-tcti-no-such" serve --tcti no-such:x
 check_refused "a TCTI with a bad configuration" 2 "bad configuration" serve --tcti swtpm:hots=x
 check_refused "a device that is not there" 3 "/dev/no-tpm: No such file.*no TPM 2.0" serve --tcti device:/dev/no-tpm
 check_refused "a device without permission" 3 "Permission denied; run as root or as a member of group tss" \
   setpriv --reuid 65534 --regid 65534 --clear-groups bash -c 'exec 3<&-; timeout 60 "$@"' _ \
   "$imakeep" list serve --mount "$mount" --control "$sock" --tcti "device:$work/swtpm/pid"
-check_refused "a device that is no TPM" 3 "^imakeep: /dev/null: no TPM behind this device" serve --tcti device:/dev/null
+check_refused "a device that is no TPM" 3 "^imakeep: /dev/null: this device is not a TPM" serve --tcti device:/dev/null
 old_tcti=$tcti
 end_swtpm
-check_refused "nobody at the port" 3 "nobody answers at TCTI '$old_tcti'" serve --tcti "$old_tcti"
+check_refused "nobody at the port" 3 "no TPM answers at TCTI '$old_tcti'" serve --tcti "$old_tcti"
 check_equal "and that in one line" 1 "$(serve --tcti "$old_tcti" 2>&1 | wc -l)"
 new_tpm not-need-init
 check_refused "a TPM that was not started" 3 "was not started" serve --tcti "$tcti"
@@ -177,7 +178,7 @@ start_list --tcti "$tcti"
 files 1 3 | add --stdin >/dev/null
 end_swtpm
 check_refused "adding says that replay is over" 1 \
-  "1 records are in the list but not in the PCR; replay cannot succeed any more: extending PCR 10: the TPM is gone" \
+  "1 records are in the list but not in the PCR, so no replay of the list matches it: extending PCR 10: the TPM is gone" \
   add "$(files 4 4)"
 check_equal "the record is in the list, as Linux has it" 4 "$(wc -l <"$mount/ascii_runtime_measurements")"
 check_refused "the PCRs cannot be read" 3 "reading PCR 10: the connection to the TPM was lost before.*the TPM is gone" pcrs

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Readers of the view, all at once, while the keeper takes records out every 100 ms.
 
   view_readers.py IMAKEEP [--seconds N] [--readers N] [--restart kill|handover|none] [--restart-every S] [--bind]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // archive_fault_test.cc - the disk fails at every single write, sync and truncation of an import, before and after it
 // took effect, once and for good, and so at those of an upgrade; and the process dies at random moments of an import.
 #include <fcntl.h>
@@ -135,7 +136,7 @@ TEST_F(ArchiveFaultTest, LosesNothingCommittedWhateverTheDiskDoes) {
 
 class UpgradeFaultTest : public ArchiveFaultTest {
  protected:
-  // A file of version 1: what came with version 2 is only tables.
+  // A file of version 1: version 2 only added tables, and version 3 tables and columns.
   Bytes version_1() {
     {
       const auto store = must(SqliteStore::open(path_, OpenMode::kCreate));
@@ -145,9 +146,13 @@ class UpgradeFaultTest : public ArchiveFaultTest {
     }
     sqlite3* database = nullptr;
     EXPECT_EQ(sqlite3_open(path_.c_str(), &database), SQLITE_OK);
-    EXPECT_EQ(sqlite3_exec(database, "DROP TABLE anchor; DROP TABLE list; DROP TABLE incident; PRAGMA user_version=1",
-                           nullptr, nullptr, nullptr),
-              SQLITE_OK);
+    std::string sql =
+        "DROP TABLE anchor; DROP TABLE list; DROP TABLE incident; DROP TABLE seal; DROP TABLE origin; "
+        "ALTER TABLE segment DROP COLUMN data_checksum; PRAGMA user_version=1;";
+    for (const char* const table : {"chain", "segment", "pending", "source", "verifier", "violation"}) {
+      sql += std::string(" ALTER TABLE ") + table + " DROP COLUMN checksum;";
+    }
+    EXPECT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK);
     sqlite3_close(database);
     return must(read_file(path_));
   }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tpm/faulty/faulty_pcr_banks.h"
 
 #include <gtest/gtest.h>

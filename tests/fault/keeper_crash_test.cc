@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The keeper is stopped before and after every effect it has on the world (open, count, read, request, reading the
 // PCRs, commit), by a crash or by an error, and started again. Nothing may be lost, kept twice or blamed on others.
 #include <gmock/gmock.h>

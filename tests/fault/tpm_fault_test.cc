@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What becomes of a caller when the TPM behind EsysPcrBanks fails, with a real swtpm behind a TCTI that meddles.
 #include <tss2/tss2_tpm2_types.h>
 
@@ -210,6 +211,17 @@ TEST_F(TpmFault, AnExtendWhoseAnswerIsLostTookEffectAndOneThatNeverWentOutDidNot
 
 // ---- a TPM that is gone, silent, reset, or was never there
 
+TEST_F(TpmFault, ATpmThatIsResetCountsIt) {
+  const auto before = tpm::EsysPcrBanks::open(swtpm_->tcti()).value()->reset_counts().value();
+  ASSERT_TRUE(before);
+  EXPECT_EQ(tpm::EsysPcrBanks::open(swtpm_->tcti()).value()->reset_counts().value(), before);
+  swtpm_->kill();
+  ASSERT_TRUE(swtpm_->restart());
+  const auto after = tpm::EsysPcrBanks::open(swtpm_->tcti()).value()->reset_counts().value();
+  ASSERT_TRUE(after);
+  EXPECT_EQ(after->resets, before->resets + 1);
+}
+
 TEST_F(TpmFault, ATpmThatIsKilledInTheMiddleIsGoneForGood) {
   const auto pcrs = tpm::EsysPcrBanks::open(swtpm_->tcti()).value();
   const auto digests = digests_for(pcrs->banks(), 1);
@@ -264,7 +276,7 @@ TEST_F(TpmFault, NobodyAtThePortIsNamed) {
   const auto pcrs = tpm::EsysPcrBanks::open(tcti);
   ASSERT_FALSE(pcrs);
   EXPECT_EQ(pcrs.error().code, ErrorCode::kEnvironment);
-  EXPECT_THAT(pcrs.error().message, AllOf(HasSubstr("nobody answers"), HasSubstr(tcti)));
+  EXPECT_THAT(pcrs.error().message, AllOf(HasSubstr("no TPM answers"), HasSubstr(tcti)));
 }
 
 TEST(OpenTcti, SaysWhichPartIsMissing) {

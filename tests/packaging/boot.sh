@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # boot.sh BUILD [KERNEL]: a Debian 12 with the package, booted by systemd on a Linux with IMA staging (QEMU, software TPM):
 # the unit keeps Linux's own list, by each method. tests/packaging/guest.sh is what runs in there. KERNEL is a bzImage that has
 # what lab/kernel.config says; the lab's own if left out. Takes minutes without KVM.

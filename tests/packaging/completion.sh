@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # completion.sh IMAKEEP COMPLETION: what bash offers behind a word, asked as bash asks.
 set -uo pipefail
 # shellcheck source=../e2e/lib.sh

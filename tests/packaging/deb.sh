@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # deb.sh BUILD: the Debian package in a clean Debian 12 root: installed, kept by, upgraded, removed, purged. No systemd
 # runs there; tests/packaging/boot.sh has one.
 set -uo pipefail

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # What boot.sh runs in its machine, by a unit of its own: checks of imakeep.service under systemd on Linux's own list.
 set -uo pipefail
 out=/mnt
@@ -50,14 +51,14 @@ check "it reads the TPM by Linux's files" imakeep doctor --archive $archive --po
 from_here
 had=$(in_list)
 systemctl kill --kill-who=main -s USR1 imakeep.service
-check "it takes records out" until_true 30 said "took out"
+check "it takes records out" until_true 30 said "trimmed"
 check "which are gone" test "$(in_list)" -lt "$had"
 # To run it is measured too, until its records are archived.
 check "the archive is proven by the TPM" until_true 30 imakeep verify --archive $archive --tpm /sys/class/tpm/tpm0
 
 # Where the table is flushed records are staged, and nothing is left; where it is kept they are counted, and one is.
 method=$(grep -qw ima_flush_htable /proc/cmdline && echo stage || echo count)
-check "by the method that fits" said "took out .* by $method"
+check "by the method that fits" said "trimmed .* by $method"
 if [[ $method == stage ]]; then
   end_checks
   exit
@@ -100,7 +101,7 @@ check "it covers the kernel's files" until_true 30 shows_whole $ima 20
 from_here
 measure 30
 systemctl kill --kill-who=main -s USR1 imakeep.service
-check "and takes records out below" until_true 30 said "took out"
+check "and takes records out below" until_true 30 said "trimmed"
 check "which are shown all the same" shows_whole $ima 50
 pid=$(property MainPID)
 exec 8<$ima/$shown
@@ -123,7 +124,7 @@ measure 20
 exec 7<$ima/binary_runtime_measurements
 systemctl kill --kill-who=main -s USR1 imakeep.service
 check "a reader keeps it from taking out" until_true 30 said "busy"
-check "it says that it may not see who" said "may not be looked into"
+check "it says that it may not see who" said "may not be inspected"
 check "which the doctor can, as root" bash -c 'imakeep doctor | grep -q "pid $1 (bash) has binary_runtime_measurements.* open for reading"' _ $$
 exec 7<&-
 check "it takes out once the reader is gone" until_true 60 said "free again"

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # install.sh BUILD: what `cmake --install` of a build for the package puts where, what systemd says of the
 # units, and what is in the package.
 set -uo pipefail
@@ -73,7 +74,7 @@ package=$(make_package "$build" "$work/package") || exit 1
 check "the package has what was installed" \
   diff "$work/installed" <(dpkg-deb -c "$package" | grep -v '/$' | sed 's,.* \./,./,' | sort)
 depends=$(dpkg-deb -f "$package" Depends)
-for library in libc6 libfuse3-3 libsqlite3-0 libssl3 libsystemd0 libtss2-esys-3.0.2-0 libtss2-tctildr0 libzstd1; do
+for library in libc6 libfuse3-3 libmicrohttpd12 libsqlite3-0 libssl3 libsystemd0 libtss2-esys-3.0.2-0 libtss2-tctildr0 libzstd1; do
   check "it depends on $library" grep -q "\b$library\b" <<<"$depends"
 done
 # The project has no address that it could name.

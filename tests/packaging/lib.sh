@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Sourced by the scripts that need packages or a root of Debian. Checks are those of ../e2e/lib.sh.
 # shellcheck shell=bash
 # shellcheck source=../e2e/lib.sh

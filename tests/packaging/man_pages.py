@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """man_pages.py IMAKEEP DOCS: the man pages name each command and option that --help names, and no others.
 
 A page's heading `## imakeep log import` begins the options of that command. docs/imakeep.toml and imakeep.toml(5) name

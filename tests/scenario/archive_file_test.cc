@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // archive_file_test.cc - archive files that are damaged, foreign, newer, older, locked, read-only, or read while
 // written.
 #include <fcntl.h>
@@ -63,7 +64,9 @@ class ArchiveFileTest : public testing::Test {
     std::filesystem::rename(path_, newer);
     execute(std::string(kUpgrades[0]) + "PRAGMA application_id=" + std::to_string(kApplicationId) +
             "; PRAGMA user_version=1; PRAGMA journal_mode=WAL; ATTACH '" + newer +
-            "' AS newer; INSERT INTO chain SELECT * FROM newer.chain; INSERT INTO segment SELECT * FROM newer.segment; "
+            "' AS newer; INSERT INTO chain SELECT chain, banks, byte_order, start, first_kept, \"end\", end_pcrs FROM "
+            "newer.chain; INSERT INTO segment SELECT chain, first, records, violations, payload_bytes, added_unix_s, "
+            "start_pcrs, data FROM newer.segment; "
             "INSERT INTO pending VALUES (1, 1, 'stage', 0, 5, 9); INSERT INTO verifier VALUES ('fleet', 1, 40); "
             "INSERT INTO source VALUES (1, 1, 'x', x'00', 0, 1, 1); INSERT INTO violation VALUES (1, 0, x'00')");
   }
@@ -75,6 +78,27 @@ class ArchiveFileTest : public testing::Test {
     EXPECT_EQ(must(archive.acknowledged(1)), 40u);
     EXPECT_EQ(must(store.violations(1)).size(), 1u);
     EXPECT_TRUE(equal(exported(archive, 1, log_.bank), ByteView(log_.list).first(list_bytes(count))));
+  }
+  // As an imakeep that knew version 2 only would have left it.
+  void downgrade_to_version_2() {
+    std::string sql =
+        "PRAGMA journal_mode=DELETE; DROP TABLE seal; DROP TABLE origin; PRAGMA user_version=2; "
+        "ALTER TABLE segment DROP COLUMN data_checksum;";
+    for (const char* const table :
+         {"chain", "segment", "pending", "source", "verifier", "violation", "anchor", "list", "incident"}) {
+      sql += std::string(" ALTER TABLE ") + table + " DROP COLUMN checksum;";
+    }
+    execute(sql);
+  }
+  // What fill(2000) and put_keepers_rows() put.
+  void expect_all_rows(Store& store, const char* what) {
+    SCOPED_TRACE(what);
+    Archive archive(store);
+    EXPECT_TRUE(must(archive.check()).empty());
+    EXPECT_TRUE(equal(exported(archive, 1, log_.bank), ByteView(log_.list).first(list_bytes(2000))));
+    EXPECT_EQ(must(store.anchors(1)).at(0).broken_at, 2u);
+    EXPECT_EQ(must(store.list(1))->head, 3u);
+    EXPECT_EQ(must(store.incidents()).size(), 1u);
   }
   // Of the log's first records.
   std::size_t list_bytes(std::size_t count) const { return imatest::first_records(log_.list, log_.bank, count).size(); }
@@ -101,17 +125,17 @@ TEST_F(ArchiveFileTest, IsMadeForItsOwnerOnlyAndTellsWhatItIs) {
   EXPECT_EQ(status.st_mode & 0777u, 0600u);
   // Where SQLite keeps them: https://sqlite.org/fileformat2.html, sections 1.3.13 and 1.3.19.
   const Bytes file = must(read_file(path_));
-  EXPECT_EQ(version_of(file), 2);
+  EXPECT_EQ(version_of(file), 3);
   EXPECT_EQ(as_text(ByteView(file).subspan(68, 4)), "imkp");
 }
 
 TEST_F(ArchiveFileTest, OfANewerVersionIsRefused) {
   fill(1);
-  execute("PRAGMA user_version=3");
+  execute("PRAGMA user_version=4");
   for (const OpenMode mode : {OpenMode::kRead, OpenMode::kWrite, OpenMode::kCreate}) {
     const Error error = refused(mode);
     EXPECT_EQ(error.code, ErrorCode::kUnsupported);
-    EXPECT_THAT(error.message, HasSubstr("version 3"));
+    EXPECT_THAT(error.message, HasSubstr("version 4"));
     EXPECT_THAT(error.message, HasSubstr(path_));
   }
 }
@@ -145,7 +169,7 @@ TEST_F(ArchiveFileTest, OfVersion1IsUpgradedWithAllItsRows) {
     must(archive.append(1, 2000, std::span(log_.records).subspan(2000, 500), log_.bank, 0));
   }
   put_keepers_rows();
-  EXPECT_EQ(version_of(must(read_file(path_))), 2);
+  EXPECT_EQ(version_of(must(read_file(path_))), 3);
   auto store = open(OpenMode::kRead);
   expect_rows_of_version_1(*store, 2500);
   EXPECT_EQ(must(store->anchors(1)).size(), 1u);
@@ -199,6 +223,35 @@ TEST_F(ArchiveFileTest, ThatWasMovedOrRemovedTakesNothingMore) {
   }
 }
 
+// SQLite would throw away the log of a database that is not there, and with it what is in the log alone.
+TEST_F(ArchiveFileTest, ThatIsAwayIsNotMadeAnewWhileItsLogIsThere) {
+  fill(4);
+  const std::string away = directory_.file("away");
+  std::string log;
+  {
+    auto store = open(OpenMode::kWrite);
+    must(Archive(*store).set_pending({.chain = 1, .method = "count"}));
+    log = std::string(as_text(must(read_file(path_ + "-wal"))));
+  }  // its end empties the log
+  ASSERT_FALSE(log.empty());
+  std::filesystem::rename(path_, away);
+  must(replace_file(path_ + "-wal", as_bytes(log), 0600));
+  const std::string link = directory_.file("link");
+  std::filesystem::create_symlink(path_, link);
+  for (const std::string& name : {path_, link}) {
+    const auto store = SqliteStore::open(name, OpenMode::kCreate);
+    ASSERT_FALSE(store);
+    EXPECT_EQ(store.error().code, ErrorCode::kEnvironment);
+    EXPECT_THAT(store.error().message, HasSubstr(path_ + "-wal exists without its archive"));
+    EXPECT_FALSE(std::filesystem::exists(path_)) << "nothing was made";
+  }
+  write("");
+  EXPECT_FALSE(SqliteStore::open(path_, OpenMode::kCreate)) << "an empty file is no archive either";
+  EXPECT_EQ(must(read_file(path_ + "-wal")).size(), log.size());
+  std::filesystem::rename(away, path_);
+  EXPECT_TRUE(must(Archive(*open()).pending()).has_value());
+}
+
 TEST_F(ArchiveFileTest, WithASecondNameIsNotWrittenTo) {
   fill(4);
   std::filesystem::create_hard_link(path_, directory_.file("hard"));
@@ -211,7 +264,7 @@ TEST_F(ArchiveFileTest, MissingOrNoFileIsAnEnvironmentError) {
   EXPECT_EQ(refused(OpenMode::kRead).code, ErrorCode::kEnvironment);
   EXPECT_FALSE(std::filesystem::exists(path_));
   std::filesystem::create_directory(path_);
-  EXPECT_THAT(refused(OpenMode::kCreate).message, HasSubstr("no regular file"));
+  EXPECT_THAT(refused(OpenMode::kCreate).message, HasSubstr("not a regular file"));
 }
 
 TEST_F(ArchiveFileTest, HasOneWriterWhichIsNamed) {
@@ -270,6 +323,33 @@ TEST_F(ArchiveFileTest, IsCheckedAndReadWhileSmallAppendsAreGathered) {
   }
   writing.join();
   EXPECT_GT(checks, 3);
+}
+
+// Rows and their seal are read one after the other.
+TEST_F(ArchiveFileTest, IsNeverTakenForDamagedWhileRowsAreAdded) {
+  fill(1);
+  std::atomic<bool> done = false;
+  std::thread writing([&] {
+    auto store = open();
+    for (int i = 0; i < 300; ++i) {
+      Transaction transaction(*store);
+      must(transaction.begin());
+      must(store->put_incident({.chain = 1, .kind = "gap", .what = "G."}));
+      must(store->put_list({.chain = 1, .head = 0, .trims = static_cast<std::uint64_t>(i)}));
+      must(store->set_pending(i % 2 == 0 ? std::optional(PendingRow{.chain = 1, .method = "count"}) : std::nullopt));
+      must(transaction.commit());
+    }
+    done = true;
+  });
+  auto store = open(OpenMode::kRead);
+  while (!done) {
+    must(store->incidents());
+    must(store->list(1));
+    must(store->pending());
+    must(store->chains());
+  }
+  writing.join();
+  EXPECT_EQ(must(store->incidents()).size(), 300u);
 }
 
 // What is left after some of the file was overwritten: every record is served as it was, or named as damaged.
@@ -384,15 +464,19 @@ TEST_F(ArchiveFileTest, NamesKeepersRowsThatNoKeeperWrites) {
   fill(10);
   put_keepers_rows();
   const std::vector<std::pair<const char*, const char*>> damages{
-      {"UPDATE anchor SET number = -1", "do not lead"},
-      {"UPDATE anchor SET broken_at = -1", "out of range"},
-      {"UPDATE anchor SET pcrs = x'ff'", "anchor at record"},
-      {"UPDATE anchor SET before_pcrs = x''", "anchor at record"},
-      {"UPDATE list SET head = -1", "out of range"},
-      {"UPDATE list SET proven = 1 << 60", "out of range"},
-      {"UPDATE list SET trims_by_others = -1", "out of range"},
-      {"UPDATE incident SET records = -1", "out of range"},
-      {"UPDATE incident SET first = -1", "out of range"},
+      {"UPDATE anchor SET number = -1", "table anchor, chain 1, number -1 does not match its checksum"},
+      {"UPDATE anchor SET broken_at = -1", "table anchor, chain 1, number 10 does not match its checksum"},
+      {"UPDATE anchor SET pcrs = x'ff'", "table anchor, chain 1, number 10 does not match its checksum"},
+      {"UPDATE list SET head = head + 1", "table list, chain 1 does not match its checksum"},
+      {"UPDATE list SET boot_id = 'c'", "table list, chain 1 does not match its checksum"},
+      {"UPDATE incident SET records = 7", "table incident, incident 1 does not match its checksum"},
+      {"UPDATE seal SET sum = sum + 1 WHERE name = 'anchor'", "the seal of table anchor is damaged"},
+      {"DELETE FROM seal WHERE name = 'anchor'", "table anchor, chain 1: rows are missing or duplicated"},
+      {"DELETE FROM anchor", "table anchor, chain 1: rows are missing or duplicated"},
+      {"DELETE FROM list", "table list: rows are missing or duplicated"},
+      {"DELETE FROM incident", "table incident: rows are missing or duplicated"},
+      {"INSERT INTO incident SELECT 2, chain, first, records, kind, what, since_unix_s, checksum FROM incident",
+       "table incident, incident 2 does not match its checksum"},
       {"DROP TABLE anchor", "anchor"},
       {"DROP TABLE list", "list"},
       {"DROP TABLE incident", "incident"}};
@@ -411,6 +495,75 @@ TEST_F(ArchiveFileTest, NamesKeepersRowsThatNoKeeperWrites) {
   EXPECT_TRUE(must(Archive(*open(OpenMode::kRead)).check()).empty());
 }
 
+TEST_F(ArchiveFileTest, OfVersion2IsUpgradedWithAChecksumForEveryRow) {
+  fill(2000);
+  put_keepers_rows();
+  downgrade_to_version_2();
+  expect_all_rows(*open(OpenMode::kRead), "read as it is");
+  expect_all_rows(*open(OpenMode::kWrite), "upgraded");
+  EXPECT_EQ(version_of(must(read_file(path_))), 3);
+  expect_all_rows(*open(OpenMode::kRead), "read after the upgrade");
+  execute("UPDATE list SET head = 4");
+  EXPECT_EQ(open(OpenMode::kRead)->list(1).error().code, ErrorCode::kMalformed);
+}
+
+TEST_F(ArchiveFileTest, WhoseVersionDoesNotGoWithItsTablesIsDamaged) {
+  fill(10);
+  for (const char* const version : {"1", "2"}) {
+    execute(std::string("PRAGMA user_version=") + version);
+    auto store = open(OpenMode::kRead);
+    EXPECT_EQ(store->chains().error().code, ErrorCode::kMalformed);
+    EXPECT_EQ(store->pending().error().code, ErrorCode::kMalformed);
+    EXPECT_EQ(store->segment_from(1, 0).error().code, ErrorCode::kMalformed);
+    EXPECT_EQ(refused(OpenMode::kWrite).code, ErrorCode::kMalformed);
+  }
+  execute("PRAGMA user_version=0");
+  EXPECT_EQ(refused(OpenMode::kRead).code, ErrorCode::kMalformed);
+}
+
+// Its number would be that of another chain.
+TEST_F(ArchiveFileTest, WithADamagedChainHasNoLastChainAndBeginsNone) {
+  fill(10);
+  {
+    auto store = open();
+    must(Archive(*store).begin_chain(imatest::banks("sha1"), ChainStart::kBoot));
+  }
+  execute("UPDATE chain SET first_kept = 1 WHERE chain = 2");
+  auto store = open();
+  Archive archive(*store);
+  EXPECT_EQ(archive.chain_or_last(std::nullopt).error().code, ErrorCode::kMalformed);
+  EXPECT_EQ(archive.begin_chain(imatest::banks("sha1"), ChainStart::kBoot).error().code, ErrorCode::kMalformed);
+  EXPECT_EQ(archive.chain(2).error().code, ErrorCode::kMalformed);
+  EXPECT_EQ(must(archive.chain(1)).end, 10u);
+}
+
+TEST_F(ArchiveFileTest, KeepsTheDamageOfASealAndOfRowsThatAreMissingInMind) {
+  fill(10);
+  put_keepers_rows();
+  execute("DELETE FROM incident");
+  auto store = open();
+  Transaction transaction(*store);
+  must(transaction.begin());
+  must(store->put_incident({.chain = 1, .kind = "gap", .what = "H."}));
+  must(transaction.commit());
+  EXPECT_EQ(store->incidents().error().code, ErrorCode::kMalformed);
+}
+
+TEST_F(ArchiveFileTest, TakesRecordsInWhereASmallSegmentIsDamaged) {
+  fill(10);
+  execute("UPDATE segment SET added_unix_s = 1");
+  auto store = open();
+  Archive archive(*store);
+  must(archive.append(1, 10, std::span(log_.records).subspan(10, 5), log_.bank, 0));
+  ArchiveReader reader(*store, must(archive.chain(1)), 0, 15);
+  const auto damaged = must(reader.next());
+  ASSERT_TRUE(damaged.damage);
+  EXPECT_EQ(damaged.damage->records, 10u);
+  EXPECT_THAT(damaged.damage->what, HasSubstr("table segment, chain 1, first 0 does not match its checksum"));
+  EXPECT_EQ(must(reader.next()).record->number, 10u);
+  EXPECT_EQ(archive.stats(1).error().code, ErrorCode::kMalformed);
+}
+
 TEST_F(ArchiveFileTest, TakesRecordsInWhereTheAnchorsCannotBeRead) {
   fill(10);
   put_keepers_rows();
@@ -420,7 +573,7 @@ TEST_F(ArchiveFileTest, TakesRecordsInWhereTheAnchorsCannotBeRead) {
   for (std::size_t at = 10; at < 100; ++at) {
     must(archive.append(1, at, std::span(log_.records).subspan(at, 1), log_.bank, 0));
   }
-  EXPECT_EQ(must(archive.stats(1)).segments, 91u) << "nothing is gathered, for an anchor may lie anywhere";
+  EXPECT_EQ(store->segments(1).segments.size(), 91u) << "nothing is gathered, for an anchor may lie anywhere";
   EXPECT_TRUE(equal(exported(archive, 1, log_.bank), ByteView(log_.list).first(list_bytes(100))));
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // import_test.cc - saved lists of a real kernel, and lists made to mislead, become an archive or are refused.
 #include "archive/import.h"
 
@@ -267,6 +268,35 @@ class MisleadingLists : public ImportTest {
   const std::vector<int> long_ = joined({kBoot}, sequence(0, 20'000));
 };
 
+// Lists do not say how the kernel that made them extended its banks.
+TEST_F(MisleadingLists, AChainHasTheBanksAsThePcrsWereExtended) {
+  const std::vector<int> records = joined({kBoot, kViolation}, sequence(0, 5));
+  const std::vector<int> more = joined(records, sequence(5, 9));
+  for (const char* const banks : {"sha1,sha256:padded-short", "sha1,sha256:padded", "sha1:invalidated,sha256"}) {
+    std::vector<imalog::PcrValue> values = pcrs(records, banks);
+    std::vector<imalog::PcrValue> later = pcrs(more, banks);
+    for (auto* const each : {&values, &later})
+      for (imalog::PcrValue& value : *each) value.bank = digest::bank_of(value.bank.algorithm);
+    ImportOptions options = with(values);
+    options.banks = imatest::banks("sha1,sha256");
+    options.new_chain = true;
+    const auto report = must(import({list("saved", records)}, options));
+    EXPECT_EQ(digest::bank_names(must(archive_.chain(report.chain)).banks), banks);
+    options.new_chain = false;
+    options.pcrs = later;
+    EXPECT_EQ(must(import({list("later", more)}, options)).parts[0].added, 4u) << banks;
+  }
+}
+
+TEST_F(MisleadingLists, ABankThatIsCalledInvalidatedProvesNothing) {
+  const std::vector<int> records = joined({kBoot}, sequence(0, 5));
+  std::vector<imalog::PcrValue> values = pcrs(joined({kBoot}, sequence(1, 6)), "sha256:invalidated");
+  for (imalog::PcrValue& value : values) value.bank = digest::bank_of(value.bank.algorithm);
+  const auto imported = import({list("saved", records)}, with(values));
+  ASSERT_FALSE(imported);
+  EXPECT_EQ(imported.error().code, ErrorCode::kMismatch);
+}
+
 TEST_F(MisleadingLists, NothingGoesBetweenTheHalvesOfAnInterruptedFile) {
   interrupt(list("long", long_));
   const auto other = import({list("other", sequence(50'000, 50'010))}, options());
@@ -392,6 +422,31 @@ TEST_F(MisleadingLists, ManyPartsAreJoinedAndManyWaysAreBounded) {
   const auto hopeless = import(violations, with(pcrs({kBoot})));
   ASSERT_FALSE(hopeless);
   EXPECT_EQ(hopeless.error().code, ErrorCode::kMismatch);
+}
+
+TEST_F(ImportTest, AKeepersChainTakesNoSavedLists) {
+  const auto kept = must(archive_.begin_chain(options().banks, ChainStart::kBoot, kHostOrder, {.origin = "list"}));
+  ImportOptions with = options();
+  with.chain = kept.chain;
+  const auto refused = import({captured("templates", "sha256")}, with);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kRefused);
+  EXPECT_EQ(must(archive_.chain(kept.chain)).end, 0u);
+  const auto report = must(import({captured("templates", "sha256")}, options()));
+  EXPECT_EQ(report.chain, 2u) << "a chain of its own";
+  EXPECT_EQ(must(archive_.host_chain())->chain, kept.chain);
+  const auto again = must(import({captured("templates", "sha1")}, options()));
+  EXPECT_EQ(again.chain, 2u) << "goes on with the last that was imported";
+  expect_log("templates", 2);
+}
+
+// An archive of an imakeep that kept no origins: a row of a list tells a keeper's chain.
+TEST_F(ImportTest, AKeepersChainIsKnownWithoutItsOrigin) {
+  const auto kept = must(archive_.begin_chain(options().banks, ChainStart::kBoot));
+  const ListRow row{.chain = kept.chain};
+  must(archive_.append(kept.chain, 0, {}, kept.banks.front(), 0, {.list = &row}));
+  EXPECT_EQ(must(import({captured("templates", "sha256")}, options())).chain, 2u);
+  EXPECT_EQ(must(archive_.host_chain())->chain, kept.chain);
 }
 
 }  // namespace

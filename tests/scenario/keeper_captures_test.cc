@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The keeper on what a real Linux measured: the captures' records come in as they came there, with the same requests
 // and the same kexec between, and the archive has to be the joined log, byte for byte in every bank.
 #include <gmock/gmock.h>

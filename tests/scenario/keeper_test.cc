@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "keeper/keeper.h"
 
 #include <gmock/gmock.h>
@@ -25,7 +26,12 @@ void add_numbered(Machine& machine, int first, int count) {
 
 struct World {
   explicit World(MachineOptions machine_options = {}, KeeperOptions options = {}, bool with_pcrs = true)
-      : machine(std::move(machine_options)), keeper(machine, std::move(options), 1, with_pcrs) {}
+      : machine(std::move(machine_options)), keeper(machine, told_of(std::move(options), machine), 1, with_pcrs) {}
+  // A keeper knows of a kernel that keeps its table.
+  static KeeperOptions told_of(KeeperOptions options, const Machine& machine) {
+    if (machine.options.table == mlist::TableMode::kKept) options.table = TableMode::kKept;
+    return options;
+  }
   Machine machine;
   KeeperProcess keeper;
   Followed follow() { return must(keeper.keeper().follow()); }
@@ -54,6 +60,126 @@ TEST(Trim, ByCountLeavesOneRecordInTheList) {
   EXPECT_EQ(world.keeper.row().trimmed, 7u);
   EXPECT_EQ(world.keeper.row().trimmed_by_others, 0u);
   EXPECT_EQ(world.keeper.wrong(), "");
+}
+
+// A boot loader that extends PCR 10 too.
+TEST(Trim, GoesOnFromTheStartThatTheKeeperIsTold) {
+  World untold({.boot_loader = true}, {.method = Method::kCount});
+  ASSERT_TRUE(untold.machine.add(ima_ng("boot_aggregate")));
+  add_numbered(untold.machine, 0, 5);
+  EXPECT_THAT(diagnoses(untold.follow()), ElementsAre(Diagnosis::kStartNotZero));
+  EXPECT_EQ(untold.keeper.keeper().trim().error().code, ErrorCode::kMismatch);
+
+  World told({.boot_loader = true}, {.method = Method::kCount, .start = untold.machine.start()});
+  ASSERT_TRUE(told.machine.add(ima_ng("boot_aggregate")));
+  add_numbered(told.machine, 0, 5);
+  EXPECT_EQ(told.trim().records, 5u);
+  EXPECT_TRUE(told.keeper.keeper().last().proven);
+  // The archive knows where its chain starts, and the keeper that is told so no more goes on with it.
+  Keeper later(told.keeper.source(), told.keeper.archive(), &told.keeper.pcrs, told.machine.clock,
+               {.method = Method::kCount});
+  add_numbered(told.machine, 5, 2);
+  EXPECT_EQ(must(later.trim()).records, 2u);
+  EXPECT_EQ(told.keeper.wrong(), "");
+  EXPECT_THAT(must(told.keeper.archive().check()), IsEmpty());
+  EXPECT_EQ(must(told.keeper.archive().chains()).front().start, archive::ChainStart::kBoot);
+}
+
+TEST(Follow, RefusesAStartThatLacksABank) {
+  auto values = Machine({.boot_loader = true}).start();
+  values.pop_back();
+  World world({.boot_loader = true}, {.start = values});
+  add_numbered(world.machine, 0, 1);
+  const auto followed = world.keeper.keeper().follow();
+  ASSERT_FALSE(followed);
+  EXPECT_EQ(followed.error().code, ErrorCode::kUsage);
+  EXPECT_EQ(followed.error().message, "the start has no value of bank sha256, which is compared");
+}
+
+TEST(Follow, SaysThatTheKernelMeasuredWithoutTheTpm) {
+  World world;
+  ASSERT_TRUE(world.machine.add(ima_ng("boot_aggregate")));
+  add_numbered(world.machine, 0, 3);
+  const auto nothing_extended = [&] {
+    world.machine.pcrs =
+        std::make_unique<tpm::SoftPcrBanks>(digest::PcrState(mlist::test::banks(world.machine.options.banks)));
+  };
+  nothing_extended();
+  EXPECT_THAT(diagnoses(world.follow()), ElementsAre(Diagnosis::kMeasuredWithoutTpm));
+  EXPECT_EQ(world.keeper.archived(), 4u);
+  add_numbered(world.machine, 3, 3);
+  nothing_extended();
+  EXPECT_THAT(diagnoses(world.follow()), ElementsAre(Diagnosis::kMeasuredWithoutTpm));
+  EXPECT_EQ(world.keeper.archived(), 7u);
+  EXPECT_EQ(world.keeper.keeper().trim().error().code, ErrorCode::kMismatch);
+  EXPECT_EQ(world.machine.in_list(), 7u);
+}
+
+// A policy rule with pcr=11, or CONFIG_IMA_MEASURE_PCR_IDX=11.
+TEST(Trim, ComparesEveryPcrThatRecordsName) {
+  World world({}, {.method = Method::kCount});
+  for (int i = 0; i < 6; ++i) ASSERT_TRUE(world.machine.add(ima_ng("/" + std::to_string(i), i % 2 == 0 ? 11 : 10)));
+  EXPECT_GT(world.trim().records, 0u);
+  EXPECT_EQ(world.keeper.wrong(), "");
+  must(world.machine.pcrs->extend(11, std::vector{digest::Digest(20), digest::Digest(32)}));
+  ASSERT_TRUE(world.machine.add(ima_ng("/next")));
+  const Followed followed = world.follow();
+  EXPECT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kUnexplainedExtend));
+  EXPECT_FALSE(followed.proven);
+  EXPECT_EQ(world.keeper.keeper().trim().error().code, ErrorCode::kMismatch);
+}
+
+TEST(Trim, DeletesNothingWhoseOwnPcrDoesNotMatch) {
+  World world({}, {.method = Method::kCount});
+  for (int i = 0; i < 6; ++i) ASSERT_TRUE(world.machine.add(ima_ng("/" + std::to_string(i), 11)));
+  // The PCRs of a machine that has measured nothing into PCR 11; PCR 10 is as it was.
+  digest::PcrState others(world.machine.pcrs->banks());
+  const auto ten = must(world.machine.pcrs->read(10));
+  for (std::size_t bank = 0; bank < ten.size(); ++bank) others.set(bank, 10, ten[bank]);
+  world.machine.pcrs = std::make_unique<tpm::SoftPcrBanks>(others);
+  EXPECT_FALSE(world.follow().proven);
+  EXPECT_EQ(world.keeper.keeper().trim().error().code, ErrorCode::kMismatch);
+  EXPECT_GE(world.machine.in_list(), 6u);
+}
+
+// The anchor copied PCR 11, so that PCR 11 matches says nothing until it goes on.
+TEST(Trim, AfterAnAnchorEveryPcrThatPartedHasToGoOn) {
+  World world({}, {.method = Method::kCount});
+  for (int i = 0; i < 6; ++i) ASSERT_TRUE(world.machine.add(ima_ng("/" + std::to_string(i), i < 3 ? 10 : 11)));
+  digest::PcrState others(world.machine.pcrs->banks());
+  const auto ten = must(world.machine.pcrs->read(10));
+  for (std::size_t bank = 0; bank < ten.size(); ++bank) others.set(bank, 10, ten[bank]);
+  world.machine.pcrs = std::make_unique<tpm::SoftPcrBanks>(others);
+  EXPECT_FALSE(world.follow().proven);
+  ASSERT_TRUE(world.machine.add(ima_ng("/more")));
+  EXPECT_FALSE(world.follow().proven);
+  EXPECT_EQ(world.keeper.keeper().trim().error().code, ErrorCode::kMismatch);
+  ASSERT_TRUE(world.machine.add(ima_ng("/more of PCR 11", 11)));
+  EXPECT_TRUE(world.follow().proven);
+}
+
+// The second anchor is about PCR 10. It copies PCR 11 once more, which still has the value of the first anchor.
+TEST(Trim, AfterTwoAnchorsAPcrThatPartedAtTheFirstHasToGoOnToo) {
+  World world({}, {.method = Method::kCount});
+  const auto part = [&](std::uint32_t parted) {
+    digest::PcrState others(world.machine.pcrs->banks());
+    for (const std::uint32_t pcr : {10u, 11u}) {
+      const auto values = must(world.machine.pcrs->read(pcr));
+      for (std::size_t bank = 0; bank < values.size(); ++bank) others.set(bank, pcr, values[bank]);
+    }
+    imalog::extend(others, ima_ng("/foreign", parted).view());
+    world.machine.pcrs = std::make_unique<tpm::SoftPcrBanks>(others);
+    EXPECT_FALSE(world.follow().proven) << parted;
+  };
+  for (int i = 0; i < 6; ++i) ASSERT_TRUE(world.machine.add(ima_ng("/" + std::to_string(i), i < 3 ? 10 : 11)));
+  EXPECT_TRUE(world.follow().proven);
+  part(11);
+  part(10);
+  ASSERT_TRUE(world.machine.add(ima_ng("/more")));
+  EXPECT_FALSE(world.follow().proven);
+  EXPECT_EQ(world.keeper.keeper().trim().error().code, ErrorCode::kMismatch);
+  ASSERT_TRUE(world.machine.add(ima_ng("/more of PCR 11", 11)));
+  EXPECT_TRUE(world.follow().proven);
 }
 
 TEST(Trim, ByStageEmptiesTheList) {
@@ -169,15 +295,20 @@ TEST(Follow, ARebootBeginsANewChain) {
   EXPECT_EQ(world.keeper.wrong(), "");
 }
 
+// A kexec that drops nothing, and a keeper on the new kernel.
+void kexec_whole(World& world) {
+  world.keeper.kill();
+  EXPECT_EQ(world.machine.kexec(), 0u);
+  world.keeper.start();
+}
+
 TEST(Follow, AKexecStaysInTheChain) {
   World world;
   add_numbered(world.machine, 0, 3);
   world.follow();
   ASSERT_TRUE(world.machine.other(ListPart::kStaged, "A\n"));
   add_numbered(world.machine, 3, 3);
-  world.keeper.kill();
-  EXPECT_EQ(world.machine.kexec(), 0u);
-  world.keeper.start();
+  kexec_whole(world);
   const Followed followed = world.follow();
   EXPECT_TRUE(followed.proven);
   EXPECT_THAT(followed.found, IsEmpty());
@@ -204,6 +335,37 @@ TEST(Follow, SaysWhatAKexecDroppedOfWhatIsArchived) {
   EXPECT_TRUE(followed.proven);
   EXPECT_EQ(world.keeper.wrong(), "");
   EXPECT_GT(world.trim().records, 0u);
+  EXPECT_EQ(world.keeper.wrong(), "");
+}
+
+// As kernels before 7.2 do with kexec_load(2), and others with mem=: the PCRs go on, and no record is passed on.
+TEST(Follow, AccusesNobodyIfAKexecDroppedTheWholeList) {
+  World world;
+  add_numbered(world.machine, 0, 5);
+  world.follow();
+  world.keeper.kill();
+  EXPECT_EQ(world.machine.kexec_without_list(), 5u);
+  world.keeper.start();
+  const Followed followed = world.follow();
+  EXPECT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kKexecDropped));
+  EXPECT_EQ(followed.found[0].records, 5u);
+  EXPECT_TRUE(followed.proven);
+  EXPECT_EQ(world.keeper.row().trimmed_by_others, 0u);
+  EXPECT_EQ(must(world.keeper.archive().chains()).size(), 1u);
+  EXPECT_TRUE(world.keeper.complete());
+  EXPECT_EQ(world.keeper.wrong(), "");
+}
+
+// A kexec drops records from the list's end, so a list that it passed on tells that others deleted the first ones.
+TEST(Follow, SaysThatOthersDeletedAllItKnewBeforeAKexec) {
+  World world;
+  add_numbered(world.machine, 0, 3);
+  world.follow();
+  ASSERT_TRUE(world.machine.other(ListPart::kCurrent, "3\n"));
+  add_numbered(world.machine, 3, 2);
+  kexec_whole(world);
+  EXPECT_THAT(diagnoses(world.follow()), ElementsAre(Diagnosis::kTrimmedByOther));
+  EXPECT_EQ(world.keeper.row().trimmed_by_others, 3u);
   EXPECT_EQ(world.keeper.wrong(), "");
 }
 
@@ -245,6 +407,33 @@ TEST(Follow, ALoneAlteredRecordIsNotTakenForANewOne) {
   const Followed followed = world.follow();
   EXPECT_FALSE(followed.proven);
   EXPECT_THAT(diagnoses(followed), testing::Not(testing::Contains(Diagnosis::kTrimmedByOther)));
+}
+
+// No PCR covers a violation's data. What follows it proves that it is the archive's, so the archive is not ahead.
+TEST(Follow, NamesALoneAlteredViolationOnceARecordFollowsIt) {
+  World world;
+  ASSERT_TRUE(world.machine.add(violation("/v")));
+  world.follow();
+  add_numbered(world.machine, 0, 1);
+  world.keeper.source().alter([](ListPart part, std::uint64_t offset, std::span<std::byte> bytes) {
+    if (part == ListPart::kCurrent && offset == 0 && !bytes.empty()) bytes[80] ^= std::byte{1};
+  });
+  const Followed followed = world.follow();
+  EXPECT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kAlteredRecord));
+  EXPECT_EQ(followed.archived, 1u);
+  EXPECT_EQ(world.keeper.wrong(), "");
+}
+
+// A violation whose extend failed looks like an altered one. Until the PCRs prove what follows it, it is kept.
+TEST(Follow, KeepsAViolationThatWasNeverExtendedThoughItIsLikeAnAlteredOne) {
+  World world;
+  ASSERT_TRUE(world.machine.add(violation("/v")));
+  world.follow();
+  ASSERT_TRUE(world.machine.other(ListPart::kCurrent, "1\n"));
+  world.machine.fail_next_extend();
+  ASSERT_TRUE(world.machine.add(violation("/unextended")));
+  EXPECT_EQ(world.follow().archived, 1u);
+  EXPECT_TRUE(world.keeper.complete());
 }
 
 TEST(Follow, NamesANewRecordWhoseDataWereAltered) {
@@ -374,6 +563,91 @@ TEST(Trim, ByStageArchivesWhatCameInJustBefore) {
     EXPECT_EQ(world.keeper.archived(), 5u);
     EXPECT_EQ(world.keeper.wrong(), "");
   }
+}
+
+// A record comes in whenever the list is read, so none of its ends is ever one of the PCRs'.
+TEST(Trim, ByStageNeedsNoQuietWhileItReads) {
+  World world({.table = mlist::TableMode::kNone}, {.method = Method::kStage});
+  add_numbered(world.machine, 0, 5);
+  int opened = 0;
+  bool fresh = false;
+  world.keeper.on_effect = [&](const std::string& what) -> std::optional<Error> {
+    if (what.starts_with("after open")) fresh = true;
+    if (what == "after open to write") ++opened;
+    if (what == "before read" && std::exchange(fresh, false)) world.machine.add(ima_ng("/again"));
+    return std::nullopt;
+  };
+  const Trimmed trimmed = world.trim();
+  world.keeper.on_effect = {};
+  EXPECT_EQ(opened, 1);
+  EXPECT_EQ(trimmed.records, 6u);
+  EXPECT_EQ(world.machine.in_list(), 1u);
+  world.follow();
+  EXPECT_TRUE(world.keeper.complete());
+  EXPECT_EQ(world.keeper.wrong(), "");
+}
+
+TEST(Trim, ByStageStagesNothingWhileRecordsComeIn) {
+  World world({.table = mlist::TableMode::kNone}, {.method = Method::kStage});
+  add_numbered(world.machine, 0, 5);
+  bool written = false;
+  world.keeper.on_effect = [&](const std::string& what) -> std::optional<Error> {
+    if (what.starts_with("after open")) written = what == "after open to write";
+    if (what == "after count" && written) world.machine.add(ima_ng("/again"));
+    return std::nullopt;
+  };
+  EXPECT_EQ(world.trim().records, 0u);
+  EXPECT_EQ(world.follow().staged_records, 0u);
+  world.keeper.on_effect = {};
+  EXPECT_EQ(world.trim().records, world.machine.log().size());
+  EXPECT_EQ(world.keeper.wrong(), "");
+}
+
+TEST(Trim, ByStageReadsThePcrsThatWhatCameInNames) {
+  World world({}, {.method = Method::kStage});
+  add_numbered(world.machine, 0, 3);
+  Content other = ima_ng("/3");
+  other.pcr = 11;
+  once_at(world, "before open to write", [&] { world.machine.add(other); });
+  EXPECT_EQ(world.trim().records, 4u);
+  EXPECT_EQ(world.keeper.archived(), 4u);
+  EXPECT_EQ(world.keeper.wrong(), "");
+}
+
+TEST(Trim, ByStageComparesAPcrThatOnlyWhatCameInNames) {
+  World world({}, {.method = Method::kStage});
+  add_numbered(world.machine, 0, 3);
+  Content other = ima_ng("/3");
+  other.pcr = 11;
+  once_at(world, "before open to write", [&] {
+    world.machine.fail_next_extend();
+    world.machine.add(other);
+  });
+  const auto trimmed = world.keeper.keeper().trim();
+  EXPECT_TRUE(!trimmed || trimmed->records == 0);
+  EXPECT_EQ(world.machine.in_list(), 4u);
+}
+
+TEST(Trim, ByStageArchivesNoDigestThatWasAlteredInTheList) {
+  World world({}, {.method = Method::kStage});
+  add_numbered(world.machine, 0, 1);
+  world.follow();
+  const std::size_t digest_bytes = world.keeper.source().bank().digest_bytes();
+  const std::size_t first_bytes = imalog::encoded_bytes(world.machine.log()[0].view(), digest_bytes);
+  once_at(world, "before open to write", [&] {
+    add_numbered(world.machine, 1, 1);
+    world.keeper.source().alter([=](ListPart, std::uint64_t offset, std::span<std::byte> bytes) {
+      const std::size_t at = first_bytes + 4;  // of the second record's digest
+      if (offset <= at && at < offset + bytes.size()) bytes[at - offset] ^= std::byte{1};
+    });
+  });
+  const auto trimmed = world.keeper.keeper().trim();
+  ASSERT_FALSE(trimmed);
+  EXPECT_EQ(trimmed.error().code, ErrorCode::kMismatch);
+  EXPECT_EQ(world.machine.in_list(), 2u);
+  ASSERT_EQ(world.keeper.incidents().size(), 1u);
+  EXPECT_EQ(world.keeper.incidents()[0].kind, word(Diagnosis::kAlteredRecord));
+  EXPECT_EQ(world.keeper.wrong(), "");
 }
 
 TEST(Trim, ByStageDeletesNothingThatReadsOtherwiseThanTheArchive) {
@@ -508,6 +782,42 @@ TEST(Trim, ByCountDoesNotTakeViolationsForOthersThatAreLikeThem) {
   EXPECT_EQ(world.keeper.archived(), world.machine.log().size());
 }
 
+TEST(Follow, ACrashBeforeTheFirstRecordsLeavesNoEmptyChain) {
+  World world;
+  add_numbered(world.machine, 0, 3);
+  int commits = 0;
+  world.keeper.on_effect = [&](const std::string& what) -> std::optional<Error> {
+    if (what == "before commit" && ++commits == 2) throw Crash();
+    return std::nullopt;
+  };
+  EXPECT_THROW((void)world.keeper.keeper().follow(), Crash);
+  world.keeper.on_effect = {};
+  world.keeper.kill();
+  world.keeper.start();
+  EXPECT_TRUE(world.follow().proven);
+  const auto chains = must(world.keeper.archive().chains());
+  ASSERT_EQ(chains.size(), 1u);
+  EXPECT_EQ(chains[0].end, 3u);
+  EXPECT_EQ(world.keeper.wrong(), "");
+}
+
+TEST(Follow, AfterACrashBeforeTheFirstRecordsAHeadlessListIsHeadless) {
+  World world;
+  world.keeper.pcrs.resets = tpm::ResetCounts{.resets = 1, .restarts = 0};
+  add_numbered(world.machine, 0, 3);
+  int commits = 0;
+  world.keeper.on_effect = [&](const std::string& what) -> std::optional<Error> {
+    if (what == "before commit" && ++commits == 2) throw Crash();
+    return std::nullopt;
+  };
+  EXPECT_THROW((void)world.keeper.keeper().follow(), Crash);
+  world.keeper.on_effect = {};
+  world.keeper.kill();
+  ASSERT_TRUE(world.machine.other(ListPart::kCurrent, "2\n"));
+  world.keeper.start();
+  EXPECT_THAT(diagnoses(world.follow()), ElementsAre(Diagnosis::kHeadless));
+}
+
 // Violations come in that are like the deleted one, each still on its way to the PCRs when the keeper looks.
 TEST(Follow, AMarkIsNotJudgedWhileARepeatMayBeOnItsWay) {
   World world({}, {.method = Method::kStage});
@@ -633,6 +943,59 @@ TEST(Follow, ArchivesAListThatNeverFitsThoughItIsNeverQuiet) {
   EXPECT_EQ(world.keeper.wrong(), "");
 }
 
+// Nothing that the list holds was seen before, so nothing but the PCRs could tell where it belongs.
+TEST(Follow, ArchivesWhatCameAfterAGapThoughItIsNeverQuiet) {
+  World world;
+  add_numbered(world.machine, 0, 3);
+  world.follow();
+  add_numbered(world.machine, 3, 1);
+  ASSERT_TRUE(world.machine.other(ListPart::kCurrent, "4\n"));
+  int next = 4;
+  world.machine.clock.on_sleep = [&](std::int64_t) { add_numbered(world.machine, next++, 1); };
+  for (int looks = 0; looks < 5; ++looks) EXPECT_THAT(diagnoses(world.follow()), ElementsAre(Diagnosis::kUnsettled));
+  EXPECT_GE(world.keeper.archived() + 3, static_cast<std::uint64_t>(next)) << "but for record 3, and two that come in";
+  EXPECT_FALSE(world.keeper.keeper().last().proven);
+  EXPECT_FALSE(world.keeper.keeper().trim()) << "nothing is proven";
+
+  world.machine.clock.on_sleep = {};
+  add_numbered(world.machine, next++, 1);
+  world.follow();
+  add_numbered(world.machine, next++, 1);
+  EXPECT_TRUE(world.follow().proven) << "from the anchor on";
+  EXPECT_EQ(world.keeper.archived(), static_cast<std::uint64_t>(next - 1)) << "none twice";
+  EXPECT_EQ(world.keeper.wrong(), "");
+}
+
+// Equal violations prove no overlap, so they are archived as new, but once only.
+TEST(Follow, ArchivesViolationsAfterAGapOnceThoughItIsNeverQuiet) {
+  World world;
+  world.machine.add(violation("/v"));
+  world.follow();
+  for (int i = 0; i < 5; ++i) world.machine.add(violation("/v"));
+  world.machine.fail_next_extend();
+  world.machine.add(violation("/v"));
+  ASSERT_TRUE(world.machine.other(ListPart::kCurrent, "3\n"));
+  world.machine.clock.on_sleep = [&](std::int64_t) { world.machine.add(violation("/v")); };
+  for (int looks = 0; looks < 20; ++looks) world.follow();
+  EXPECT_GE(world.keeper.archived() + 5, world.machine.log().size());
+  EXPECT_LE(world.keeper.archived(), world.machine.log().size() + 10);
+}
+
+TEST(Follow, ArchivesAnotherBootsHeadlessListThoughItIsNeverQuiet) {
+  World world;
+  add_numbered(world.machine, 0, 3);
+  world.follow();
+  world.machine.reboot();
+  add_numbered(world.machine, 100, 4);
+  ASSERT_TRUE(world.machine.other(ListPart::kCurrent, "2\n"));
+  int next = 104;
+  world.machine.clock.on_sleep = [&](std::int64_t) { add_numbered(world.machine, next++, 1); };
+  for (int looks = 0; looks < 5; ++looks) world.follow();
+  ASSERT_EQ(must(world.keeper.archive().chains()).size(), 2u);
+  EXPECT_GE(must(world.keeper.archive().chain(2)).end + 6, static_cast<std::uint64_t>(next - 100));
+  EXPECT_EQ(must(world.keeper.archive().chain(1)).end, 3u);
+}
+
 TEST(Follow, AHeadlessListThatIsNeverQuietIsCalledHeadlessOnceItIs) {
   World world;
   add_numbered(world.machine, 0, 6);
@@ -722,6 +1085,576 @@ TEST(Follow, RefusesARowThatGoesBeyondTheChain) {
   const auto followed = world.keeper.keeper().follow();
   ASSERT_FALSE(followed);
   EXPECT_EQ(followed.error().code, ErrorCode::kMalformed);
+}
+
+// ---- where the list lies, by the PCRs
+
+void add_equal(Machine& machine, std::uint64_t count) {
+  const Content equal = violation("/run");
+  for (std::uint64_t i = 0; i < count; ++i) ASSERT_TRUE(machine.add(equal));
+}
+
+void restart(World& world) {
+  world.keeper.kill();
+  world.keeper.start();
+}
+
+// Dies after the list did what was asked and before the archive says so.
+void die_after(World& world, const std::string& request) {
+  world.keeper.on_effect = [&](const std::string& what) -> std::optional<Error> {
+    if (what == "after request " + request) throw Crash();
+    return std::nullopt;
+  };
+  EXPECT_THROW((void)world.keeper.keeper().trim(), Crash);
+  world.keeper.on_effect = {};
+  restart(world);
+}
+
+// Each round measures the same files in the same order, as ima_flush_htable lets a kernel do.
+void measure_round(Machine& machine) {
+  for (const char* path : {"/boot", "/cron", "/a", "/b", "/c"}) ASSERT_TRUE(machine.add(ima_ng(path)));
+}
+
+void stage_and_delete(Machine& machine) {
+  ASSERT_TRUE(machine.other(ListPart::kStaged, "A\n"));
+  ASSERT_TRUE(machine.other(ListPart::kStaged, "D\n"));
+}
+
+// Whatever happened before: nothing that was read goes without being archived.
+void expect_that_nothing_is_lost(World& world) {
+  ASSERT_TRUE(world.machine.add(ima_ng("/late1")));
+  (void)world.keeper.keeper().trim();
+  ASSERT_TRUE(world.machine.add(ima_ng("/late2")));
+  (void)world.keeper.keeper().trim();
+  EXPECT_EQ(world.keeper.wrong(), "");
+  EXPECT_TRUE(world.keeper.complete());
+  EXPECT_GT(world.keeper.row().trimmed, 0u) << "the list is trimmed again";
+}
+
+class RepeatingTable : public testing::TestWithParam<mlist::TableMode> {};
+
+TEST_P(RepeatingTable, AfterAGapAllOfTheListIsNew) {
+  World world({.table = GetParam()});
+  measure_round(world.machine);
+  world.follow();
+  stage_and_delete(world.machine);
+  for (const char* path : {"/cron", "/a"}) ASSERT_TRUE(world.machine.add(ima_ng(path)));
+  stage_and_delete(world.machine);  // these are lost by somebody else
+  measure_round(world.machine);
+  restart(world);
+  EXPECT_FALSE(world.follow().proven);
+  EXPECT_EQ(world.keeper.archived(), 10u);
+  expect_that_nothing_is_lost(world);
+}
+
+TEST_P(RepeatingTable, AfterAForeignExtendAllOfTheListIsNew) {
+  World world({.table = GetParam()});
+  measure_round(world.machine);
+  world.follow();
+  stage_and_delete(world.machine);
+  world.machine.foreign_extend();
+  measure_round(world.machine);
+  restart(world);
+  EXPECT_FALSE(world.follow().proven);
+  EXPECT_EQ(world.keeper.archived(), 10u);
+  expect_that_nothing_is_lost(world);
+}
+
+// PCR 11 cannot match: the keeper never saw the first record that extended it. PCR 10 tells what is new all the same.
+TEST_P(RepeatingTable, ALostRecordOfAPcrThatNothingArchivedNamesDoublesNothing) {
+  World world({.table = GetParam()});
+  measure_round(world.machine);
+  world.follow();
+  ASSERT_TRUE(world.machine.add(ima_ng("/lost", 11)));
+  stage_and_delete(world.machine);
+  measure_round(world.machine);
+  EXPECT_TRUE(world.follow().proven);
+  EXPECT_EQ(world.keeper.archived(), 10u);
+  ASSERT_TRUE(world.machine.add(ima_ng("/of11", 11)));
+  const Followed followed = world.follow();
+  EXPECT_EQ(followed.archived, 1u);
+  EXPECT_FALSE(followed.proven);
+  EXPECT_EQ(followed.found.size(), 1u);
+  EXPECT_EQ(world.keeper.copies(), 0u);
+  EXPECT_EQ(world.keeper.wrong(), "");
+  ASSERT_TRUE(world.machine.add(ima_ng("/also-of11", 11)));
+  EXPECT_TRUE(world.follow().proven) << "PCR 11 goes on from the anchor";
+}
+
+TEST_P(RepeatingTable, AfterAnAnchorALostRecordOfAnotherPcrDoublesNothing) {
+  World world({.table = GetParam()});
+  measure_round(world.machine);
+  world.follow();
+  ASSERT_TRUE(world.machine.add(ima_ng("/lost", 11)));
+  ASSERT_TRUE(world.machine.add(ima_ng("/lost")));
+  stage_and_delete(world.machine);
+  EXPECT_FALSE(world.follow().proven);
+  measure_round(world.machine);
+  EXPECT_TRUE(world.follow().proven);
+  EXPECT_EQ(world.keeper.archived(), 10u);
+  ASSERT_TRUE(world.machine.add(ima_ng("/of11", 11)));
+  const Followed followed = world.follow();
+  EXPECT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kGapOrExtend));
+  EXPECT_EQ(followed.archived, 1u);
+  EXPECT_EQ(world.keeper.copies(), 0u);
+  EXPECT_EQ(world.keeper.wrong(), "");
+}
+
+TEST_P(RepeatingTable, WithoutTroubleThePcrsTellTheNextRoundFromTheLast) {
+  World world({.table = GetParam()});
+  measure_round(world.machine);
+  world.follow();
+  stage_and_delete(world.machine);
+  measure_round(world.machine);
+  restart(world);
+  EXPECT_TRUE(world.follow().proven);
+  EXPECT_EQ(world.keeper.archived(), 10u);
+  EXPECT_EQ(world.keeper.copies(), 0u);
+  expect_that_nothing_is_lost(world);
+}
+
+TEST_P(RepeatingTable, ManyForeignExtendsMakeFewCopiesOfTheList) {
+  World world({.table = GetParam()});
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(world.machine.add(ima_ng("/first" + std::to_string(i))));
+  world.follow();
+  for (int i = 0; i < 100; ++i) {
+    world.machine.foreign_extend();
+    ASSERT_TRUE(world.machine.add(ima_ng("/then" + std::to_string(i))));
+    world.follow();
+  }
+  EXPECT_EQ(world.keeper.wrong(), "");
+  EXPECT_LT(world.keeper.archived(), 2000u);
+  EXPECT_TRUE(world.keeper.complete());
+  for (int i = 0; i < 200; ++i) ASSERT_TRUE(world.machine.add(ima_ng("/quiet" + std::to_string(i))));
+  world.follow();
+  expect_that_nothing_is_lost(world);
+}
+
+INSTANTIATE_TEST_SUITE_P(, RepeatingTable, testing::Values(mlist::TableMode::kFlushed, mlist::TableMode::kNone),
+                         [](const auto& table) {
+                           return table.param == mlist::TableMode::kFlushed ? "Flushed" : "Absent";
+                         });
+
+TEST(Follow, AfterAKexecEqualContentProvesNothing) {
+  World world;
+  ASSERT_TRUE(world.machine.add(ima_ng("boot_aggregate")));
+  add_numbered(world.machine, 0, 3);
+  world.follow();
+  world.keeper.kill();
+  world.machine.kexec();
+  // The next kernel measures what the last one did: what came over is not in its table.
+  add_numbered(world.machine, 0, 3);
+  world.keeper.start();
+  world.follow();
+  ASSERT_TRUE(world.machine.other(ListPart::kCurrent, "5\n"));
+  add_numbered(world.machine, 3, 1);
+  world.machine.foreign_extend();
+  world.follow();
+  EXPECT_EQ(world.keeper.wrong(), "");
+  EXPECT_TRUE(world.keeper.complete());
+}
+
+// What a kexec dropped holds a violation of PCR 11. To count the archived one again leads to PCR 11's value too.
+TEST(Follow, AViolationThatWasLostDecidesNothingWhereAnotherPcrParted) {
+  World world({.table = mlist::TableMode::kFlushed});
+  ASSERT_TRUE(world.machine.add(ima_ng("boot_aggregate")));
+  ASSERT_TRUE(world.machine.add(violation("/v", 11)));
+  world.machine.kexec_load();
+  world.follow();
+  world.keeper.kill();
+  add_numbered(world.machine, 0, 100);
+  ASSERT_TRUE(world.machine.add(violation("/v", 11)));
+  ASSERT_GT(world.machine.kexec(), 0u);
+  world.keeper.start();
+  EXPECT_FALSE(world.follow().proven);
+  EXPECT_EQ(world.keeper.row().trimmed_by_others, 0u) << "nobody deleted what the list still holds";
+  EXPECT_EQ(world.keeper.wrong(), "");
+}
+
+TEST(Follow, AKeptTableMakesEqualContentProof) {
+  World world;
+  measure_round(world.machine);
+  world.follow();
+  world.machine.foreign_extend();
+  world.follow();
+  world.machine.foreign_extend();
+  ASSERT_TRUE(world.machine.add(ima_ng("/more")));
+  world.follow();
+  EXPECT_EQ(world.keeper.archived(), 6u);
+  EXPECT_EQ(world.keeper.wrong(), "");
+}
+
+TEST(Follow, AfterACrashNoneOfThreeHundredEqualRecordsIsLost) {
+  for (const bool with_pcrs : {true, false}) {
+    World world({}, {.method = Method::kCount, .unproven = !with_pcrs}, with_pcrs);
+    add_equal(world.machine, 601);
+    die_after(world, "600");
+    ASSERT_EQ(world.machine.in_list(), 1u);
+    add_equal(world.machine, 300);
+    world.follow();
+    EXPECT_EQ(world.keeper.archived(), 901u);
+    EXPECT_EQ(world.keeper.row().trimmed, 600u);
+    EXPECT_EQ(world.keeper.row().trimmed_by_others, 0u);
+    EXPECT_EQ(world.keeper.wrong(), "");
+    EXPECT_TRUE(world.keeper.complete());
+  }
+}
+
+// Without PCRs a list that is longer than before may still be one that was trimmed.
+TEST(Follow, WithoutPcrsAPendingTrimIsTakenForCarriedOut) {
+  World world({}, {.method = Method::kCount, .unproven = true}, false);
+  add_equal(world.machine, 10);
+  die_after(world, "9");
+  add_equal(world.machine, 30);
+  world.follow();
+  EXPECT_EQ(world.keeper.archived(), 40u);
+  EXPECT_TRUE(world.keeper.complete());
+}
+
+TEST(Follow, EqualViolationsAfterAForeignTrimAreCountedByThePcrs) {
+  for (const std::uint64_t more : {3u, 300u, 1334u, 3000u}) {
+    World world;
+    add_numbered(world.machine, 0, 2);
+    add_equal(world.machine, 2000);
+    world.follow();
+    ASSERT_TRUE(world.machine.other(ListPart::kCurrent, "668\n"));
+    add_equal(world.machine, more);
+    restart(world);
+    const Followed followed = world.follow();
+    EXPECT_EQ(followed.archived, more);
+    EXPECT_TRUE(followed.proven);
+    EXPECT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kTrimmedByOther));
+    EXPECT_EQ(world.keeper.row().trimmed_by_others, 668u);
+    EXPECT_EQ(world.keeper.wrong(), "");
+  }
+}
+
+TEST(Follow, EqualViolationsWithOthersAfterThemAreCountedByThePcrs) {
+  World world;
+  add_numbered(world.machine, 0, 2);
+  add_equal(world.machine, 1500);
+  world.follow();
+  ASSERT_TRUE(world.machine.other(ListPart::kCurrent, "1000\n"));
+  add_equal(world.machine, 700);
+  add_numbered(world.machine, 2, 20);
+  restart(world);
+  const Followed followed = world.follow();
+  EXPECT_EQ(followed.archived, 720u);
+  EXPECT_TRUE(followed.proven);
+  EXPECT_EQ(world.keeper.wrong(), "");
+}
+
+TEST(Follow, AMachineThatWasSetBackAndWentOnIsNoGap) {
+  for (const bool trimmed : {false, true}) {
+    World world;
+    add_numbered(world.machine, 0, 5);
+    world.follow();
+    world.machine.take_snapshot();
+    add_numbered(world.machine, 5, 4);
+    world.follow();
+    if (trimmed) world.trim();
+    world.keeper.kill();
+    ASSERT_TRUE(world.machine.restore_snapshot());
+    world.keeper.start();
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(world.machine.add(ima_ng("/other" + std::to_string(i))));
+    const Followed followed = world.follow();
+    ASSERT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kArchiveAhead));
+    EXPECT_EQ(followed.found[0].first, 5u);
+    EXPECT_EQ(followed.found[0].records, 4u);
+    EXPECT_EQ(world.keeper.archived(), 9u) << "no record is there twice";
+    EXPECT_EQ(world.keeper.keeper().trim().error().code, ErrorCode::kMismatch);
+    EXPECT_EQ(world.machine.in_list(), 8u);
+  }
+}
+
+// The violation that comes after the set-back is like one that is archived; it is not that one that the list begins
+// with.
+TEST(Follow, AMachineThatWasSetBackToAnEmptyListIsNoGapThoughARecordComesAgain) {
+  World world({}, {.method = Method::kStage});
+  add_numbered(world.machine, 0, 2);
+  world.machine.add(violation("/v"));
+  add_numbered(world.machine, 2, 2);
+  EXPECT_EQ(world.trim().records, 5u);
+  world.machine.take_snapshot();
+  add_numbered(world.machine, 4, 3);
+  world.follow();
+  world.keeper.kill();
+  ASSERT_TRUE(world.machine.restore_snapshot());
+  world.keeper.start();
+  world.machine.add(violation("/v"));
+  ASSERT_TRUE(world.machine.add(ima_ng("/other")));
+  const Followed followed = world.follow();
+  ASSERT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kArchiveAhead));
+  EXPECT_EQ(followed.found[0].first, 5u);
+  EXPECT_EQ(world.keeper.archived(), 8u) << "no record is there twice";
+}
+
+// After a snapshot the same files are measured again, as programs start again.
+TEST(Follow, AMachineThatWasSetBackAndMeasuresTheSameAgainIsNoGap) {
+  for (const int before : {3, 5000}) {
+    World world;
+    add_numbered(world.machine, 0, before);
+    world.follow();
+    world.machine.take_snapshot();
+    add_numbered(world.machine, before, 3);
+    world.follow();
+    ASSERT_TRUE(world.machine.other(ListPart::kCurrent, "2\n"));
+    world.follow();
+    world.keeper.kill();
+    ASSERT_TRUE(world.machine.restore_snapshot());
+    world.keeper.start();
+    ASSERT_TRUE(world.machine.add(ima_ng("/other")));
+    add_numbered(world.machine, before, 3);
+    const Followed followed = world.follow();
+    ASSERT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kArchiveAhead)) << before;
+    EXPECT_EQ(world.keeper.archived(), static_cast<std::uint64_t>(before) + 3) << "no record is there twice";
+  }
+}
+
+// A violation that nobody saw was deleted, and the next one took its place in the archive.
+TEST(Follow, ALostViolationBeforeAnotherIsNoSetBack) {
+  for (const int before : {3, 5000}) {
+    World world({.table = mlist::TableMode::kNone}, {.method = Method::kCount});
+    add_numbered(world.machine, 0, before);
+    world.follow();
+    world.machine.add(violation("/lost"));
+    ASSERT_TRUE(world.machine.other(ListPart::kCurrent, std::to_string(before + 1) + "\n"));
+    world.machine.add(violation("/v"));
+    world.machine.delay_extends(true);
+    world.machine.add(violation("/w"));
+    world.follow();
+    world.machine.delay_extends(false);
+    add_numbered(world.machine, before, 3);
+    const auto found = diagnoses(world.follow());
+    EXPECT_THAT(found, testing::Not(testing::Contains(Diagnosis::kArchiveAhead))) << before;
+  }
+}
+
+TEST(Follow, AMachineThatWasSetBackWithinARunOfEqualRecordsIsNoGap) {
+  World world;
+  add_numbered(world.machine, 0, 1);
+  add_equal(world.machine, 300);
+  world.follow();
+  world.machine.take_snapshot();
+  add_equal(world.machine, 300);
+  world.follow();
+  world.keeper.kill();
+  ASSERT_TRUE(world.machine.restore_snapshot());
+  world.keeper.start();
+  ASSERT_TRUE(world.machine.add(ima_ng("/other")));
+  const Followed followed = world.follow();
+  ASSERT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kArchiveAhead));
+  EXPECT_EQ(followed.found[0].first, 301u);
+  EXPECT_EQ(world.keeper.archived(), 601u);
+}
+
+TEST(Follow, OfAListThatLacksAMiddleRecordNothingIsArchivedAgain) {
+  World world;
+  add_numbered(world.machine, 0, 30);
+  world.follow();
+  // The PCRs stay; the list is made again without record 15.
+  auto pcrs = std::move(world.machine.pcrs);
+  world.machine.pcrs = std::make_unique<tpm::SoftPcrBanks>(digest::PcrState(pcrs->banks()));
+  ASSERT_TRUE(world.machine.other(ListPart::kCurrent, "30\n"));
+  world.machine.ima.list = std::make_unique<mlist::MeasurementList>(
+      mlist::ListOptions{.banks = mlist::test::banks(world.machine.options.banks), .extend = {}});
+  for (int i = 0; i < 30; ++i) {
+    if (i == 15) continue;
+    ASSERT_TRUE(world.machine.ima.list->append(ima_ng("/" + std::to_string(i)).view()));
+  }
+  world.machine.pcrs = std::move(pcrs);
+  restart(world);
+  const Followed followed = world.follow();
+  EXPECT_EQ(followed.archived, 0u);
+  ASSERT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kTrimmedByOther));
+  EXPECT_EQ(followed.found[0].first, 15u);
+  EXPECT_EQ(followed.found[0].records, 1u);
+  EXPECT_THAT(followed.found[0].what, testing::HasSubstr("deleted 1 records, from record 15 on, in the middle"));
+  EXPECT_THAT(world.follow().found, IsEmpty()) << "it is said once";
+  EXPECT_EQ(must(world.keeper.archive().chain(1)).end, 30u);
+}
+
+TEST(Follow, ASecondBootThatMeasuresTheSameIsAChainOfItsOwn) {
+  for (const bool asked : {true, false}) {
+    World world;
+    if (asked) world.keeper.pcrs.resets = tpm::ResetCounts{.resets = 7, .restarts = 0};
+    ASSERT_TRUE(world.machine.add(ima_ng("boot_aggregate")));
+    add_numbered(world.machine, 0, 5);
+    world.follow();
+    world.machine.reboot(6);
+    if (asked) world.keeper.pcrs.resets = tpm::ResetCounts{.resets = 8, .restarts = 0};
+    restart(world);
+    const Followed followed = world.follow();
+    EXPECT_EQ(followed.archived, 6u);
+    EXPECT_TRUE(followed.proven);
+    EXPECT_THAT(followed.found, IsEmpty());
+    EXPECT_EQ(must(world.keeper.archive().chains()).size(), 2u);
+    EXPECT_EQ(world.keeper.wrong(), "");
+  }
+}
+
+// A kexec within both boots looks like one boot that went on. Only the TPM's counts tell.
+TEST(Follow, ResetCountsTellBootsApartThatAKexecMakesAlike) {
+  World world;
+  world.keeper.pcrs.resets = tpm::ResetCounts{.resets = 7, .restarts = 3};
+  ASSERT_TRUE(world.machine.add(ima_ng("boot_aggregate")));
+  add_numbered(world.machine, 0, 2);
+  world.follow();
+  world.machine.kexec();
+  restart(world);
+  world.follow();
+  EXPECT_EQ(must(world.keeper.archive().chains()).size(), 1u) << "the TPM was not reset";
+  world.machine.reboot(3);
+  world.machine.kexec();
+  world.keeper.pcrs.resets = tpm::ResetCounts{.resets = 8, .restarts = 0};
+  restart(world);
+  EXPECT_EQ(world.follow().archived, world.machine.log().size());
+  EXPECT_EQ(must(world.keeper.archive().chains()).size(), 2u);
+  const auto origin = must(world.keeper.store.origin(2));
+  ASSERT_TRUE(origin);
+  EXPECT_EQ(origin->tpm_resets, 8u);
+}
+
+// The TPM's counts say that the chain is the same one, though a kexec dropped records and somebody deleted others.
+TEST(Follow, WhileTheTpmWasNotResetAListThatLostBothItsEndsStaysInItsChain) {
+  World world;
+  world.keeper.pcrs.resets = tpm::ResetCounts{.resets = 7, .restarts = 3};
+  ASSERT_TRUE(world.machine.add(ima_ng("boot_aggregate")));
+  add_numbered(world.machine, 0, 4);
+  world.follow();
+  world.machine.foreign_extend();  // stands for the records that the kexec dropped unseen
+  world.machine.kexec();
+  ASSERT_TRUE(world.machine.other(ListPart::kCurrent, "2\n"));
+  restart(world);
+  EXPECT_THAT(diagnoses(world.follow()), ElementsAre(Diagnosis::kGap));
+  EXPECT_EQ(must(world.keeper.archive().chains()).size(), 1u);
+  EXPECT_TRUE(world.keeper.complete());
+}
+
+// A resume counts as a restart and leaves the PCRs as they are.
+TEST(Follow, AResumeStaysInTheChain) {
+  World world;
+  world.keeper.pcrs.resets = tpm::ResetCounts{.resets = 7, .restarts = 3};
+  add_numbered(world.machine, 0, 3);
+  world.follow();
+  world.keeper.pcrs.resets = tpm::ResetCounts{.resets = 7, .restarts = 4};
+  restart(world);
+  EXPECT_TRUE(world.follow().proven);
+  EXPECT_EQ(must(world.keeper.archive().chains()).size(), 1u);
+  EXPECT_EQ(must(world.keeper.store.origin(1))->tpm_restarts, 4u);
+}
+
+TEST(Follow, TheRightTpmAfterAWrongOneArchivesNothingAgain) {
+  for (const auto table : {mlist::TableMode::kKept, mlist::TableMode::kFlushed}) {
+    World world({.table = table});
+    add_numbered(world.machine, 0, 5);
+    auto right = std::move(world.machine.pcrs);
+    digest::PcrState others(right->banks());
+    for (std::size_t bank = 0; bank < right->banks().size(); ++bank) {
+      others.set(bank, 10, digest::hash(right->banks()[bank].algorithm, as_bytes("another machine")));
+    }
+    world.machine.pcrs = std::make_unique<tpm::SoftPcrBanks>(others);
+    world.keeper.pcrs.resets = tpm::ResetCounts{.resets = 90, .restarts = 0};
+    EXPECT_THAT(diagnoses(world.follow()), ElementsAre(Diagnosis::kHeadless));
+    world.machine.pcrs = std::move(right);
+    world.keeper.pcrs.resets = tpm::ResetCounts{.resets = 7, .restarts = 0};
+    restart(world);
+    EXPECT_EQ(world.follow().archived, 0u);
+    EXPECT_EQ(must(world.keeper.archive().chains()).size(), 1u);
+    add_numbered(world.machine, 5, 1);
+    EXPECT_TRUE(world.follow().proven);
+    EXPECT_EQ(world.keeper.archived(), 6u);
+  }
+}
+
+// ---- PCRs
+
+TEST(Follow, CountsUnextendedRecordsOfThePcrAlone) {
+  World world;
+  for (int i = 0; i < 6; ++i) ASSERT_TRUE(world.machine.add(ima_ng("/" + std::to_string(i), i % 2 == 0 ? 10 : 11)));
+  world.follow();
+  ASSERT_TRUE(world.machine.add(ima_ng("/a", 11)));
+  world.machine.fail_next_extend();
+  ASSERT_TRUE(world.machine.add(ima_ng("/unextended")));
+  ASSERT_TRUE(world.machine.add(ima_ng("/b", 11)));
+  const Followed followed = world.follow();
+  ASSERT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kFailedExtend));
+  EXPECT_EQ(followed.found[0].first, 7u);
+  EXPECT_EQ(followed.found[0].records, 1u) << "record 8 is of PCR 11";
+}
+
+TEST(Trim, OfAListWithAPcrThatCannotBeReadIsArchivedAndNotTrimmed) {
+  for (const bool unproven : {false, true}) {
+    World world({}, {.method = Method::kCount, .unproven = unproven});
+    world.keeper.pcrs.unreadable = 11;
+    for (int i = 0; i < 6; ++i) ASSERT_TRUE(world.machine.add(ima_ng("/" + std::to_string(i), i % 3 == 0 ? 11 : 10)));
+    const Followed followed = world.follow();
+    EXPECT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kUnreadPcr));
+    EXPECT_THAT(followed.found[0].what, testing::HasSubstr("PCR 11 cannot be read"));
+    EXPECT_EQ(followed.archived, 6u);
+    EXPECT_FALSE(followed.proven);
+    EXPECT_EQ(world.keeper.row().proven, 0u);
+    const auto trimmed = world.keeper.keeper().trim();
+    EXPECT_EQ(trimmed.has_value(), unproven);
+    EXPECT_TRUE(trimmed || trimmed.error().code == ErrorCode::kMismatch);
+    EXPECT_EQ(world.machine.in_list(), unproven ? 1u : 6u);
+    world.keeper.pcrs.unreadable.reset();
+    EXPECT_TRUE(world.follow().proven) << "once it can be read";
+    EXPECT_EQ(world.keeper.archived(), 6u);
+  }
+}
+
+// A TPM may be busy for a moment. What PCR 11 says leaves it open how many of the equal records are new.
+TEST(Follow, WaitsForThePcrThatAloneTellsWhereTheListLies) {
+  for (const bool for_good : {false, true}) {
+    World world({.table = mlist::TableMode::kNone});
+    ASSERT_TRUE(world.machine.add(ima_ng("/of PCR 11", 11)));
+    for (int i = 0; i < 4; ++i) ASSERT_TRUE(world.machine.add(ima_ng("/repeated")));
+    EXPECT_TRUE(world.follow().proven);
+    ASSERT_TRUE(world.machine.other(ListPart::kCurrent, "3\n"));
+    for (int i = 0; i < 2; ++i) ASSERT_TRUE(world.machine.add(ima_ng("/repeated")));
+    world.keeper.pcrs.unreadable = 10;
+    for (int tries = 0; tries < 3; ++tries) {
+      const auto followed = world.keeper.keeper().follow();
+      ASSERT_FALSE(followed);
+      EXPECT_EQ(followed.error().code, ErrorCode::kEnvironment);
+      EXPECT_THAT(followed.error().message, testing::HasSubstr("PCR 10 cannot be read, so several alignments"));
+    }
+    EXPECT_EQ(world.keeper.archived(), 5u);
+    if (for_good) {
+      EXPECT_EQ(world.follow().archived, 4u) << "twice is better than lost";
+      continue;
+    }
+    world.keeper.pcrs.unreadable.reset();
+    EXPECT_TRUE(world.follow().proven);
+    EXPECT_EQ(world.keeper.archived(), 7u);
+    EXPECT_EQ(world.keeper.copies(), 0u);
+    EXPECT_EQ(world.keeper.wrong(), "");
+  }
+}
+
+TEST(Follow, ATpmThatReadsNoPcrIsAnError) {
+  World world;
+  world.keeper.pcrs.unreadable = 10;
+  add_numbered(world.machine, 0, 2);
+  EXPECT_EQ(world.keeper.keeper().follow().error().code, ErrorCode::kEnvironment);
+}
+
+// ---- chains that are not this host's
+
+TEST(Follow, AnImportedChainIsNotTakenForTheHostsOwn) {
+  World world;
+  add_numbered(world.machine, 0, 3);
+  world.follow();
+  auto& archive = world.keeper.archive();
+  const auto banks = must(archive.chain(1)).banks;
+  must(archive.begin_chain(banks, archive::ChainStart::kBoot, kHostOrder, {.origin = "import"}));
+  add_numbered(world.machine, 3, 2);
+  const Followed followed = world.follow();
+  EXPECT_EQ(followed.chain, 1u);
+  EXPECT_EQ(followed.archived, 2u);
+  EXPECT_EQ(must(archive.chain(2)).end, 0u);
+  EXPECT_EQ(must(archive.host_chain())->chain, 1u);
 }
 
 }  // namespace

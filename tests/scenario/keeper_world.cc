@@ -1,6 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "scenario/keeper_world.h"
 
+#include <algorithm>
 #include <charconv>
+#include <iterator>
 
 #include "archive/archive_reader.h"
 
@@ -8,8 +11,8 @@ namespace imakeep::keeper::test {
 
 using mlist::test::must;
 
-Content violation(const std::string& path) {
-  Content content = mlist::test::ima_ng(path);
+Content violation(const std::string& path, std::uint32_t pcr) {
+  Content content = mlist::test::ima_ng(path, pcr);
   content.violation = true;
   return content;
 }
@@ -20,12 +23,30 @@ Content violation(const std::string& path) {
 Machine::Machine(MachineOptions machine_options) : options(std::move(machine_options)) {
   ima.has_staging = options.has_staging;
   ima.takes_numbers = options.takes_numbers;
-  pcrs = std::make_unique<tpm::SoftPcrBanks>(digest::PcrState(mlist::test::banks(options.banks)));
+  pcrs = std::make_unique<tpm::SoftPcrBanks>(pcrs_before_ima());
   // No TPM takes a second for an extend.
   clock.on_sleep = [this](std::int64_t ms) {
     if (ms >= 1000) flush_extend();
   };
   start_list();
+}
+
+digest::PcrState Machine::pcrs_before_ima() const {
+  digest::PcrState state(mlist::test::banks(options.banks));
+  for (std::size_t bank = 0; options.boot_loader && bank < state.banks().size(); ++bank) {
+    state.extend(bank, 10, digest::hash(state.banks()[bank].algorithm, as_bytes("a boot loader")));
+  }
+  return state;
+}
+
+std::vector<imalog::PcrValue> Machine::start() const {
+  const digest::PcrState state = pcrs_before_ima();
+  std::vector<imalog::PcrValue> values;
+  for (std::size_t bank = 0; state.touched(10) && bank < state.banks().size(); ++bank) {
+    values.push_back(
+        {.bank = digest::bank_of(state.banks()[bank].algorithm), .pcr = 10, .value = state.value(bank, 10)});
+  }
+  return values;
 }
 
 void Machine::start_list() {
@@ -34,7 +55,10 @@ void Machine::start_list() {
                          .table = options.table,
                          .extend = [this](std::uint32_t pcr, std::span<const digest::Digest> digests) -> Result<void> {
                            flush_extend();
-                           if (std::exchange(fail_extend_, false)) return fail(ErrorCode::kIo, "planned fault");
+                           if (std::exchange(fail_extend_, false)) {
+                             breaks_.push_back(log_.size());
+                             return fail(ErrorCode::kIo, "planned fault");
+                           }
                            if (delay_extends_) {
                              delayed_.emplace(pcr, std::vector<digest::Digest>(digests.begin(), digests.end()));
                              return {};
@@ -56,10 +80,11 @@ void Machine::delay_extends(bool delay) {
 }
 
 void Machine::sync_truth() {
-  const auto current = mlist::test::contents_of(*ima.list, mlist::ListKind::kCurrent);
-  while (current_.size() < current.size()) {
+  mlist::ListWalk walk(*ima.list, ima.list->snapshot(mlist::ListKind::kCurrent));
+  walk.skip(current_.size());
+  while (const auto content = walk.next()) {
     current_.push_back(log_.size());
-    log_.push_back(current[current_.size() - 1]);
+    log_.push_back(mlist::test::content_of(*content));
   }
 }
 
@@ -76,19 +101,62 @@ void Machine::foreign_extend() {
     digests.push_back(digest::hash(bank.algorithm, as_bytes("somebody else")));
   }
   must(pcrs->extend(10, digests));
+  breaks_.push_back(log_.size());
 }
 
-void Machine::reboot() {
+void Machine::take_snapshot() {
+  if (!staged_.empty() || delayed_) return;
+  digest::PcrState state(pcrs->banks());
+  for (std::uint32_t pcr = 0; pcr < digest::kPcrCount; ++pcr) {
+    const auto values = must(pcrs->read(pcr));
+    for (std::size_t bank = 0; bank < values.size(); ++bank) state.set(bank, pcr, values[bank]);
+  }
+  snapshot_ = Snapshot{.log = log_.size(), .current = current_, .pcrs = std::move(state)};
+}
+
+bool Machine::restore_snapshot() {
+  flush_extend();
+  const std::string boot_id = ima.boot_id;
+  start_list();
+  --boot_;
+  ima.boot_id = boot_id;
+  log_.resize(snapshot_->log);
+  staged_.clear();
+  current_.clear();
+  for (const std::uint64_t id : snapshot_->current) {
+    if (!ima.list->append(log_[id].view())) return false;
+    current_.push_back(id);
+  }
+  delayed_.reset();  // its extend is in the snapshot's PCRs already
+  pcrs = std::make_unique<tpm::SoftPcrBanks>(snapshot_->pcrs);
+  return mlist::test::contents_of(*ima.list, mlist::ListKind::kCurrent).size() == current_.size();
+}
+
+std::vector<std::uint64_t> Machine::listed() const {
+  std::vector<std::uint64_t> ids(staged_.begin(), staged_.end());
+  ids.insert(ids.end(), current_.begin(), current_.end());
+  return ids;
+}
+
+void Machine::reboot(std::uint64_t alike) {
+  const std::vector<Content> before(
+      log_.begin(), log_.begin() + static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(alike, log_.size())));
+  snapshot_.reset();
+  breaks_.clear();
   delayed_.reset();
   fail_extend_ = delay_extends_ = false;
   image_.reset();
-  pcrs = std::make_unique<tpm::SoftPcrBanks>(digest::PcrState(mlist::test::banks(options.banks)));
-  for (KeeperProcess* keeper : keepers) keeper->forget_boot();
+  pcrs = std::make_unique<tpm::SoftPcrBanks>(pcrs_before_ima());
+  for (KeeperProcess* keeper : keepers) {
+    keeper->forget_boot();
+    if (keeper->pcrs.resets) ++keeper->pcrs.resets->resets;
+  }
   log_.clear();
   staged_.clear();
   current_.clear();
   start_list();
-  add(mlist::test::ima_ng("boot_aggregate of boot " + std::to_string(boot_)));
+  if (alike == 0) add(mlist::test::ima_ng("boot_aggregate"));
+  for (const Content& content : before) add(content);
 }
 
 void Machine::kexec_load() {
@@ -113,7 +181,18 @@ std::uint64_t Machine::kexec() {
   image_.reset();
   fail_extend_ = delay_extends_ = false;
   const std::uint64_t dropped = restore(image.bytes);
-  add(mlist::test::ima_ng("boot_aggregate after kexec " + std::to_string(boot_)));
+  snapshot_.reset();
+  add(mlist::test::ima_ng("boot_aggregate"));
+  return dropped;
+}
+
+std::uint64_t Machine::kexec_without_list() {
+  image_.reset();
+  fail_extend_ = delay_extends_ = false;
+  snapshot_.reset();
+  start_list();
+  const std::uint64_t dropped = keep_first(0);
+  add(mlist::test::ima_ng("boot_aggregate"));
   return dropped;
 }
 
@@ -125,13 +204,17 @@ void Machine::kexec_as_captured() {
 // The next kernel starts with the image. How many records it lacks.
 std::uint64_t Machine::restore(ByteView image) {
   start_list();
-  const auto restored = must(mlist::restore_kexec_image(*ima.list, image));
+  return keep_first(must(mlist::restore_kexec_image(*ima.list, image)).records);
+}
+
+// The next kernel has the first `restored` records. Returns how many it lacks.
+std::uint64_t Machine::keep_first(std::uint64_t restored) {
   std::deque<std::uint64_t> all = staged_;
   all.insert(all.end(), current_.begin(), current_.end());
   staged_.clear();
   current_ = all;
   std::uint64_t dropped = 0;
-  while (current_.size() > restored.records) {
+  while (current_.size() > restored) {
     for (KeeperProcess* keeper : keepers) keeper->lose(current_.back());
     current_.pop_back();
     ++dropped;
@@ -188,9 +271,14 @@ KeeperProcess::KeeperProcess(Machine& machine, KeeperOptions options, std::int32
     : pcrs(machine.pcrs), machine_(machine), options_(std::move(options)), task_(task), with_pcrs_(with_pcrs) {
   machine_.keepers.push_back(this);
   store.watch = [this](CallPoint point) -> std::optional<Error> {
+    if (point == CallPoint::kAfter) take_stock();
     return on_effect ? on_effect(point == CallPoint::kBefore ? "before commit" : "after commit") : std::nullopt;
   };
-  pcrs.watch = [this]() -> std::optional<Error> { return on_effect ? on_effect("read PCRs") : std::nullopt; };
+  pcrs.watch = [this]() -> std::optional<Error> {
+    auto error = on_effect ? on_effect("read PCRs") : std::nullopt;
+    if (error) pcr_unread_ = true;
+    return error;
+  };
   start();
 }
 
@@ -217,6 +305,7 @@ void KeeperProcess::start() {
                                                           {ImaCall::kRead, "read"},
                                                           {ImaCall::kRequest, "request "},
                                                           {ImaCall::kCount, "count"}};
+    if (call == ImaCall::kOpenToRead) pcr_unread_ = false;
     if (call == ImaCall::kRequest && point == CallPoint::kAfter) {
       part = request == "A\n" || request == "D\n" ? ListPart::kStaged : ListPart::kCurrent;
       machine_.carried_out(part, request, this);
@@ -237,19 +326,17 @@ std::vector<archive::Chain> KeeperProcess::chains() {
 
 void KeeperProcess::forget_boot() {
   lost_.clear();
+  have_.clear();
+  ids_.clear();
+  anchored_.clear();
+  anchors_.clear();
+  lost_at_anchor_ = 0;
+  wrong_record_.clear();
   bad_deletion.clear();
   for (const archive::Chain& chain : must(archive_.chains())) {
     if (chain.end > 0) forgotten_chains_.insert(chain.chain);
   }
   forgotten_incidents_ = must(archive_.incidents()).size();
-}
-
-std::vector<std::uint64_t> KeeperProcess::owed() const {
-  std::vector<std::uint64_t> owed;
-  for (std::uint64_t id = 0; id < machine_.log().size(); ++id) {
-    if (!lost_.contains(id)) owed.push_back(id);
-  }
-  return owed;
 }
 
 std::uint64_t KeeperProcess::lost_records(std::uint32_t pcr) const {
@@ -264,24 +351,12 @@ std::uint64_t KeeperProcess::archived() {
 }
 
 void KeeperProcess::lose(std::uint64_t id) {
-  const auto all = owed();
-  const std::uint64_t end = archived();
-  const bool safe =
-      std::find(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(end, all.size())), id) !=
-      all.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(end, all.size()));
-  if (!safe) lost_.insert(id);
+  if (!have_.contains(id)) lost_.insert(id);
 }
 
 void KeeperProcess::deletes(std::uint64_t id) {
-  const auto all = owed();
-  const std::uint64_t end = archived();
-  for (std::uint64_t i = 0; i < std::min<std::uint64_t>(end, all.size()); ++i) {
-    if (all[i] == id) return;
-  }
-  if (bad_deletion.empty()) {
-    bad_deletion = "deleted record " + std::to_string(id) + " of the log, of which " + std::to_string(end) +
-                   " records are archived";
-  }
+  if (have_.contains(id) || !bad_deletion.empty()) return;
+  bad_deletion = "deleted record " + std::to_string(id) + " of the log, which is not archived";
 }
 
 std::vector<archive::IncidentRow> KeeperProcess::incidents() {
@@ -300,8 +375,147 @@ archive::ListRow KeeperProcess::row() {
 std::string KeeperProcess::wrong() {
   if (!bad_deletion.empty()) return bad_deletion;
   for (const archive::Finding& finding : must(archive_.check())) return "archive: " + finding.what;
-  const auto reached = matches();
-  return reached ? std::string() : wrong_record_;
+  return wrong_record_;
+}
+
+// What a commit brought in, while the list still holds it.
+void KeeperProcess::take_stock() {
+  for (const archive::Chain& chain : chains()) {
+    const std::uint64_t known = ids_[chain.chain].size();
+    if (known < chain.end) {
+      const std::string wrong = identify(chain, known);
+      if (wrong_record_.empty()) wrong_record_ = wrong;
+    }
+    const auto anchors = must(store.anchors(chain.chain));
+    if (!anchors.empty()) {
+      // The PCRs stood still while the list was read, so an anchor knows of all breaks before it. What was lost or
+      // broke after its commit it does not know, even while its number is still the chain's end.
+      const archive::AnchorRow& last = anchors.back();
+      const AnchorSeen seen{.number = last.number, .since_unix_s = last.since_unix_s, .pcrs = last.pcrs};
+      const auto known_anchor = anchors_.find(chain.chain);
+      const bool is_new = known_anchor == anchors_.end() || !(known_anchor->second == seen);
+      anchors_[chain.chain] = seen;
+      if (is_new) {
+        anchored_[chain.chain] = machine_.breaks().size();
+        lost_at_anchor_ = lost_.size();
+        pcrs_at_anchor_ = chain.end_pcrs.touched_pcrs();
+      }
+    }
+  }
+  if (wrong_record_.empty()) wrong_record_ = not_proven();
+}
+
+// Which of the log the chain's records are, from number `from` on: those of the list that are not archived yet or,
+// where the PCRs do not decide, all of the list.
+std::string KeeperProcess::identify(const archive::Chain& chain, std::uint64_t from) {
+  const auto& log = machine_.log();
+  std::vector<std::uint64_t>& ids = ids_[chain.chain];
+  const std::vector<std::uint64_t> list = machine_.listed();
+  std::vector<std::uint64_t> fresh;
+  std::ranges::copy_if(list, std::back_inserter(fresh),
+                       [&](std::uint64_t id) { return have_.empty() || id > *have_.rbegin(); });
+  const auto is_start_of = [&](const std::vector<std::uint64_t>& of) {
+    if (of.size() < chain.end - from) return false;
+    archive::ArchiveReader reader(store, chain, from, chain.end);
+    for (const std::uint64_t id : of) {
+      const auto step = must(reader.next());
+      if (step.done()) return true;
+      if (!step.record || !(step.record->record.content == log[id].view())) return false;
+    }
+    return true;
+  };
+  const std::string text =
+      "records from " + std::to_string(from) + " on of chain " + std::to_string(chain.chain) + " are ";
+  const std::vector<std::uint64_t>* of = nullptr;
+  if (is_start_of(fresh)) {
+    of = &fresh;
+  } else if (is_start_of(list)) {
+    if (decided()) return text + "kept twice, though the PCRs decide";
+    of = &list;
+    copies_ += list.size() - fresh.size();
+  } else {
+    ids.resize(chain.end);
+    return text + "not what was measured after what is archived";
+  }
+  for (std::uint64_t number = from; number < chain.end; ++number) {
+    ids.push_back((*of)[number - from]);
+    have_.insert(ids.back());
+  }
+  return {};
+}
+
+// Whether the PCRs tell which of the list's records are archived: all were read, nothing was lost, and nothing broke
+// since the anchor.
+bool KeeperProcess::decided() const {
+  if (!with_pcrs_ || pcr_unread_) return false;
+  std::uint64_t anchored = 0;
+  for (const auto& [chain, breaks] : anchored_) anchored = breaks;
+  // An anchor knows nothing of a PCR that no archived record named by then, so it stays without a match.
+  const bool unknown_pcr = std::ranges::any_of(
+      lost_, [&](std::uint64_t id) { return (pcrs_at_anchor_ >> machine_.log()[id].pcr & 1) == 0; });
+  return !unknown_pcr && lost_.size() == lost_at_anchor_ && machine_.breaks().size() == anchored;
+}
+
+// The first lost record of the log between these for which their replay cannot lead to any value that its PCR had. A
+// lost record is missed by its own PCR only: of a PCR that none of these names nothing is called proven. And each PCR
+// is extended alike by every violation: where one was lost and another follows, replay leads to a value that the PCR
+// had one violation before.
+std::optional<std::uint64_t> KeeperProcess::lost_between(std::span<const std::uint64_t> ids) const {
+  const auto& log = machine_.log();
+  const auto extend_alike = [&](std::uint64_t a, std::uint64_t b) {
+    return log[a].violation == log[b].violation && (log[a].violation || log[a].view() == log[b].view());
+  };
+  for (std::uint32_t pcr = 0; pcr < digest::kPcrCount; ++pcr) {
+    std::vector<std::uint64_t> kept;
+    std::ranges::copy_if(ids, std::back_inserter(kept), [&](std::uint64_t id) { return log[id].pcr == pcr; });
+    std::size_t next = 0;
+    for (std::uint64_t id = ids.front(); next < kept.size() && id <= ids.back(); ++id) {
+      if (log[id].pcr != pcr || !(lost_.contains(id) || std::ranges::binary_search(kept, id))) continue;
+      if (!extend_alike(id, kept[next])) return id;
+      ++next;
+    }
+  }
+  return {};
+}
+
+// Whether the first `end` of these records read like the log from the first of them on.
+bool KeeperProcess::is_log_before(std::span<const std::uint64_t> ids, std::uint64_t end) const {
+  const auto& log = machine_.log();
+  for (std::uint64_t number = 0; number < end; ++number) {
+    const std::uint64_t id = ids.front() + number;
+    const bool same = id < log.size() && log[id].violation == log[ids[number]].violation &&
+                      log[id].pcr == log[ids[number]].pcr && log[id].view() == log[ids[number]].view();
+    if (!same) return false;
+  }
+  return true;
+}
+
+// That a record is called proven says that replay leads from a reset, or from an anchor, to the PCRs at or after it.
+std::string KeeperProcess::not_proven() {
+  for (const auto& [chain, ids] : ids_) {
+    const auto row = must(archive_.list(chain));
+    const std::uint64_t anchor = anchors_.contains(chain) ? anchors_.at(chain).number : 0;
+    if (!row || row->proven <= anchor || row->proven > ids.size()) continue;
+    // The log of a machine that was set back is another one than what is archived.
+    if (std::ranges::any_of(ids, [&](std::uint64_t id) { return id >= machine_.log().size(); })) continue;
+    // Equal violations cannot be told apart, so one that was lost may be taken for another that came later.
+    if (anchor == 0 && is_log_before(ids, row->proven)) continue;
+    const std::string text = "records before " + std::to_string(row->proven) + " of chain " + std::to_string(chain) +
+                             " are called proven, though ";
+    for (std::uint64_t number = anchor + 1; number < row->proven; ++number) {
+      if (ids[number] <= ids[number - 1]) return text + "some are there twice without an anchor";
+    }
+    const auto between = std::span(ids).subspan(anchor, row->proven - anchor);
+    if (const auto lost = lost_between(between)) {
+      return text + "record " + std::to_string(*lost) + " of the log was lost before";
+    }
+    const auto& breaks = machine_.breaks();
+    const std::uint64_t known = anchored_.contains(chain) ? anchored_.at(chain) : 0;
+    for (std::uint64_t i = known; i < breaks.size(); ++i) {
+      if (breaks[i] <= ids[row->proven - 1]) return text + "the PCRs parted from the log before";
+    }
+  }
+  return {};
 }
 
 std::string KeeperProcess::archive_text() {
@@ -318,48 +532,10 @@ std::string KeeperProcess::archive_text() {
 }
 
 bool KeeperProcess::complete() {
-  const auto reached = matches();
-  return reached && std::ranges::any_of(*reached, [this](std::uint64_t at) {
-           while (at < machine_.log().size() && lost_.contains(at)) ++at;
-           return at == machine_.log().size();
-         });
-}
-
-// The places in the log that the archived records may end at. A lost record may be archived all the same: if one that
-// was like it was taken for it.
-std::optional<std::set<std::uint64_t>> KeeperProcess::matches() {
-  const auto& log = machine_.log();
-  // In doubt violations are kept twice rather than lost.
-  const auto said = incidents();
-  const bool in_doubt = std::ranges::any_of(said, [](const archive::IncidentRow& incident) {
-    return incident.kind == word(Diagnosis::kGapOrExtend) || incident.kind == word(Diagnosis::kFailedExtend);
-  });
-  std::set<std::uint64_t> places = {0};
-  for (const archive::Chain& chain : chains()) {
-    archive::ArchiveReader reader(store, chain, 0, chain.end);
-    for (std::uint64_t i = 0; i < chain.end; ++i) {
-      wrong_record_ = "record " + std::to_string(i) + " of chain " + std::to_string(chain.chain);
-      const auto step = must(reader.next());
-      if (!step.record) return std::nullopt;
-      std::set<std::uint64_t> next;
-      const bool twice = in_doubt && step.record->record.content.violation;
-      for (std::uint64_t at : places) {
-        if (twice) next.insert(at);
-        for (;; ++at) {
-          if (at == log.size()) break;
-          // To the PCRs all violations are alike: one may have been taken for another that was lost.
-          const bool like = step.record->record.content == log[at].view() ||
-                            (step.record->record.content.violation && log[at].violation && lost_.contains(at));
-          if (like) next.insert(at + 1);
-          if (!lost_.contains(at)) break;
-        }
-      }
-      wrong_record_ += " is not what was measured behind record " + std::to_string(*places.begin());
-      if (next.empty()) return std::nullopt;
-      places = std::move(next);
-    }
+  for (std::uint64_t id = 0; id < machine_.log().size(); ++id) {
+    if (!have_.contains(id) && !lost_.contains(id)) return false;
   }
-  return places;
+  return true;
 }
 
 }  // namespace imakeep::keeper::test

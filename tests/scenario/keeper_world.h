@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // keeper_world.h - a machine for the keeper's tests: kernel, TPM and others who use the list, and the truth about every
 // record, kept apart from all of them. Threads: one.
 //
@@ -53,7 +54,10 @@ class WatchedPcrs : public tpm::PcrBanks {
  public:
   explicit WatchedPcrs(std::unique_ptr<tpm::SoftPcrBanks>& inner) : inner_(inner) {}
   std::function<std::optional<Error>()> watch;
+  std::optional<tpm::ResetCounts> resets;   // what the TPM says
+  std::optional<std::uint32_t> unreadable;  // a PCR
 
+  Result<std::optional<tpm::ResetCounts>> reset_counts() override { return resets; }
   const std::vector<digest::Bank>& banks() const override { return inner_->banks(); }
   Result<void> extend(std::uint32_t pcr, std::span<const digest::Digest> digests) override {
     return inner_->extend(pcr, digests);
@@ -62,6 +66,7 @@ class WatchedPcrs : public tpm::PcrBanks {
     if (watch) {
       if (auto error = watch()) return unexpected(std::move(*error));
     }
+    if (pcr == unreadable) return fail(ErrorCode::kEnvironment, "PCR " + std::to_string(pcr) + " is not allocated");
     return inner_->read(pcr);
   }
 
@@ -74,6 +79,7 @@ struct MachineOptions {
   mlist::TableMode table = mlist::TableMode::kKept;
   bool has_staging = true;
   bool takes_numbers = true;
+  bool boot_loader = false;  // extends PCR 10 before IMA does
 };
 
 class KeeperProcess;
@@ -93,22 +99,35 @@ class Machine {
   void fail_next_extend() { fail_extend_ = true; }
   void delay_extends(bool delay);  // a record stays in flight until the next comes, or until this is called again
   void foreign_extend();
+  // A snapshot of the machine with nothing staged, and going back to it; false where the list cannot be made again.
+  void take_snapshot();
+  bool has_snapshot() const { return snapshot_.has_value(); }
+  bool restore_snapshot();
   void suspend() { ima.list->suspend(); }
-  void reboot();
+  // The next kernel measures the same boot_aggregate, and then `alike` of the records that the last one measured first.
+  void reboot(std::uint64_t alike = 0);
   void kexec_load();
   // The second half of a kexec: what did not fit into the segment is dropped. Returns how many that were.
   std::uint64_t kexec();
-  void kexec_as_captured();  // adds no records of its own: the capture has them
-  void begin_kexec();        // the first half: the list is suspended, the image written
+  std::uint64_t kexec_without_list();  // to a kernel to which no record is passed on
+  void kexec_as_captured();            // adds no records of its own: the capture has them
+  void begin_kexec();                  // the first half: the list is suspended, the image written
 
   // A second actor, who deletes without archiving. False if the list was busy or refused.
   bool other(ListPart part, const std::string& request);
+
+  // What a keeper has to be told of PCRs that are not zero before the first record.
+  std::vector<imalog::PcrValue> start() const;
 
   // The truth.
   const std::vector<Content>& log() const { return log_; }
   std::uint64_t in_list() const { return staged_.size() + current_.size(); }
   int boot() const { return boot_; }
   std::uint64_t others_deleted() const { return others_deleted_; }
+  // Records whose extend failed, and extends that no record explains: after how many records of the log.
+  const std::vector<std::uint64_t>& breaks() const { return breaks_; }
+  // The records in the list, staged ones first.
+  std::vector<std::uint64_t> listed() const;
   std::uint64_t in_flight() const { return delayed_ ? 1 : 0; }
   // The list's ids and what they are, for a person.
   std::string list_text() const;
@@ -116,8 +135,10 @@ class Machine {
   void carried_out(ListPart part, const std::string& request, KeeperProcess* by);
 
  private:
+  digest::PcrState pcrs_before_ima() const;
   void start_list();
   std::uint64_t restore(ByteView image);
+  std::uint64_t keep_first(std::uint64_t restored);
   void sync_truth();
   void flush_extend();
   void deleted(std::uint64_t id, KeeperProcess* by);
@@ -126,6 +147,13 @@ class Machine {
   std::deque<std::uint64_t> staged_, current_;  // ids: indexes into log_
   int boot_ = 0;
   std::uint64_t others_deleted_ = 0;
+  std::vector<std::uint64_t> breaks_;
+  struct Snapshot {
+    std::uint64_t log = 0;
+    std::deque<std::uint64_t> current;
+    digest::PcrState pcrs;
+  };
+  std::optional<Snapshot> snapshot_;
   bool fail_extend_ = false;
   bool delay_extends_ = false;
   std::optional<std::pair<std::uint32_t, std::vector<digest::Digest>>> delayed_;
@@ -148,18 +176,19 @@ class KeeperProcess {
   WatchedStore store;
   WatchedPcrs pcrs;
 
-  // What the archive has to hold of this boot: the log without what was lost to it.
-  std::vector<std::uint64_t> owed() const;
   // Records of this boot's chains.
   std::uint64_t archived();
   bool lost(std::uint64_t id) const { return lost_.contains(id); }
   std::uint64_t lost_records() const { return lost_.size(); }
-  // Those that are sure to be missed: of that PCR, and no violations, for which others like them may be taken.
+  // Those that the PCRs tell of: of that PCR, and no violations.
   std::uint64_t lost_records(std::uint32_t pcr) const;
   void lose(std::uint64_t id);
   void forget_boot();
-  // Compares every archived record with the truth, and the archive with itself. What is wrong, or empty.
+  // Compares every archived record with the truth when it comes in, and the archive with itself. What is wrong, or
+  // empty: a record that was not measured, one kept twice though the PCRs decide, one called proven that is not.
   std::string wrong();
+  // Records that were kept twice, where the PCRs do not decide.
+  std::uint64_t copies() const { return copies_; }
   std::string archive_text();
   // Everything is archived that was not lost.
   bool complete();
@@ -176,7 +205,12 @@ class KeeperProcess {
  private:
   // Of this boot: more than one if a chain could not be told from a new one after a kexec.
   std::vector<archive::Chain> chains();
-  std::optional<std::set<std::uint64_t>> matches();
+  void take_stock();
+  std::string identify(const archive::Chain& chain, std::uint64_t from);
+  bool decided() const;
+  std::string not_proven();
+  bool is_log_before(std::span<const std::uint64_t> ids, std::uint64_t end) const;
+  std::optional<std::uint64_t> lost_between(std::span<const std::uint64_t> ids) const;
 
   Machine& machine_;
   const KeeperOptions options_;
@@ -187,12 +221,27 @@ class KeeperProcess {
   std::unique_ptr<FaultyImaSource> source_;
   std::unique_ptr<Keeper> keeper_;
   std::set<std::uint64_t> lost_;
+  std::set<std::uint64_t> have_;                             // the log's records that are archived
+  std::map<std::uint64_t, std::vector<std::uint64_t>> ids_;  // by chain: which of the log each record is
+  std::map<std::uint64_t, std::uint64_t> anchored_;          // by chain: how many breaks there were at the last anchor
+  struct AnchorSeen {
+    std::uint64_t number = 0;
+    std::int64_t since_unix_s = 0;
+    Bytes pcrs;
+
+    friend bool operator==(const AnchorSeen&, const AnchorSeen&) = default;
+  };
+  std::map<std::uint64_t, AnchorSeen> anchors_;  // by chain: the last anchor
+  std::uint64_t lost_at_anchor_ = 0;             // of lost_, when the last anchor was put
+  std::uint32_t pcrs_at_anchor_ = 0;             // that archived records named then: bit P is PCR P
+  std::uint64_t copies_ = 0;
   std::string wrong_record_;
+  bool pcr_unread_ = false;                   // since the list was last opened
   std::set<std::uint64_t> forgotten_chains_;  // of boots before this
   std::uint64_t forgotten_incidents_ = 0;     // likewise
 };
 
 // A record that may repeat, as violations do.
-Content violation(const std::string& path);
+Content violation(const std::string& path, std::uint32_t pcr = 10);
 
 }  // namespace imakeep::keeper::test

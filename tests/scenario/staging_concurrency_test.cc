@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What several threads take out of a list while others add to it, joined, is every record once, in PCR order.
 
 #include <atomic>

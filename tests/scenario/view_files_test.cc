@@ -1,5 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
 // view_files_test.cc - what the view's files are, what they hold, and what is left of a chain that another followed.
-#include "fusefs/view_files.h"
+#include "view/view_files.h"
 
 #include <atomic>
 #include <cerrno>
@@ -15,7 +16,7 @@
 #include "support/scratch_directory.h"
 #include "support/test_clock.h"
 
-namespace imakeep::fusefs {
+namespace imakeep::view {
 namespace {
 
 namespace imatest = imalog::test;
@@ -34,14 +35,7 @@ class View {
       : store_(must(SqliteStore::open(file(), archive::OpenMode::kCreate))),
         archive_(*store_),
         files_(
-            {.banks = imatest::banks(banks),
-             .owner = 7,
-             .group = 8,
-             .catch_up =
-                 [this] {
-                   if (on_catch_up) on_catch_up();
-                 }},
-            [this] { return open_store(); }, clock_) {}
+            {.banks = imatest::banks(banks), .owner = 7, .group = 8}, [this] { return open_store(); }, clock_) {}
 
   std::uint64_t begin_chain() {
     return must(archive_.begin_chain(imatest::banks("sha1,sha256"), archive::ChainStart::kBoot)).chain;
@@ -66,9 +60,9 @@ class View {
     must(transaction.commit());
   }
 
-  std::unique_ptr<keeper::WholeList> whole() {
+  std::unique_ptr<view::WholeList> whole() {
     const auto chain = must(archive_.chain_or_last(std::nullopt)).value();
-    auto list = std::make_unique<keeper::WholeList>(chain);
+    auto list = std::make_unique<view::WholeList>(chain);
     must(list->extend(*store_, chain.end));
     return list;
   }
@@ -77,7 +71,7 @@ class View {
   void pause(std::int64_t ms) { clock_.sleep_ms(ms); }
   int opened_stores() const { return opened_; }
   std::atomic<bool> refuse_stores = false;
-  std::function<void()> on_catch_up;
+  std::function<void()> on_news_wanted;
   std::function<void()> on_open;  // of a connection to the archive
 
  private:
@@ -102,13 +96,16 @@ class View {
 // A reader with a descriptor of its own.
 class Open {
  public:
-  Open(ViewFiles& files, std::string_view name)
-      : files_(files), inode_(files.lookup(name).value()), handle_(files.open(inode_)) {}
+  Open(View& view, std::string_view name)
+      : view_(view), files_(view.files()), inode_(files_.lookup(name).value()), handle_(files_.open(inode_)) {}
   ~Open() { files_.release(handle_); }
   Open(const Open&) = delete;
   Open& operator=(const Open&) = delete;
 
-  Result<Bytes> read(std::uint64_t offset, std::size_t count) { return files_.read(inode_, handle_, offset, count); }
+  Result<Bytes> read(std::uint64_t offset, std::size_t count) {
+    if (files_.wants_news(inode_, handle_, offset, count) && view_.on_news_wanted) view_.on_news_wanted();
+    return files_.read(inode_, handle_, offset, count);
+  }
   void read_ahead() { files_.read_ahead(inode_, handle_); }
   // To the end, which is told by nothing more to come.
   Bytes rest(std::uint64_t offset = 0, std::size_t at_once = 100'000) {
@@ -119,9 +116,12 @@ class Open {
       append_bytes(bytes, more);
     }
   }
-  struct stat attributes() { return must(files_.attributes(inode_)); }
+  struct stat attributes() {
+    return must(files_.attributes(inode_));
+  }
 
  private:
+  View& view_;
   ViewFiles& files_;
   ViewFiles::Inode inode_;
   std::uint64_t handle_;
@@ -150,15 +150,15 @@ TEST(ViewFiles, AreNamedAsTheKernelsAreWithoutStaging) {
 TEST(ViewFiles, AreReadableByTheGroupAlone) {
   View view;
   view.show_chain(archive::test::made("/mode/", 3));
-  EXPECT_EQ(Open(view.files(), kAscii256).attributes().st_mode, mode_t{S_IFREG | 0440});
-  EXPECT_EQ(Open(view.files(), kCount).attributes().st_mode, mode_t{S_IFREG | 0440});
+  EXPECT_EQ(Open(view, kAscii256).attributes().st_mode, mode_t{S_IFREG | 0440});
+  EXPECT_EQ(Open(view, kCount).attributes().st_mode, mode_t{S_IFREG | 0440});
   const auto link = must(view.files().attributes(view.files().lookup("binary_runtime_measurements").value()));
   EXPECT_EQ(link.st_mode, mode_t{S_IFLNK | 0777});
   EXPECT_EQ(link.st_size, 32);
   EXPECT_EQ(view.files().link_target(link.st_ino), kBinary1);
   const auto root = must(view.files().attributes(ViewFiles::kRoot));
   EXPECT_EQ(root.st_mode, mode_t{S_IFDIR | 0550});
-  for (const auto& found : {link, root, Open(view.files(), kAscii256).attributes()}) {
+  for (const auto& found : {link, root, Open(view, kAscii256).attributes()}) {
     EXPECT_EQ(found.st_uid, 7u);
     EXPECT_EQ(found.st_gid, 8u);
   }
@@ -170,7 +170,7 @@ TEST(ViewFiles, HaveTheirTrueSizeAndTheTimeOfTheLastRecord) {
   const std::uint64_t chain = view.begin_chain();
   view.append(chain, log, 0, 10);
   view.refresh(100);
-  Open open(view.files(), kBinary1);
+  Open open(view, kBinary1);
   const auto before = open.attributes();
   EXPECT_EQ(before.st_mtim.tv_sec, 100);
   view.refresh(200);
@@ -187,29 +187,29 @@ TEST(ViewFiles, HaveTheirTrueSizeAndTheTimeOfTheLastRecord) {
 TEST(ViewFiles, CountersAreTrueSinceTheChainBegan) {
   View view;
   view.show_chain(archive::test::made("/count/", 20));
-  Open count(view.files(), kCount);
+  Open count(view, kCount);
   EXPECT_EQ(as_text(count.rest()), "20\n");
   EXPECT_EQ(count.attributes().st_size, 3);
   EXPECT_EQ(as_text(count.rest(1)), "0\n");
-  EXPECT_EQ(as_text(Open(view.files(), "violations").rest(0, 1)), "2\n");
+  EXPECT_EQ(as_text(Open(view, "violations").rest(0, 1)), "2\n");
 }
 
 TEST(ViewFiles, AreEmptyBeforeThereIsAChain) {
   View view;
   view.refresh();
   EXPECT_EQ(view.files().chain(), 0u);
-  EXPECT_EQ(Open(view.files(), kAscii256).attributes().st_size, 0);
-  EXPECT_TRUE(Open(view.files(), kAscii256).rest().empty());
-  EXPECT_EQ(as_text(Open(view.files(), kCount).rest()), "0\n");
+  EXPECT_EQ(Open(view, kAscii256).attributes().st_size, 0);
+  EXPECT_TRUE(Open(view, kAscii256).rest().empty());
+  EXPECT_EQ(as_text(Open(view, kCount).rest()), "0\n");
 }
 
 TEST(ViewFiles, ReadAnywhereAndAnyCount) {
   View view;
   const Incoming log = archive::test::made("/anywhere/", 6000);
   view.show_chain(log);
-  Open open(view.files(), kBinary1);
+  Open open(view, kBinary1);
   const std::size_t size = log.list.size();
-  ASSERT_GT(size, 4 * keeper::WholeList::kBlockBytes);
+  ASSERT_GT(size, 4 * view::WholeList::kBlockBytes);
   for (const std::size_t at_once : {333u, 4096u, 131072u, 1u << 20, 1u << 24})
     EXPECT_EQ(open.rest(0, at_once), log.list);
   std::mt19937 random(1);
@@ -229,16 +229,16 @@ TEST(ViewFiles, AnOldChainIsReadToItsEndWhichIsToldOnceAndIsStaleAfter) {
   View view;
   const Incoming old_log = archive::test::made("/old/", 3000);
   const std::uint64_t old_chain = view.show_chain(old_log);
-  Open held(view.files(), kBinary1);
-  Open twin(view.files(), kBinary1);
-  Open count(view.files(), kCount);
+  Open held(view, kBinary1);
+  Open twin(view, kBinary1);
+  Open count(view, kCount);
   EXPECT_EQ(must(held.read(0, 1000)).size(), 1000u);
 
   const Incoming new_log = archive::test::made("/new/", 5);
   const std::uint64_t new_chain = view.show_chain(new_log);
   EXPECT_NE(old_chain, new_chain);
   EXPECT_EQ(view.files().chain(), new_chain);
-  Open fresh(view.files(), kBinary1);
+  Open fresh(view, kBinary1);
   EXPECT_NE(fresh.attributes().st_ino, held.attributes().st_ino);
   EXPECT_EQ(fresh.rest(), new_log.list);
   EXPECT_TRUE(must(fresh.read(new_log.list.size(), 10)).empty());
@@ -259,11 +259,11 @@ TEST(ViewFiles, AChainOfTheSameLengthHasItsOwnBytes) {
   View view;
   const Incoming old_log = archive::test::made("/chain/1/", 100);
   view.show_chain(old_log);
-  Open held(view.files(), kBinary1);
+  Open held(view, kBinary1);
   EXPECT_EQ(held.rest(), old_log.list);
   const Incoming new_log = archive::test::made("/chain/2/", 100);
   view.show_chain(new_log);
-  EXPECT_EQ(Open(view.files(), kBinary1).rest(), new_log.list);
+  EXPECT_EQ(Open(view, kBinary1).rest(), new_log.list);
   EXPECT_EQ(must(held.read(0, old_log.list.size())), old_log.list);
 }
 
@@ -308,19 +308,43 @@ TEST(ViewFiles, ABlockIsMadeOnceForAllWhoComeSoonAfter) {
   View view;
   const Incoming log = archive::test::made("/cached/", 6000);
   const std::uint64_t chain = view.show_chain(log);
-  Open first(view.files(), kBinary1);
+  Open first(view, kBinary1);
   EXPECT_TRUE(equal(must(first.read(0, 100)), ByteView(log.list).first(100)));
   view.lose_segments(chain);
-  Open second(view.files(), kBinary1);
+  Open second(view, kBinary1);
   EXPECT_TRUE(equal(must(second.read(200, 1000)), ByteView(log.list).subspan(200, 1000)));
   EXPECT_EQ(errno_of(second.read(log.list.size() - 10, 10)), EIO) << "that was never made";
-  EXPECT_EQ(errno_of(Open(view.files(), kAscii256).read(0, 10)), EIO) << "nor this";
+  EXPECT_EQ(errno_of(Open(view, kAscii256).read(0, 10)), EIO) << "nor this";
+}
+
+TEST(ViewFiles, WhatCannotBeReadIsSaidUntilItCan) {
+  View view;
+  const Incoming log = archive::test::made("/unread/", 6000);
+  const std::uint64_t chain = view.show_chain(log);
+  Open open(view, kBinary1);
+  EXPECT_EQ(view.files().damage(), "");
+  view.refuse_stores = true;
+  EXPECT_EQ(errno_of(open.read(0, 10)), EIO);
+  EXPECT_NE(view.files().damage().find("no such archive"), std::string::npos);
+  view.refresh();
+  EXPECT_NE(view.files().damage(), "");
+  view.refuse_stores = false;
+  view.refresh();
+  EXPECT_EQ(view.files().damage(), "") << "the archive can be opened again";
+  must(Open(view, kAscii256).read(0, 10));
+  view.lose_segments(chain);
+  EXPECT_EQ(errno_of(open.read(log.list.size() - 10, 10)), EIO);
+  const std::string damage = view.files().damage();
+  EXPECT_NE(damage, "");
+  EXPECT_EQ(errno_of(open.read(0, 10)), EIO) << "it was made in ASCII only";
+  must(Open(view, kAscii256).read(0, 10));
+  EXPECT_NE(view.files().damage(), "") << "another part tells nothing of what is lost";
 }
 
 // Where each block of the binary list begins, and its end.
 std::vector<std::uint64_t> block_offsets(View& view) {
   const auto list = view.whole();
-  const keeper::ListFile file{.form = imalog::Form::kBinary, .bank = imatest::bank("sha1")};
+  const view::ListFile file{.form = imalog::Form::kBinary, .bank = imatest::bank("sha1")};
   std::vector<std::uint64_t> offsets{0};
   while (const auto block = must(list->block_at(file, offsets.back()))) offsets.push_back(block->offset + block->bytes);
   return offsets;
@@ -331,10 +355,10 @@ TEST(ViewFiles, WhoReadsInOrderFindsTheNextBlockMadeAndNobodyElseDoes) {
   const std::uint64_t chain = view.show_chain(archive::test::made("/ahead/", 10'000));
   const auto at = block_offsets(view);
   ASSERT_GE(at.size(), 6u);
-  Open in_order(view.files(), kBinary1);
+  Open in_order(view, kBinary1);
   must(in_order.read(0, at[1]));
   in_order.read_ahead();
-  Open anywhere(view.files(), kBinary1);
+  Open anywhere(view, kBinary1);
   must(anywhere.read(at[2], at[3] - at[2]));
   anywhere.read_ahead();
   view.lose_segments(chain);
@@ -347,7 +371,7 @@ TEST(ViewFiles, ABlockThatMayGrowIsNotMadeAhead) {
   const std::uint64_t chain = view.show_chain(archive::test::made("/last/", 6000));
   const auto at = block_offsets(view);
   const std::uint64_t last = at[at.size() - 2];
-  Open open(view.files(), kBinary1);
+  Open open(view, kBinary1);
   must(open.read(0, last));
   open.read_ahead();
   view.lose_segments(chain);
@@ -358,7 +382,7 @@ TEST(ViewFiles, WhatWasMadeLongAgoIsNotKept) {
   View view;
   const Incoming log = archive::test::made("/much/", 110'000);
   const std::uint64_t chain = view.show_chain(log);
-  Open open(view.files(), kBinary1);
+  Open open(view, kBinary1);
   ASSERT_EQ(open.rest(0, 1u << 20).size(), log.list.size());
   ASSERT_GT(log.list.size(), 9u << 20) << "more than is kept";
   view.lose_segments(chain);
@@ -374,7 +398,7 @@ TEST(ViewFiles, ABlockThatGrewIsMadeAgain) {
   for (std::size_t at = 0; at < 20; at += 5) {
     view.append(chain, log, at, 5);
     view.refresh();
-    Open open(view.files(), kBinary1);
+    Open open(view, kBinary1);
     const auto size = static_cast<std::size_t>(open.attributes().st_size);
     EXPECT_TRUE(equal(open.rest(), ByteView(log.list).first(size))) << at;
   }
@@ -386,25 +410,25 @@ TEST(ViewFiles, WhoComesToTheEndIsShownWhatIsNewByThen) {
   const std::uint64_t chain = view.begin_chain();
   view.append(chain, log, 0, 10);
   view.refresh();
-  Open open(view.files(), kBinary1);
-  Open count(view.files(), kCount);
+  Open open(view, kBinary1);
+  Open count(view, kCount);
   const auto shown = static_cast<std::size_t>(open.attributes().st_size);
   int asked = 0;
-  view.on_catch_up = [&] { ++asked; };
+  view.on_news_wanted = [&] { ++asked; };
   EXPECT_EQ(must(open.read(0, shown)).size(), shown);
   EXPECT_EQ(asked, 0) << "all of it was there";
   EXPECT_EQ(must(open.read(10, shown)).size(), shown - 10);
   EXPECT_EQ(asked, 1) << "there may be more";
-  view.on_catch_up = [&] {
+  view.on_news_wanted = [&] {
     view.append(chain, log, 10, 5);
     view.refresh();
-    view.on_catch_up = {};
+    view.on_news_wanted = {};
   };
   EXPECT_GT(must(open.read(0, log.list.size())).size(), shown);
-  view.on_catch_up = [&] {
+  view.on_news_wanted = [&] {
     view.append(chain, log, 15, 5);
     view.refresh();
-    view.on_catch_up = {};
+    view.on_news_wanted = {};
   };
   EXPECT_EQ(as_text(must(count.read(0, 10))), "20\n");
 }
@@ -416,12 +440,12 @@ TEST(ViewFiles, AListThatGrowsAllTheTimeComesToAnEnd) {
   view.append(chain, log, 0, 10);
   view.refresh();
   std::size_t appended = 10;
-  view.on_catch_up = [&] {
+  view.on_news_wanted = [&] {
     if (appended == log.records.size()) return;  // whoever is asked so often has no end
     view.append(chain, log, appended++, 1);
     view.refresh();
   };
-  Open open(view.files(), kBinary1);
+  Open open(view, kBinary1);
   const std::size_t first = open.rest().size();
   EXPECT_EQ(appended, 11u) << "asked once, and told the end";
   EXPECT_LT(first, open.rest(first).size() + first) << "asked again by who comes after that";
@@ -435,12 +459,12 @@ TEST(ViewFiles, WhoBeginsAnewBeforeTheEndWasToldIsShownWhatIsNewByThen) {
   const std::uint64_t chain = view.begin_chain();
   view.append(chain, log, 0, 10);
   view.refresh();
-  Open open(view.files(), kBinary1);
+  Open open(view, kBinary1);
   const std::size_t shown = must(open.read(0, log.list.size())).size();
-  view.on_catch_up = [&] {
+  view.on_news_wanted = [&] {
     view.append(chain, log, 10, 10);
     view.refresh();
-    view.on_catch_up = {};
+    view.on_news_wanted = {};
   };
   // The first read of the second time does not come to the end.
   EXPECT_EQ(must(open.read(0, shown / 2)).size(), shown / 2);
@@ -451,9 +475,9 @@ TEST(ViewFiles, WhoReadsOnAfterAPauseIsShownWhatIsNewByThen) {
   View view;
   const Incoming log = archive::test::made("/pause/", 3);
   view.show_chain(log);
-  Open open(view.files(), kBinary1);
+  Open open(view, kBinary1);
   int asked = 0;
-  view.on_catch_up = [&] { ++asked; };
+  view.on_news_wanted = [&] { ++asked; };
   const std::size_t read = must(open.read(0, log.list.size() + 1)).size();
   EXPECT_EQ(asked, 1);
   view.pause(99);
@@ -470,9 +494,9 @@ TEST(ViewFiles, NobodyWaitsForAChainThatIsOver) {
   View view;
   const Incoming log = archive::test::made("/over/", 3);
   view.show_chain(log);
-  Open held(view.files(), kBinary1);
+  Open held(view, kBinary1);
   view.show_chain(log);
-  view.on_catch_up = [] { FAIL() << "nothing comes any more"; };
+  view.on_news_wanted = [] { FAIL() << "nothing comes any more"; };
   EXPECT_EQ(held.rest(), log.list);
 }
 
@@ -486,7 +510,7 @@ TEST(ViewFiles, ABeginningThatWasRetiredIsNeitherShownNorCounted) {
   view.refresh();
   EXPECT_NE(view.files().damage().find("retired"), std::string::npos);
   for (const std::string_view name : {kBinary1, kAscii256, kCount, std::string_view("violations")}) {
-    EXPECT_EQ(errno_of(Open(view.files(), name).read(0, 10)), EIO) << name;
+    EXPECT_EQ(errno_of(Open(view, name).read(0, 10)), EIO) << name;
   }
 }
 
@@ -524,8 +548,8 @@ TEST(ViewFiles, AChainIsShownOnceAllOfItIsKnown) {
 TEST(ViewFiles, ConnectionsToTheArchiveAreUsedAgain) {
   View view;
   view.show_chain(archive::test::made("/stores/", 6000));
-  Open(view.files(), kBinary1).rest();
-  Open(view.files(), kAscii256).rest();
+  Open(view, kBinary1).rest();
+  Open(view, kAscii256).rest();
   // One for the reader, and one that makes blocks ahead of it.
   EXPECT_LE(view.opened_stores(), 2);
 }
@@ -534,9 +558,9 @@ TEST(ViewFiles, AnArchiveThatCannotBeOpenedIsEio) {
   View view;
   view.show_chain(archive::test::made("/gone/", 10));
   view.refuse_stores = true;
-  EXPECT_EQ(errno_of(Open(view.files(), kBinary1).read(0, 10)), EIO);
+  EXPECT_EQ(errno_of(Open(view, kBinary1).read(0, 10)), EIO);
   view.refuse_stores = false;
-  EXPECT_EQ(must(Open(view.files(), kBinary1).read(0, 10)).size(), 10u);
+  EXPECT_EQ(must(Open(view, kBinary1).read(0, 10)).size(), 10u);
 }
 
 TEST(ViewFiles, WhatLiesBeforeDamageIsReadAndWhoComesForTheRestIsTold) {
@@ -545,7 +569,7 @@ TEST(ViewFiles, WhatLiesBeforeDamageIsReadAndWhoComesForTheRestIsTold) {
   const std::uint64_t chain = view.begin_chain();
   view.append(chain, log, 0, 3000);
   view.refresh();
-  Open open(view.files(), kBinary1);
+  Open open(view, kBinary1);
   const auto known = static_cast<std::size_t>(open.attributes().st_size);
   // Read before it is lost: what came before the damage stays readable from the cache.
   EXPECT_TRUE(equal(open.rest(0, 1u << 20), ByteView(log.list).first(known)));
@@ -568,7 +592,7 @@ TEST(ViewFilesThreads, ReadersSeeAPrefixOfTheListWhileItGrows) {
   const auto reader = [&](std::string_view name, unsigned seed) {
     std::mt19937 random(seed);
     while (!done) {
-      Open open(view.files(), name);
+      Open open(view, name);
       const auto size = static_cast<std::size_t>(open.attributes().st_size);
       const std::size_t offset = random() % (size + 1);
       const auto bytes = open.read(offset, random() % 300'000 + 1);
@@ -576,7 +600,7 @@ TEST(ViewFilesThreads, ReadersSeeAPrefixOfTheListWhileItGrows) {
       ASSERT_GE(bytes->size(), std::min<std::size_t>(1, size - offset));
       ASSERT_LE(offset + bytes->size(), log.list.size());
       ASSERT_TRUE(equal(*bytes, ByteView(log.list).subspan(offset, bytes->size())));
-      ASSERT_FALSE(Open(view.files(), kAscii256).rest().empty());
+      ASSERT_FALSE(Open(view, kAscii256).rest().empty());
       ++rounds;
     }
   };
@@ -589,7 +613,7 @@ TEST(ViewFilesThreads, ReadersSeeAPrefixOfTheListWhileItGrows) {
   while (rounds < 8) std::this_thread::yield();
   done = true;
   for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(Open(view.files(), kBinary1).rest(), log.list);
+  EXPECT_EQ(Open(view, kBinary1).rest(), log.list);
 }
 
 TEST(ViewFilesThreads, ABlockIsMadeByTheFirstWhoComesForIt) {
@@ -604,7 +628,7 @@ TEST(ViewFilesThreads, ABlockIsMadeByTheFirstWhoComesForIt) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 8; ++i) {
     threads.emplace_back([&] {
-      Open open(view.files(), kBinary1);
+      Open open(view, kBinary1);
       ++come;
       EXPECT_EQ(must(open.read(0, 1000)).size(), 1000u);
     });
@@ -620,7 +644,7 @@ TEST(ViewFilesThreads, ANewChainComesUnderReaders) {
   std::atomic<bool> done = false;
   const auto reader = [&] {
     while (!done) {
-      Open open(view.files(), kBinary1);
+      Open open(view, kBinary1);
       // Whichever chain it is of, all have the same records.
       ASSERT_EQ(open.rest(), log.list);
     }
@@ -633,4 +657,4 @@ TEST(ViewFilesThreads, ANewChainComesUnderReaders) {
 }
 
 }  // namespace
-}  // namespace imakeep::fusefs
+}  // namespace imakeep::view

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 // whole_list_test.cc - the whole list is what the kernel's files would show, byte for byte, wherever one begins to
 // read.
-#include "keeper/whole_list.h"
+#include "view/whole_list.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -9,7 +10,7 @@
 #include "archive/test_support.h"
 #include "imalog/ascii.h"
 
-namespace imakeep::keeper {
+namespace imakeep::view {
 namespace {
 
 namespace imatest = imalog::test;
@@ -42,7 +43,7 @@ Bytes expected(const std::vector<Content>& contents, const ListFile& file, ByteO
 // An archive in memory, with one chain.
 class World {
  public:
-  explicit World(ByteOrder order = ByteOrder::kLittle) : archive_(store_), order_(order) {
+  explicit World(ByteOrder order = ByteOrder::kLittle) : archive_(store_) {
     must(archive_.begin_chain(imatest::banks("sha1,sha256"), ChainStart::kBoot, order));
   }
 
@@ -78,7 +79,6 @@ class World {
  private:
   archive::MemoryStore store_;
   Archive archive_;
-  ByteOrder order_;
 };
 
 Bytes read(const WholeList& list, archive::Store& store, const ListFile& file, std::uint64_t offset,
@@ -344,6 +344,27 @@ TEST(WholeList, ABlockThatIsNotWhatItWasIsNotGivenOut) {
   }
 }
 
+// As when an archive is copied over another one that is in use.
+TEST(WholeList, NothingIsShownOfAnotherArchiveThatHasAsManyBytes) {
+  World world;
+  World other;
+  std::vector<Content> contents = numbered(3000);
+  world.append(contents);
+  std::swap(contents[10], contents[11]);
+  other.append(contents);
+  WholeList list = world.whole();
+  world.extend(list);
+  for (const ListFile& file : all_files()) {
+    const WholeList::Block first = *must(list.block_at(file, 0));
+    const auto shown = list.bytes_of(other.store(), file, first);
+    ASSERT_FALSE(shown);
+    EXPECT_EQ(shown.error().code, ErrorCode::kMalformed);
+    const WholeList::Block later = *must(list.block_at(file, list.bytes(file) - 1));
+    ASSERT_GT(later.first, 11u);
+    EXPECT_TRUE(list.bytes_of(other.store(), file, later)) << "it has the same records";
+  }
+}
+
 TEST(WholeList, AChainWhoseBeginningWasRetiredHasNoByteThatCanBeRead) {
   World world;
   const std::vector<Content> contents = numbered(4000);
@@ -369,4 +390,4 @@ TEST(WholeList, AChainWhoseBeginningWasRetiredHasNoByteThatCanBeRead) {
 }
 
 }  // namespace
-}  // namespace imakeep::keeper
+}  // namespace imakeep::view

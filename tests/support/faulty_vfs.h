@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // faulty_vfs.h - a SQLite VFS that fails at a chosen write, sync, truncation or creation of a file, and else does what
 // SQLite's own does.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // support/pcr_values.h - digests to extend, and the PCR values they lead to. Threads: no shared state.
 #pragma once
 

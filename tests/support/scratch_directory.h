@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // scratch_directory.h - a folder of a test's own, gone with the object. Threads: one.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // support/swtpm.h - a TPM 2.0 for tests: a real swtpm process of one's own, on free loopback ports.
 //
 // It starts as a machine's TPM does after a reset, with PCRs at zero. Threads: an object belongs to one thread at a

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // test_clock.h - time that passes only when somebody sleeps. The wall clock may be set.
 // Threads: safe from any thread; what `on_sleep` does is its own affair.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "archive/memory/memory_store.h"
 
 #include <utility>
@@ -17,7 +18,7 @@ auto values_of(const Map& map) {
 
 Result<void> MemoryStore::require_transaction() const {
   if (before_) return {};
-  return fail(ErrorCode::kUsage, "the archive is changed within a transaction only");
+  return fail(ErrorCode::kUsage, "the archive can be changed only within a transaction");
 }
 
 Result<void> MemoryStore::begin() {
@@ -46,8 +47,8 @@ void MemoryStore::rollback() noexcept {
   before_.reset();
 }
 
-Result<std::vector<ChainRow>> MemoryStore::chains() {
-  return values_of(rows_.chains);
+ChainListing MemoryStore::chain_listing() {
+  return {.chains = values_of(rows_.chains), .damage = {}};
 }
 
 Result<void> MemoryStore::put_chain(const ChainRow& row) {
@@ -176,6 +177,18 @@ Result<std::optional<ListRow>> MemoryStore::list(std::uint64_t chain) {
 Result<void> MemoryStore::put_list(const ListRow& row) {
   IMAKEEP_CHECK(require_transaction());
   rows_.lists[row.chain] = row;
+  return {};
+}
+
+Result<std::optional<OriginRow>> MemoryStore::origin(std::uint64_t chain) {
+  const auto found = rows_.origins.find(chain);
+  if (found == rows_.origins.end()) return std::nullopt;
+  return found->second;
+}
+
+Result<void> MemoryStore::put_origin(const OriginRow& row) {
+  IMAKEEP_CHECK(require_transaction());
+  rows_.origins[row.chain] = row;
   return {};
 }
 

@@ -1,4 +1,5 @@
-// archive/memory/memory_store.h - the rows of an archive in memory: for tests, and for who wants no file.
+// SPDX-License-Identifier: Apache-2.0
+// archive/memory/memory_store.h - the rows of an archive in memory, for tests and for callers without a file.
 // Threads: as archive::Store.
 #pragma once
 
@@ -14,8 +15,9 @@ class MemoryStore : public Store {
   Result<void> begin_reading() override;
   Result<void> commit() override;
   void rollback() noexcept override;
+  Result<void> secure() override { return {}; }
 
-  Result<std::vector<ChainRow>> chains() override;
+  ChainListing chain_listing() override;
   Result<void> put_chain(const ChainRow& row) override;
   Result<std::optional<SegmentRow>> segment_from(std::uint64_t chain, std::uint64_t number) override;
   Result<std::vector<SegmentRow>> tail(std::uint64_t chain, std::size_t most) override;
@@ -36,6 +38,8 @@ class MemoryStore : public Store {
   Result<void> put_anchor(const AnchorRow& row) override;
   Result<std::optional<ListRow>> list(std::uint64_t chain) override;
   Result<void> put_list(const ListRow& row) override;
+  Result<std::optional<OriginRow>> origin(std::uint64_t chain) override;
+  Result<void> put_origin(const OriginRow& row) override;
   Result<std::vector<IncidentRow>> incidents() override;
   Result<void> put_incident(const IncidentRow& row) override;
   std::vector<std::string> check_file() override { return {}; }
@@ -56,12 +60,13 @@ class MemoryStore : public Store {
     std::map<Key, ViolationRow> violations;
     std::map<Key, AnchorRow> anchors;
     std::map<std::uint64_t, ListRow> lists;
+    std::map<std::uint64_t, OriginRow> origins;
     std::map<std::uint64_t, IncidentRow> incidents;
   };
   Result<void> require_transaction() const;
 
   Rows rows_;
-  std::optional<Rows> before_;  // what rollback() brings back
+  std::optional<Rows> before_;  // the rows before the transaction; rollback() restores them
   bool reading_ = false;        // within begin_reading()
 };
 

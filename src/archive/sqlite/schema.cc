@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "archive/sqlite/schema.h"
 
 namespace imakeep::archive {
 
-// The data come last in a segment's row, so that what stands before them is read without them.
-const std::array<const char*, 2> kUpgrades = {R"(
+// `data` is the last column of `segment`, so that SQLite can read the columns before it without the data.
+const std::array<const char*, 3> kUpgrades = {R"(
 CREATE TABLE chain (
   chain INTEGER PRIMARY KEY,
   banks TEXT NOT NULL,
@@ -87,6 +88,48 @@ CREATE TABLE incident (
   what TEXT NOT NULL,
   since_unix_s INTEGER NOT NULL
 ) STRICT;
+)",
+                                              R"(
+ALTER TABLE chain ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE segment RENAME TO unchecked_segment;
+CREATE TABLE segment (
+  chain INTEGER NOT NULL,
+  first INTEGER NOT NULL,
+  records INTEGER NOT NULL,
+  violations INTEGER NOT NULL,
+  payload_bytes INTEGER NOT NULL,
+  added_unix_s INTEGER NOT NULL,
+  start_pcrs BLOB NOT NULL,
+  data_checksum INTEGER NOT NULL,
+  checksum INTEGER NOT NULL,
+  data BLOB NOT NULL,
+  UNIQUE (chain, first)
+) STRICT;
+INSERT INTO segment
+  SELECT chain, first, records, violations, payload_bytes, added_unix_s, start_pcrs, 0, 0, data FROM unchecked_segment;
+DROP TABLE unchecked_segment;
+ALTER TABLE pending ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE source ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE verifier ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE violation ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE anchor ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE list ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE incident ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE origin (
+  chain INTEGER PRIMARY KEY,
+  origin TEXT NOT NULL,
+  tpm_resets INTEGER,
+  tpm_restarts INTEGER,
+  checksum INTEGER NOT NULL
+) STRICT;
+CREATE TABLE seal (
+  name TEXT NOT NULL,
+  chain INTEGER NOT NULL,
+  rows INTEGER NOT NULL,
+  sum INTEGER NOT NULL,
+  checksum INTEGER NOT NULL,
+  PRIMARY KEY (name, chain)
+) STRICT, WITHOUT ROWID;
 )"};
 
 }  // namespace imakeep::archive

@@ -1,7 +1,8 @@
-// archive/sqlite/schema.h - the tables of an archive file, by version, and the steps that lead from one to the next.
+// SPDX-License-Identifier: Apache-2.0
+// archive/sqlite/schema.h - the tables of an archive file, as the steps that upgrade each version to the next.
 //
-// A file tells what it is by PRAGMA application_id ("imkp") and its version by PRAGMA user_version; 0 is a file whose
-// tables have not been made yet. Format page: docs/formats/archive.md. Threads: no shared state.
+// PRAGMA application_id ("imkp") marks an archive file. PRAGMA user_version is its schema version; 0 means that the
+// file has no tables yet. Format page: docs/formats/archive.md. Threads: no shared state.
 #pragma once
 
 #include <array>
@@ -10,8 +11,9 @@ namespace imakeep::archive {
 
 inline constexpr int kApplicationId = 0x696d6b70;  // "imkp"
 
-// kUpgrades[v] makes version v + 1 of version v. Each runs in one transaction with the version it leads to.
-extern const std::array<const char*, 2> kUpgrades;
+// kUpgrades[v] upgrades version v to version v + 1. All steps of an upgrade and the new version are one transaction.
+// After the steps, the upgrade computes the checksums of all rows anew: checksums.h.
+extern const std::array<const char*, 3> kUpgrades;
 inline constexpr int kSchemaVersion = static_cast<int>(std::tuple_size_v<decltype(kUpgrades)>);
 
 }  // namespace imakeep::archive

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "archive/sqlite/sqlite_store.h"
 
 #include <sqlite3.h>
@@ -6,7 +7,10 @@
 #include <filesystem>
 #include <functional>
 
+#include "archive/sqlite/checksums.h"
+#include "archive/sqlite/columns.h"
 #include "archive/sqlite/connection.h"
+#include "archive/sqlite/schema.h"
 
 namespace imakeep::archive {
 namespace {
@@ -16,181 +20,215 @@ using SQLite::Statement;
 
 constexpr const char* kReading = "cannot read";
 constexpr const char* kWriting = "cannot write";
-constexpr const char* kSegmentColumns =
-    "SELECT chain, first, records, violations, payload_bytes, added_unix_s, start_pcrs, length(data) FROM segment ";
 
-// The schema with which the keeper's tables came: anchor, list and incident.
+// The first schema version with the keeper's tables: anchor, list and incident.
 constexpr int kVersionOfKeeper = 2;
+// The first schema version with the table origin.
+constexpr int kVersionOfOrigin = 3;
 
-// SQLite's own code for it: a row that says what no row of ours says is damage like any other.
-[[noreturn]] void damaged_row() {
-  throw SQLite::Exception("a row holds a number out of range", SQLITE_CORRUPT);
-}
+// ---- columns --------------------------------------------------------------------------------------------------------
 
-// Numbers of records and bytes. Far below 2^63, so that sums of two stay numbers.
-std::uint64_t number(const Statement& row, int column) {
+// Reads a record number or a count. The limit is far below 2^63, so that the sum of two does not overflow.
+void read_value(const Statement& row, int column, std::uint64_t& value) {
   constexpr std::int64_t kMost = std::int64_t{1} << 56;
-  const std::int64_t value = row.getColumn(column).getInt64();
-  if (value < 0 || value > kMost) damaged_row();
-  return static_cast<std::uint64_t>(value);
+  const std::int64_t found = row.getColumn(column).getInt64();
+  if (found < 0 || found > kMost) throw_damaged("a row holds a number out of range");
+  value = static_cast<std::uint64_t>(found);
 }
 
-Bytes bytes(const Statement& row, int column) {
+void read_value(const Statement& row, int column, std::int64_t& value) {
+  value = row.getColumn(column).getInt64();
+}
+
+void read_value(const Statement& row, int column, std::string& value) {
+  value = row.getColumn(column).getString();
+}
+
+void read_value(const Statement& row, int column, Bytes& value) {
   const SQLite::Column found = row.getColumn(column);
   const auto* const from = static_cast<const std::byte*>(found.getBlob());
   const auto size = static_cast<std::size_t>(found.getBytes());
-  return from == nullptr ? Bytes() : Bytes(from, from + size);
+  value = from == nullptr ? Bytes() : Bytes(from, from + size);
 }
 
-std::string text(const Statement& row, int column) {
-  return row.getColumn(column).getString();
+void read_value(const Statement& row, int column, std::optional<std::uint64_t>& value) {
+  value.reset();
+  if (!row.isColumnNull(column)) read_value(row, column, value.emplace());
 }
 
-void bind_all(Statement&, int) {}
-template <class... Rest>
-void bind_all(Statement& statement, int at, std::uint64_t value, const Rest&... rest);
-template <class... Rest>
-void bind_all(Statement& statement, int at, std::int64_t value, const Rest&... rest);
-template <class... Rest>
-void bind_all(Statement& statement, int at, const std::string& value, const Rest&... rest);
-template <class... Rest>
-void bind_all(Statement& statement, int at, ByteView value, const Rest&... rest);
-template <class... Rest>
-void bind_all(Statement& statement, int at, const std::optional<std::uint64_t>& value, const Rest&... rest);
-
-template <class... Rest>
-void bind_all(Statement& statement, int at, std::uint64_t value, const Rest&... rest) {
+void bind_value(Statement& statement, int at, std::uint64_t value) {
   statement.bind(at, static_cast<std::int64_t>(value));
-  bind_all(statement, at + 1, rest...);
 }
-template <class... Rest>
-void bind_all(Statement& statement, int at, std::int64_t value, const Rest&... rest) {
+
+void bind_value(Statement& statement, int at, std::int64_t value) {
   statement.bind(at, value);
-  bind_all(statement, at + 1, rest...);
 }
-template <class... Rest>
-void bind_all(Statement& statement, int at, const std::string& value, const Rest&... rest) {
-  statement.bind(at, value);
-  bind_all(statement, at + 1, rest...);
+
+void bind_value(Statement& statement, int at, const std::string& value) {
+  statement.bindNoCopy(at, value);
 }
-template <class... Rest>
-void bind_all(Statement& statement, int at, ByteView value, const Rest&... rest) {
-  // SQLite takes a null pointer for NULL, not for no bytes.
+
+void bind_value(Statement& statement, int at, ByteView value) {
+  // SQLite stores NULL for a null pointer, not an empty value.
   statement.bindNoCopy(at, value.empty() ? static_cast<const void*>("") : value.data(), static_cast<int>(value.size()));
-  bind_all(statement, at + 1, rest...);
 }
-template <class... Rest>
-void bind_all(Statement& statement, int at, const std::optional<std::uint64_t>& value, const Rest&... rest) {
-  if (value) return bind_all(statement, at, *value, rest...);
+
+void bind_value(Statement& statement, int at, const std::optional<std::uint64_t>& value) {
+  if (value) return bind_value(statement, at, *value);
   statement.bind(at);  // NULL
-  bind_all(statement, at + 1, rest...);
 }
 
 template <class... Values>
 Statement prepared(const Database& database, const std::string& sql, const Values&... values) {
   Statement statement(database, sql);
-  bind_all(statement, 1, values...);
+  int at = 0;
+  (bind_value(statement, ++at, values), ...);
   return statement;
 }
 
+// ---- rows -----------------------------------------------------------------------------------------------------------
+
+// The columns that the table has in a file of that version.
 template <class Row>
-std::vector<Row> rows(Statement statement, Row (*read)(const Statement&)) {
+std::vector<std::string> column_names(int version = kSchemaVersion) {
+  std::vector<std::string> names;
+  Row row;
+  Table<Row>::columns(row, [&](const char* name, const auto&, int since = 1) {
+    if (since <= version) names.push_back(std::string("\"") + name + '"');
+  });
+  return names;
+}
+
+template <class Row>
+std::int64_t checksum_of(const Row& row) {
+  RowChecksum checksum(Table<Row>::kName);
+  Table<Row>::columns(row, [&checksum](const char* name, const auto& value, int = 1) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, Bytes>) {
+      checksum.add(name, ByteView(value));
+    } else {
+      checksum.add(name, value);
+    }
+  });
+  return checksum.value();
+}
+
+// Names the current row of a statement: "table anchor, chain 1, number 30".
+template <class Row>
+std::string name_of(const Statement& row) {
+  std::string name = std::string("table ") + Table<Row>::kName;
+  for (int i = 0; i < Table<Row>::kKeys; ++i) {
+    name += std::string(", ") + row.getColumn(i).getName() + " " + row.getColumn(i).getString();
+  }
+  return name;
+}
+
+// While it lives, its connection does not see what other connections commit.
+class Snapshot {
+ public:
+  // SQLite ends a statement's read transaction when the statement is finished. This one never is.
+  explicit Snapshot(const Database& database) : statement_(database, "SELECT count(*) FROM sqlite_master") {
+    statement_.executeStep();
+  }
+
+ private:
+  Statement statement_;
+};
+
+// Reads rows of one table. If the file has checksums, compares each row with its checksum. While a Rows lives, its
+// connection does not see a writer's new commits, so that rows and seal are of the same moment.
+template <class Row>
+class Rows {
+ public:
+  // `rest` is the SQL after the table's name. `values` are bound to its parameters.
+  template <class... Values>
+  Rows(Database& database, const std::string& rest, const Values&... values)
+      : snapshot_(database),
+        version_(version_of(database)),
+        count_(static_cast<int>(column_names<Row>(version_).size())),
+        statement_(prepared(database, select(version_) + rest, values...)) {}
+
+  // Whether the file has checksums.
+  bool checked() const { return version_ >= kVersionOfChecksums; }
+
+  // False after the last.
+  bool step() { return statement_.executeStep(); }
+  // The current row. Throws SQLITE_CORRUPT, naming the row, if it is damaged; the next step() continues after it.
+  const Row& take() {
+    if (checked()) {
+      const std::int64_t checksum = statement_.getColumn(count_).getInt64();
+      seal_.add(checksum);
+      if (checksum != archive::checksum_of(Table<Row>::kName, statement_, 0, count_)) {
+        throw_damaged("the row of " + name_of<Row>(statement_) + " does not match its checksum");
+      }
+    }
+    int column = 0;
+    Table<Row>::columns(row_, [&](const char*, auto& value, int since = 1) {
+      if (since <= version_) read_value(statement_, column++, value);
+    });
+    if constexpr (std::is_same_v<Row, SegmentRow>)
+      read_value(statement_, count_ + (checked() ? 1 : 0), row_.stored_bytes);
+    return row_;
+  }
+
+  // REQUIRES: all rows were read. Throws SQLITE_CORRUPT if they do not match the seal of `chain`.
+  void check_seal(Database& database, std::uint64_t chain) const {
+    if (!checked() || seal_ == seal_of(database, Table<Row>::kName, chain)) return;
+    throw_damaged(std::string("table ") + Table<Row>::kName + (chain == 0 ? "" : ", chain " + std::to_string(chain)) +
+                  ": rows are missing or duplicated");
+  }
+
+ private:
+  static std::string select(int version) {
+    std::string sql = "SELECT ";
+    for (const std::string& name : column_names<Row>(version)) sql += (sql.ends_with(' ') ? "" : ", ") + name;
+    if (version >= kVersionOfChecksums) sql += ", checksum";
+    if (std::is_same_v<Row, SegmentRow>) sql += ", length(data)";
+    return sql + " FROM " + Table<Row>::kName + ' ';
+  }
+
+  const Snapshot snapshot_;
+  const int version_;
+  const int count_;
+  Statement statement_;
+  Row row_;
+  Seal seal_;
+};
+
+template <class Row>
+std::vector<Row> all_of(Rows<Row>& rows) {
   std::vector<Row> all;
-  while (statement.executeStep()) all.push_back(read(statement));
+  while (rows.step()) all.push_back(rows.take());
   return all;
 }
 
-ChainRow chain_row(const Statement& row) {
-  return {.chain = number(row, 0),
-          .banks = text(row, 1),
-          .byte_order = text(row, 2),
-          .start = text(row, 3),
-          .first_kept = number(row, 4),
-          .end = number(row, 5),
-          .end_pcrs = bytes(row, 6)};
+// Every row of the table.
+template <class Row>
+std::vector<Row> table(Database& database, const std::string& order) {
+  Rows<Row> rows(database, order);
+  auto all = all_of(rows);
+  rows.check_seal(database, 0);
+  return all;
 }
 
-SegmentRow segment_row(const Statement& row) {
-  return {.chain = number(row, 0),
-          .first = number(row, 1),
-          .records = number(row, 2),
-          .violations = number(row, 3),
-          .payload_bytes = number(row, 4),
-          .added_unix_s = row.getColumn(5).getInt64(),
-          .stored_bytes = number(row, 7),
-          .start_pcrs = bytes(row, 6)};
+// Every row of the chain in the table.
+template <class Row>
+std::vector<Row> of_chain(Database& database, std::uint64_t chain, const std::string& order) {
+  Rows<Row> rows(database, "WHERE chain = ? " + order, chain);
+  auto all = all_of(rows);
+  rows.check_seal(database, chain);
+  return all;
 }
 
-PendingRow pending_row(const Statement& row) {
-  return {.chain = number(row, 0),
-          .method = text(row, 1),
-          .first = number(row, 2),
-          .records = number(row, 3),
-          .since_unix_s = row.getColumn(4).getInt64()};
-}
-
-SourceRow source_row(const Statement& row) {
-  return {.source = number(row, 0),
-          .chain = number(row, 1),
-          .name = text(row, 2),
-          .sha256 = bytes(row, 3),
-          .first = number(row, 4),
-          .records = number(row, 5),
-          .done = number(row, 6)};
-}
-
-VerifierRow verifier_row(const Statement& row) {
-  return {.name = text(row, 0), .chain = number(row, 1), .acknowledged = number(row, 2)};
-}
-
-ViolationRow violation_row(const Statement& row) {
-  return {.chain = number(row, 0), .number = number(row, 1), .record = bytes(row, 2)};
-}
-
-AnchorRow anchor_row(const Statement& row) {
-  return {.chain = number(row, 0),
-          .number = number(row, 1),
-          .broken_at = number(row, 2),
-          .why = text(row, 3),
-          .since_unix_s = row.getColumn(4).getInt64(),
-          .pcrs = bytes(row, 5),
-          .before_pcrs = bytes(row, 6)};
-}
-
-ListRow list_row(const Statement& row) {
-  return {.chain = number(row, 0),
-          .head = number(row, 1),
-          .holes = text(row, 2),
-          .proven = number(row, 3),
-          .proven_unix_s = row.getColumn(4).getInt64(),
-          .trimmed = number(row, 5),
-          .trims = number(row, 6),
-          .trimmed_unix_s = row.getColumn(7).getInt64(),
-          .trimmed_by_others = number(row, 8),
-          .trims_by_others = number(row, 9),
-          .boot_id = text(row, 10)};
-}
-
-IncidentRow incident_row(const Statement& row) {
-  return {.incident = number(row, 0),
-          .chain = number(row, 1),
-          .first = number(row, 2),
-          .records = row.isColumnNull(3) ? std::nullopt : std::optional(number(row, 3)),
-          .kind = text(row, 4),
-          .what = text(row, 5),
-          .since_unix_s = row.getColumn(6).getInt64()};
-}
-
-// Whether the file has the tables that came with the version. A reader meets files that no writer has upgraded yet, and
-// may have one upgraded under it.
+// Whether the file has the tables of that schema version. A reader may open a file that no writer has upgraded yet, and
+// a writer may upgrade the file while a reader has it open.
 bool is_of_version(Database& database, int version) {
-  return database.execAndGet("PRAGMA user_version").getInt() >= version;
+  return version_of(database) >= version;
 }
 
-// Every change is made within begin() and commit(), so that none is half made.
+// Every change has to happen between begin() and commit(), so that no change is written in part.
 void require_transaction(const Database& database) {
   if (sqlite3_get_autocommit(database.getHandle()) != 0) {
-    throw SQLite::Exception("the archive is changed within a transaction only", SQLITE_MISUSE);
+    throw SQLite::Exception("the archive can be changed only within a transaction", SQLITE_MISUSE);
   }
 }
 
@@ -198,6 +236,52 @@ template <class... Values>
 void change(const Database& database, const std::string& sql, const Values&... values) {
   require_transaction(database);
   prepared(database, sql, values...).exec();
+}
+
+// The stored checksum of the row that has the same key.
+template <class Row>
+std::optional<std::int64_t> stored_checksum(const Database& database, const Row& row) {
+  std::string sql = std::string("SELECT checksum FROM ") + Table<Row>::kName + " WHERE ";
+  const auto names = column_names<Row>();
+  for (int i = 0; i < Table<Row>::kKeys; ++i)
+    sql += (i == 0 ? "" : " AND ") + names[static_cast<std::size_t>(i)] + " = ?";
+  Statement statement(database, sql);
+  int at = 0;
+  Table<Row>::columns(row, [&](const char*, const auto& value, int = 1) {
+    if (at < Table<Row>::kKeys) bind_value(statement, ++at, value);
+  });
+  if (!statement.executeStep()) return std::nullopt;
+  return statement.getColumn(0).getInt64();
+}
+
+// Writes the row with its checksum. `how` is "INSERT", or "INSERT OR REPLACE" to replace a row that has the same key.
+// `more` is the value of the column `data`, if the table has it.
+template <class Row, class... More>
+void insert(const Database& database, const char* how, const Row& row, std::int64_t checksum, const More&... more) {
+  require_transaction(database);
+  std::string columns;
+  std::string marks;
+  for (const std::string& name : column_names<Row>()) {
+    columns += name + ", ";
+    marks += "?, ";
+  }
+  Statement statement(database, std::string(how) + " INTO " + Table<Row>::kName + " (" + columns + "checksum" +
+                                    (sizeof...(more) > 0 ? ", data" : "") + ") VALUES (" + marks + "?" +
+                                    (sizeof...(more) > 0 ? ", ?" : "") + ")");
+  int at = 0;
+  Table<Row>::columns(row, [&](const char*, const auto& value, int = 1) { bind_value(statement, ++at, value); });
+  bind_value(statement, ++at, checksum);
+  (bind_value(statement, ++at, more), ...);
+  statement.exec();
+}
+
+// Inserts the row or replaces the one that has the same key, and updates the seal.
+template <class Row>
+void put(Database& database, const Row& row) {
+  const auto before = stored_checksum(database, row);
+  const std::int64_t checksum = checksum_of(row);
+  insert(database, "INSERT OR REPLACE", row, checksum);
+  change_seal(database, Table<Row>::kName, Table<Row>::seal_of(row), before, checksum);
 }
 
 }  // namespace
@@ -211,7 +295,7 @@ Result<void> SqliteStore::begin() {
   });
   if (!begun) return unexpected(begun.error());
   if (!*begun) return {};
-  // What is written to a file without a name is gone with the process.
+  // A file without a name is lost when the process ends, and all commits to it with it.
   rollback();
   return fail(ErrorCode::kEnvironment, connection_->path +
                                            " was removed, moved or replaced while it was in use; nothing more is "
@@ -221,7 +305,7 @@ Result<void> SqliteStore::begin() {
 Result<void> SqliteStore::begin_reading() {
   return connection_->run(kReading, [](Database& database) {
     database.exec("BEGIN");
-    // The first read fixes what all of them see.
+    // The first read fixes the state that all reads of the transaction see.
     database.execAndGet("SELECT count(*) FROM sqlite_master");
   });
 }
@@ -231,45 +315,46 @@ Result<void> SqliteStore::commit() {
 }
 
 void SqliteStore::rollback() noexcept {
-  // SQLite rolls back by itself after some errors; that this one then fails is no news.
+  // After some errors SQLite has already rolled back by itself. Then this statement fails, which does not matter.
   connection_->database->tryExec("ROLLBACK");
 }
 
-Result<std::vector<ChainRow>> SqliteStore::chains() {
-  return connection_->run(kReading, [](Database& database) {
-    return rows(
-        prepared(database,
-                 "SELECT chain, banks, byte_order, start, first_kept, \"end\", end_pcrs FROM chain ORDER BY chain"),
-        chain_row);
+ChainListing SqliteStore::chain_listing() {
+  ChainListing listing;
+  const auto read = connection_->run(kReading, [&](Database& database) {
+    Rows<ChainRow> rows(database, "ORDER BY chain");
+    while (rows.step()) {
+      // Skip a damaged row.
+      const auto taken = connection_->run(kReading, [&](Database&) { listing.chains.push_back(rows.take()); });
+      if (!taken) listing.damage.push_back(taken.error());
+    }
+    if (listing.damage.empty()) rows.check_seal(database, 0);
   });
+  if (!read) listing.damage.push_back(read.error());
+  return listing;
 }
 
 Result<void> SqliteStore::put_chain(const ChainRow& row) {
-  return connection_->run(kWriting, [&](Database& database) {
-    change(database, "INSERT OR REPLACE INTO chain VALUES (?, ?, ?, ?, ?, ?, ?)", row.chain, row.banks, row.byte_order,
-           row.start, row.first_kept, row.end, ByteView(row.end_pcrs));
-  });
+  return connection_->run(kWriting, [&](Database& database) { put(database, row); });
 }
 
 Result<std::optional<SegmentRow>> SqliteStore::segment_from(std::uint64_t chain, std::uint64_t at) {
   return connection_->run(kReading, [&](Database& database) -> std::optional<SegmentRow> {
-    const std::string columns = kSegmentColumns;
-    const auto before =
-        rows(prepared(database, columns + "WHERE chain = ? AND first <= ? ORDER BY first DESC LIMIT 1", chain, at),
-             segment_row);
-    if (!before.empty() && before.front().end() > at) return before.front();
-    const auto behind = rows(
-        prepared(database, columns + "WHERE chain = ? AND first > ? ORDER BY first LIMIT 1", chain, at), segment_row);
-    if (behind.empty()) return std::nullopt;
-    return behind.front();
+    Rows<SegmentRow> before(database, "WHERE chain = ? AND first <= ? ORDER BY first DESC LIMIT 1", chain, at);
+    if (before.step()) {
+      const SegmentRow& row = before.take();
+      if (row.end() > at) return row;
+    }
+    Rows<SegmentRow> after(database, "WHERE chain = ? AND first > ? ORDER BY first LIMIT 1", chain, at);
+    if (!after.step()) return std::nullopt;
+    return after.take();
   });
 }
 
 Result<std::vector<SegmentRow>> SqliteStore::tail(std::uint64_t chain, std::size_t most) {
   return connection_->run(kReading, [&](Database& database) {
-    return rows(prepared(database, std::string(kSegmentColumns) + "WHERE chain = ? ORDER BY first DESC LIMIT ?", chain,
-                         std::uint64_t{most}),
-                segment_row);
+    Rows<SegmentRow> rows(database, "WHERE chain = ? ORDER BY first DESC LIMIT ?", chain, std::uint64_t{most});
+    return all_of(rows);
   });
 }
 
@@ -277,10 +362,9 @@ SegmentListing SqliteStore::segments(std::uint64_t chain) {
   SegmentListing listing;
   const auto walk = [&](const char* order, const std::function<bool(const SegmentRow&)>& take) {
     const auto walked = connection_->run(kReading, [&](Database& database) {
-      Statement statement =
-          prepared(database, std::string(kSegmentColumns) + "WHERE chain = ? ORDER BY first " + order, chain);
-      while (statement.executeStep()) {
-        if (!take(segment_row(statement))) return;
+      Rows<SegmentRow> rows(database, std::string("WHERE chain = ? ORDER BY first ") + order, chain);
+      while (rows.step()) {
+        if (!take(rows.take())) return;
       }
     });
     if (!walked) listing.damage.push_back(walked.error());
@@ -291,7 +375,7 @@ SegmentListing SqliteStore::segments(std::uint64_t chain) {
     return true;
   };
   if (walk("ASC", append)) return listing;
-  // The other end, as far as what is known already.
+  // Read from the other end, back to the last segment that was read from the front.
   const std::size_t from_front = listing.segments.size();
   const auto append_behind = [&](const SegmentRow& row) {
     if (from_front > 0 && row.first <= listing.segments[from_front - 1].first) return false;
@@ -306,7 +390,7 @@ Result<std::vector<std::uint64_t>> SqliteStore::chains_of_segments() {
   return connection_->run(kReading, [](Database& database) {
     std::vector<std::uint64_t> chains;
     Statement statement(database, "SELECT DISTINCT chain FROM segment ORDER BY chain");
-    while (statement.executeStep()) chains.push_back(number(statement, 0));
+    while (statement.executeStep()) read_value(statement, 0, chains.emplace_back());
     return chains;
   });
 }
@@ -315,7 +399,15 @@ Result<Bytes> SqliteStore::segment_data(std::uint64_t chain, std::uint64_t first
   auto found = connection_->run(kReading, [&](Database& database) -> std::optional<Bytes> {
     Statement statement = prepared(database, "SELECT data FROM segment WHERE chain = ? AND first = ?", chain, first);
     if (!statement.executeStep()) return std::nullopt;
-    return bytes(statement, 0);
+    Bytes data;
+    read_value(statement, 0, data);
+    // A damaged index may have led to the data of another row.
+    Rows<SegmentRow> rows(database, "WHERE chain = ? AND first = ?", chain, first);
+    if (rows.checked() && (!rows.step() || rows.take().data_checksum != checksum_of_data(data))) {
+      throw_damaged("the data of table segment, chain " + std::to_string(chain) + ", first " + std::to_string(first) +
+                    " do not match their checksum");
+    }
+    return data;
   });
   if (!found) return unexpected(found.error());
   if (!*found) return fail(ErrorCode::kUsage, "no segment begins there");
@@ -324,8 +416,9 @@ Result<Bytes> SqliteStore::segment_data(std::uint64_t chain, std::uint64_t first
 
 Result<void> SqliteStore::add_segment(const SegmentRow& row, ByteView data) {
   return connection_->run(kWriting, [&](Database& database) {
-    change(database, "INSERT INTO segment VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row.chain, row.first, row.records,
-           row.violations, row.payload_bytes, row.added_unix_s, ByteView(row.start_pcrs), data);
+    SegmentRow checked = row;
+    checked.data_checksum = checksum_of_data(data);
+    insert(database, "INSERT", checked, checksum_of(checked), data);
   });
 }
 
@@ -337,8 +430,7 @@ Result<void> SqliteStore::remove_segment(std::uint64_t chain, std::uint64_t firs
 
 Result<std::optional<PendingRow>> SqliteStore::pending() {
   return connection_->run(kReading, [](Database& database) -> std::optional<PendingRow> {
-    const auto all =
-        rows(prepared(database, "SELECT chain, method, first, records, since_unix_s FROM pending"), pending_row);
+    const auto all = table<PendingRow>(database, "");
     if (all.empty()) return std::nullopt;
     return all.front();
   });
@@ -346,109 +438,96 @@ Result<std::optional<PendingRow>> SqliteStore::pending() {
 
 Result<void> SqliteStore::set_pending(const std::optional<PendingRow>& row) {
   return connection_->run(kWriting, [&](Database& database) {
-    if (!row) return change(database, "DELETE FROM pending");
-    change(database, "INSERT OR REPLACE INTO pending VALUES (1, ?, ?, ?, ?, ?)", row->chain, row->method, row->first,
-           row->records, row->since_unix_s);
+    if (row) return put(database, *row);
+    const auto before = stored_checksum(database, PendingRow{});
+    change(database, "DELETE FROM pending");
+    if (before) change_seal(database, Table<PendingRow>::kName, 0, before, std::nullopt);
   });
 }
 
 Result<std::vector<SourceRow>> SqliteStore::sources() {
-  return connection_->run(kReading, [](Database& database) {
-    return rows(
-        prepared(database, "SELECT source, chain, name, sha256, first, records, done FROM source ORDER BY source"),
-        source_row);
-  });
+  return connection_->run(kReading, [](Database& database) { return table<SourceRow>(database, "ORDER BY source"); });
 }
 
 Result<void> SqliteStore::put_source(const SourceRow& row) {
-  return connection_->run(kWriting, [&](Database& database) {
-    change(database, "INSERT OR REPLACE INTO source VALUES (?, ?, ?, ?, ?, ?, ?)", row.source, row.chain, row.name,
-           ByteView(row.sha256), row.first, row.records, row.done);
-  });
+  return connection_->run(kWriting, [&](Database& database) { put(database, row); });
 }
 
 Result<std::vector<VerifierRow>> SqliteStore::verifiers() {
-  return connection_->run(kReading, [](Database& database) {
-    return rows(prepared(database, "SELECT name, chain, acknowledged FROM verifier ORDER BY name, chain"),
-                verifier_row);
-  });
+  return connection_->run(kReading,
+                          [](Database& database) { return table<VerifierRow>(database, "ORDER BY name, chain"); });
 }
 
 Result<void> SqliteStore::put_verifier(const VerifierRow& row) {
-  return connection_->run(kWriting, [&](Database& database) {
-    change(database, "INSERT OR REPLACE INTO verifier VALUES (?, ?, ?)", row.name, row.chain, row.acknowledged);
-  });
+  return connection_->run(kWriting, [&](Database& database) { put(database, row); });
 }
 
 Result<std::vector<ViolationRow>> SqliteStore::violations(std::uint64_t chain) {
-  return connection_->run(kReading, [&](Database& database) {
-    return rows(
-        prepared(database, "SELECT chain, number, record FROM violation WHERE chain = ? ORDER BY number", chain),
-        violation_row);
-  });
+  return connection_->run(
+      kReading, [&](Database& database) { return of_chain<ViolationRow>(database, chain, "ORDER BY number"); });
 }
 
 Result<void> SqliteStore::put_violation(const ViolationRow& row) {
-  return connection_->run(kWriting, [&](Database& database) {
-    change(database, "INSERT OR REPLACE INTO violation VALUES (?, ?, ?)", row.chain, row.number, ByteView(row.record));
-  });
+  return connection_->run(kWriting, [&](Database& database) { put(database, row); });
 }
 
 Result<std::vector<AnchorRow>> SqliteStore::anchors_from(std::uint64_t chain, std::uint64_t from) {
   return connection_->run(kReading, [&](Database& database) -> std::vector<AnchorRow> {
     if (!is_of_version(database, kVersionOfKeeper)) return {};
-    return rows(prepared(database,
-                         "SELECT chain, number, broken_at, why, since_unix_s, pcrs, before_pcrs FROM anchor "
-                         "WHERE chain = ? AND number >= ? ORDER BY number",
-                         chain, from),
-                anchor_row);
+    auto all = of_chain<AnchorRow>(database, chain, "ORDER BY number");
+    std::erase_if(all, [from](const AnchorRow& row) { return row.number < from; });
+    return all;
   });
 }
 
 Result<void> SqliteStore::put_anchor(const AnchorRow& row) {
-  return connection_->run(kWriting, [&](Database& database) {
-    change(database, "INSERT OR REPLACE INTO anchor VALUES (?, ?, ?, ?, ?, ?, ?)", row.chain, row.number, row.broken_at,
-           row.why, row.since_unix_s, ByteView(row.pcrs), ByteView(row.before_pcrs));
-  });
+  return connection_->run(kWriting, [&](Database& database) { put(database, row); });
 }
 
 Result<std::optional<ListRow>> SqliteStore::list(std::uint64_t chain) {
   return connection_->run(kReading, [&](Database& database) -> std::optional<ListRow> {
     if (!is_of_version(database, kVersionOfKeeper)) return std::nullopt;
-    const auto found = rows(prepared(database,
-                                     "SELECT chain, head, holes, proven, proven_unix_s, trimmed, trims, "
-                                     "trimmed_unix_s, trimmed_by_others, trims_by_others, boot_id "
-                                     "FROM list WHERE chain = ?",
-                                     chain),
-                            list_row);
-    if (found.empty()) return std::nullopt;
-    return found.front();
+    // Read all rows, so that the seal reveals a missing one.
+    const auto all = table<ListRow>(database, "");
+    const auto found = std::ranges::find(all, chain, &ListRow::chain);
+    return found == all.end() ? std::nullopt : std::optional(*found);
   });
 }
 
 Result<void> SqliteStore::put_list(const ListRow& row) {
-  return connection_->run(kWriting, [&](Database& database) {
-    change(database, "INSERT OR REPLACE INTO list VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row.chain, row.head,
-           row.holes, row.proven, row.proven_unix_s, row.trimmed, row.trims, row.trimmed_unix_s, row.trimmed_by_others,
-           row.trims_by_others, row.boot_id);
+  return connection_->run(kWriting, [&](Database& database) { put(database, row); });
+}
+
+Result<std::optional<OriginRow>> SqliteStore::origin(std::uint64_t chain) {
+  return connection_->run(kReading, [&](Database& database) -> std::optional<OriginRow> {
+    if (!is_of_version(database, kVersionOfOrigin)) return std::nullopt;
+    const auto all = table<OriginRow>(database, "");
+    const auto found = std::ranges::find(all, chain, &OriginRow::chain);
+    return found == all.end() ? std::nullopt : std::optional(*found);
   });
+}
+
+Result<void> SqliteStore::put_origin(const OriginRow& row) {
+  return connection_->run(kWriting, [&](Database& database) { put(database, row); });
 }
 
 Result<std::vector<IncidentRow>> SqliteStore::incidents() {
   return connection_->run(kReading, [](Database& database) -> std::vector<IncidentRow> {
     if (!is_of_version(database, kVersionOfKeeper)) return {};
-    return rows(
-        prepared(database,
-                 "SELECT incident, chain, first, records, kind, what, since_unix_s FROM incident ORDER BY incident"),
-        incident_row);
+    return table<IncidentRow>(database, "ORDER BY incident");
   });
 }
 
 Result<void> SqliteStore::put_incident(const IncidentRow& row) {
   return connection_->run(kWriting, [&](Database& database) {
-    // SQLite gives a NULL key the number behind the largest.
-    change(database, "INSERT OR REPLACE INTO incident VALUES (nullif(?, 0), ?, ?, ?, ?, ?, ?)", row.incident, row.chain,
-           row.first, row.records, row.kind, row.what, row.since_unix_s);
+    IncidentRow numbered = row;
+    if (numbered.incident == 0) {
+      Statement last(database, "SELECT coalesce(max(incident), 0) FROM incident");
+      last.executeStep();
+      read_value(last, 0, numbered.incident);
+      ++numbered.incident;
+    }
+    put(database, numbered);
   });
 }
 
@@ -457,7 +536,8 @@ std::vector<std::string> SqliteStore::check_file() {
   const auto checked = connection_->run(kReading, [&](Database& database) {
     Statement statement(database, "PRAGMA integrity_check(20)");
     while (statement.executeStep()) {
-      if (const std::string said = text(statement, 0); said != "ok") findings.push_back("SQLite: " + said);
+      if (const std::string said = statement.getColumn(0).getString(); said != "ok")
+        findings.push_back("SQLite: " + said);
     }
   });
   if (!checked) findings.push_back(describe(checked.error()));

@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 // archive/sqlite/sqlite_store.h - an archive in one SQLite file: write-ahead log, synchronous=FULL.
 //
-// A writer holds FILE.lock (flock) as long as it lives, so two never share one archive; readers need no lock and see
-// the last commit. While a writer lives there are FILE-wal and FILE-shm beside it, as SQLite makes them. Files are made
-// with mode 0600: the list says what ran. Source: https://sqlite.org/wal.html. Threads: as archive::Store.
+// A writer holds a flock on FILE.lock and one on FILE as long as it lives, so an archive has at most one writer.
+// Readers need no lock, and see the last commit. While a writer lives, SQLite keeps FILE-wal and FILE-shm next to FILE.
+// New files have mode 0600, because the list says what ran on the host. Source: https://sqlite.org/wal.html.
+// Threads: as archive::Store.
 #pragma once
 
 #include <memory>
@@ -12,26 +14,31 @@
 namespace imakeep::archive {
 
 enum class OpenMode : std::uint8_t {
-  kRead,    // changes no record; works on a read-only medium too, and with an older schema
-  kWrite,   // an existing archive; an older schema is upgraded
-  kCreate,  // like kWrite, but makes the archive if there is none
+  kRead,    // changes no record; also works on a read-only medium, and with an older schema
+  kWrite,   // opens an existing archive; upgrades an older schema
+  kCreate,  // like kWrite, but makes the archive if it does not exist
 };
 
 class SqliteStore : public Store {
  public:
-  // `vfs` names a registered SQLite VFS; empty for SQLite's own. Errors beside Store's:
-  //   kEnvironment  no such file or directory, no permission, another writer (named by its pid)
-  //   kMalformed    no SQLite file, or one of another application
+  // `vfs` names a registered SQLite VFS; empty: that of index_space.h. Errors, in addition to Store's:
+  //   kEnvironment  no such file or directory, no regular file, no permission, another writer (the message names its
+  //                 pid); for a writer also: the file has another name or is a mount point, a -wal without its archive,
+  //                 an unfit file system (file_system.h)
+  //   kMalformed    not an SQLite file, or the SQLite file of another application
   //   kUnsupported  made by a newer imakeep
   static Result<std::unique_ptr<SqliteStore>> open(const std::string& name, OpenMode mode, const std::string& vfs = {});
   ~SqliteStore() override;
 
+  // REQUIRES: opened for writing. Errors: kEnvironment if the archive was removed or replaced, or if -wal or -shm was
+  // removed or replaced and what it held cannot be written into the archive now; the disk's.
+  Result<void> secure() override;
   Result<void> begin() override;
   Result<void> begin_reading() override;
   Result<void> commit() override;
   void rollback() noexcept override;
 
-  Result<std::vector<ChainRow>> chains() override;
+  ChainListing chain_listing() override;
   Result<void> put_chain(const ChainRow& row) override;
   Result<std::optional<SegmentRow>> segment_from(std::uint64_t chain, std::uint64_t number) override;
   Result<std::vector<SegmentRow>> tail(std::uint64_t chain, std::size_t most) override;
@@ -52,6 +59,8 @@ class SqliteStore : public Store {
   Result<void> put_anchor(const AnchorRow& row) override;
   Result<std::optional<ListRow>> list(std::uint64_t chain) override;
   Result<void> put_list(const ListRow& row) override;
+  Result<std::optional<OriginRow>> origin(std::uint64_t chain) override;
+  Result<void> put_origin(const OriginRow& row) override;
   Result<std::vector<IncidentRow>> incidents() override;
   Result<void> put_incident(const IncidentRow& row) override;
   std::vector<std::string> check_file() override;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "keeper/faulty/faulty_ima_source.h"
 
 #include <algorithm>

@@ -1,5 +1,6 @@
-// keeper/faulty/faulty_ima_source.h - an IMA directory whose calls are watched and made to fail, before they took
-// effect or after, for the tests of whoever uses the seam.
+// SPDX-License-Identifier: Apache-2.0
+// keeper/faulty/faulty_ima_source.h - an IMA directory whose calls a test can watch and make fail, before or after they
+// take effect. For tests of code that uses the seam.
 // Threads: as keeper::ImaSource.
 #pragma once
 
@@ -15,19 +16,19 @@ enum class CallPoint : std::uint8_t { kBefore, kAfter };
 
 class FaultyImaSource : public ImaSource {
  public:
-  // Called before and after each call of the source. An error is what the call answers: before, it has had no effect;
-  // after, it has. May throw, as a process that dies there.
+  // Called before each call of the source, and after each that succeeded. If it returns an error, the call returns that
+  // error. With kBefore the call has had no effect; with kAfter it has. May throw, to act as a process that dies there.
   using Watch = std::function<std::optional<Error>(ImaCall call, CallPoint point, const std::string& request)>;
-  // Changes what a read gave.
+  // Changes the bytes that a read returned.
   using Alter = std::function<void(ListPart part, std::uint64_t offset, std::span<std::byte> bytes)>;
 
-  // Keeps a reference to `inner`, which it closes when it goes.
+  // Keeps a reference to `inner`, and closes it on destruction.
   explicit FaultyImaSource(ImaSource& inner) : inner_(inner) {}
   ~FaultyImaSource() override { inner_.close(); }
 
   void watch(Watch watch) { watch_ = std::move(watch); }
   void alter(Alter alter) { alter_ = std::move(alter); }
-  // A read gives no more than so many bytes.
+  // Limits each read to `most` bytes.
   void shorten_reads(std::size_t most) { most_ = most; }
 
   const std::string& name() const override { return inner_.name(); }

@@ -1,10 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "keeper/kernel/kernel_ima_source.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+
+#include "imalog/template_digest.h"
 
 namespace imakeep::keeper {
 namespace {
@@ -14,19 +21,35 @@ digest::Bank preferred(const std::vector<digest::Bank>& banks) {
   return std::ranges::find(banks, sha256) != banks.end() ? sha256 : banks.front();
 }
 
-// What to do about a file that could not be opened.
+// What the user can do about a file that could not be opened.
 std::string remedy(int os_errno, bool to_write) {
   switch (os_errno) {
     case EBUSY:
-      return to_write ? "; somebody has the list open: `imakeep status` and `imakeep doctor` name who"
-                      : "; somebody has the list open for writing: it is tried again";
+      return to_write ? "; another process has the list open: `imakeep status` and `imakeep doctor` name it"
+                      : "; another process has the list open for writing; the keeper retries";
     case EPERM:
     case EACCES:
-      return to_write ? "; taking records out needs CAP_SYS_ADMIN and write permission: run as root"
+      return to_write ? "; a trim needs CAP_SYS_ADMIN and write permission: run as root"
                       : "; run as root, or in the group that may read the list";
     default:
       return {};
   }
+}
+
+// A request is a number or a letter. In any other file it would overwrite data. Linux's lists and those of a list
+// server have size 0.
+Result<void> require_live_list(const UniqueFd& fd, const std::string& path) {
+  struct statfs file_system = {};
+  struct stat status {};
+  if (::fstatfs(fd.get(), &file_system) != 0 || ::fstat(fd.get(), &status) != 0) {
+    return fail_errno(errno, "cannot stat " + path);
+  }
+  const bool served = file_system.f_type == FUSE_SUPER_MAGIC && status.st_size == 0;
+  if (file_system.f_type == SECURITYFS_MAGIC || served) return {};
+  return fail(ErrorCode::kEnvironment,
+              path +
+                  " is neither a file of Linux's securityfs nor one of a list server but a copy of a list: a request "
+                  "would overwrite it; `imakeep log import` archives it");
 }
 
 Result<UniqueFd> open_list(const std::string& path, int flags) {
@@ -44,24 +67,45 @@ Result<std::unique_ptr<KernelImaSource>> KernelImaSource::in(const std::string& 
     found.error().message += remedy(found.error().os_errno, false);
     return unexpected(found.error());
   }
+  auto boot_id = boot_id_in(boot_id_file);
+  if (!boot_id) return unexpected(boot_id.error());
   return std::unique_ptr<KernelImaSource>(
-      new KernelImaSource(std::move(*found), name.empty() ? directory : name, boot_id_file));
+      new KernelImaSource(std::move(*found), name.empty() ? directory : name, std::move(*boot_id)));
 }
 
-KernelImaSource::KernelImaSource(imalog::ImaDirectory directory, std::string name, std::string boot_id_file)
+KernelImaSource::KernelImaSource(imalog::ImaDirectory directory, std::string name, std::string boot_id)
     : directory_(std::move(directory)),
       name_(std::move(name)),
-      boot_id_file_(std::move(boot_id_file)),
-      bank_(preferred(directory_.banks())) {}
+      boot_id_(std::move(boot_id)),
+      banks_(directory_.banks()),
+      bank_(preferred(banks_)) {}
+
+Result<void> KernelImaSource::take() {
+  auto fd = open_file(directory_.path(), O_RDONLY | O_DIRECTORY);
+  if (!fd) return unexpected(fd.error());
+  if (::flock(fd->get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    return fail(ErrorCode::kEnvironment, name_ +
+                                             " is kept by another imakeep already, with another archive: each would "
+                                             "delete records that only the other has archived; stop one of them");
+  }
+  taken_ = std::move(*fd);
+  return {};
+}
+
+void KernelImaSource::set_banks(std::vector<digest::Bank> banks) {
+  banks_ = std::move(banks);
+  bank_ = preferred(banks_);
+}
 
 std::string KernelImaSource::path(ListPart part) const {
   return directory_.list_path(imalog::Form::kBinary, bank_,
                               part == ListPart::kStaged ? imalog::Part::kStaged : imalog::Part::kCurrent);
 }
 
-std::string KernelImaSource::boot_id_in(const std::string& file) {
+Result<std::string> KernelImaSource::boot_id_in(const std::string& file) {
   const auto text = read_file(file);
-  if (!text) return {};
+  if (!text && text.error().os_errno == ENOENT) return std::string();
+  if (!text) return unexpected(text.error());
   std::string id(as_text(*text));
   while (id.ends_with('\n')) id.pop_back();
   return id;
@@ -86,9 +130,16 @@ Result<void> KernelImaSource::open_to_write(ListPart part) {
   close();
   auto opened = open_list(path(part), O_RDWR);
   if (!opened) return unexpected(opened.error());
+  IMAKEEP_CHECK(require_live_list(*opened, path(part)));
   descriptor(part) = std::move(*opened);
   writes_ = part;
   return {};
+}
+
+Result<void> KernelImaSource::require_live() {
+  const auto opened = open_list(path(ListPart::kCurrent), O_RDONLY);
+  if (!opened) return unexpected(opened.error());
+  return require_live_list(*opened, path(ListPart::kCurrent));
 }
 
 void KernelImaSource::close() noexcept {
@@ -111,6 +162,9 @@ Result<std::size_t> KernelImaSource::read(ListPart part, std::uint64_t offset, s
     error.code = ErrorCode::kIo;
     return unexpected(std::move(error));
   }
+  if (offset == 0 && got > 0) {
+    order_ = imalog::detect_order(into.first(static_cast<std::size_t>(got)), bank_);
+  }
   if (!writes_) {
     std::uint64_t& seen = seen_[part == ListPart::kStaged ? 0 : 1];
     seen = std::max(seen, offset + static_cast<std::uint64_t>(got));
@@ -120,7 +174,7 @@ Result<std::size_t> KernelImaSource::read(ListPart part, std::uint64_t offset, s
 
 Result<void> KernelImaSource::request(const std::string& text) {
   if (!writes_) return fail(ErrorCode::kUsage, directory_.path() + " is not open for writing");
-  // Not repeated when interrupted: the first may have taken effect, and a second N would delete other records.
+  // Not retried after an interruption: the request may have taken effect, and a second N would delete other records.
   const ssize_t put = ::write(descriptor(*writes_).get(), text.data(), text.size());
   const std::string shown = "'" + text.substr(0, text.find('\n')) + "'";
   if (put < 0) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "keeper/memory/memory_ima_source.h"
 
 #include <algorithm>
@@ -8,7 +9,7 @@
 namespace imakeep::keeper {
 namespace {
 
-// To whoever opens, a refusal is the machine's.
+// To a caller that opens the list, a refusal is an error of the environment.
 Error opening_error(const Error& refused) {
   return {.code = ErrorCode::kEnvironment,
           .message = "cannot open the list: " + refused.message,

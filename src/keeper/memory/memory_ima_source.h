@@ -1,8 +1,9 @@
-// keeper/memory/memory_ima_source.h - an IMA directory in memory: imakeep's own list behind the seam, with Linux's
-// rules of who may have it open.
+// SPDX-License-Identifier: Apache-2.0
+// keeper/memory/memory_ima_source.h - an IMA directory in memory: imakeep's own list as an ImaSource, with Linux's
+// rules for opening it.
 //
-// A MemoryIma is the machine: the list, and who has it open. Several sources may look at one, as several processes look
-// at one kernel. Threads: one at a time; each source stands for a task of its own.
+// A MemoryIma is the machine: it holds the list, and knows which tasks have it open. Several sources may use one, as
+// several processes use one kernel. Threads: one at a time; each source stands for a task of its own.
 #pragma once
 
 #include <memory>
@@ -14,7 +15,7 @@
 namespace imakeep::keeper {
 
 struct MemoryIma {
-  std::unique_ptr<mlist::MeasurementList> list;  // replaced by a reboot or kexec; nothing is open then
+  std::unique_ptr<mlist::MeasurementList> list;  // a reboot or kexec replaces it; nothing is open then
   mlist::OpenMediation mediation;
   std::string boot_id = "boot-1";
   bool has_staging = true;
@@ -23,13 +24,14 @@ struct MemoryIma {
 
 class MemoryImaSource : public ImaSource {
  public:
-  // Keeps a reference. `task` tells this source from others. `bank` is one of the list's shown banks.
+  // Keeps a reference to `ima`. `task` identifies this source among others. `bank` is one of the list's shown banks.
   MemoryImaSource(MemoryIma& ima, std::int32_t task, const digest::Bank& bank);
   ~MemoryImaSource() override { close(); }
 
   const std::string& name() const override { return name_; }
   const std::vector<digest::Bank>& banks() const override { return ima_.list->shown_banks(); }
   const digest::Bank& bank() const override { return bank_; }
+  ByteOrder order() const override { return ima_.list->options().order; }
   bool has_staging() const override { return ima_.has_staging; }
   bool takes_numbers() const override { return ima_.takes_numbers; }
   std::string boot_id() override { return ima_.boot_id; }

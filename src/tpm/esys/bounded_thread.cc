@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tpm/esys/bounded_thread.h"
 
 #include <csignal>
@@ -6,7 +7,7 @@
 namespace imakeep::tpm {
 namespace {
 
-// A thread inherits the mask of the one that starts it.
+// A thread inherits the signal mask of the thread that starts it.
 class SignalsBlocked {
  public:
   SignalsBlocked() {

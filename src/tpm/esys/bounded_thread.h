@@ -1,9 +1,10 @@
-// tpm/esys/bounded_thread.h - runs jobs on a thread of its own, and waits for each no longer than it may take.
+// SPDX-License-Identifier: Apache-2.0
+// tpm/esys/bounded_thread.h - runs jobs on a separate thread, and limits the time that the caller waits for each.
 //
-// TCTIs block for as long as the other side keeps silent, and tcti-swtpm offers neither a timeout nor a descriptor to
-// wait on. So a call that never returns costs its thread, not its caller. The thread takes no signals: a SIGPIPE from a
-// TPM that is gone ends nobody.
-// Threads: an object belongs to one thread at a time.
+// TCTIs block as long as the other side is silent, and tcti-swtpm offers neither a timeout nor a descriptor to wait on.
+// So a call that never returns costs this thread, and not its caller. The thread blocks all signals, so a SIGPIPE from
+// a lost TPM does not end the process.
+// Threads: one thread at a time uses an object.
 #pragma once
 
 #include <chrono>
@@ -17,14 +18,16 @@ namespace imakeep::tpm {
 
 class BoundedThread {
  public:
-  BoundedThread();   // std::system_error when there can be no more threads
-  ~BoundedThread();  // waits for the thread, unless its job was given up: then it is left to itself
+  // std::system_error if no thread can be created.
+  BoundedThread();
+  // Waits for the thread. If a job was given up, detaches the thread instead.
+  ~BoundedThread();
   BoundedThread(const BoundedThread&) = delete;
   BoundedThread& operator=(const BoundedThread&) = delete;
 
-  // Runs `job`, and destroys it on the thread. False when it took longer than `limit`: then it is given up, goes on in
-  // the background with whatever it owns, and every later run() is false at once. `job` borrows nothing that may be
-  // gone.
+  // Runs `job` on the thread, and destroys it there. False if it took longer than `limit`. Then run() gives the job up:
+  // it continues in the background with everything it owns, and every later run() returns false at once. `job` must not
+  // borrow objects that may be gone by then.
   bool run(std::function<void()> job, std::chrono::milliseconds limit);
 
  private:

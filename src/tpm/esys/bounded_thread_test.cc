@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tpm/esys/bounded_thread.h"
 
 #include <atomic>
@@ -7,7 +8,7 @@
 #include <gtest/gtest.h>
 
 namespace imakeep::tpm {
-namespace {
+namespace bounded_thread_test {
 
 using std::chrono::milliseconds;
 
@@ -69,5 +70,5 @@ TEST(BoundedThread, TakesNoSignals) {
   EXPECT_EQ(sigismember(&mine, SIGTERM), 0);
 }
 
-}  // namespace
+}  // namespace bounded_thread_test
 }  // namespace imakeep::tpm

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tpm/esys/connection.h"
 
 #include <system_error>
@@ -11,7 +12,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// ESYS itself sends a command again five times, but without a pause: a self-test takes longer than that.
+// ESYS itself repeats a command five times, but without a pause. A self-test takes longer than that.
 constexpr milliseconds kFirstPause{10};
 constexpr milliseconds kLastPause{640};
 
@@ -24,8 +25,8 @@ TSS2_RC run_patiently(const Connection::Call& call, ESYS_CONTEXT* esys) {
   return rc;
 }
 
-// TCG's SYS takes the answer's size from its header alone: of an answer cut short it would read on in what its buffer
-// held before, and call that a PCR value.
+// TCG's SYS takes the answer's size from its header alone. If an answer is cut short, SYS would continue into the old
+// content of its buffer and return that as a PCR value.
 TSS2_RC check_answer_size(const Bytes& answer) {
   constexpr std::size_t kHeaderBytes = 10;  // tag:u16 size:u32 code:u32, big-endian
   if (answer.size() < kHeaderBytes) return TSS2_TCTI_RC_MALFORMED_RESPONSE;
@@ -41,7 +42,7 @@ std::string seconds(milliseconds limit) {
 Error silent_error(const std::string& doing, milliseconds limit) {
   return {.code = ErrorCode::kIo,
           .message = doing + ": the TPM has not answered for " + seconds(limit) +
-                     "; see whether its process hangs or its driver complains, and start imakeep again"};
+                     "; check whether its process hangs or its driver reports errors, then restart imakeep"};
 }
 
 }  // namespace
@@ -51,7 +52,7 @@ struct Connection::Session {
   ESYS_CONTEXT* esys = nullptr;
 
   ~Session() {
-    // Leaves the TCTI open: ESYS closes only one that it opened itself.
+    // Leaves the TCTI open: ESYS closes a TCTI only if ESYS opened it.
     Esys_Finalize(&esys);
   }
 };
@@ -89,7 +90,8 @@ Result<std::unique_ptr<Connection>> Connection::open(OpenTcti open_tcti, millise
 
 Connection::~Connection() {
   const MutexLock lock(mutex_);
-  // Closing may block as any call may. After a call that was given up this does nothing, and the last owner closes.
+  // Closing may block like any call. If a call was given up before, run() does nothing here, and the last owner closes
+  // the session.
   thread_.run([session = std::exchange(session_, nullptr)]() mutable { session.reset(); }, answer_limit_);
 }
 

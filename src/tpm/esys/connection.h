@@ -1,9 +1,10 @@
-// tpm/esys/connection.h - one connection to a TPM 2.0 through tpm2-tss's ESYS, whose calls always come back.
+// SPDX-License-Identifier: Apache-2.0
+// tpm/esys/connection.h - one connection to a TPM 2.0 through tpm2-tss's ESYS. Its calls always return in bounded time.
 //
-// Calls run one after the other on a thread of the connection. When one does not come back in time, or the library
-// loses the TPM on the way, the connection is broken: the call and every later one fail at once. To go on, open
-// another; what the TPM did with the last command must be found out by reading it. Source: TCG TSS 2.0 Enhanced System
-// API. Threads: safe from any thread.
+// Calls run one after the other on a thread of the connection. If a call does not return in time, or the library loses
+// the TPM, the connection is broken: that call fails, and every later call fails at once. To continue, the caller opens
+// another connection, and reads the TPM to find out what the last command did. Source: TCG TSS 2.0 Enhanced System API.
+// Threads: safe from any thread.
 #pragma once
 
 #include <tss2/tss2_esys.h>
@@ -28,17 +29,19 @@ using EsysPtr = std::unique_ptr<T, EsysFree>;
 class Connection {
  public:
   using OpenTcti = std::function<Result<Tcti>()>;
-  // An ESYS call. It may outlive the caller, so it owns what it reads and writes; it is run again when the TPM asks so.
+  // An ESYS call. It may outlive the caller, so it owns what it reads and writes. The connection repeats it if the TPM
+  // asks for that.
   using Call = std::function<TSS2_RC(ESYS_CONTEXT*)>;
 
-  // Errors are those of `open_tcti`, and kEnvironment when it takes longer than `answer_limit`.
+  // Errors: those of `open_tcti`; of tpm_error() from ESYS; kEnvironment if opening takes longer than `answer_limit` or
+  // no thread can be created.
   static Result<std::unique_ptr<Connection>> open(OpenTcti open_tcti, std::chrono::milliseconds answer_limit);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // Runs `call`; again, a few times with growing pauses, while the TPM asks for that. Errors are tpm_error()'s; `doing`
-  // begins their message.
+  // Runs `call`. Repeats it a few times, with growing pauses, while the TPM asks for that. Errors: those of
+  // tpm_error(). `doing` begins the message.
   Result<void> run(const std::string& doing, Call call);
 
  private:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tpm/esys/esys_pcr_banks.h"
 
 #include <algorithm>
@@ -22,7 +23,7 @@ bool selects(const TPMS_PCR_SELECTION& selection, std::uint32_t pcr) {
   return pcr / 8 < selection.sizeofSelect && (selection.pcrSelect[pcr / 8] >> (pcr % 8) & 1) != 0;
 }
 
-// One PCR of each of the banks whose values are still empty.
+// Selects the PCR in each bank whose value is still missing.
 TPML_PCR_SELECTION selection_of(const std::vector<digest::Bank>& banks, const std::vector<digest::Digest>& values,
                                 std::uint32_t pcr) {
   TPML_PCR_SELECTION selection{};
@@ -30,7 +31,7 @@ TPML_PCR_SELECTION selection_of(const std::vector<digest::Bank>& banks, const st
     if (values[i].size() != 0) continue;
     TPMS_PCR_SELECTION& bank = selection.pcrSelections[selection.count++];
     bank.hash = tpm_alg(banks[i]);
-    bank.sizeofSelect = 3;  // 24 PCRs; the TPM refuses fewer bytes than it has
+    bank.sizeofSelect = 3;  // 24 PCRs; a TPM refuses a shorter selection than its own
     bank.pcrSelect[pcr / 8] = static_cast<BYTE>(1u << (pcr % 8));
   }
   return selection;
@@ -41,7 +42,7 @@ struct PcrReadAnswer {
   EsysPtr<TPML_DIGEST> digests;
 };
 
-// Puts what the TPM read into `values`. How many that were; empty when the answer contradicts itself.
+// Stores the values of the answer in `values`. Returns their count; empty if the answer contradicts itself.
 std::optional<std::size_t> take_values(const PcrReadAnswer& answer, const std::vector<digest::Bank>& banks,
                                        std::uint32_t pcr, std::vector<digest::Digest>& values) {
   std::size_t taken = 0;
@@ -131,7 +132,7 @@ Result<std::vector<digest::Digest>> EsysPcrBanks::read(std::uint32_t pcr) {
   IMAKEEP_CHECK(check_pcr(pcr));
   const std::string doing = "reading PCR " + std::to_string(pcr);
   std::vector<digest::Digest> values(banks_.size());
-  // A TPM returns as many digests at once as fit its buffer, at most eight: what is left is asked for again.
+  // A TPM returns only as many digests as its buffer holds, at most eight. So ask again for the missing ones.
   for (TPML_PCR_SELECTION wanted = selection_of(banks_, values, pcr); wanted.count > 0;
        wanted = selection_of(banks_, values, pcr)) {
     auto answer = std::make_shared<PcrReadAnswer>();
@@ -146,14 +147,25 @@ Result<std::vector<digest::Digest>> EsysPcrBanks::read(std::uint32_t pcr) {
       return rc;
     }));
     const auto taken = take_values(*answer, banks_, pcr, values);
-    if (!taken)
-      return fail(ErrorCode::kIo, doing + ": the TPM's answer names other PCRs or digests than were asked for");
+    if (!taken) return fail(ErrorCode::kIo, doing + ": the TPM's answer names other PCRs or digests than requested");
     if (*taken == 0) {
       return fail(ErrorCode::kEnvironment, doing + ": the TPM at " + name_ + " has not allocated it in every bank of " +
                                                digest::bank_names(banks_) + "; leave out the bank that lacks it");
     }
   }
   return values;
+}
+
+Result<std::optional<ResetCounts>> EsysPcrBanks::reset_counts() {
+  auto answer = std::make_shared<EsysPtr<TPMS_TIME_INFO>>();
+  IMAKEEP_CHECK(connection_->run("reading the TPM's clock", [answer](ESYS_CONTEXT* esys) {
+    TPMS_TIME_INFO* time = nullptr;
+    const TSS2_RC rc = Esys_ReadClock(esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &time);
+    answer->reset(time);
+    return rc;
+  }));
+  const TPMS_CLOCK_INFO& clock = (*answer)->clockInfo;
+  return ResetCounts{.resets = clock.resetCount, .restarts = clock.restartCount};
 }
 
 }  // namespace imakeep::tpm

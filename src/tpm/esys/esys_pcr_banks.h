@@ -1,9 +1,10 @@
-// tpm/esys/esys_pcr_banks.h - the PCRs of a TPM 2.0, by tpm2-tss's ESYS over any TCTI.
+// SPDX-License-Identifier: Apache-2.0
+// tpm/esys/esys_pcr_banks.h - the PCRs of a TPM 2.0, through tpm2-tss's ESYS over any TCTI.
 //
-// Banks are those the TPM has allocated, as TPM2_GetCapability(TPM_CAP_PCRS) lists them: a bank without a single PCR is
-// none, which is how Linux counts too. A bank of an algorithm that imakeep does not know is left alone, where Linux
-// would extend it with padded sha1. Nothing notices a TPM that is reset between two calls, as Linux notices none: its
-// PCRs start anew. Waits are bounded; see connection.h.
+// The banks are those that the TPM has allocated, as TPM2_GetCapability(TPM_CAP_PCRS) lists them. A bank without a PCR
+// does not count; Linux counts in the same way. This class leaves alone a bank whose algorithm imakeep does not know;
+// Linux would extend it with padded sha1. A TPM reset between two calls goes unnoticed, as in Linux: the PCRs start
+// again. Waits are bounded; see connection.h.
 // Source: tpm2_get_pcr_allocation() and tpm2_pcr_extend() in drivers/char/tpm/tpm2-cmd.c of Linux 7.3; TPM 2.0 Library,
 // part 3, sections 22.2 (TPM2_PCR_Extend), 22.4 (TPM2_PCR_Read) and 30.2 (TPM2_GetCapability).
 // Threads: safe from any thread.
@@ -21,18 +22,21 @@ struct EsysOptions {
 
 class EsysPcrBanks : public PcrBanks {
  public:
-  // Opens the TPM that a TCTI string names. Errors: open_tcti()'s; kEnvironment when the TPM lacks a bank of
-  // options.banks (the message says which it has), has none that imakeep knows, or was not started; kIo when it fails.
+  // Opens the TPM that a TCTI string names. Errors: those of open_tcti(); kEnvironment if the TPM lacks a bank of
+  // options.banks (the message lists its banks), has no bank that imakeep knows, or was not started; kIo if the TPM
+  // fails.
   static Result<std::unique_ptr<EsysPcrBanks>> open(const std::string& tcti, const EsysOptions& options = {});
-  // Over a TCTI that was opened already. `name` is for messages.
+  // Uses a TCTI that is open already. `name` is for messages.
   static Result<std::unique_ptr<EsysPcrBanks>> open(Tcti tcti, const std::string& name,
                                                     const EsysOptions& options = {});
 
   const std::vector<digest::Bank>& banks() const override { return banks_; }
-  // One TPM2_PCR_Extend for all banks.
+  // Sends one TPM2_PCR_Extend for all banks.
   Result<void> extend(std::uint32_t pcr, std::span<const digest::Digest> digests) override;
   // kEnvironment for a PCR that is not allocated in every bank.
   Result<std::vector<digest::Digest>> read(std::uint32_t pcr) override;
+  // Uses TPM2_ReadClock, whose counts are not obfuscated.
+  Result<std::optional<ResetCounts>> reset_counts() override;
 
  private:
   EsysPcrBanks(std::string name, std::unique_ptr<Connection> connection)
@@ -43,7 +47,7 @@ class EsysPcrBanks : public PcrBanks {
 
   const std::string name_;
   const std::unique_ptr<Connection> connection_;
-  std::vector<digest::Bank> banks_;  // const once open() has returned
+  std::vector<digest::Bank> banks_;  // const after open() has returned
 };
 
 }  // namespace imakeep::tpm

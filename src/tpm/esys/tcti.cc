@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tpm/esys/tcti.h"
 
 #include <fcntl.h>
@@ -13,10 +14,10 @@ namespace {
 
 constexpr const char* kExamples = "device:/dev/tpmrm0 or swtpm:host=127.0.0.1,port=2321";
 
-// The TCTI says only "IO failure"; opening the device once more tells why.
+// The TCTI reports only "IO failure". A second open of the device tells the reason.
 tl::unexpected<Error> device_error(const std::string& path) {
   const auto opened = open_file(path, O_RDWR);
-  if (opened) return fail(ErrorCode::kEnvironment, path + ": no TPM behind this device; name another");
+  if (opened) return fail(ErrorCode::kEnvironment, path + ": this device is not a TPM; name another");
   Error error = opened.error();
   switch (error.os_errno) {
     case ENOENT:
@@ -52,7 +53,7 @@ tl::unexpected<Error> open_error(TSS2_RC rc, const std::string& tcti) {
     case TSS2_BASE_RC_NO_CONNECTION:
       if (name == "device") return device_error(config.empty() ? "/dev/tpm0" : config);
       return fail(ErrorCode::kEnvironment,
-                  "nobody answers at TCTI '" + tcti + "'; start the TPM there, or name another");
+                  "no TPM answers at TCTI '" + tcti + "'; start the TPM there, or name another");
     default:
       return fail(ErrorCode::kEnvironment, "TCTI '" + tcti + "' cannot be opened: " + Tss2_RC_Decode(rc));
   }
@@ -61,7 +62,7 @@ tl::unexpected<Error> open_error(TSS2_RC rc, const std::string& tcti) {
 }  // namespace
 
 Result<Tcti> open_tcti(const std::string& tcti) {
-  // An empty string would make the loader try whatever is installed.
+  // With an empty string the loader would try every installed library.
   if (tcti.empty()) return fail(ErrorCode::kUsage, std::string("a TCTI is needed, like ") + kExamples);
   TSS2_TCTI_CONTEXT* context = nullptr;
   if (const TSS2_RC rc = Tss2_TctiLdr_Initialize(tcti.c_str(), &context); rc != TSS2_RC_SUCCESS) {

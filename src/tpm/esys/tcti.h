@@ -1,4 +1,5 @@
-// tpm/esys/tcti.h - opens the way to a TPM that a TCTI string names.
+// SPDX-License-Identifier: Apache-2.0
+// tpm/esys/tcti.h - opens a connection to the TPM that a TCTI string names.
 //
 //   NAME            a TCTI library with its defaults: "device", "swtpm", "tabrmd"
 //   NAME:CONFIG     "device:/dev/tpmrm0", "swtpm:host=127.0.0.1,port=2321"
@@ -14,11 +15,11 @@
 
 namespace imakeep::tpm {
 
-// Closed when the last owner lets go of it.
+// The last owner closes it.
 using Tcti = std::shared_ptr<TSS2_TCTI_CONTEXT>;
 
-// kUsage for an empty string or a CONFIG that its library refuses; kEnvironment where the library, the device, the
-// permission or the process at the other end is missing. The message says which, and what to do.
+// kUsage for an empty string or a CONFIG that its library refuses. kEnvironment if the library or the device is
+// missing, permission is denied, or no process answers at the other end. The message says which, and what to do.
 Result<Tcti> open_tcti(const std::string& tcti);
 
 }  // namespace imakeep::tpm

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tpm/esys/tpm_error.h"
 
 #include <tss2/tss2_rc.h>
@@ -21,7 +22,7 @@ Error answer_error(TSS2_RC rc, const std::string& doing) {
   const auto mendable = [&](const char* what) {
     return Error{.code = ErrorCode::kEnvironment, .message = doing + ": " + what};
   };
-  if (asks_again(rc)) return mendable("the TPM is busy and stayed so; try again later");
+  if (asks_again(rc)) return mendable("the TPM stayed busy; try again later");
   switch (code_of(rc)) {
     case TPM2_RC_INITIALIZE:
       return mendable(
@@ -59,14 +60,13 @@ Error tpm_error(TSS2_RC rc, const std::string& doing) {
   switch (code_of(rc)) {
     case TSS2_BASE_RC_IO_ERROR:
     case TSS2_BASE_RC_NO_CONNECTION:
-      return lost("the TPM is gone: its connection broke; start it again, and then imakeep");
+      return lost("the TPM is gone: its connection broke; restart the TPM, then imakeep");
     case TSS2_BASE_RC_MALFORMED_RESPONSE:
     case TSS2_BASE_RC_INSUFFICIENT_RESPONSE:
     case TSS2_BASE_RC_INSUFFICIENT_BUFFER:
     case TSS2_BASE_RC_BAD_SIZE:
     case TSS2_BASE_RC_BAD_VALUE:
-      return lost("the TPM's answer is cut short or malformed (" + decoded(rc) +
-                  "); check what lies between here and the TPM");
+      return lost("the TPM's answer is cut short or malformed (" + decoded(rc) + "); check the connection to the TPM");
     default:
       return lost("no answer from the TPM: " + decoded(rc));
   }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tpm/esys/tpm_error.h"
 
 #include <tss2/tss2_tpm2_types.h>
@@ -6,7 +7,7 @@
 #include <gtest/gtest.h>
 
 namespace imakeep::tpm {
-namespace {
+namespace tpm_error_test {
 
 using testing::HasSubstr;
 using testing::StartsWith;
@@ -57,5 +58,5 @@ TEST(TpmError, OnlyAnswersAskAgain) {
   EXPECT_FALSE(asks_again(TSS2_RC_SUCCESS));
 }
 
-}  // namespace
+}  // namespace tpm_error_test
 }  // namespace imakeep::tpm

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tpm/esys/wrapped_tcti.h"
 
 #include <algorithm>
@@ -6,7 +7,7 @@ namespace imakeep::tpm {
 namespace {
 
 struct Wrapped {
-  TSS2_TCTI_CONTEXT_COMMON_V2 common{};  // first: a TSS2_TCTI_CONTEXT* is a pointer to it
+  TSS2_TCTI_CONTEXT_COMMON_V2 common{};  // must be first: a TSS2_TCTI_CONTEXT* points to it
   Tcti inner;
   std::shared_ptr<const TctiHooks> hooks;
 };
@@ -15,7 +16,7 @@ Wrapped& wrapped(TSS2_TCTI_CONTEXT* context) {
   return *reinterpret_cast<Wrapped*>(context);
 }
 
-// The functions of the TCTI within. tpm2-tss has only macros for this, which -Wold-style-cast refuses.
+// The functions of the inner TCTI. tpm2-tss offers only macros for this, which -Wold-style-cast refuses.
 const TSS2_TCTI_CONTEXT_COMMON_V2& inner(TSS2_TCTI_CONTEXT* context) {
   return *reinterpret_cast<TSS2_TCTI_CONTEXT_COMMON_V2*>(wrapped(context).inner.get());
 }
@@ -40,7 +41,7 @@ TSS2_RC receive(TSS2_TCTI_CONTEXT* context, std::size_t* size, std::uint8_t* res
   const std::size_t capacity = *size;
   const TSS2_RC rc = call(inner(context).v1.receive, context, size, response, timeout);
   const auto& hook = wrapped(context).hooks->on_answer;
-  // Without a buffer it is only the answer's size that is asked for.
+  // Without a buffer the caller asks only for the answer's size.
   if (rc != TSS2_RC_SUCCESS || response == nullptr || !hook) return rc;
   const ByteView received = std::as_bytes(std::span(response, *size));
   Bytes answer(received.begin(), received.end());
@@ -82,7 +83,7 @@ Tcti wrap_tcti(Tcti inner, std::shared_ptr<const TctiHooks> hooks) {
                          .cancel = cancel,
                          .getPollHandles = poll_handles,
                          .setLocality = set_locality},
-                  .makeSticky = make_sticky};  // read by nobody under version 1
+                  .makeSticky = make_sticky};  // unused under version 1
   self->inner = std::move(inner);
   self->hooks = std::move(hooks);
   return {self, reinterpret_cast<TSS2_TCTI_CONTEXT*>(self.get())};

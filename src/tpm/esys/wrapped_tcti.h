@@ -1,7 +1,8 @@
-// tpm/esys/wrapped_tcti.h - a TCTI around another one, with a say in what passes through.
+// SPDX-License-Identifier: Apache-2.0
+// tpm/esys/wrapped_tcti.h - a TCTI around another TCTI, with hooks that can change commands and answers.
 //
-// The connection checks answers with it, and fault tests meddle. Threads: the hooks run on whatever thread talks to the
-// TPM; they may be changed while nobody does.
+// The connection uses it to check answers, and fault tests use it to inject faults. Threads: the hooks run on the
+// thread that talks to the TPM. Change them only while no thread does.
 #pragma once
 
 #include <functional>
@@ -12,13 +13,14 @@
 namespace imakeep::tpm {
 
 struct TctiHooks {
-  // Changes a command on its way to the TPM; it is not sent when this fails. Empty: commands stay.
+  // May change a command before the TPM gets it. If the hook fails, the command is not sent. Empty: no change.
   std::function<TSS2_RC(Bytes& command)> on_command;
-  // Changes an answer of the TPM, or fails in its place. Empty: answers stay.
+  // May change an answer of the TPM, or fail in its place. Empty: no change.
   std::function<TSS2_RC(Bytes& answer)> on_answer;
 };
 
-// Owns `inner`, which is not null, and has its functions: what `inner` lacks is TSS2_TCTI_RC_NOT_IMPLEMENTED.
+// Owns `inner`, which must not be null, and offers its functions. A function that `inner` lacks returns
+// TSS2_TCTI_RC_NOT_IMPLEMENTED.
 Tcti wrap_tcti(Tcti inner, std::shared_ptr<const TctiHooks> hooks);
 
 }  // namespace imakeep::tpm

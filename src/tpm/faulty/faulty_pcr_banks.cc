@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tpm/faulty/faulty_pcr_banks.h"
 
 namespace imakeep::tpm {
@@ -34,7 +35,7 @@ auto FaultyPcrBanks::faultily(Call call) {
   const auto fault = next_fault();
   if (!fault) return call();
   if (fault->point == FaultPoint::kAfterEffect) {
-    // A call that fails by itself keeps its own error.
+    // If the inner call fails, keep its own error.
     if (auto done = call(); !done) return done;
   }
   return Returned(unexpected(fault->error));

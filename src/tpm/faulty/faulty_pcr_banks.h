@@ -1,7 +1,8 @@
-// tpm/faulty/faulty_pcr_banks.h - PCR banks that fail when they are told to, for the tests of whoever uses the seam.
+// SPDX-License-Identifier: Apache-2.0
+// tpm/faulty/faulty_pcr_banks.h - PCR banks that fail on demand, for tests of code that uses PcrBanks.
 //
-// A fault comes in two kinds, as with a TPM whose answer is lost: the caller sees the same error, but the PCR was
-// extended or it was not. Threads: safe from any thread.
+// A fault comes in two kinds, as with a TPM whose answer is lost: the PCR was extended, or it was not. The caller sees
+// the same error. Threads: safe from any thread.
 #pragma once
 
 #include <limits>
@@ -16,26 +17,27 @@ enum class FaultPoint : std::uint8_t { kBeforeEffect, kAfterEffect };
 
 class FaultyPcrBanks : public PcrBanks {
  public:
-  // Keeps a reference to `inner`, which does what is not told to fail.
+  // Keeps a reference to `inner`, which carries out the calls without a planned fault.
   explicit FaultyPcrBanks(PcrBanks& inner) : inner_(inner) {}
 
-  // Call number `call`, counted from 0 over extend() and read() together, fails with `error`.
+  // Call number `call` fails with `error`. Calls of extend() and read() are counted together, from 0.
   void fail_at(std::uint64_t call, FaultPoint point,
                Error error = {.code = ErrorCode::kIo, .message = "planned fault"});
-  // So does every call from that one on, before it takes effect: a TPM that is gone.
+  // Every call from number `call` on fails before its effect, as if the TPM were gone.
   void fail_from(std::uint64_t call);
   std::uint64_t calls() const;
 
   const std::vector<digest::Bank>& banks() const override { return inner_.banks(); }
   Result<void> extend(std::uint32_t pcr, std::span<const digest::Digest> digests) override;
   Result<std::vector<digest::Digest>> read(std::uint32_t pcr) override;
+  Result<std::optional<ResetCounts>> reset_counts() override { return inner_.reset_counts(); }
 
  private:
   struct Fault {
     FaultPoint point;
     Error error;
   };
-  // The fault of the call that begins now, if it has one.
+  // The planned fault of the call that begins now, if any.
   std::optional<Fault> next_fault();
   template <class Call>
   auto faultily(Call call);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tpm/soft/soft_pcr_banks.h"
 
 namespace imakeep::tpm {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // tpm/soft/soft_pcr_banks.h - PCR banks in memory, for machines without a TPM and for tests.
 // Threads: safe from any thread.
 #pragma once
@@ -9,7 +10,7 @@ namespace imakeep::tpm {
 
 class SoftPcrBanks : public PcrBanks {
  public:
-  // Starts from `state`, whose banks become its own.
+  // Starts with the PCR values of `state`, and has the same banks.
   explicit SoftPcrBanks(digest::PcrState state) : banks_(state.banks()), state_(std::move(state)) {}
 
   const std::vector<digest::Bank>& banks() const override { return banks_; }

@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tpm/soft/soft_pcr_banks.h"
 
 #include <gtest/gtest.h>
 
 namespace imakeep::tpm {
-namespace {
+namespace soft_pcr_banks_test {
 
 const std::vector<digest::Bank> kBanks = *digest::parse_banks("sha1,sha256");
 
@@ -38,5 +39,5 @@ TEST(SoftPcrBanks, RefuseWhatNoTpmTakesAndChangeNothing) {
   EXPECT_EQ(pcrs.read(10)->at(0), digest::Digest(20));
 }
 
-}  // namespace
+}  // namespace soft_pcr_banks_test
 }  // namespace imakeep::tpm

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tpm/sysfs/sysfs_pcr_banks.h"
 
 #include <algorithm>
@@ -25,7 +26,7 @@ Result<std::unique_ptr<SysfsPcrBanks>> SysfsPcrBanks::open(const std::string& fo
   if (banks.empty()) {
     return fail(ErrorCode::kEnvironment,
                 folder +
-                    ": no folder pcr-ALG of a known bank: the TPM is no TPM 2.0, or Linux is older than 5.12; use "
+                    ": no folder pcr-ALG of a known bank: the TPM is not a TPM 2.0, or Linux is older than 5.12; use "
                     "device:/dev/tpmrm0");
   }
   std::sort(banks.begin(), banks.end(),
@@ -43,14 +44,14 @@ Result<std::vector<digest::Digest>> SysfsPcrBanks::read(std::uint32_t pcr) {
   std::vector<digest::Digest> values;
   for (const digest::Bank& bank : banks_) {
     const std::string path = folder_ + "/" + std::string(kFolderPrefix) + bank.name() + "/" + std::to_string(pcr);
-    const auto text = read_file(path);
+    const auto text = read_file(path, {.most_bytes = kMostTextBytes});
     if (!text) return unexpected(text.error());
     std::string_view hex = as_text(*text);
     if (hex.ends_with('\n')) hex.remove_suffix(1);
     const auto value = from_hex(hex);
     if (!value || value->size() != bank.digest_bytes()) {
       return fail(ErrorCode::kIo, path + ": no " + bank.name() +
-                                      " digest in hex: the TPM did not answer Linux; look for tpm in its log");
+                                      " digest in hex: the TPM did not answer Linux; look for tpm in the kernel's log");
     }
     values.emplace_back(*value);
   }

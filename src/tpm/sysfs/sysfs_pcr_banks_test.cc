@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tpm/sysfs/sysfs_pcr_banks.h"
 
 #include <filesystem>
@@ -7,7 +8,7 @@
 #include <gtest/gtest.h>
 
 namespace imakeep::tpm {
-namespace {
+namespace sysfs_pcr_banks_test {
 
 using testing::HasSubstr;
 
@@ -78,5 +79,5 @@ TEST_F(SysfsPcrBanksTest, AMissingFolderIsNamed) {
   EXPECT_THAT(pcrs.error().message, HasSubstr(folder_ + "/none: No such file"));
 }
 
-}  // namespace
+}  // namespace sysfs_pcr_banks_test
 }  // namespace imakeep::tpm

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "keeper/alignment.h"
+
+#include <algorithm>
+
+#include "imalog/template.h"
+
+namespace imakeep::keeper {
+namespace {
+
+using archive::RecordId;
+using Ids = std::span<const RecordId>;
+
+// How many of the first records of `list` may be the last of `known`: all such counts, largest first, without zero.
+std::vector<std::size_t> lengths_at_end(const archive::Overlaps& found, Ids known, Ids list) {
+  std::vector<std::size_t> lengths;
+  if (!list.empty() && list.size() <= known.size() && std::ranges::equal(list, known.last(list.size()))) {
+    lengths.push_back(list.size());
+  }
+  for (const std::size_t length : found.lengths) {
+    if (length < list.size()) lengths.push_back(length);
+  }
+  return lengths;
+}
+
+// The index at which the records of a list stop to repeat. Up to index `from` they have the period `step`.
+std::uint64_t stretch_end(Ids list, std::uint64_t from, std::uint64_t step) {
+  while (from < list.size() && list[from] == list[from - step]) ++from;
+  return from;
+}
+
+class Finder {
+ public:
+  explicit Finder(const Contents& contents)
+      : contents_(contents), known_(contents.known.ids), list_(contents.list.ids) {}
+
+  std::vector<Family> find() {
+    add_pending();
+    const archive::Overlaps found = archive::overlaps(known_, list_);
+    const auto lengths = lengths_at_end(found, known_, list_);
+    add_lengths(lengths, {.kind = Family::Kind::kEnd});
+    const Ids staged = list_.first(contents_.list.staged);
+    const auto at = staged.empty() ? std::nullopt : archive::overlaps(known_, staged).whole_at;
+    if (at) add_split(staged.size(), *at);
+    if (contents_.other_kernel) add_cut_by_kexec(found);
+    add_lacking(lengths);
+    // PCRs tell nothing of records that name other PCRs, so two alignments may match. The one with fewer new records
+    // comes first.
+    all_.push_back({.kind = Family::Kind::kNone});
+    add_altered();
+    return std::move(all_);
+  }
+
+ private:
+  void add_pending() {
+    if (contents_.pending == 0 || contents_.pending > known_.size()) return;
+    const Ids left = known_.subspan(contents_.pending);
+    if (left.size() > list_.size() || !std::ranges::equal(left, list_.first(left.size()))) return;
+    all_.push_back({.kind = Family::Kind::kPending, .first = left.size()});
+  }
+
+  // Adds `lengths`, counted from the split, in families of equal steps. The lengths at which the end of one text is the
+  // beginning of another form few arithmetic sequences. Each sequence belongs to a stretch that repeats.
+  void add_lengths(const std::vector<std::size_t>& lengths, const Family& like) {
+    for (std::size_t i = 0; i < lengths.size();) {
+      std::size_t last = i;
+      const std::size_t step = i + 1 < lengths.size() ? lengths[i] - lengths[i + 1] : 1;
+      while (last + 1 < lengths.size() && lengths[last] - lengths[last + 1] == step) ++last;
+      Family family = like;
+      family.first = like.split + lengths[last];
+      family.step = step;
+      family.count = last - i + 1;
+      if (family.count > 1) family.stretch_end = stretch_end(list_, like.split + lengths[i], step);
+      all_.push_back(family);
+      i = last + 1;
+    }
+  }
+
+  // The list may have lost records in its middle: somebody deleted from the current list by number while the records
+  // before them were staged. The list's first `split` records are archived, at index `at` of the known ones.
+  void add_split(std::size_t split, std::size_t at) {
+    const Ids after = known_.subspan(at + split);
+    const Ids rest = list_.subspan(split);
+    auto lengths = lengths_at_end(archive::overlaps(after, rest), after, rest);
+    // If all of `after` overlaps, no record is missing.
+    std::erase(lengths, after.size());
+    const Family like{.kind = Family::Kind::kSplit, .split = split, .at = at};
+    add_lengths(lengths, like);
+    if (!after.empty()) add_lengths({0}, like);
+  }
+
+  // The list's first records lie somewhere within the archive: a kexec dropped the records after them.
+  void add_cut_by_kexec(const archive::Overlaps& found) {
+    if (found.whole_at && *found.whole_at + list_.size() < known_.size()) {
+      all_.push_back({.kind = Family::Kind::kCut, .first = list_.size(), .at = *found.whole_at});
+    }
+    if (found.start_length > 0 && found.start_length < list_.size()) {
+      all_.push_back({.kind = Family::Kind::kCut, .first = found.start_length, .at = found.start_at});
+      // A kexec joins the staged and the current records into one list.
+      add_split(found.start_length, found.start_at);
+    }
+  }
+
+  // Linux deletes only from the front of a part. A list that lacks other records is not as Linux leaves it, but the
+  // records that it holds are archived all the same.
+  void add_lacking(const std::vector<std::size_t>& lengths) {
+    if (known_.empty()) return;
+    const auto last = std::find(list_.rbegin(), list_.rend(), known_.back());
+    const auto known = static_cast<std::size_t>(list_.rend() - last);
+    if (known == 0 || known > known_.size() || std::ranges::find(lengths, known) != lengths.end()) return;
+    std::size_t left = known;
+    for (std::size_t i = known_.size(); i > 0 && left > 0; --i) left -= known_[i - 1] == list_[left - 1] ? 1u : 0u;
+    if (left == 0) all_.push_back({.kind = Family::Kind::kLacking, .first = known});
+  }
+
+  void add_altered() {
+    if (known_.empty() || list_.size() < known_.size()) return;
+    std::size_t differ = 0;
+    std::size_t violations = 0;  // of the records that differ
+    for (std::size_t i = 0; i < known_.size(); ++i) {
+      if (known_[i] == list_[i]) continue;
+      ++differ;
+      violations += contents_.known.violations[i] && contents_.list.violations[i] ? 1u : 0u;
+    }
+    if (differ == 0 || differ > kMostAltered) return;
+    if (differ * 2 <= known_.size()) {
+      all_.push_back({.kind = Family::Kind::kAltered, .first = known_.size()});
+    } else if (violations == differ) {
+      all_.push_back({.kind = Family::Kind::kAlteredViolations, .first = known_.size()});
+    }
+  }
+
+  const Contents& contents_;
+  const Ids known_;
+  const Ids list_;
+  std::vector<Family> all_;
+};
+
+// Adds the chain's records at indexes [from, to) of the known ones. If `to` is their end, the range goes on to the
+// chain's end. Holes that the list had before within the range become part of it.
+void add_missing(Alignment& alignment, const Contents& contents, std::uint64_t from, std::uint64_t to) {
+  if (from >= to) return;
+  const bool to_end = to >= contents.known.ids.size();
+  alignment.missing.push_back(
+      {.first = contents.shape.number_at(from), .end = to_end ? contents.end : contents.shape.number_at(to - 1) + 1});
+}
+
+void add_lost_between(Alignment& alignment, const Contents& contents) {
+  const Ids known = contents.known.ids;
+  const Ids list = contents.list.ids;
+  std::uint64_t end = known.size();  // known records from here on are compared already
+  std::vector<Range> lost;           // indexes of known records, last first
+  for (std::uint64_t left = alignment.known; left > 0; --left) {
+    std::uint64_t at = end;
+    while (known[at - 1] != list[left - 1]) --at;
+    if (at < end) lost.push_back({.first = at, .end = end});
+    end = at - 1;
+  }
+  alignment.gone = end;
+  for (auto each = lost.rbegin(); each != lost.rend(); ++each) {
+    add_missing(alignment, contents, each->first, each->end);
+  }
+}
+
+}  // namespace
+
+void RecordSummary::add(const imalog::RecordContentView& content, ByteOrder order) {
+  if (imalog::is_boot_aggregate(content, order)) boot_aggregates.push_back(ids.size());
+  ids.push_back(archive::record_id(content));
+  violations.push_back(content.violation);
+  pcrs.push_back(static_cast<std::uint8_t>(content.pcr));
+}
+
+bool RecordSummary::has_lasting(std::uint64_t from, std::uint64_t to) const {
+  return has_lasting(from, to, ~std::uint32_t{0});
+}
+
+bool RecordSummary::has_lasting(std::uint64_t from, std::uint64_t to, std::uint32_t of_pcrs) const {
+  for (std::uint64_t i = from; i < std::min<std::uint64_t>(to, ids.size()); ++i) {
+    if (!violations[i] && (of_pcrs >> pcrs[i] & 1) != 0) return true;
+  }
+  return false;
+}
+
+bool RecordSummary::repeats() const {
+  std::vector<RecordId> lasting;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (!violations[i]) lasting.push_back(ids[i]);
+  }
+  std::ranges::sort(lasting);
+  return std::ranges::adjacent_find(lasting) != lasting.end();
+}
+
+std::vector<Family> families_of(const Contents& contents) {
+  return Finder(contents).find();
+}
+
+Alignment alignment_of(const Contents& contents, const Family& family, std::uint64_t i) {
+  const std::uint64_t in_known = contents.known.ids.size();
+  Alignment alignment{.known = family.first + i * family.step, .shape = contents.shape, .missing = {}};
+  switch (family.kind) {
+    case Family::Kind::kPending:
+    case Family::Kind::kEnd:
+      alignment.gone = in_known - alignment.known;
+      break;
+    case Family::Kind::kSplit:
+      alignment.split = family.split;
+      alignment.gone = family.at;
+      add_missing(alignment, contents, family.at + family.split, in_known - (alignment.known - family.split));
+      break;
+    case Family::Kind::kCut:
+      alignment.gone = family.at;
+      alignment.by_kexec = true;
+      add_missing(alignment, contents, family.at + alignment.known, in_known);
+      break;
+    case Family::Kind::kLacking:
+      add_lost_between(alignment, contents);
+      break;
+    case Family::Kind::kNone:
+      // A kexec may have passed on no list at all. Then the list begins with a kernel's first record. If others deleted
+      // the known records, it does not, unless they deleted up to that record.
+      alignment.gone = in_known;
+      alignment.gone_by_kexec = contents.other_kernel && contents.list.begins_with_kernel();
+      break;
+    case Family::Kind::kAltered:
+    case Family::Kind::kAlteredViolations:
+      alignment.same = false;
+      break;
+  }
+  alignment.shape.advance(alignment.gone);
+  for (const Range& range : alignment.missing) alignment.shape.add_hole(range);
+  return alignment;
+}
+
+}  // namespace imakeep::keeper
