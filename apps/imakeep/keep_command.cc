@@ -135,6 +135,7 @@ Result<int> keep(const KeepCommand& command) {
   if (!pcrs) return unexpected(pcrs.error());
   const auto store = archive::SqliteStore::open(config->archive, archive::OpenMode::kCreate);
   if (!store) return unexpected(store.error());
+  if (const auto file = (*store)->locked_file(); view && file) view->set_archive_file(*file);
   IMAKEEP_CHECK((*source)->take());
   archive::Archive archive(**store);
   if (pcrs->banks) {

@@ -147,7 +147,7 @@ Result<bool> KeepView::show(archive::Archive& archive, const std::vector<digest:
   if (!files_) {
     view::ViewOptions options{.banks = banks, .owner = ::geteuid(), .group = group_};
     if (auto templates = imalog::TemplateSet::parse(config_.templates)) options.templates = std::move(*templates);
-    const auto open_store = [file = config_.archive, kept = archive::identity_of(config_.archive)]() {
+    const auto open_store = [file = config_.archive, kept = archive_file_]() {
       return open_kept(file, kept);
     };
     files_ = std::make_unique<view::ViewFiles>(std::move(options), open_store, clock_);

@@ -13,8 +13,10 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <optional>
 #include <thread>
 
+#include "archive/sqlite/inode_lock.h"
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "keep_config.h"
@@ -38,6 +40,9 @@ class KeepView {
   // The directory in which the list's own files can be read, even while the view covers them: a private mount of their
   // directory, or, without --bind, that directory.
   const std::string& source_path() const { return source_path_; }
+
+  // The archive's file. REQUIRES: called before show().
+  void set_archive_file(const archive::FileIdentity& file) { archive_file_ = file; }
 
   // Shows what the archive holds, in these banks. Mounts the view if it is not mounted. After an error, an intact mount
   // stays, and the caller may retry. Returns true if this call covered the list's files.
@@ -76,6 +81,7 @@ class KeepView {
   void remember_chain() IMAKEEP_EXCLUDES(state_mutex_);
 
   const KeepConfig config_;
+  std::optional<archive::FileIdentity> archive_file_;
   std::uint32_t group_ = 0;
   std::map<std::string, UniqueFd> inherited_;  // by name
   bool under_manager_ = false;                 // a service manager started this process

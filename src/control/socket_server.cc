@@ -109,7 +109,8 @@ bool Server::has_room() {
   if (open < kMostConnections) return true;
   if (oldest == nullptr) return false;
   oldest->closed = true;
-  oldest->stream.shut_down();
+  // A request may have arrived in this moment. It is answered still.
+  oldest->stream.end_reading();
   return true;
 }
 

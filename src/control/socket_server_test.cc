@@ -133,6 +133,27 @@ TEST_F(SocketServerTest, TheClientThatWasSilentTheLongestGivesWayToANewOne) {
   EXPECT_TRUE(last->ask({.head = {{"op", "x"}}}));
 }
 
+TEST_F(SocketServerTest, WhoGivesWayStillGetsAnAnswerToWhatItHadSent) {
+  const auto server = SocketServer::listen(path, echo);
+  ASSERT_TRUE(server);
+  const std::string request = "{\"op\": \"x\"}\n";
+  for (int round = 0; round < 20; ++round) {
+    SocketStream oldest(connect_to(path, kLimit).value());
+    std::vector<Client> others;
+    for (std::size_t i = 1; i < SocketServer::kMostConnections; ++i) {
+      others.push_back(std::move(*Client::connect(path, kLimit)));
+      ASSERT_TRUE(others.back().ask({.head = {{"op", "x"}}}));
+    }
+    std::thread newcomer([&] { EXPECT_TRUE(Client::connect(path, kLimit)->ask({.head = {{"op", "x"}}})); });
+    for (int pause = 0; pause < round; ++pause) std::this_thread::yield();
+    const bool sent = static_cast<bool>(oldest << request << std::flush);
+    std::string line;
+    const bool answered = static_cast<bool>(std::getline(oldest, line));
+    EXPECT_EQ(answered, sent) << "in round " << round;
+    newcomer.join();
+  }
+}
+
 TEST_F(SocketServerTest, NobodyWhoWaitsForAnAnswerGivesWay) {
   std::promise<void> answer;
   std::shared_future<void> answered = answer.get_future().share();

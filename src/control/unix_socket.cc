@@ -81,6 +81,10 @@ void SocketStream::end_writing() {
   ::shutdown(buffer_.fd(), SHUT_WR);
 }
 
+void SocketStream::end_reading() {
+  ::shutdown(buffer_.fd(), SHUT_RD);
+}
+
 void SocketStream::shut_down() {
   ::shutdown(buffer_.fd(), SHUT_RDWR);
 }

@@ -38,6 +38,8 @@ class SocketStream : public std::iostream {
 
   // Ends our direction: the other side reads the end of the stream, and may still write.
   void end_writing();
+  // Ends the other direction: once what has arrived is read, reading ends. The other side can send no more.
+  void end_reading();
   // Ends both directions. Another thread that waits in a read or write returns.
   void shut_down();
   // True if the last call on the socket failed because of its time limit.

@@ -327,6 +327,11 @@ Error SqliteStore::Connection::error(const SQLite::Exception& exception, const s
 SqliteStore::SqliteStore(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
 SqliteStore::~SqliteStore() = default;
 
+std::optional<FileIdentity> SqliteStore::locked_file() const {
+  if (!connection_->file) return std::nullopt;
+  return connection_->file->file();
+}
+
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& name, OpenMode mode, const std::string& vfs) {
   auto connection = std::make_unique<Connection>();
   const bool made = mode == OpenMode::kCreate && !std::filesystem::exists(name);

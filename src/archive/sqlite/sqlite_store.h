@@ -9,6 +9,7 @@
 
 #include <memory>
 
+#include "archive/sqlite/inode_lock.h"
 #include "archive/store.h"
 
 namespace imakeep::archive {
@@ -29,6 +30,9 @@ class SqliteStore : public Store {
   //   kUnsupported  made by a newer imakeep
   static Result<std::unique_ptr<SqliteStore>> open(const std::string& name, OpenMode mode, const std::string& vfs = {});
   ~SqliteStore() override;
+
+  // The file that a writer has locked, whatever has its name by now; empty for a reader.
+  std::optional<FileIdentity> locked_file() const;
 
   // REQUIRES: opened for writing. Errors: kEnvironment if the archive was removed or replaced, or if -wal or -shm was
   // removed or replaced and what it held cannot be written into the archive now; the disk's.
