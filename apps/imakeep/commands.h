@@ -4,9 +4,12 @@
 // A command prints only its result to standard output.
 #pragma once
 
-#include "options.h"
+#include "cli/options.h"
 
 namespace imakeep::app {
+
+// Every command uses exit codes, options and messages of the command line.
+using namespace cli;
 
 void add_list_serve(const Command& list);
 void add_list_clients(const Command& list);

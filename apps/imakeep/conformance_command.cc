@@ -5,13 +5,13 @@
 #include <cstdio>
 #include <memory>
 
+#include "cli/terminal.h"
 #include "commands.h"
 #include "conformance/command_record_source.h"
 #include "conformance/conformance.h"
+#include "conformance/control/control_record_source.h"
 #include "conformance/report.h"
-#include "control_record_source.h"
 #include "keeper/kernel/kernel_ima_source.h"
-#include "terminal.h"
 
 namespace imakeep::app {
 namespace {
@@ -36,7 +36,8 @@ Result<std::unique_ptr<conformance::RecordSource>> record_source(const Conforman
   const auto now_us =
       std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
           .count();
-  if (!options.control.empty()) return ControlRecordSource::connect(options.control, std::to_string(now_us));
+  if (!options.control.empty())
+    return conformance::ControlRecordSource::connect(options.control, std::to_string(now_us));
   if (!options.add_command.empty()) {
     return conformance::CommandRecordSource::start({.command = options.add_command,
                                                     .first_serial = static_cast<std::uint64_t>(now_us),

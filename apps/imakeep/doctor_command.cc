@@ -6,26 +6,26 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "cli/terminal.h"
 #include "commands.h"
-#include "doctor.h"
+#include "doctor/doctor.h"
 #include "imalog/template_set.h"
-#include "templates_option.h"
-#include "terminal.h"
+#include "imalog/templates_option.h"
 
 namespace imakeep::app {
 namespace {
 
-void print_text(const std::vector<Checked>& all) {
-  for (const Checked& checked : all) {
+void print_text(const std::vector<doctor::Checked>& all) {
+  for (const doctor::Checked& checked : all) {
     std::printf("%-4s  %s: %s%s%s\n", std::string(word(checked.verdict)).c_str(), checked.name.c_str(),
                 printable(checked.what).c_str(),
                 checked.remedy.empty() ? "" : "; remedy: ", printable(checked.remedy).c_str());
   }
 }
 
-nlohmann::ordered_json json_of(const std::vector<Checked>& all) {
+nlohmann::ordered_json json_of(const std::vector<doctor::Checked>& all) {
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
-  for (const Checked& checked : all) {
+  for (const doctor::Checked& checked : all) {
     json.push_back({{"check", checked.name},
                     {"verdict", word(checked.verdict)},
                     {"what", checked.what},
@@ -34,33 +34,33 @@ nlohmann::ordered_json json_of(const std::vector<Checked>& all) {
   return json;
 }
 
-int run_doctor(const DoctorOptions& options, bool json) {
-  if (const auto known = check_pcr_spec(options.pcrs); !known) return report(known.error(), "--pcrs");
+int run_doctor(const doctor::DoctorOptions& options, bool json) {
+  if (const auto known = pcrs::check_pcr_spec(options.pcrs); !known) return report(known.error(), "--pcrs");
   if (const auto known = imalog::TemplateSet::parse(options.templates); !known) {
     return report(known.error(), "--templates");
   }
-  const std::vector<Checked> all = examine(options);
+  const std::vector<doctor::Checked> all = doctor::examine(options);
   if (json) {
     print_json(json_of(all));
   } else {
     print_text(all);
   }
-  const bool failed = std::ranges::find(all, Verdict::kFail, &Checked::verdict) != all.end();
+  const bool failed = std::ranges::find(all, doctor::Verdict::kFail, &doctor::Checked::verdict) != all.end();
   return failed ? kNotAsItShouldBe : kDone;
 }
 
 }  // namespace
 
 void add_doctor(const Command& root) {
-  auto options = std::make_shared<DoctorOptions>();
+  auto options = std::make_shared<doctor::DoctorOptions>();
   auto json = std::make_shared<bool>(false);
   const Command command = root.add_command("doctor", "check what imakeep needs on this machine, and name the remedies");
   command.add_option("--ima-dir", options->ima_dir, "directory of the list's files").value_name("DIR").show_default();
   command.add_option("--archive", options->archive, "archive to check too (default: none)").value_name("FILE");
-  command.add_option("--pcrs", options->pcrs, kPcrSpecHelp).value_name("WHICH");
+  command.add_option("--pcrs", options->pcrs, pcrs::kPcrSpecHelp).value_name("WHICH");
   command.add_option("--policy", options->policy, "loaded IMA policy (default: what the kernel shows)")
       .value_name("FILE");
-  command.add_option("--templates", options->templates, kTemplatesHelp).value_name("DESCRIPTIONS");
+  command.add_option("--templates", options->templates, imalog::kTemplatesHelp).value_name("DESCRIPTIONS");
   command.add_flag("--json", *json, "output as JSON");
   command.set_action([options, json] { return run_doctor(*options, *json); });
 }

@@ -9,32 +9,33 @@
 #include <memory>
 
 #include "archive/sqlite/sqlite_store.h"
-#include "bank_fills.h"
-#include "boot_options.h"
+#include "cli/terminal.h"
 #include "commands.h"
 #include "control/message.h"
 #include "control/socket_server.h"
-#include "end_watch.h"
-#include "keep_loop.h"
-#include "keep_pcrs.h"
-#include "keep_view.h"
-#include "metrics_server.h"
-#include "signal_descriptor.h"
-#include "terminal.h"
+#include "daemon/bank_fills.h"
+#include "daemon/end_watch.h"
+#include "daemon/keep_loop.h"
+#include "daemon/signal_descriptor.h"
+#include "daemon/view_keeper.h"
+#include "host/boot_options.h"
+#include "monitor/metrics_server.h"
+#include "pcrs/keep_pcrs.h"
 
 namespace imakeep::app {
 namespace {
 
 struct KeepCommand {
   std::optional<std::string> config_file;
-  std::vector<std::pair<const KeepOption*, std::string>> given;  // options of the command line, which override the file
+  std::vector<std::pair<const daemon::KeepOption*, std::string>>
+      given;  // options of the command line, which override the file
   bool once = false;
   bool json = false;
 };
 
-Result<KeepConfig> configuration(const KeepCommand& command) {
-  KeepConfig config;
-  if (command.config_file) IMAKEEP_CHECK(read_keep_config(config, *command.config_file));
+Result<daemon::KeepConfig> configuration(const KeepCommand& command) {
+  daemon::KeepConfig config;
+  if (command.config_file) IMAKEEP_CHECK(daemon::read_keep_config(config, *command.config_file));
   for (const auto& [option, text] : command.given) {
     if (const auto set = option->set(config, text); !set) return unexpected(named(set.error(), option->flag()));
   }
@@ -43,7 +44,7 @@ Result<KeepConfig> configuration(const KeepCommand& command) {
   if (config.archive.empty()) {
     return fail(ErrorCode::kUsage, "keep requires --archive FILE, or `archive` in the file of --config");
   }
-  IMAKEEP_CHECK(check_distinct_files(config));
+  IMAKEEP_CHECK(daemon::check_distinct_files(config));
   if (config.view.empty() && (config.bind || !config.group.empty())) {
     return fail(ErrorCode::kUsage, "--group and --bind require --view DIR");
   }
@@ -66,22 +67,23 @@ struct KeepSignals {
 };
 
 Result<KeepSignals> take_signals() {
-  auto to_end = EndWatch::take_signals();
+  auto to_end = daemon::EndWatch::take_signals();
   if (!to_end) return unexpected(to_end.error());
-  auto to_trim = signal_descriptor({SIGUSR1});
+  auto to_trim = daemon::signal_descriptor({SIGUSR1});
   if (!to_trim) return unexpected(to_trim.error());
   // The process that reads our output may end before us.
   ::signal(SIGPIPE, SIG_IGN);
   return KeepSignals{.to_end = std::move(*to_end), .to_trim = std::move(*to_trim)};
 }
 
-Result<void> run_until_stopped(KeepLoop& loop, const KeepConfig& config, const Activity& activity, int to_trim,
-                               int to_end, const MetricsSnapshot& snapshot) {
-  const auto requests = RequestQueue::make(activity);
+Result<void> run_until_stopped(daemon::KeepLoop& loop, const daemon::KeepConfig& config,
+                               const daemon::Activity& activity, int to_trim, int to_end,
+                               const monitor::MetricsSnapshot& snapshot) {
+  const auto requests = daemon::RequestQueue::make(activity);
   if (!requests) return unexpected(requests.error());
-  std::unique_ptr<MetricsServer> metrics;
+  std::unique_ptr<monitor::MetricsServer> metrics;
   if (!config.metrics.empty()) {
-    auto listening = MetricsServer::listen(config.metrics, snapshot);
+    auto listening = monitor::MetricsServer::listen(config.metrics, snapshot);
     if (!listening) return unexpected(listening.error());
     metrics = std::move(*listening);
   }
@@ -106,21 +108,21 @@ Result<int> keep(const KeepCommand& command) {
     signals = std::move(*taken);
   }
   // NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread runs yet
-  KeepLog log(command.json, log_target(STDERR_FILENO, std::getenv("JOURNAL_STREAM")));
-  Activity activity;
+  monitor::KeepLog log(command.json, monitor::log_target(STDERR_FILENO, std::getenv("JOURNAL_STREAM")));
+  daemon::Activity activity;
   activity.begin("starting");
-  std::unique_ptr<EndWatch> end_watch;  // covers all calls that may hang, from here to the end
+  std::unique_ptr<daemon::EndWatch> end_watch;  // covers all calls that may hang, from here to the end
   if (!command.once) {
-    auto watch = EndWatch::start(std::move(signals.to_end), activity, [&activity, &log] {
+    auto watch = daemon::EndWatch::start(std::move(signals.to_end), activity, [&activity, &log] {
       log.say("hangs", "the keeper did not end within 4 s of the signal and ends by force: it has been " +
                            activity.text() + "; archived records are safe, and the others are still in the list");
     });
     if (!watch) return unexpected(watch.error());
     end_watch = std::move(*watch);
   }
-  std::unique_ptr<KeepView> view;
+  std::unique_ptr<daemon::ViewKeeper> view;
   if (!config->view.empty()) {
-    auto prepared = KeepView::prepare(*config);
+    auto prepared = daemon::ViewKeeper::prepare(*config);
     if (!prepared) return unexpected(prepared.error());
     view = std::move(*prepared);
   }
@@ -131,7 +133,7 @@ Result<int> keep(const KeepCommand& command) {
   }
   if (!source) return unexpected(source.error());
   SystemClock clock;
-  const auto pcrs = open_keep_pcrs(config->pcrs, clock);
+  const auto pcrs = pcrs::open_keep_pcrs(config->pcrs, clock);
   if (!pcrs) return unexpected(pcrs.error());
   const auto store = archive::SqliteStore::open(config->archive, archive::OpenMode::kCreate);
   if (!store) return unexpected(store.error());
@@ -139,22 +141,28 @@ Result<int> keep(const KeepCommand& command) {
   IMAKEEP_CHECK((*source)->take());
   archive::Archive archive(**store);
   if (pcrs->banks) {
-    auto banks = banks_as_extended(**source, *pcrs->banks, archive);
+    auto banks = daemon::banks_as_extended(**source, *pcrs->banks, archive);
     if (!banks) return unexpected(banks.error());
     (*source)->set_banks(std::move(*banks));
   }
   const bool of_kernel = !(*source)->directory().on_fuse();
-  MetricsSnapshot snapshot;
-  MetricsPublisher metrics(config->metrics_file, config->metrics.empty() ? nullptr : &snapshot);
-  KeepLoop loop({.source = **source,
-                 .archive = archive,
-                 .pcrs = pcrs->banks.get(),
-                 .clock = clock,
-                 .log = log,
-                 .metrics = metrics,
-                 .activity = activity,
-                 .view = view.get()},
-                *config, of_kernel ? table_of_this_kernel() : pcrs->table);
+  monitor::MetricsSnapshot snapshot;
+  monitor::MetricsPublisher metrics(config->metrics_file, config->metrics.empty() ? nullptr : &snapshot);
+  daemon::KeepLoop loop({.source = **source,
+                         .archive = archive,
+                         .pcrs = pcrs->banks.get(),
+                         .clock = clock,
+                         .log = log,
+                         .metrics = metrics,
+                         .activity = activity,
+                         .view = view.get(),
+                         .first_look =
+                             [progress = std::shared_ptr<Progress>()](std::uint64_t read, std::uint64_t total) mutable {
+                               if (!progress) progress = std::make_shared<Progress>("reading the list", total);
+                               progress->at(read);
+                               if (read >= total) progress.reset();
+                             }},
+                        *config, of_kernel ? host::table_of_this_kernel() : pcrs->table);
   IMAKEEP_CHECK(loop.check_method());
   loop.say_what_is_kept();
   if (view && view->hidden()) {
@@ -162,14 +170,18 @@ Result<int> keep(const KeepCommand& command) {
             "the service manager did not pass the host's mount namespace: perhaps only this service sees the view; the "
             "unit needs ExecStartPre=+imakeep view share-namespace, NotifyAccess=exec and FileDescriptorStoreMax=");
   }
-  if (command.once) return loop.once();
+  if (command.once) {
+    const auto fits = loop.once();
+    if (!fits) return exit_code(fits.error());
+    return *fits ? kDone : kNotAsItShouldBe;
+  }
   IMAKEEP_CHECK(run_until_stopped(loop, *config, activity, signals.to_trim.get(), end_watch->descriptor(), snapshot));
   return loop.last_look_failed() ? kEnvironmentForbids : kDone;
 }
 
-void add_option(const Command& command, const KeepOption& option, const std::shared_ptr<KeepCommand>& into) {
+void add_option(const Command& command, const daemon::KeepOption& option, const std::shared_ptr<KeepCommand>& into) {
   const std::string flag = option.flag();
-  if (option.kind == ValueKind::kSwitch) {
+  if (option.kind == daemon::ValueKind::kSwitch) {
     command.add_switch(
         flag, [into, &option](bool on) { into->given.emplace_back(&option, on ? "true" : "false"); }, option.help);
     return;
@@ -188,7 +200,7 @@ void add_keep(const Command& root) {
       root.add_command("keep", "archive a measurement list, and trim records that are archived and proven");
   command.add_option("--config", options->config_file, "TOML file with these options; the command line overrides it")
       .value_name("FILE");
-  for (const KeepOption& option : keep_options()) add_option(command, option, options);
+  for (const daemon::KeepOption& option : daemon::keep_options()) add_option(command, option, options);
   command.add_flag("--once", options->once, "one look and one trim, without a view");
   command.add_flag("--json", options->json, "output as JSON, an object a line");
   command.set_action([options] {

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/terminal.h"
 #include "commands.h"
 #include "control/client.h"
 #include "control/list_check.h"
@@ -17,7 +18,6 @@
 #include "control/message.h"
 #include "imalog/list_kind.h"
 #include "imalog/template_digest.h"
-#include "terminal.h"
 
 namespace imakeep::app {
 namespace {

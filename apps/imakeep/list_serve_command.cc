@@ -9,18 +9,18 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/terminal.h"
 #include "commands.h"
 #include "control/list_service.h"
 #include "control/measure_file.h"
 #include "control/message.h"
 #include "control/socket_server.h"
 #include "imalog/template.h"
-#include "list_pcrs.h"
+#include "imalog/templates_option.h"
 #include "listfs/libfuse/mount.h"
 #include "listfs/list_file.h"
 #include "mlist/kexec.h"
-#include "templates_option.h"
-#include "terminal.h"
+#include "pcrs/list_pcrs.h"
 
 namespace imakeep::app {
 namespace {
@@ -28,7 +28,7 @@ namespace {
 struct ServeOptions {
   std::string mount;
   std::string control;
-  ListPcrsOptions pcrs;
+  pcrs::ListPcrsOptions pcrs;
   std::string hash = "sha256";
   std::string template_name = "ima-ng";
   std::string templates;
@@ -124,7 +124,7 @@ Result<void> restore(mlist::MeasurementList& list, const std::string& file) {
 }
 
 Result<void> serve(const ServeOptions& options) {
-  auto pcrs = ListPcrs::open(options.pcrs);
+  auto pcrs = pcrs::ListPcrs::open(options.pcrs);
   if (!pcrs) return unexpected(pcrs.error());
   auto made = list_options(options, pcrs->banks());
   if (!made) return unexpected(made.error());
@@ -181,7 +181,7 @@ void add_list_serve(const Command& list) {
                           .value_name("TCTI");
   command.add_option("--banks", options->pcrs.banks,
                      std::string("PCR banks, separated by commas (default: all that the TPM has; in memory ") +
-                         ListPcrs::kSoftBanks + ")");
+                         pcrs::ListPcrs::kSoftBanks + ")");
   command
       .add_option("--extend", options->pcrs.extend,
                   "way to extend a bank, as another kernel does; HOW is native, padded, padded-short or invalidated")
@@ -189,7 +189,7 @@ void add_list_serve(const Command& list) {
   command.add_count("--pcr", options->pcrs.ima_pcr, {.min = 0, .max = 23}, "IMA's PCR").show_default();
   command.add_option("--hash", options->hash, "IMA's hash, for files and the table of digests").show_default();
   command.add_option("--template", options->template_name, "template of the records of added files").show_default();
-  command.add_option("--templates", options->templates, kTemplatesHelp).value_name("DESCRIPTIONS");
+  command.add_option("--templates", options->templates, imalog::kTemplatesHelp).value_name("DESCRIPTIONS");
   const Option flush = command.add_flag("--flush-hash-table", options->flush_hash_table,
                                         "table of digests that each D empties, as with boot option ima_flush_htable");
   command.add_flag("--no-hash-table", options->no_hash_table, "no table of digests, as with CONFIG_IMA_DISABLE_HTABLE")

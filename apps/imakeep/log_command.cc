@@ -10,10 +10,10 @@
 
 #include "archive/sqlite/sqlite_store.h"
 #include "base/text.h"
+#include "cli/terminal.h"
 #include "commands.h"
-#include "record_writer.h"
-#include "templates_option.h"
-#include "terminal.h"
+#include "imalog/templates_option.h"
+#include "output/record_writer.h"
 
 namespace imakeep::app {
 namespace {
@@ -226,8 +226,8 @@ struct Range {
 };
 
 // Returns false if records were left out, or could not be shown as the format requires.
-Result<bool> print_records(archive::Store& store, const archive::Chain& chain, const Range& range, RecordWriter& writer,
-                           Output& output, const std::string& file) {
+Result<bool> print_records(archive::Store& store, const archive::Chain& chain, const Range& range,
+                           output::RecordWriter& writer, Output& output, const std::string& file) {
   bool whole = true;
   archive::ArchiveReader reader(store, chain, range.from, range.to);
   for (;;) {
@@ -292,7 +292,7 @@ Result<bool> wait_for_more(archive::Archive& archive, archive::Chain& chain, std
 }
 
 // Prints the violations among retired records, which the archive keeps.
-Result<void> print_retired_violations(archive::Store& store, const archive::Chain& chain, RecordWriter& writer,
+Result<void> print_retired_violations(archive::Store& store, const archive::Chain& chain, output::RecordWriter& writer,
                                       Output& output) {
   const auto rows = store.violations(chain.chain);
   if (!rows) return unexpected(rows.error());
@@ -306,7 +306,7 @@ Result<void> print_retired_violations(archive::Store& store, const archive::Chai
   return output.flush();
 }
 
-Result<void> check_range(const LogOptions& options, const archive::Chain& chain, const RecordWriter& writer,
+Result<void> check_range(const LogOptions& options, const archive::Chain& chain, const output::RecordWriter& writer,
                          std::uint64_t from) {
   if (from < chain.first_kept) {
     return fail(ErrorCode::kUsage, "records before " + std::to_string(chain.first_kept) +
@@ -331,8 +331,9 @@ Result<bool> run_records(archive::Archive& archive, const LogOptions& options) {
   auto chain = choose_chain(archive, options);
   if (!chain) return unexpected(chain.error());
   std::uint64_t from = options.from.value_or(chain->first_kept);
-  auto writer = make_record_writer(options.format, *bank, chain->banks, chain->order, *templates);
-  if (options.format == "ascii" && ::isatty(STDOUT_FILENO) == 1) writer = escape_for_terminal(std::move(writer));
+  auto writer = output::make_record_writer(options.format, *bank, chain->banks, chain->order, *templates);
+  if (options.format == "ascii" && ::isatty(STDOUT_FILENO) == 1)
+    writer = output::escape_for_terminal(std::move(writer));
   IMAKEEP_CHECK(check_range(options, *chain, *writer, from));
   Output output;
   writer->begin(output.text());
@@ -385,10 +386,10 @@ void add_log(const Command& root) {
   const Option follow = command.add_flag("--follow", options->follow, "new records too, as they are added");
   command.add_flag("--violations", options->violations, "only violations, those of retired records too");
   command.add_option("--format", options->format, "format of the printed records")
-      .one_of(record_formats())
+      .one_of(output::record_formats())
       .show_default();
   command.add_option("--bank", options->bank, "bank of the printed digests").value_name("ALG").show_default();
-  command.add_option("--templates", options->templates, kTemplatesHelp).value_name("DESCRIPTIONS");
+  command.add_option("--templates", options->templates, imalog::kTemplatesHelp).value_name("DESCRIPTIONS");
   const Option check =
       command.add_flag("--check", options->check, "replay of all records, and a report of damage").excludes(follow);
   command.add_flag("--stats", options->stats, "counts of the archived records, and their size")

@@ -14,10 +14,10 @@
 #include "attest/list_files.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/terminal.h"
 #include "commands.h"
 #include "imalog/list_kind.h"
 #include "imalog/pcr_file.h"
-#include "terminal.h"
 
 namespace imakeep::app {
 namespace {

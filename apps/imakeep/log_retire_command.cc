@@ -8,10 +8,10 @@
 
 #include "archive/archive.h"
 #include "archive/sqlite/sqlite_store.h"
+#include "cli/terminal.h"
 #include "commands.h"
-#include "terminal.h"
-#include "this_boot.h"
-#include "time_text.h"
+#include "keeper/kernel/this_boot.h"
+#include "monitor/time_text.h"
 
 namespace imakeep::app {
 namespace {
@@ -46,7 +46,7 @@ archive::Retention retention(const RetireOptions& options) {
 // Without a chain's first records, a view would show different bytes at each offset, and a list that does not match the
 // PCRs. The view then shows nothing.
 Result<void> check_not_shown(archive::Archive& archive, std::uint64_t chain) {
-  const auto shown = is_of_this_boot(archive, chain);
+  const auto shown = keeper::is_of_this_boot(archive, chain);
   if (!shown) return unexpected(shown.error());
   if (!*shown) return {};
   return fail(
@@ -98,7 +98,7 @@ void print_dry_run(const ChainRetired& would, bool json) {
         static_cast<unsigned long long>(would.chain), static_cast<unsigned long long>(retired.records),
         static_cast<unsigned long long>(retired.first),
         static_cast<unsigned long long>(retired.first + retired.records - 1), human_bytes(retired.stored_bytes).c_str(),
-        time_text(retired.oldest_unix_s).c_str(), time_text(retired.newest_unix_s).c_str(),
+        monitor::time_text(retired.oldest_unix_s).c_str(), monitor::time_text(retired.newest_unix_s).c_str(),
         static_cast<unsigned long long>(retired.violations_kept));
   }
 }

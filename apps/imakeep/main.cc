@@ -2,9 +2,9 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "cli/terminal.h"
 #include "commands.h"
 #include "digest/kernel.h"
-#include "terminal.h"
 #include "view/mount/mount_child.h"
 
 int main(int argc, char** argv) {

@@ -7,18 +7,18 @@
 
 #include <nlohmann/json.hpp>
 
-#include "archive_log.h"
 #include "attest/list_files.h"
 #include "attest/log_check.h"
 #include "attest/quote_check.h"
 #include "attest/quote_file.h"
 #include "base/file.h"
+#include "cli/terminal.h"
 #include "commands.h"
 #include "imalog/pcr_file.h"
 #include "imalog/rtmr_file.h"
-#include "pcr_source.h"
-#include "proof_report.h"
-#include "terminal.h"
+#include "output/archive_log.h"
+#include "output/proof_report.h"
+#include "pcrs/pcr_source.h"
 
 namespace imakeep::app {
 namespace {
@@ -166,7 +166,7 @@ Result<TpmValues> read_tpm(const std::string& spec) {
   if (std::filesystem::is_regular_file(spec, ignored)) {
     return fail(ErrorCode::kUsage, "--tpm took " + spec + " for a TPM; write the lists before --tpm");
   }
-  const auto banks = open_pcr_banks(spec);
+  const auto banks = pcrs::open_pcr_banks(spec);
   if (!banks) return unexpected(banks.error());
   auto values = read_every_pcr(**banks);
   for (int reads = 1; values && reads < kMostReads; ++reads) {
@@ -235,7 +235,7 @@ std::string spool_folder() {
 struct OpenLog {
   std::unique_ptr<attest::LogSource> log;
   std::uint64_t first = 0;                                  // number of the log's first record
-  std::vector<UnprovenRange> ranges = {};                   // record numbers in the chain
+  std::vector<output::UnprovenRange> ranges = {};           // record numbers in the chain
   std::optional<attest::ReplayLimit> limit = std::nullopt;  // counts from the log's first record
 };
 
@@ -245,7 +245,7 @@ Result<OpenLog> open_log(const VerifyOptions& options) {
       return fail(ErrorCode::kUsage,
                   "--bank applies to lists only: an archive has every bank, and verify compares those of the PCRs");
     }
-    auto log = ArchiveLog::open(*options.archive, options.chain);
+    auto log = output::ArchiveLog::open(*options.archive, options.chain);
     if (!log) return unexpected(log.error());
     OpenLog open{.first = (*log)->first(),
                  .ranges = (*log)->unproven_ranges(options.start.has_value()),
@@ -294,24 +294,25 @@ void print_quote(const GoodQuote& good) {
   std::printf("firmware  %s\n", hex_of(good.quote.firmware_version).c_str());
 }
 
-void print_text(const attest::LogCheck& check, const Evidence& evidence, const std::vector<UnprovenRange>& ranges) {
+void print_text(const attest::LogCheck& check, const Evidence& evidence,
+                const std::vector<output::UnprovenRange>& ranges) {
   if (evidence.quote) {
     print_quote(*evidence.quote);
     std::printf("quote     %s %s%s\n", selection_text(evidence.quote->quote).c_str(),
-                found_text(check.quote_found_at).c_str(), quote_fill_text(check).c_str());
+                output::found_text(check.quote_found_at).c_str(), output::quote_fill_text(check).c_str());
   }
   for (const attest::ValueFit& fit : check.values) {
-    std::printf("%-9s PCR %-2u %s\n", fit.value.bank.name().c_str(), fit.value.pcr, fit_text(fit).c_str());
+    std::printf("%-9s PCR %-2u %s\n", fit.value.bank.name().c_str(), fit.value.pcr, output::fit_text(fit).c_str());
   }
-  for (const UnprovenRange& range : ranges)
-    std::fprintf(evidence.expected.anything() ? stdout : stderr, "%s\n", range_line(range).c_str());
+  for (const output::UnprovenRange& range : ranges)
+    std::fprintf(evidence.expected.anything() ? stdout : stderr, "%s\n", output::range_line(range).c_str());
   if (!evidence.expected.anything()) {
     if (!check.problem) std::printf("%s", imalog::format_pcrs(check.state).c_str());
     return;
   }
-  for (const std::string& line : pcr_lines(check)) std::printf("%s\n", line.c_str());
-  if (const auto line = boot_aggregate_line(check); !line.empty()) std::printf("%s\n", line.c_str());
-  std::printf("%s\n", total_line(check).c_str());
+  for (const std::string& line : output::pcr_lines(check)) std::printf("%s\n", line.c_str());
+  if (const auto line = output::boot_aggregate_line(check); !line.empty()) std::printf("%s\n", line.c_str());
+  std::printf("%s\n", output::total_line(check).c_str());
 }
 
 nlohmann::json json_of(const std::optional<std::uint64_t>& number) {
@@ -361,25 +362,25 @@ nlohmann::json json_of(const attest::BadRecord& bad) {
 }
 
 nlohmann::json json_of(const attest::LogCheck& check, const Evidence& evidence,
-                       const std::vector<UnprovenRange>& ranges) {
+                       const std::vector<output::UnprovenRange>& ranges) {
   nlohmann::json result{{"records", check.records}, {"violations", check.violations}};
   result["unproven_ranges"] = nlohmann::json::array();
-  for (const UnprovenRange& range : ranges) result["unproven_ranges"].push_back(range_json(range));
+  for (const output::UnprovenRange& range : ranges) result["unproven_ranges"].push_back(output::range_json(range));
   if (evidence.expected.anything()) {
     result["proven"] = check.proven.value_or(0);
     result["behind"] = check.behind;
     result["unproven"] = check.unproven;
     result["pcrs"] = nlohmann::json::array();
-    for (const attest::ValueFit& fit : check.values) result["pcrs"].push_back(value_json(fit));
+    for (const attest::ValueFit& fit : check.values) result["pcrs"].push_back(output::value_json(fit));
     result["pcrs_of_log"] = nlohmann::json::array();
-    for (const attest::PcrProof& proof : check.pcrs) result["pcrs_of_log"].push_back(proof_json(proof));
-    result["boot_aggregate"] = boot_aggregate_json(check);
+    for (const attest::PcrProof& proof : check.pcrs) result["pcrs_of_log"].push_back(output::proof_json(proof));
+    result["boot_aggregate"] = output::boot_aggregate_json(check);
     if (evidence.quote) result["quote"] = json_of(*evidence.quote, check);
   } else if (!check.problem) {
     result["pcrs"] = imalog::format_pcrs(check.state);
   }
   if (check.bad_record) result["bad_record"] = json_of(*check.bad_record);
-  const std::string diagnosis = diagnosis_name(check.diagnosis);
+  const std::string diagnosis = output::diagnosis_name(check.diagnosis);
   result["diagnosis"] = diagnosis.empty() ? nlohmann::json(nullptr) : nlohmann::json(diagnosis);
   result["problem"] = check.problem ? nlohmann::json(describe(*check.problem)) : nlohmann::json(nullptr);
   return result;

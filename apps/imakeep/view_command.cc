@@ -10,9 +10,9 @@
 
 #include <systemd/sd-daemon.h>
 
+#include "cli/terminal.h"
 #include "commands.h"
-#include "keep_config.h"
-#include "terminal.h"
+#include "daemon/keep_config.h"
 #include "view/mount/view_mounts.h"
 
 namespace imakeep::app {
@@ -41,8 +41,8 @@ struct Unmount {
 };
 
 Result<int> unmount(const Unmount& command) {
-  KeepConfig config;
-  if (command.config_file) IMAKEEP_CHECK(read_keep_config(config, *command.config_file));
+  daemon::KeepConfig config;
+  if (command.config_file) IMAKEEP_CHECK(daemon::read_keep_config(config, *command.config_file));
   if (!command.view.empty()) config.view = command.view;
   if (!command.ima_dir.empty()) config.ima_dir = command.ima_dir;
   // In ExecStopPost=, systemd sets SERVICE_RESULT. After a crash, leave the mounts, because the next keeper takes them

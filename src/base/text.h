@@ -3,6 +3,7 @@
 // Threads: no shared state.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,5 +22,8 @@ std::string_view trimmed(std::string_view text);
 // direction of text (Unicode 16, UAX #9), line and paragraph separators, and bytes that are not UTF-8 (RFC 3629).
 // Leaves other UTF-8 and backslashes unchanged.
 std::string printable(std::string_view text);
+
+// "1.2 MB"
+std::string human_bytes(std::uint64_t bytes);
 
 }  // namespace imakeep

@@ -15,6 +15,7 @@
 #include "conformance/conformance.h"
 #include "conformance/snapshot.h"
 #include "imalog/ima_directory.h"
+#include "imalog/table_mode.h"
 
 namespace imakeep::conformance {
 
@@ -42,7 +43,7 @@ Finding compare(std::string expected, std::string found);
 // For a comparison that was already made: passes if `difference` is empty, and then shows "the same".
 Finding expect_same(std::string expected, const std::string& difference);
 
-enum class TableMode : std::uint8_t { kUnknown, kKept, kFlushed, kNone };
+using imalog::TableMode;
 
 class Context {
  public:

@@ -26,6 +26,8 @@ const char* table_name(mlist::TableMode mode) {
       return "flushed";
     case mlist::TableMode::kNone:
       return "none";
+    case mlist::TableMode::kUnknown:
+      break;
   }
   return "";
 }

@@ -34,6 +34,7 @@
 
 #include "archive/archive.h"
 #include "base/clock.h"
+#include "imalog/table_mode.h"
 #include "keeper/chain_state.h"
 #include "keeper/diagnosis.h"
 #include "keeper/hold.h"
@@ -50,7 +51,7 @@ enum class Method : std::uint8_t {
 };
 
 // How Linux treats the digests of deleted records.
-enum class TableMode : std::uint8_t { kUnknown, kKept, kFlushed };
+using imalog::TableMode;
 
 struct KeeperOptions {
   Method method = Method::kAuto;

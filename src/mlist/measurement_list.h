@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "imalog/table_mode.h"
 #include "imalog/template_digest.h"
 #include "imalog/template_set.h"
 #include "mlist/chunk.h"
@@ -25,11 +26,7 @@
 namespace imakeep::mlist {
 
 // Treatment of the digests of deleted records. Linux keeps digests to recognize repeated records.
-enum class TableMode : std::uint8_t {
-  kKept,     // the default: the digests stay
-  kFlushed,  // boot option ima_flush_htable: delete_staged() empties the table; deletion by number is refused
-  kNone,     // CONFIG_IMA_DISABLE_HTABLE: repeats are never recognized
-};
+using imalog::TableMode;
 
 enum class ListKind : std::uint8_t { kCurrent, kStaged };
 

@@ -11,12 +11,12 @@
 
 #include "archive/memory/memory_store.h"
 #include "archive/test_support.h"
-#include "archive_log.h"
 #include "attest/log_check.h"
 #include "attest/test_support.h"
 #include "imalog/test_support.h"
 #include "keeper/keeper.h"
 #include "keeper/memory/memory_ima_source.h"
+#include "output/archive_log.h"
 #include "support/scratch_directory.h"
 #include "support/test_clock.h"
 #include "tpm/soft/soft_pcr_banks.h"
@@ -441,7 +441,7 @@ class ProofSuite : public testing::Test {
       records.push_back({.content = record.content(), .shown = record.digest});
     }
     test::must(archive.append(chain, 0, records, shown, 0));
-    const auto log = test::must(app::ArchiveLog::open(path_, chain));
+    const auto log = test::must(output::ArchiveLog::open(path_, chain));
     const bool started = !of.start.empty();
     return test::must(check_log(*log, of.expected, start_of(of), log->replay_limit(started)));
   }

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "monitor/keeper_metrics.h"
+
+#include <set>
+#include <sstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "base/file.h"
+#include "monitor/keeper_stats.h"
+
+namespace imakeep::monitor {
+namespace keeper_metrics_test {
+
+using nlohmann::json;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+// As a keeper answers it.
+json full_status() {
+  KeeperStats stats(1'800'000'000);
+  stats.took_out(240, 18'000);
+  stats.took_out(3'000'000, 2'000);
+  stats.trim_failed(1'000, true);
+  json status = {
+      {"at_unix_s", 1'800'000'100},
+      {"archive",
+       {{"file", "/var/lib/imakeep/archive.imk"},
+        {"file_bytes", 40'960},
+        {"records", 135},
+        {"chains", 2},
+        {"free_bytes", 5'000'000'000},
+        {"filesystem_bytes", 9'000'000'000},
+        {"payload_bytes", 14'000},
+        {"violations", 3}}},
+      {"chain",
+       {{"chain", 2},
+        {"start", "boot"},
+        {"first_kept", 0},
+        {"end", 135},
+        {"banks", {"sha1"}},
+        {"broken", {{{"first", 10}, {"end", 14}, {"why", "gap"}, {"since_unix_s", 1}}}}}},
+      {"trimmed",
+       {{"records", 100}, {"times", 4}, {"last_unix_s", 1'800'000'050}, {"by_others", {{"records", 5}, {"times", 1}}}}},
+      {"proven", {{"records", 130}, {"last_unix_s", 1'800'000'060}}},
+      {"pcrs", {{"state", "does not fit"}, {"diagnosis", "gap"}, {"what", "..."}}},
+      {"pending", {{"chain", 2}, {"method", "count"}, {"first", 90}, {"records", 7}, {"since_unix_s", 1'800'000'070}}},
+      {"incident_counts", {{"gap", 2}, {"odd\"one\\", 1}}},
+      {"list",
+       {{"current_records", 30}, {"archived_records", 30}, {"violations", 6}, {"method", "count"}, {"table", "kept"}}},
+      {"holders", {{{"pid", 5}, {"writes", false}}, {{"pid", 7}, {"writes", true}}, {{"pid", 8}, {"writes", false}}}},
+      {"view", {{"directory", "/run/imakeep/ima"}}}};
+  status["keeper"] = stats.json(3'500);
+  status["keeper"].update({{"list_records", 32}, {"staged_records", 2}, {"lag", 1}, {"found", {{"gap", 1}}}});
+  return status;
+}
+
+std::string text_of(const json& status) {
+  return "\n" + metrics_text(status, "0.1.0");
+}
+
+void expect_sample(const std::string& text, const std::string& line) {
+  EXPECT_THAT(text, HasSubstr("\n" + line + "\n"));
+}
+
+TEST(KeeperMetrics, NumbersOfTheStatusAreSamples) {
+  const std::string text = text_of(full_status());
+  for (const char* line : {
+           "imakeep_build_info{version=\"0.1.0\"} 1",
+           "imakeep_keeper_info{method=\"count\",table=\"kept\"} 1",
+           "imakeep_updated_timestamp_seconds 1800000100",
+           "imakeep_archive_records 135",
+           "imakeep_archive_payload_bytes 14000",
+           "imakeep_archive_filesystem_free_bytes 5000000000",
+           "imakeep_trimmed_records_total 100",
+           "imakeep_trims_by_others_total 1",
+           "imakeep_trimmed_by_others_records_total 5",
+           "imakeep_last_proof_timestamp_seconds 1800000060",
+           "imakeep_list_records 32",
+           "imakeep_list_staged_records 2",
+           "imakeep_list_lag_records 1",
+           "imakeep_list_violations_total 6",
+           "imakeep_list_busy_total 1",
+           "imakeep_trimmed_bytes_total 20000",
+           "imakeep_failures_total{operation=\"trim\"} 0",
+           "imakeep_follows_only 0",
+       }) {
+    expect_sample(text, line);
+  }
+}
+
+TEST(KeeperMetrics, TimesAreSeconds) {
+  const std::string text = text_of(full_status());
+  expect_sample(text, "imakeep_list_busy_seconds 2.5");
+  expect_sample(text, "imakeep_trim_overdue_seconds 2.5");
+  expect_sample(text, "imakeep_pending_age_seconds 30");
+  expect_sample(text, "imakeep_pending_records 7");
+}
+
+TEST(KeeperMetrics, HoldsAreAHistogramWhoseLastBucketHasAll) {
+  EXPECT_THAT(text_of(full_status()), HasSubstr("# TYPE imakeep_trim_hold_seconds histogram\n"
+                                                "imakeep_trim_hold_seconds_bucket{le=\"0.0001\"} 0\n"
+                                                "imakeep_trim_hold_seconds_bucket{le=\"0.00025\"} 1\n"
+                                                "imakeep_trim_hold_seconds_bucket{le=\"0.001\"} 1\n"
+                                                "imakeep_trim_hold_seconds_bucket{le=\"0.0025\"} 1\n"
+                                                "imakeep_trim_hold_seconds_bucket{le=\"0.01\"} 1\n"
+                                                "imakeep_trim_hold_seconds_bucket{le=\"0.025\"} 1\n"
+                                                "imakeep_trim_hold_seconds_bucket{le=\"0.1\"} 1\n"
+                                                "imakeep_trim_hold_seconds_bucket{le=\"0.25\"} 1\n"
+                                                "imakeep_trim_hold_seconds_bucket{le=\"1\"} 1\n"
+                                                "imakeep_trim_hold_seconds_bucket{le=\"10\"} 2\n"
+                                                "imakeep_trim_hold_seconds_bucket{le=\"+Inf\"} 2\n"
+                                                "imakeep_trim_hold_seconds_sum 3.00024\n"
+                                                "imakeep_trim_hold_seconds_count 2\n"));
+}
+
+TEST(KeeperMetrics, ThePcrsAreInExactlyOneState) {
+  const std::string text = text_of(full_status());
+  expect_sample(text, "imakeep_pcrs_state{state=\"does not fit\"} 1");
+  for (const char* state : {"proven", "lagging", "behind", "not proven"}) {
+    expect_sample(text, std::string("imakeep_pcrs_state{state=\"") + state + "\"} 0");
+  }
+}
+
+TEST(KeeperMetrics, EveryKindIsThereBeforeItsFirstTime) {
+  const std::string text = text_of(full_status());
+  expect_sample(text, "imakeep_incidents_total{kind=\"gap\"} 2");
+  expect_sample(text, "imakeep_incidents_total{kind=\"altered-record\"} 0");
+  expect_sample(text, "imakeep_incidents_total{kind=\"odd\\\"one\\\\\"} 1");
+  expect_sample(text, "imakeep_found{diagnosis=\"gap\"} 1");
+  expect_sample(text, "imakeep_found{diagnosis=\"trimmed-by-other\"} 0");
+}
+
+TEST(KeeperMetrics, UnprovenAndBrokenRecordsAreCounted) {
+  const std::string text = text_of(full_status());
+  expect_sample(text, "imakeep_unproven_records 5");
+  expect_sample(text, "imakeep_broken_records 4");
+}
+
+TEST(KeeperMetrics, HoldersAreCountedByHow) {
+  const std::string text = text_of(full_status());
+  expect_sample(text, "imakeep_list_holders{access=\"read\"} 2");
+  expect_sample(text, "imakeep_list_holders{access=\"write\"} 1");
+}
+
+TEST(KeeperMetrics, TheViewIsCompleteUntilItHasAnError) {
+  json status = full_status();
+  expect_sample(text_of(status), "imakeep_view_complete 1");
+  status["view"]["error"] = "a segment is damaged";
+  expect_sample(text_of(status), "imakeep_view_complete 0");
+}
+
+TEST(KeeperMetrics, WhatIsNotKnownHasNoSample) {
+  json status = full_status();
+  status.erase("keeper");
+  status.erase("holders");
+  status.erase("list");
+  status["chain"] = nullptr;
+  status["pending"] = nullptr;
+  status.erase("trimmed");
+  status.erase("proven");
+  status.erase("view");
+  const std::string text = text_of(status);
+  expect_sample(text, "imakeep_archive_records 135");
+  expect_sample(text, "imakeep_pending_age_seconds 0");
+  for (const char* name : {"imakeep_list", "imakeep_trim", "imakeep_unproven", "imakeep_keeper_info", "imakeep_follows",
+                           "imakeep_found", "imakeep_view", "null"}) {
+    EXPECT_THAT(text, Not(HasSubstr(name))) << name;
+  }
+}
+
+TEST(KeeperMetrics, AKeeperThatTakesNothingOutSaysSo) {
+  json status = full_status();
+  status["keeper"]["follows_only"] = "no PCRs";
+  status["list"]["method"] = nullptr;
+  const std::string text = text_of(status);
+  expect_sample(text, "imakeep_follows_only 1");
+  expect_sample(text, "imakeep_keeper_info{method=\"none\",table=\"kept\"} 1");
+}
+
+TEST(KeeperMetrics, EveryMetricIsDocumentedAndEveryDocumentedOneIsThere) {
+  const std::string text = metrics_text(full_status(), "0.1.0");
+  std::set<std::string> made;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string hash, what, name, type;
+    words >> hash >> what >> name >> type;
+    if (hash == "#" && what == "TYPE") made.insert(name + " " + type);
+  }
+  std::set<std::string> documented;
+  const Bytes page = read_file(IMAKEEP_DOCS "/metrics.md").value();
+  std::istringstream rows{std::string(as_text(page))};
+  for (std::string row; std::getline(rows, row);) {
+    if (!row.starts_with("| `imakeep_")) continue;
+    std::string name = row.substr(3, row.find_first_of("`{", 3) - 3);
+    const std::size_t type = row.find("| ", 3) + 2;
+    documented.insert(name + " " + row.substr(type, row.find(' ', type) - type));
+  }
+  EXPECT_EQ(made, documented);
+}
+
+}  // namespace keeper_metrics_test
+}  // namespace imakeep::monitor
