@@ -8,10 +8,12 @@ Fails, and names the place, on
   - an #include, in quotes or angle brackets, of a layer that the including layer may not see;
   - an #include of a private header from outside its directory;
   - a CMake target that depends on the target of a layer that it may not see;
-  - an arrow of layers.txt that no #include uses.
+  - an arrow of layers.txt that no #include uses;
+  - a circle of arrows.
 A layer is a directory of src/ or apps/, an adapter is a directory in a layer. Tests beside their sources count as their
 layer. tests/, bench/ and fuzz/ may include every header.
 """
+import graphlib
 import pathlib
 import re
 import sys
@@ -127,12 +129,20 @@ class Tree:
                 self.faults.append(f"tools/layers.txt: {header} is private and does not exist")
 
 
+    def check_circles(self):
+        try:
+            graphlib.TopologicalSorter(self.arrows).prepare()
+        except graphlib.CycleError as circle:
+            self.faults.append(f"tools/layers.txt: a circle: {' <- '.join(circle.args[1])}")
+
+
 def main():
     default = pathlib.Path(__file__).resolve().parent.parent
     tree = Tree(pathlib.Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else default)
     tree.check_sources()
     tree.check_targets()
     tree.check_use()
+    tree.check_circles()
     for fault in tree.faults:
         print(fault)
     print(f"layers: {len(tree.arrows)} layers, {len(tree.used)} arrows in use, {len(tree.faults)} faults")

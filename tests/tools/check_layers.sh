@@ -39,10 +39,13 @@ echo '#include "../keeper/keeper.h"' >>"$copy/src/base/file.cc"
 check "a relative include upwards" '^src/base/file.cc:[0-9]+: base -> keeper \(include\)'
 echo '#include "sqlite/schema.h"' >>"$copy/src/archive/archive.cc"
 check "a relative include of a private header" '^src/archive/archive.cc:[0-9]+: archive/sqlite/schema.h is private'
-echo '#include "archive/sqlite/connection.h"' >>"$copy/apps/imakeep/doctor.cc"
-check "a private header of a store" '^apps/imakeep/doctor.cc:[0-9]+: archive/sqlite/connection.h is private'
+echo '#include "archive/sqlite/connection.h"' >>"$copy/apps/imakeep/doctor_command.cc"
+check "a private header of a store" '^apps/imakeep/doctor_command.cc:[0-9]+: archive/sqlite/connection.h is private'
 sed -i 's/^imakeep_library(base/&\n  DEPENDS imakeep_keeper/' "$copy/src/base/CMakeLists.txt"
 check "a dependency of a CMake target" '^src/base/CMakeLists.txt: base -> keeper \(CMake target\)'
+sed -i 's/^base  *->/& keeper/' "$copy/tools/layers.txt"
+echo '#include "keeper/keeper.h"' >>"$copy/src/base/file.cc"
+check "a circle of layers" '^tools/layers.txt: a circle: .*base'
 sed -i 's/^tpm\/soft  *->/& keeper/' "$copy/tools/layers.txt"
 check "an arrow that nothing uses" '^tools/layers.txt: no #include uses tpm/soft -> keeper'
 mkdir "$copy/src/new" && echo '#pragma once' >"$copy/src/new/new.h"
