@@ -45,7 +45,7 @@ void hold(benchmark::State& state, keeper::Method method) {
   const auto records = static_cast<std::uint64_t>(state.range(0));
   for (auto _ : state) {
     Kept kept(records, method);
-    const keeper::Trimmed trimmed = must(kept.keeper->trim());
+    const keeper::TrimResult trimmed = must(kept.keeper->trim());
     state.SetIterationTime(static_cast<double>(trimmed.hold_us) / 1e6);
     state.counters["trimmed"] = static_cast<double>(trimmed.records);
   }

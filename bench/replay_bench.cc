@@ -8,7 +8,7 @@
 
 #include "base/file.h"
 #include "bench_records.h"
-#include "digest/kernel.h"
+#include "digest/implementation.h"
 #include "digest/sha_ni.h"
 #include "imalog/replay.h"
 
@@ -46,7 +46,7 @@ void count_records(benchmark::State& state, ByteView list) {
 
 // Two blocks of SHA-256 a record, one after the other, and nothing else.
 void chain_limit(benchmark::State& state) {
-  if (digest::kernels().size() < 2) return state.SkipWithError("the processor has no SHA extensions");
+  if (digest::implementations().size() < 2) return state.SkipWithError("the processor has no SHA extensions");
   const auto records = static_cast<std::uint64_t>(state.range(0));
   std::byte block[64] = {}, padding[64] = {std::byte{0x80}};
   padding[62] = std::byte{2};
@@ -64,8 +64,8 @@ void chain_limit(benchmark::State& state) {
 
 // By the fastest kernel, unless one is named.
 void replay(benchmark::State& state, const char* banks, const char* shown, const char* kernel, bool search) {
-  const std::string_view fastest = digest::kernel_name(digest::kernels().back());
-  if (const auto used = digest::use_kernel(kernel == nullptr ? fastest : kernel); !used)
+  const std::string_view fastest = digest::implementation_name(digest::implementations().back());
+  if (const auto used = digest::use_implementation(kernel == nullptr ? fastest : kernel); !used)
     return state.SkipWithError(used.error().message.c_str());
   const digest::Bank bank = *digest::parse_bank(shown);
   const ByteView list = list_of(bank, static_cast<std::uint64_t>(state.range(0)));
@@ -80,7 +80,7 @@ void replay(benchmark::State& state, const char* banks, const char* shown, const
     must(replay.add_list(list, bank));
     if (!(replay.state() == first.state()) || (search && !replay.all_found_at())) std::abort();
   }
-  must(digest::use_kernel(fastest));
+  must(digest::use_implementation(fastest));
   count_records(state, list);
 }
 

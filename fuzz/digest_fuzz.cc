@@ -2,7 +2,7 @@
 // Input: messages, each behind a byte that is its length; all kernels must give the same digests of them, alone, side
 // by side, in parts, and beside a PCR that is extended by these digests.
 #include "digest/hash_many.h"
-#include "digest/kernel.h"
+#include "digest/implementation.h"
 #include "fuzz/require.h"
 
 namespace imakeep::fuzz {
@@ -21,8 +21,10 @@ std::vector<ByteView> messages_of(ByteView input) {
   return messages;
 }
 
-std::vector<Digest> digests_by(digest::Kernel kernel, Algorithm algorithm, const std::vector<ByteView>& messages) {
-  require(digest::use_kernel(digest::kernel_name(kernel)).has_value(), "a kernel that there is can be used");
+std::vector<Digest> digests_by(digest::Implementation kernel, Algorithm algorithm,
+                               const std::vector<ByteView>& messages) {
+  require(digest::use_implementation(digest::implementation_name(kernel)).has_value(),
+          "a kernel that there is can be used");
   std::vector<Digest> digests(messages.size());
   digest::hash_many(algorithm, messages, digests);
   for (std::size_t i = 0; i < messages.size(); ++i) {
@@ -34,12 +36,13 @@ std::vector<Digest> digests_by(digest::Kernel kernel, Algorithm algorithm, const
 }
 
 // What the PCR is after each digest, some of the messages being hashed beside it.
-std::vector<Digest> pcrs_by(digest::Kernel kernel, Algorithm algorithm, const std::vector<ByteView>& messages,
+std::vector<Digest> pcrs_by(digest::Implementation kernel, Algorithm algorithm, const std::vector<ByteView>& messages,
                             const std::vector<Digest>& digests) {
-  require(digest::use_kernel(digest::kernel_name(kernel)).has_value(), "a kernel that there is can be used");
+  require(digest::use_implementation(digest::implementation_name(kernel)).has_value(),
+          "a kernel that there is can be used");
   std::vector<Digest> beside(messages.size()), after(messages.size());
   std::size_t calls = 0;
-  digest::hash_many_beside(
+  digest::hash_many_together(
       algorithm, messages, beside,
       {.pcr = Digest(digest::digest_bytes(algorithm)), .digests = digests, .after = after, .meanwhile = [&] {
          ++calls;
@@ -57,10 +60,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using digest::Algorithm;
   const auto messages = fuzz::messages_of(std::as_bytes(std::span(data, size)));
   for (const Algorithm algorithm : {Algorithm::kSha1, Algorithm::kSha256, Algorithm::kSha384, Algorithm::kSha512}) {
-    const auto expected = fuzz::digests_by(digest::Kernel::kPortable, algorithm, messages);
-    const auto pcrs = fuzz::pcrs_by(digest::Kernel::kPortable, algorithm, messages, expected);
-    for (const digest::Kernel kernel : digest::kernels()) {
-      if (kernel == digest::Kernel::kPortable) continue;
+    const auto expected = fuzz::digests_by(digest::Implementation::kPortable, algorithm, messages);
+    const auto pcrs = fuzz::pcrs_by(digest::Implementation::kPortable, algorithm, messages, expected);
+    for (const digest::Implementation kernel : digest::implementations()) {
+      if (kernel == digest::Implementation::kPortable) continue;
       fuzz::require(fuzz::digests_by(kernel, algorithm, messages) == expected, "all kernels agree");
       fuzz::require(fuzz::pcrs_by(kernel, algorithm, messages, expected) == pcrs, "all kernels agree on the PCR");
     }

@@ -4,7 +4,7 @@
 
 #include "cli/terminal.h"
 #include "commands.h"
-#include "digest/kernel.h"
+#include "digest/implementation.h"
 #include "view/mount/mount_child.h"
 
 int main(int argc, char** argv) {
@@ -18,7 +18,7 @@ int main(int argc, char** argv) {
   ::setenv("TSS2_LOG", "all+none", 0);
   // NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread runs yet
   if (const char* const kernel = std::getenv("IMAKEEP_DIGEST"); kernel != nullptr && *kernel != '\0') {
-    if (auto used = imakeep::digest::use_kernel(kernel); !used) {
+    if (auto used = imakeep::digest::use_implementation(kernel); !used) {
       used.error().message = "IMAKEEP_DIGEST: " + used.error().message;
       return report(used.error());
     }

@@ -87,7 +87,7 @@ int run_status(const StatusOptions& options) {
   } else {
     std::fputs(monitor::status_text(*status).c_str(), stdout);
   }
-  return monitor::status_fits(*status) ? kDone : kNotAsItShouldBe;
+  return monitor::status_is_good(*status) ? kDone : kNotAsItShouldBe;
 }
 
 // The program that answers on the socket may not be a keeper, so its answer may have members of other types.

@@ -301,8 +301,9 @@ void print_text(const attest::LogCheck& check, const Evidence& evidence,
     std::printf("quote     %s %s%s\n", selection_text(evidence.quote->quote).c_str(),
                 output::found_text(check.quote_found_at).c_str(), output::quote_fill_text(check).c_str());
   }
-  for (const attest::ValueFit& fit : check.values) {
-    std::printf("%-9s PCR %-2u %s\n", fit.value.bank.name().c_str(), fit.value.pcr, output::fit_text(fit).c_str());
+  for (const attest::ValueMatch& match : check.values) {
+    std::printf("%-9s PCR %-2u %s\n", match.value.bank.name().c_str(), match.value.pcr,
+                output::match_text(match).c_str());
   }
   for (const output::UnprovenRange& range : ranges)
     std::fprintf(evidence.expected.anything() ? stdout : stderr, "%s\n", output::range_line(range).c_str());
@@ -371,7 +372,7 @@ nlohmann::json json_of(const attest::LogCheck& check, const Evidence& evidence,
     result["behind"] = check.behind;
     result["unproven"] = check.unproven;
     result["pcrs"] = nlohmann::json::array();
-    for (const attest::ValueFit& fit : check.values) result["pcrs"].push_back(output::value_json(fit));
+    for (const attest::ValueMatch& match : check.values) result["pcrs"].push_back(output::value_json(match));
     result["pcrs_of_log"] = nlohmann::json::array();
     for (const attest::PcrProof& proof : check.pcrs) result["pcrs_of_log"].push_back(output::proof_json(proof));
     result["boot_aggregate"] = output::boot_aggregate_json(check);
@@ -390,8 +391,8 @@ nlohmann::json json_of(const attest::LogCheck& check, const Evidence& evidence,
 // those of the records that were read.
 void place_in_chain(std::uint64_t first, attest::LogCheck& check) {
   if (check.quote_found_at) *check.quote_found_at += first;
-  for (attest::ValueFit& fit : check.values) {
-    if (fit.found_at) *fit.found_at += first;
+  for (attest::ValueMatch& match : check.values) {
+    if (match.found_at) *match.found_at += first;
   }
   if (check.bad_record) check.bad_record->number += first;
 }
@@ -412,7 +413,7 @@ void explain_rtmrs(const attest::LogCheck& check) {
 
 // The caller did not ask for PCRs that no record names.
 void leave_out_others(attest::LogCheck& check) {
-  std::erase_if(check.values, [](const attest::ValueFit& fit) { return fit.use == attest::ValueUse::kNotInLog; });
+  std::erase_if(check.values, [](const attest::ValueMatch& match) { return match.use == attest::ValueUse::kNotInLog; });
 }
 
 // Reports the problem, and why a PCR of the log has no value. Returns the exit code.

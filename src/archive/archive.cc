@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "archive/beside.h"
+#include "archive/append_options.h"
 #include "archive/payload.h"
 #include "archive/pcr_bytes.h"
 
@@ -277,7 +277,7 @@ Result<Chain> Archive::begin_chain(const digest::PcrState& pcrs, ChainStart star
 }
 
 Result<Appended> Archive::append(std::uint64_t number, std::uint64_t first, std::span<const IncomingView> records,
-                                 const digest::Bank& shown, std::int64_t now_unix_s, const Beside& beside) {
+                                 const digest::Bank& shown, std::int64_t now_unix_s, const AppendOptions& options) {
   Appended appended;
   auto written = write([&]() -> Result<void> {
     auto chain_now = chain(number);
@@ -291,7 +291,7 @@ Result<Appended> Archive::append(std::uint64_t number, std::uint64_t first, std:
       if (!taken) return unexpected(taken.error());
       appended = std::move(*taken);
     }
-    IMAKEEP_CHECK(put_beside(store_, *chain_now, beside));
+    IMAKEEP_CHECK(put_append_options(store_, *chain_now, options));
     return store_.put_chain(row_of(*chain_now));
   });
   if (!written) return unexpected(written.error());

@@ -58,7 +58,7 @@ struct ReplayStart {
 };
 
 // Rows that append() writes in the same transaction as the records.
-struct Beside {
+struct AppendOptions {
   const SourceRow* source = nullptr;
   const OriginRow* origin = nullptr;    // of the chain
   const ListRow* list = nullptr;        // of the chain; its record numbers are at most the chain's new end
@@ -149,7 +149,7 @@ class Archive {
   //              has other banks or is broken from beyond its number; numbers of the list beyond the new end; a pending
   //              trim both set and cleared
   Result<Appended> append(std::uint64_t chain, std::uint64_t first, std::span<const IncomingView> records,
-                          const digest::Bank& shown, std::int64_t now_unix_s, const Beside& beside = {});
+                          const digest::Bank& shown, std::int64_t now_unix_s, const AppendOptions& options = {});
 
   // The PCR state before record `number`, replayed from the start of the segment that holds it. At an anchor's number,
   // the anchor's state. kUsage if `number` is beyond the end or before the first record that is kept; kMalformed if the

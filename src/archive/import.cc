@@ -285,7 +285,7 @@ class Import {
     report.join = join_of(part, first, done, end);
     for (std::uint64_t skipped = 0; skipped < done; ++skipped) {
       const IncomingView& record = part.records[skipped];
-      if (!imalog::digest_fits(part.bank, record.content, record.shown)) {
+      if (!imalog::digest_matches(part.bank, record.content, record.shown)) {
         report.mismatched.push_back(first + skipped);
       }
     }

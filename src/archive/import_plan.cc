@@ -11,12 +11,12 @@ namespace {
 
 // Whether none of the first digests matches. An altered record is imported, but a whole list of another bank is a
 // mistake of the caller.
-bool none_fits(const DecodedPart& part) {
+bool none_matches(const DecodedPart& part) {
   constexpr int kTries = 16;
   int tried = 0;
   for (const IncomingView& record : part.records) {
     if (record.content.violation) continue;
-    if (imalog::digest_fits(part.bank, record.content, record.shown)) return false;
+    if (imalog::digest_matches(part.bank, record.content, record.shown)) return false;
     if (++tried == kTries) break;
   }
   return tried > 0;
@@ -39,7 +39,7 @@ Result<DecodedPart> decode_part(const ImportPart& from) {
     part.records.push_back({.content = (*record)->content(), .shown = (*record)->digest});
     part.ids.push_back(record_id(part.records.back().content));
   }
-  if (none_fits(part)) {
+  if (none_matches(part)) {
     return fail(ErrorCode::kMismatch, from.name + ": no digest matches its record in bank " + from.bank.spec() +
                                           "; name the list's own bank with --bank");
   }

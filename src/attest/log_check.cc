@@ -146,7 +146,7 @@ class Pass {
     composite_ = composite;
     if (composite) IMAKEEP_CHECK(expect_quote(*composite, fills));
     for (const PcrValue& value : expected_.values) {
-      ValueFit fit{.value = value};
+      ValueMatch fit{.value = value};
       if (composite && selects(*expected_.quote, value.bank, value.pcr)) {
         fit.use = holds(replayed, value.pcr) ? ValueUse::kQuoteDecides : ValueUse::kCompletesQuote;
       }
@@ -173,12 +173,12 @@ class Pass {
 
   // After run(): the count of expected values that match no prefix, and one more if the quote does not.
   std::size_t unmatched() const {
-    const auto is_unmatched = [](const ValueFit& fit) { return fit.use == ValueUse::kCompared && !fit.found_at; };
+    const auto is_unmatched = [](const ValueMatch& fit) { return fit.use == ValueUse::kCompared && !fit.found_at; };
     return static_cast<std::size_t>(std::ranges::count_if(check_.values, is_unmatched)) +
            (composite_ && !matching_.quote_matched() ? 1 : 0);
   }
   bool empty() const { return check_.records == 0; }
-  const std::vector<ValueFit>& values() const { return check_.values; }
+  const std::vector<ValueMatch>& values() const { return check_.values; }
 
   // The verdict, after run().
   LogCheck conclude() {
@@ -217,7 +217,7 @@ class Pass {
     if (check_.records == 0 && from_reset_) begin(record);
     const auto& banks = start_.banks();
     for (std::size_t i = 0; i < banks.size(); ++i) digests_[i] = imalog::extended_digest(banks[i], record.content);
-    if (!check_.bad_record && !digest_fits(record)) {
+    if (!check_.bad_record && !digest_matches(record)) {
       check_.bad_record = BadRecord{.place = log_.place(),
                                     .number = check_.records,
                                     .bank = record.bank,
@@ -237,10 +237,10 @@ class Pass {
     check_.stated_aggregate = boot_aggregate_of(record.content, record.order);
   }
 
-  bool digest_fits(const LoggedRecord& record) const {
+  bool digest_matches(const LoggedRecord& record) const {
     if (record.content.violation) return true;  // a violation always shows zeros: the decoder recognizes it by them
     if (const auto bank = start_.index_of(record.bank)) return equal(digests_[*bank].view(), record.shown);
-    return imalog::digest_fits(record.bank, record.content, record.shown);
+    return imalog::digest_matches(record.bank, record.content, record.shown);
   }
 
   // From the first bad record on, as_shown_ replays the bank of the digests shown. It extends these digests instead of
@@ -255,7 +255,7 @@ class Pass {
     // Replay refuses what needs other banks. That is not a usage error here.
     bool any = composite_ && as_shown_->expect(*composite_);
     const bool values_count = !composite_ || (!any && digest_of_given(*composite_, expected_) == composite_->value);
-    for (const ValueFit& fit : check_.values) {
+    for (const ValueMatch& fit : check_.values) {
       const bool counts = values_count && fit.use != ValueUse::kCompletesQuote && fit.value.pcr == bad.pcr;
       if (counts) any = as_shown_->expect(fit.value).has_value() || any;
     }
@@ -307,7 +307,7 @@ class Pass {
   std::vector<Comparison> compared() {
     std::vector<Comparison> comparisons;
     for (std::size_t i = 0; i < check_.values.size(); ++i) {
-      ValueFit& fit = check_.values[i];
+      ValueMatch& fit = check_.values[i];
       if (match_of_[i].empty()) continue;
       const bool in_log = matching_.counts().of_pcr(fit.value.pcr) > 0;
       if (fit.use == ValueUse::kCompared && !in_log && check_.records > 0) {
@@ -331,7 +331,7 @@ class Pass {
   // The first way of extending the i-th value's bank that matches, or else the usual one. Stores the match in
   // check_.values.
   const Comparison& note_match(std::size_t i) {
-    ValueFit& fit = check_.values[i];
+    ValueMatch& fit = check_.values[i];
     const auto matches = [this](std::size_t match) { return matching_.match(match).matched.has_value(); };
     const auto first = std::ranges::find_if(match_of_[i], matches);
     if (first == match_of_[i].end()) return matching_.match(match_of_[i].front());
@@ -459,7 +459,7 @@ Result<std::vector<digest::Bank>> find_fills(LogSource& log, const std::vector<P
   const auto pass = best_pass(log, {.expected = expected, .composite = no_quote, .start = reset, .limit = no_limit});
   if (!pass) return unexpected(pass.error());
   std::vector<digest::Bank> banks;
-  for (const ValueFit& fit : (*pass)->values()) {
+  for (const ValueMatch& fit : (*pass)->values()) {
     const bool tells = fit.use == ValueUse::kInvalidated || fit.found_at.value_or(0) > 0;
     const bool told = std::ranges::find(banks, fit.value.bank.algorithm, &digest::Bank::algorithm) != banks.end();
     if (tells && !told) banks.push_back(fit.matched_as);

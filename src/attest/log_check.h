@@ -42,7 +42,7 @@ enum class ValueUse : std::uint8_t {
   kInvalidated,     // the kernel invalidated its bank: it says nothing about the contents of the records
 };
 
-struct ValueFit {
+struct ValueMatch {
   imalog::PcrValue value;
   ValueUse use = ValueUse::kCompared;
   std::optional<std::uint64_t> found_at = std::nullopt;  // count of records before the match; first two uses only
@@ -62,9 +62,9 @@ struct LogCheck {
   std::uint64_t records = 0;
   std::uint64_t violations = 0;
   imalog::PcrState state;        // after the last record that was replayed
-  std::vector<ValueFit> values;  // in the order of Expected::values
+  std::vector<ValueMatch> values;  // in the order of Expected::values
   std::optional<std::uint64_t> quote_found_at = std::nullopt;
-  std::vector<digest::Bank> quote_matched_as = {};     // the quote's replayed banks, as in ValueFit; empty: no match
+  std::vector<digest::Bank> quote_matched_as = {};     // the quote's replayed banks, as in ValueMatch; empty: no match
   std::vector<PcrProof> pcrs = {};                     // of each PCR that a record names
   std::optional<std::uint64_t> proven = std::nullopt;  // records; empty: nothing expected, or no PCR of the log matches
   std::uint64_t behind = 0;                            // records after the match of their PCR

@@ -63,7 +63,7 @@ class Explanation {
   bool quote_matches() const { return !composite_ || check_.quote_found_at; }
 
   bool all_match() const {
-    return quote_matches() && std::ranges::all_of(check_.values, [](const ValueFit& fit) {
+    return quote_matches() && std::ranges::all_of(check_.values, [](const ValueMatch& fit) {
              return fit.use != ValueUse::kCompared || fit.found_at;
            });
   }
@@ -147,7 +147,7 @@ class Explanation {
     if (!quote_matches()) {
       IMAKEEP_CHECK(fresh.expect(*composite_));
     } else {
-      for (const ValueFit& fit : check_.values) {
+      for (const ValueMatch& fit : check_.values) {
         if (fit.use != ValueUse::kCompared || fit.found_at) continue;
         IMAKEEP_CHECK(fresh.expect(fit.value));
       }
@@ -169,7 +169,7 @@ class Explanation {
   std::string banks_that_fit() const {
     std::string fitting;
     std::string unfit;
-    for (const ValueFit& fit : check_.values) {
+    for (const ValueMatch& fit : check_.values) {
       if (fit.use != ValueUse::kCompared && fit.use != ValueUse::kQuoteDecides) continue;
       std::string& list = fit.found_at ? fitting : unfit;
       list += (list.empty() ? "" : ", ") + fit.value.bank.name() + ":" + std::to_string(fit.value.pcr);
@@ -210,7 +210,7 @@ class Explanation {
     const auto add = [&](const digest::Bank& bank) {
       if (bank.fill == digest::Fill::kInvalidated) banks += (banks.empty() ? "" : ", ") + bank.name();
     };
-    for (const ValueFit& fit : check_.values) {
+    for (const ValueMatch& fit : check_.values) {
       if (fit.use == ValueUse::kInvalidated) add(fit.matched_as);
     }
     for (const digest::Bank& bank : check_.quote_matched_as) add(bank);
@@ -219,7 +219,7 @@ class Explanation {
   }
 
   bool all_at_start() const {
-    const auto elsewhere = [](const ValueFit& fit) { return fit.use == ValueUse::kCompared && fit.found_at != 0; };
+    const auto elsewhere = [](const ValueMatch& fit) { return fit.use == ValueUse::kCompared && fit.found_at != 0; };
     return std::ranges::none_of(check_.values, elsewhere) && (!composite_ || check_.quote_found_at == 0);
   }
 
@@ -236,7 +236,7 @@ class Explanation {
   std::string untouched() const {
     std::string banks;
     bool all = true;
-    for (const ValueFit& fit : check_.values) {
+    for (const ValueMatch& fit : check_.values) {
       if (fit.use != ValueUse::kCompared) continue;
       all = all && fit.found_at == 0;
       if (fit.found_at == 0)

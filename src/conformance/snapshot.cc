@@ -137,7 +137,7 @@ Result<std::string> digest_difference(ByteView binary, const digest::Bank& bank)
   if (!records) return unexpected(records.error());
   for (std::size_t i = 0; i < records->size(); ++i) {
     const imalog::RecordView& record = (*records)[i];
-    if (!imalog::digest_fits(bank, record.content(), record.digest)) {
+    if (!imalog::digest_matches(bank, record.content(), record.digest)) {
       return record_name(i) + " shows " + to_hex(record.digest);
     }
   }

@@ -20,7 +20,7 @@ Result<std::vector<imalog::RecordContentView>> check_list(ByteView list, const d
       return unexpected(
           Error{.code = code, .message = std::move(message), .offset = offset, .record = reader.records_read() - 1});
     };
-    if (!imalog::digest_fits(bank, content, (*record)->digest)) {
+    if (!imalog::digest_matches(bank, content, (*record)->digest)) {
       return bad(ErrorCode::kMismatch, "the " + bank.name() + " template digest does not match the record's data");
     }
     line.clear();

@@ -46,8 +46,9 @@ std::string records_text(std::uint64_t records) {
   return std::to_string(records) + (records == 1 ? " record" : " records");
 }
 
-bool unsettled(const keeper::Followed& followed) {
-  return std::ranges::find(followed.found, Diagnosis::kUnsettled, &keeper::Found::diagnosis) != followed.found.end();
+bool unsettled(const keeper::FollowResult& followed) {
+  return std::ranges::find(followed.found, Diagnosis::kConcurrentChange, &keeper::Finding::diagnosis) !=
+         followed.found.end();
 }
 
 // The first read of the list may take longer than TimeoutStartSec=, so the loop asks for more time while it reads.
@@ -136,7 +137,7 @@ Result<void> KeepLoop::follow() {
   return {};
 }
 
-Result<keeper::Trimmed> KeepLoop::trim() {
+Result<keeper::TrimResult> KeepLoop::trim() {
   const ActivityScope trimming(parts_.activity, "trimming the list " + parts_.source.name());
   parts_.metrics.changed();
   const std::uint32_t busy_before = trigger_.busy_trims();
@@ -170,7 +171,7 @@ void KeepLoop::show() {
   if (parts_.view == nullptr) return;
   const ActivityScope showing(parts_.activity, "showing the view " + config_.view);
   looked();
-  const keeper::Followed& last = keeper_.last();
+  const keeper::FollowResult& last = keeper_.last();
   placed_ = placed_ || (last.chain && (last.archived > 0 || !unsettled(last)));
   // Until the list is placed, the archive's last chain may be the list of an earlier boot.
   if (!placed_) return;
@@ -196,7 +197,7 @@ void KeepLoop::say_view(const std::string& error) {
 // Tells waiting readers of the view how many records the current list held at the last look.
 void KeepLoop::looked() {
   if (catch_up() == nullptr) return;
-  const keeper::Followed& last = keeper_.last();
+  const keeper::FollowResult& last = keeper_.last();
   const bool settled = last.lag == 0 && !last_error();
   catch_up()->looked(settled ? std::optional(last.list_records - last.staged_records) : std::nullopt);
 }
@@ -224,7 +225,7 @@ Result<bool> KeepLoop::once() {
   end_first_look();
   publish_if_due();
   if (!done) return unexpected(done.error());  // follow() and trim() have logged it
-  return std::ranges::none_of(keeper_.last().found, monitor::does_not_fit);
+  return std::ranges::none_of(keeper_.last().found, monitor::is_problem);
 }
 
 void KeepLoop::end_first_look() {
@@ -473,7 +474,7 @@ Outcome KeepLoop::failed(const std::string& event, const Error& error, std::uint
 
 void KeepLoop::say_found() {
   std::set<std::string> found_now;
-  for (const keeper::Found& found : keeper_.last().found) {
+  for (const keeper::Finding& found : keeper_.last().found) {
     const std::string text =
         "chain " + std::to_string(found.chain) + ": " + std::string(keeper::word(found.diagnosis)) + ": " + found.what;
     found_now.insert(text);

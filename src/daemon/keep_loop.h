@@ -65,7 +65,7 @@ class KeepLoop {
   // Logs which list the keeper follows, by which PCRs and method, and why it does not trim, if it does not.
   void say_what_is_kept();
 
-  // Follows and trims once. False if does_not_fit() holds for a finding. Logs an error before it returns it.
+  // Follows and trims once. False if is_problem() holds for a finding. Logs an error before it returns it.
   Result<bool> once();
 
   // Runs until `events.to_end` is readable.
@@ -80,7 +80,7 @@ class KeepLoop {
   const std::optional<Error>& last_error() const { return trim_error_ ? trim_error_ : follow_error_; }
 
   Result<void> follow();
-  Result<keeper::Trimmed> trim();
+  Result<keeper::TrimResult> trim();
   view::CatchUp* catch_up() const { return parts_.view != nullptr ? &parts_.view->catch_up() : nullptr; }
   void show();
   void end_first_look();

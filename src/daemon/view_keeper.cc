@@ -150,12 +150,12 @@ Result<bool> ViewKeeper::show(archive::Archive& archive, const std::vector<diges
     const auto open_store = [file = config_.archive, kept = archive_file_]() { return open_kept(file, kept); };
     files_ = std::make_unique<view::ViewFiles>(std::move(options), open_store, clock_);
   }
-  const auto stands = guard_->stands();
+  const auto in_place = guard_->in_place();
   IMAKEEP_CHECK(files_->refresh(archive, now()));
   // As long as nothing is archived, the list's own files show more than the view would.
   if (files_->chain() == 0) return false;
-  if (!stands) return unexpected(stands.error());
-  if (ended_ || (server_ != nullptr && !*stands)) {
+  if (!in_place) return unexpected(in_place.error());
+  if (ended_ || (server_ != nullptr && !*in_place)) {
     // Unmount the remaining mounts too, so that all belong to one file system.
     static_cast<void>(guard_->unmount());
     stop_serving();
@@ -173,7 +173,7 @@ Result<bool> ViewKeeper::show(archive::Archive& archive, const std::vector<diges
 }
 
 void ViewKeeper::look_after_mounts() {
-  static_cast<void>(guard_->stands());
+  static_cast<void>(guard_->in_place());
 }
 
 Result<void> ViewKeeper::mount() {

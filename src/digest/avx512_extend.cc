@@ -109,7 +109,7 @@ IMAKEEP_INLINE void sha1_round(Work& work) {
 // Distributes the rounds of a part over an extend that consists of `Groups` groups; called after group `Group`. Part
 // kParts has no rounds.
 template <std::size_t Rounds, std::size_t Part, std::size_t Groups, std::size_t Group, class Round>
-IMAKEEP_INLINE void rounds_beside(const Round& round) {
+IMAKEEP_INLINE void rounds_together(const Round& round) {
   constexpr std::size_t kRounds = Rounds / kParts;
   static_assert(Rounds % kParts == 0 && Groups % kRounds == 0);
   if constexpr (Part < kParts && Group % (Groups / kRounds) == 0) {
@@ -118,7 +118,7 @@ IMAKEEP_INLINE void rounds_beside(const Round& round) {
 }
 
 template <std::size_t Part>
-void sha1_extend_beside(std::uint32_t* pcr, const std::byte* digest, std::byte* after, Work& work) {
+void sha1_extend_together(std::uint32_t* pcr, const std::byte* digest, std::byte* after, Work& work) {
   using namespace sha_ni;
   __m128i abcd[1], e[1], words[1][4];
   load_sha1(pcr, abcd[0], e[0]);
@@ -126,19 +126,19 @@ void sha1_extend_beside(std::uint32_t* pcr, const std::byte* digest, std::byte* 
   load_sha1(kSha1Start, abcd[0], e[0]);
   sha1_words(
       abcd, e, words, Sha1Rounds(), [&](auto group) __attribute__((always_inline)) {
-        rounds_beside<80, Part, 20, group()>([&](auto round)
-                                                 __attribute__((always_inline)) { sha1_round<round()>(work); });
+        rounds_together<80, Part, 20, group()>([&](auto round)
+                                                   __attribute__((always_inline)) { sha1_round<round()>(work); });
       });
   store_sha1(pcr, abcd[0], e[0]);
   store_sha1_digest(after, abcd[0], pcr[4]);
 }
 
 template <std::size_t Part>
-void sha256_extend_beside(std::uint32_t* pcr, const std::byte* digest, std::byte* after, Work& work) {
+void sha256_extend_together(std::uint32_t* pcr, const std::byte* digest, std::byte* after, Work& work) {
   using namespace sha_ni;
   const auto beside = [&](auto group) __attribute__((always_inline)) {
-    rounds_beside<64, Part, 32, group()>([&](auto round)
-                                             __attribute__((always_inline)) { sha256_round<round()>(work); });
+    rounds_together<64, Part, 32, group()>([&](auto round)
+                                               __attribute__((always_inline)) { sha256_round<round()>(work); });
   };
   __m128i abef[1], cdgh[1], words[1][4];
   load_sha256(kSha256Start, abef[0], cdgh[0]);
@@ -157,12 +157,12 @@ using Extend = void(std::uint32_t*, const std::byte*, std::byte*, Work&);
 
 template <std::size_t... Part>
 IMAKEEP_INLINE Extend* sha1_extend_of(std::size_t part, std::index_sequence<Part...>) {
-  static constexpr Extend* kExtends[] = {sha1_extend_beside<Part>...};
+  static constexpr Extend* kExtends[] = {sha1_extend_together<Part>...};
   return kExtends[part];
 }
 template <std::size_t... Part>
 IMAKEEP_INLINE Extend* sha256_extend_of(std::size_t part, std::index_sequence<Part...>) {
-  static constexpr Extend* kExtends[] = {sha256_extend_beside<Part>...};
+  static constexpr Extend* kExtends[] = {sha256_extend_together<Part>...};
   return kExtends[part];
 }
 

@@ -7,7 +7,7 @@
 #include <openssl/evp.h>
 
 #include "digest/block_hash.h"
-#include "digest/kernel.h"
+#include "digest/implementation.h"
 
 namespace imakeep::digest {
 
@@ -72,8 +72,9 @@ bool available(Algorithm algorithm) {
 
 Digest hash(Algorithm algorithm, std::initializer_list<ByteView> parts) {
   // For input as short as a record, OpenSSL spends more time on its overhead than on the hash.
-  if (kernel() != Kernel::kPortable && algorithm == Algorithm::kSha256) return hash_parts<Sha256Ni>(parts);
-  if (kernel() != Kernel::kPortable && algorithm == Algorithm::kSha1) return hash_parts<Sha1Ni>(parts);
+  if (implementation() != Implementation::kPortable && algorithm == Algorithm::kSha256)
+    return hash_parts<Sha256Ni>(parts);
+  if (implementation() != Implementation::kPortable && algorithm == Algorithm::kSha1) return hash_parts<Sha1Ni>(parts);
   EVP_MD_CTX* context = thread_context(algorithm);
   for (const ByteView part : parts) {
     require(EVP_DigestUpdate(context, part.data(), part.size()) == 1, algorithm);

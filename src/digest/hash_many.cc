@@ -4,7 +4,7 @@
 #include <bit>
 
 #include "digest/block_hash.h"
-#include "digest/kernel.h"
+#include "digest/implementation.h"
 
 namespace imakeep::digest {
 namespace {
@@ -40,8 +40,7 @@ class Lanes {
 
   // Processes blocks of some messages together with each extend. Returns the count of messages that were hashed; the
   // caller hashes the rest.
-  std::size_t run_beside(const Extends& extends)
-    requires requires { Hash::kBesideExtend; }
+  std::size_t run_together(const Extends& extends) requires requires { Hash::kBesideExtend; }
   {
     for (std::size_t lane = 0; lane < Hash::kBesideExtend; ++lane) begin_next(lane);
     extend_each(extends, [&](auto& pcr, const std::byte* digest, std::byte* after) {
@@ -56,7 +55,7 @@ class Lanes {
   }
 
   // Carries out a part of a block's rounds, for many messages, together with each extend. Hashes all messages.
-  std::size_t run_beside(const Extends& extends) {
+  std::size_t run_together(const Extends& extends) {
     for (std::size_t lane = 0; lane < Hash::kLanes; ++lane) begin_next(lane);
     avx512::Work work;
     const std::byte* blocks[Hash::kLanes];
@@ -160,7 +159,7 @@ void extend_each(Algorithm algorithm, const Extends& extends) {
 
 // With few messages, most of the many lanes would be empty.
 bool is_wide(std::size_t messages) {
-  return kernel() == Kernel::kAvx512 && messages >= kManyMessages;
+  return implementation() == Implementation::kAvx512 && messages >= kManyMessages;
 }
 
 }  // namespace
@@ -187,19 +186,19 @@ void hash_many(Algorithm algorithm, std::span<const ByteView> messages, std::spa
 }
 
 void extend_many(Algorithm algorithm, const Extends& extends) {
-  hash_many_beside(algorithm, {}, {}, extends);
+  hash_many_together(algorithm, {}, {}, extends);
 }
 
-void hash_many_beside(Algorithm algorithm, std::span<const ByteView> messages, std::span<Digest> digests,
-                      const Extends& extends) {
+void hash_many_together(Algorithm algorithm, std::span<const ByteView> messages, std::span<Digest> digests,
+                        const Extends& extends) {
   const bool wide = is_wide(messages.size());
   std::size_t hashed = 0;
   if (algorithm == Algorithm::kSha1 && has_lanes(algorithm)) {
-    hashed = wide ? Lanes<Sha1Avx512>(messages, digests).run_beside(extends)
-                  : Lanes<Sha1Ni>(messages, digests).run_beside(extends);
+    hashed = wide ? Lanes<Sha1Avx512>(messages, digests).run_together(extends)
+                  : Lanes<Sha1Ni>(messages, digests).run_together(extends);
   } else if (algorithm == Algorithm::kSha256 && has_lanes(algorithm)) {
-    hashed = wide ? Lanes<Sha256Avx512>(messages, digests).run_beside(extends)
-                  : Lanes<Sha256Ni>(messages, digests).run_beside(extends);
+    hashed = wide ? Lanes<Sha256Avx512>(messages, digests).run_together(extends)
+                  : Lanes<Sha256Ni>(messages, digests).run_together(extends);
   } else {
     extend_each(algorithm, extends);
   }

@@ -26,7 +26,7 @@ void extend_many(Algorithm algorithm, const Extends& extends);
 
 // Does hash_many() and extend_many() together, for inputs that do not depend on each other. An extend waits for the one
 // before it, and meanwhile the processor has room for other messages.
-void hash_many_beside(Algorithm algorithm, std::span<const ByteView> messages, std::span<Digest> digests,
-                      const Extends& extends);
+void hash_many_together(Algorithm algorithm, std::span<const ByteView> messages, std::span<Digest> digests,
+                        const Extends& extends);
 
 }  // namespace imakeep::digest

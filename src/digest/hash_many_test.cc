@@ -7,21 +7,21 @@
 
 #include <gtest/gtest.h>
 
-#include "digest/kernel.h"
+#include "digest/implementation.h"
 
 namespace imakeep::digest {
 namespace hash_many_test {
 
 constexpr Algorithm kAlgorithms[] = {Algorithm::kSha1, Algorithm::kSha256, Algorithm::kSha384, Algorithm::kSha512};
 
-// Each test runs with every kernel that the processor has, beside OpenSSL.
-class EveryKernel : public testing::TestWithParam<Kernel> {
+// Each test runs with every implementation that the processor has, beside OpenSSL.
+class EveryImplementation : public testing::TestWithParam<Implementation> {
  protected:
-  void SetUp() override { ASSERT_TRUE(use_kernel(kernel_name(GetParam()))); }
-  void TearDown() override { ASSERT_TRUE(use_kernel(kernel_name(kernels().back()))); }
+  void SetUp() override { ASSERT_TRUE(use_implementation(implementation_name(GetParam()))); }
+  void TearDown() override { ASSERT_TRUE(use_implementation(implementation_name(implementations().back()))); }
 };
 
-// By OpenSSL's streams, which no kernel replaces.
+// By OpenSSL's streams, which no implementation replaces.
 Digest reference(Algorithm algorithm, ByteView message) {
   Hasher hasher(algorithm);
   hasher.update(message);
@@ -50,7 +50,7 @@ void expect_agreement(const std::vector<Bytes>& messages) {
   }
 }
 
-TEST_P(EveryKernel, HashesMessagesOfEveryLength) {
+TEST_P(EveryImplementation, HashesMessagesOfEveryLength) {
   std::mt19937_64 random(1);
   std::vector<Bytes> every;
   for (std::size_t length = 0; length <= 320; ++length) {
@@ -60,13 +60,13 @@ TEST_P(EveryKernel, HashesMessagesOfEveryLength) {
   expect_agreement(every);
 }
 
-TEST_P(EveryKernel, HashesAnyNumberOfMessages) {
+TEST_P(EveryImplementation, HashesAnyNumberOfMessages) {
   std::mt19937_64 random(2);
   for (std::size_t count = 0; count <= 40; ++count) expect_agreement(messages(random, count, 200));
   expect_agreement(messages(random, 1000, 600));
 }
 
-TEST_P(EveryKernel, HashesPartsAsOneMessage) {
+TEST_P(EveryImplementation, HashesPartsAsOneMessage) {
   std::mt19937_64 random(3);
   for (int round = 0; round < 500; ++round) {
     const std::vector<Bytes> parts = messages(random, 3, 150);
@@ -80,7 +80,7 @@ TEST_P(EveryKernel, HashesPartsAsOneMessage) {
 }
 
 // A PCR is extended so many times beside the messages, and there is time for other work at each.
-void expect_agreement_beside(std::size_t extended, const std::vector<Bytes>& messages, std::mt19937_64& random) {
+void expect_agreement_together(std::size_t extended, const std::vector<Bytes>& messages, std::mt19937_64& random) {
   const std::vector<ByteView> views(messages.begin(), messages.end());
   for (const Algorithm algorithm : kAlgorithms) {
     const std::string what = std::string(info(algorithm).name) + ", " + std::to_string(extended) + " extends beside " +
@@ -93,8 +93,8 @@ void expect_agreement_beside(std::size_t extended, const std::vector<Bytes>& mes
     std::vector<Digest> after(extends.size()), digests(views.size());
     const Digest start = Digest::filled(digest_bytes(algorithm), std::byte{7});
     std::size_t calls = 0;
-    hash_many_beside(algorithm, views, digests,
-                     {.pcr = start, .digests = extends, .after = after, .meanwhile = [&] { ++calls; }});
+    hash_many_together(algorithm, views, digests,
+                       {.pcr = start, .digests = extends, .after = after, .meanwhile = [&] { ++calls; }});
     EXPECT_EQ(calls, extended);
     Digest pcr = start;
     for (std::size_t i = 0; i < extends.size(); ++i) {
@@ -109,51 +109,51 @@ void expect_agreement_beside(std::size_t extended, const std::vector<Bytes>& mes
   }
 }
 
-TEST_P(EveryKernel, ExtendsAPcrBesideMessages) {
+TEST_P(EveryImplementation, ExtendsAPcrBesideMessages) {
   std::mt19937_64 random(4);
   // Few extends beside many messages, and the other way round.
   for (const auto& [extended, hashed] : {std::pair{0, 9}, {9, 0}, {1, 50}, {50, 1}, {40, 40}, {300, 200}, {700, 100}}) {
-    expect_agreement_beside(static_cast<std::size_t>(extended), messages(random, static_cast<std::size_t>(hashed), 300),
-                            random);
+    expect_agreement_together(static_cast<std::size_t>(extended),
+                              messages(random, static_cast<std::size_t>(hashed), 300), random);
   }
 }
 
-TEST_P(EveryKernel, ExtendsAPcrBesideMessagesThatFillItsLanesOrDoNot) {
+TEST_P(EveryImplementation, ExtendsAPcrBesideMessagesThatFillItsLanesOrDoNot) {
   std::mt19937_64 random(5);
   for (const std::size_t hashed : {7U, 8U, 9U, 11U, 12U, 13U, 15U, 16U, 17U, 31U, 32U, 33U}) {
     for (std::size_t extended = 0; extended <= 34; ++extended) {
-      expect_agreement_beside(extended, messages(random, hashed, 200), random);
+      expect_agreement_together(extended, messages(random, hashed, 200), random);
     }
   }
 }
 
-TEST_P(EveryKernel, ExtendsAPcrBesideOneMessageThatTakesLongerThanTheOthers) {
+TEST_P(EveryImplementation, ExtendsAPcrBesideOneMessageThatTakesLongerThanTheOthers) {
   std::mt19937_64 random(6);
   for (const std::size_t at : {0U, 5U, 19U}) {
     for (const std::size_t extended : {1U, 60U, 500U}) {
       std::vector<Bytes> bodies = messages(random, 20, 100);
       bodies[at] = Bytes(5000, std::byte{1});
-      expect_agreement_beside(extended, bodies, random);
+      expect_agreement_together(extended, bodies, random);
     }
   }
 }
 
-std::string test_name(const testing::TestParamInfo<Kernel>& test) {
-  std::string name(kernel_name(test.param));
+std::string test_name(const testing::TestParamInfo<Implementation>& test) {
+  std::string name(implementation_name(test.param));
   std::ranges::replace_if(
       name, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
   return name;
 }
 
-INSTANTIATE_TEST_SUITE_P(Digest, EveryKernel, testing::ValuesIn(kernels()), test_name);
+INSTANTIATE_TEST_SUITE_P(Digest, EveryImplementation, testing::ValuesIn(implementations()), test_name);
 
-TEST(Kernel, IsTakenByItsName) {
-  ASSERT_TRUE(use_kernel("portable"));
-  EXPECT_EQ(kernel(), Kernel::kPortable);
-  EXPECT_EQ(use_kernel("abacus").error().code, ErrorCode::kUsage);
-  EXPECT_EQ(kernel(), Kernel::kPortable);
-  ASSERT_TRUE(use_kernel(kernel_name(kernels().back())));
-  EXPECT_EQ(kernel(), kernels().back());
+TEST(Implementation, IsTakenByItsName) {
+  ASSERT_TRUE(use_implementation("portable"));
+  EXPECT_EQ(implementation(), Implementation::kPortable);
+  EXPECT_EQ(use_implementation("abacus").error().code, ErrorCode::kUsage);
+  EXPECT_EQ(implementation(), Implementation::kPortable);
+  ASSERT_TRUE(use_implementation(implementation_name(implementations().back())));
+  EXPECT_EQ(implementation(), implementations().back());
 }
 
 }  // namespace hash_many_test

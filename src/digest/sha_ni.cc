@@ -15,7 +15,7 @@ void sha1(std::uint32_t* state, const std::byte* blocks, std::size_t count) {
   for (; count > 0; --count, blocks += 64) {
     __m128i words[1][4];
     load_reversed(words[0], blocks);
-    sha1_words(abcd, e, words, Sha1Rounds(), kNothingBeside);
+    sha1_words(abcd, e, words, Sha1Rounds(), kNothingElse);
   }
   store_sha1(state, abcd[0], e[0]);
 }
@@ -26,7 +26,7 @@ void sha256(std::uint32_t* state, const std::byte* blocks, std::size_t count) {
   for (; count > 0; --count, blocks += 64) {
     __m128i words[1][4];
     load_words(words[0], blocks);
-    sha256_words(abef, cdgh, words, Sha256Rounds(), kNothingBeside);
+    sha256_words(abef, cdgh, words, Sha256Rounds(), kNothingElse);
   }
   store_sha256(state, abef[0], cdgh[0]);
 }
@@ -37,7 +37,7 @@ void sha1_lanes(std::uint32_t (*states)[8], const std::byte* const* blocks) {
     load_sha1(states[lane], abcd[lane], e[lane]);
     load_reversed(words[lane], blocks[lane]);
   }
-  sha1_words(abcd, e, words, Sha1Rounds(), kNothingBeside);
+  sha1_words(abcd, e, words, Sha1Rounds(), kNothingElse);
   for (std::size_t lane = 0; lane < kLanes; ++lane) store_sha1(states[lane], abcd[lane], e[lane]);
 }
 
@@ -47,7 +47,7 @@ void sha256_lanes(std::uint32_t (*states)[8], const std::byte* const* blocks) {
     load_sha256(states[lane], abef[lane], cdgh[lane]);
     load_words(words[lane], blocks[lane]);
   }
-  sha256_words(abef, cdgh, words, Sha256Rounds(), kNothingBeside);
+  sha256_words(abef, cdgh, words, Sha256Rounds(), kNothingElse);
   for (std::size_t lane = 0; lane < kLanes; ++lane) store_sha256(states[lane], abef[lane], cdgh[lane]);
 }
 
@@ -59,7 +59,7 @@ void sha1_extend(std::uint32_t* pcr, const std::byte* digest, std::byte* after, 
   load_sha1(kSha1Start, abcd[0], e[0]);
   load_sha1(states[0], abcd[1], e[1]);
   load_reversed(words[1], blocks[0]);
-  sha1_words(abcd, e, words, Sha1Rounds(), kNothingBeside);
+  sha1_words(abcd, e, words, Sha1Rounds(), kNothingElse);
   store_sha1(pcr, abcd[0], e[0]);
   store_sha1(states[0], abcd[1], e[1]);
   store_sha1_digest(after, abcd[0], pcr[4]);
@@ -73,7 +73,7 @@ void sha256_extend(std::uint32_t* pcr, const std::byte* digest, std::byte* after
   load_sha256_extend(words[0], pcr, digest);
   load_sha256(states[0], abef[1], cdgh[1]);
   load_words(words[1], blocks[0]);
-  sha256_words(abef, cdgh, words, Sha256Rounds(), kNothingBeside);
+  sha256_words(abef, cdgh, words, Sha256Rounds(), kNothingElse);
   store_sha256(states[0], abef[1], cdgh[1]);
   // Their padding block, together with a block of the second message.
   __m128i other_abef[1], other_cdgh[1], other_words[1][4];

@@ -74,9 +74,9 @@ IMAKEEP_INLINE __m128i big_endian_words(__m128i bytes) {
 
 // All rounds of the block in every lane. Calls `beside`(i) after group i of four rounds. That work does not depend on
 // these rounds.
-template <std::size_t Lanes, std::size_t... I, class Beside>
+template <std::size_t Lanes, std::size_t... I, class Together>
 IMAKEEP_INLINE void sha256_words(__m128i (&abef)[Lanes], __m128i (&cdgh)[Lanes], __m128i (&words)[Lanes][4],
-                                 std::index_sequence<I...>, const Beside& beside) {
+                                 std::index_sequence<I...>, const Together& beside) {
   __m128i abef_before[Lanes], cdgh_before[Lanes];
   for (std::size_t lane = 0; lane < Lanes; ++lane) {
     abef_before[lane] = abef[lane];
@@ -89,7 +89,7 @@ IMAKEEP_INLINE void sha256_words(__m128i (&abef)[Lanes], __m128i (&cdgh)[Lanes],
   }
 }
 
-inline constexpr auto kNothingBeside = [](std::size_t) {};
+inline constexpr auto kNothingElse = [](std::size_t) {};
 
 IMAKEEP_INLINE void load_words(__m128i (&words)[4], const std::byte* block) {
   for (std::size_t i = 0; i < 4; ++i) words[i] = big_endian_words(load(block + 16 * i));
@@ -122,8 +122,8 @@ IMAKEEP_INLINE void sha256_padding_four_rounds(__m128i& abef, __m128i& cdgh, std
 }
 
 // The rounds of the padding block. The caller still has to add the state from before the rounds.
-template <std::size_t... I, class Beside>
-IMAKEEP_INLINE void sha256_padding(__m128i& abef, __m128i& cdgh, std::index_sequence<I...>, const Beside& beside) {
+template <std::size_t... I, class Together>
+IMAKEEP_INLINE void sha256_padding(__m128i& abef, __m128i& cdgh, std::index_sequence<I...>, const Together& beside) {
   ((sha256_padding_four_rounds(abef, cdgh, I), beside(std::integral_constant<std::size_t, I>())), ...);
 }
 
@@ -156,9 +156,9 @@ IMAKEEP_INLINE void load_reversed(__m128i (&words)[4], const std::byte* block) {
   for (std::size_t i = 0; i < 4; ++i) words[i] = reversed_words(load(block + 16 * i));
 }
 
-template <std::size_t Lanes, std::size_t... I, class Beside>
+template <std::size_t Lanes, std::size_t... I, class Together>
 IMAKEEP_INLINE void sha1_words(__m128i (&abcd)[Lanes], __m128i (&e)[Lanes], __m128i (&words)[Lanes][4],
-                               std::index_sequence<I...>, const Beside& beside) {
+                               std::index_sequence<I...>, const Together& beside) {
   __m128i abcd_before[Lanes], e_before[Lanes];
   for (std::size_t lane = 0; lane < Lanes; ++lane) {
     abcd_before[lane] = abcd[lane];

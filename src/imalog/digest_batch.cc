@@ -34,7 +34,7 @@ void DigestBatch::add_extended(const RecordContentView& content) {
   }
 }
 
-std::span<const digest::Digest> DigestBatch::compute_beside(const digest::Extends& extends) {
+std::span<const digest::Digest> DigestBatch::compute_together(const digest::Extends& extends) {
   for (const ImaAt& ima : ima_) messages_[ima.message] = ima.bytes.view();
   if (digests_.size() < records()) digests_.resize(records());
   const std::span<digest::Digest> all = std::span(digests_).first(records());
@@ -44,7 +44,7 @@ std::span<const digest::Digest> DigestBatch::compute_beside(const digest::Extend
     digest::hash_many(hash_of(bank_), messages_, hashed);
     for (digest::Digest& digest : hashed) digest = in_bank(bank_, digest);
   } else {
-    digest::hash_many_beside(bank_.algorithm, messages_, hashed, extends);
+    digest::hash_many_together(bank_.algorithm, messages_, hashed, extends);
   }
   // Insert the known digests at their places. Go from the end to the front, so that no digest is overwritten.
   std::size_t left = hashed.size();

@@ -31,9 +31,9 @@ class DigestBatch {
   void add_extended(const RecordContentView& content);
 
   // The result is valid until the next call of any other member.
-  std::span<const digest::Digest> compute() { return compute_beside({}); }
+  std::span<const digest::Digest> compute() { return compute_together({}); }
   // The same, and meanwhile extends a PCR of the bank. The digests of `extends` must not come from this batch.
-  std::span<const digest::Digest> compute_beside(const digest::Extends& extends);
+  std::span<const digest::Digest> compute_together(const digest::Extends& extends);
 
  private:
   // An "ima" record: the hashed bytes differ from its body.

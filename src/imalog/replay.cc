@@ -146,7 +146,7 @@ class ListPart {
   void compute(std::span<const digest::Extends> extends) {
     std::vector<bool> done(batches_.size());
     for (std::size_t bank = 0; bank < extends.size(); ++bank) {
-      computed_[batch_of_[bank]] = batches_[batch_of_[bank]].compute_beside(extends[bank]);
+      computed_[batch_of_[bank]] = batches_[batch_of_[bank]].compute_together(extends[bank]);
       done[batch_of_[bank]] = true;
     }
     for (std::size_t i = 0; i < batches_.size(); ++i) {

@@ -39,7 +39,7 @@ digest::Digest shown_digest(const digest::Bank& bank, const RecordContentView& c
   return template_digest(bank, content.template_name, content.body);
 }
 
-bool digest_fits(const digest::Bank& bank, const RecordContentView& content, ByteView shown) {
+bool digest_matches(const digest::Bank& bank, const RecordContentView& content, ByteView shown) {
   return equal(shown_digest(bank, content).view(), shown);
 }
 
@@ -77,7 +77,7 @@ BankFit fit_of(ByteView list, ByteOrder order, const digest::Bank& bank, Extent 
     }
     const RecordContentView content = (*record)->content();
     if (content.violation) continue;
-    if (digest_fits(bank, content, (*record)->digest)) return {.fit = Fit::kYes};
+    if (digest_matches(bank, content, (*record)->digest)) return {.fit = Fit::kYes};
     ++tried;
   }
   return {};

@@ -39,7 +39,7 @@ digest::Digest template_digest(const digest::Bank& bank, std::string_view templa
 digest::Digest shown_digest(const digest::Bank& bank, const RecordContentView& content);
 
 // True if the list should show this digest.
-bool digest_fits(const digest::Bank& bank, const RecordContentView& content, ByteView shown);
+bool digest_matches(const digest::Bank& bank, const RecordContentView& content, ByteView shown);
 
 // The digest that was extended into that bank for the record.
 digest::Digest extended_digest(const digest::Bank& bank, const RecordContentView& content);

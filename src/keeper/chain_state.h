@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "archive/archive.h"
-#include "keeper/placement.h"
+#include "keeper/list_position.h"
 
 namespace imakeep::keeper {
 

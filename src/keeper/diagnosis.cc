@@ -21,7 +21,7 @@ constexpr std::array<std::pair<Diagnosis, std::string_view>, 13> kWords = {{
     {Diagnosis::kUnreadPcr, "unread-pcr"},
     {Diagnosis::kMeasuredWithoutTpm, "measured-without-tpm"},
     {Diagnosis::kStartNotZero, "start-not-zero"},
-    {Diagnosis::kUnsettled, "unsettled"},
+    {Diagnosis::kConcurrentChange, "unsettled"},
 }};
 
 }  // namespace

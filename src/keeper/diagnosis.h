@@ -23,7 +23,7 @@ enum class Diagnosis : std::uint8_t {
   kUnreadPcr,           // a PCR that records name cannot be read: these records are archived, but not proven
   kMeasuredWithoutTpm,  // the PCRs are as before the first record: the kernel extended nothing
   kStartNotZero,        // the list begins with boot_aggregate but does not match the PCRs: start values may differ
-  kUnsettled,           // the PCRs do not match, and records came in while they were read: look again
+  kConcurrentChange,    // the PCRs do not match, and records came in while they were read: look again
 };
 
 // The diagnosis as a word, as archives and messages show it: "trimmed-by-other".
@@ -31,8 +31,8 @@ std::string_view word(Diagnosis diagnosis);
 std::optional<Diagnosis> diagnosis_of(std::string_view word);
 
 // One finding, for a person.
-struct Found {
-  Diagnosis diagnosis = Diagnosis::kUnsettled;
+struct Finding {
+  Diagnosis diagnosis = Diagnosis::kConcurrentChange;
   std::uint64_t chain = 0;
   std::uint64_t first = 0;                              // number of the first record concerned
   std::optional<std::uint64_t> records = std::nullopt;  // count of records, if it can be known

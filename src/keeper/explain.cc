@@ -87,8 +87,8 @@ class Trail {
 
 }  // namespace
 
-Result<Found> explain(archive::ArchiveReader* unproven, ListStream& stream, const digest::Bank& shown,
-                      const digest::PcrState& start, std::uint64_t first, const std::vector<imalog::PcrValue>& pcrs) {
+Result<Finding> explain(archive::ArchiveReader* unproven, ListStream& stream, const digest::Bank& shown,
+                        const digest::PcrState& start, std::uint64_t first, const std::vector<imalog::PcrValue>& pcrs) {
   // One bank is enough, because all are extended together. The bank of the list's digests also shows altered records.
   const auto in_shown = std::ranges::find(pcrs, shown, &imalog::PcrValue::bank);
   const digest::Bank& bank = in_shown == pcrs.end() ? pcrs.front().bank : shown;
@@ -100,7 +100,7 @@ Result<Found> explain(archive::ArchiveReader* unproven, ListStream& stream, cons
   std::optional<std::uint64_t> first_wrong;
   std::uint64_t wrong = 0;
   const auto add = [&](const imalog::RecordContentView& content, ByteView digest) {
-    const bool fits = imalog::digest_fits(shown, content, digest);
+    const bool fits = imalog::digest_matches(shown, content, digest);
     if (!fits && wrong++ == 0) first_wrong = first + records;
     ++records;
     for (Trail& trail : trails) {
@@ -127,7 +127,7 @@ Result<Found> explain(archive::ArchiveReader* unproven, ListStream& stream, cons
   // The first PCR that the records do not match. If they match all PCRs of this bank, another bank does not match.
   const auto unmatched = std::ranges::find_if(trails, [](const Trail& each) { return !each.matches(); });
   const Trail& trail = unmatched == trails.end() ? trails.front() : *unmatched;
-  Found found{.diagnosis = Diagnosis::kUnexplainedExtend, .first = first, .records = records};
+  Finding found{.diagnosis = Diagnosis::kUnexplainedExtend, .first = first, .records = records};
   if (in_shown != pcrs.end() && first_wrong && trail.fits_as_shown()) {
     found.diagnosis = Diagnosis::kAlteredRecord;
     found.first = *first_wrong;

@@ -18,8 +18,8 @@ namespace imakeep::keeper {
 //   failed extend       the records match the PCRs without the last ones, or without one of them
 //   unexplained extend  none of these
 // A single record without an extend is looked for only if its PCR has no more than kMostTried records (explain.cc). The
-// caller sets Found::chain. Errors: the stream's and the reader's.
-Result<Found> explain(archive::ArchiveReader* unproven, ListStream& stream, const digest::Bank& shown,
-                      const digest::PcrState& start, std::uint64_t first, const std::vector<imalog::PcrValue>& pcrs);
+// caller sets Finding::chain. Errors: the stream's and the reader's.
+Result<Finding> explain(archive::ArchiveReader* unproven, ListStream& stream, const digest::Bank& shown,
+                        const digest::PcrState& start, std::uint64_t first, const std::vector<imalog::PcrValue>& pcrs);
 
 }  // namespace imakeep::keeper

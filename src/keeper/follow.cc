@@ -32,7 +32,7 @@ bool same_place(const archive::ListRow& a, const archive::ListRow& b) {
          a.trimmed_by_others == b.trimmed_by_others && a.boot_id == b.boot_id;
 }
 
-archive::IncidentRow incident_of(const Found& found, std::int64_t now_unix_s) {
+archive::IncidentRow incident_of(const Finding& found, std::int64_t now_unix_s) {
   return {.chain = found.chain,
           .first = found.first,
           .records = found.records,
@@ -60,7 +60,7 @@ std::string unread_pcrs(std::uint32_t unread) {
 }
 
 // Records that name these PCRs are archived, but nothing proves them.
-Found nothing_proven_unread(const ChainState& state, const Evidence& evidence) {
+Finding nothing_proven_unread(const ChainState& state, const Evidence& evidence) {
   return {.diagnosis = Diagnosis::kUnreadPcr,
           .chain = state.chain.chain,
           .first = state.row.proven,
@@ -68,14 +68,14 @@ Found nothing_proven_unread(const ChainState& state, const Evidence& evidence) {
 }
 
 // Names archived records that the list lost after its head. If no kexec lost them, counts them in `state`.
-Found missing_records(ChainState& state, const Range& missing, bool by_kexec) {
+Finding missing_records(ChainState& state, const Range& missing, bool by_kexec) {
   const std::uint64_t records = missing.end - missing.first;
   const std::string which = std::to_string(records) + " records, from record " + std::to_string(missing.first) + " on";
-  Found found{.diagnosis = Diagnosis::kKexecDropped,
-              .chain = state.chain.chain,
-              .first = missing.first,
-              .records = records,
-              .what = "a kexec dropped " + which + "; they are archived"};
+  Finding found{.diagnosis = Diagnosis::kKexecDropped,
+                .chain = state.chain.chain,
+                .first = missing.first,
+                .records = records,
+                .what = "a kexec dropped " + which + "; they are archived"};
   if (by_kexec) return found;
   found.diagnosis = Diagnosis::kTrimmedByOther;
   found.what = "somebody else deleted " + which + ", in the middle of the list; they are archived";
@@ -85,30 +85,30 @@ Found missing_records(ChainState& state, const Range& missing, bool by_kexec) {
 }
 
 // Names the records that others or a kexec removed from the list since the keeper last saw it. Updates `state`.
-std::vector<Found> deleted_by_others(ChainState& state, const Placement& placement, std::int64_t now_unix_s) {
-  std::vector<Found> found;
+std::vector<Finding> deleted_by_others(ChainState& state, const ListPosition& position, std::int64_t now_unix_s) {
+  std::vector<Finding> found;
   const std::uint64_t head = state.row.head;
-  const std::uint64_t others = state.moved_to(placement.shape, placement.gone, placement.gone_by_kexec, now_unix_s);
+  const std::uint64_t others = state.moved_to(position.shape, position.gone, position.gone_by_kexec, now_unix_s);
   if (others > 0) {
     const std::string records = std::to_string(others) + " records";
-    found.push_back({.diagnosis = placement.gone_by_kexec ? Diagnosis::kKexecDropped : Diagnosis::kTrimmedByOther,
+    found.push_back({.diagnosis = position.gone_by_kexec ? Diagnosis::kKexecDropped : Diagnosis::kTrimmedByOther,
                      .chain = state.chain.chain,
                      .first = head,
                      .records = others,
-                     .what = placement.gone_by_kexec
+                     .what = position.gone_by_kexec
                                  ? "a kexec may have dropped " + records + " of the list; they are archived"
                                  : "somebody else deleted " + records + "; they are archived"});
   }
-  for (const Range& missing : placement.missing) {
-    found.push_back(missing_records(state, missing, placement.lost_by_kexec));
+  for (const Range& missing : position.missing) {
+    found.push_back(missing_records(state, missing, position.lost_by_kexec));
   }
   return found;
 }
 
-std::vector<Found> altered_records(std::uint64_t chain, const Placement& placement) {
-  std::vector<Found> found;
-  found.reserve(placement.altered.size());
-  for (const std::uint64_t number : placement.altered) {
+std::vector<Finding> altered_records(std::uint64_t chain, const ListPosition& position) {
+  std::vector<Finding> found;
+  found.reserve(position.altered.size());
+  for (const std::uint64_t number : position.altered) {
     found.push_back({.diagnosis = Diagnosis::kAlteredRecord,
                      .chain = chain,
                      .first = number,
@@ -121,10 +121,10 @@ std::vector<Found> altered_records(std::uint64_t chain, const Placement& placeme
 
 // The incidents to store for `found`. Each is stored once: an altered record, for example, stays altered, so every
 // follow() finds it.
-Result<std::vector<archive::IncidentRow>> new_incidents(archive::Archive& archive, const std::vector<Found>& found,
+Result<std::vector<archive::IncidentRow>> new_incidents(archive::Archive& archive, const std::vector<Finding>& found,
                                                         std::int64_t now_unix_s) {
   std::vector<archive::IncidentRow> incidents;
-  for (const Found& each : found) {
+  for (const Finding& each : found) {
     // The list's row counts trims by others. A PCR may be readable the next time.
     const bool passing = each.diagnosis == Diagnosis::kTrimmedByOther || each.diagnosis == Diagnosis::kUnreadPcr;
     if (!passing) incidents.push_back(incident_of(each, now_unix_s));
@@ -154,14 +154,14 @@ bool went_on(const ChainState& state, const Evidence& evidence) {
 // nothing, it may still be another list with equal records. An anchor is safe only if all of the list is archived as
 // new, because the keeper trims the list after it. While the PCRs still do not match, each copy needs twice as many new
 // records as the last, so that copies stay few.
-bool copies_all(const ChainState& state, const Misfit& misfit, bool settled, bool same_break) {
-  if (!misfit.grown) return true;
+bool copies_all(const ChainState& state, const Mismatch& mismatch, bool settled, bool same_break) {
+  if (!mismatch.grown) return true;
   // If the list is not settled, one copy is enough: the records stay in the list, because the keeper deletes nothing
   // that is not proven.
   const bool copied = state.row.proven <= state.shape.head() && state.chain.end > state.row.proven;
   if (!settled) return !copied;
   if (!same_break) return true;
-  const std::uint64_t grown_end = state.chain.end + (misfit.grown->records - misfit.grown->new_from.records);
+  const std::uint64_t grown_end = state.chain.end + (mismatch.grown->records - mismatch.grown->new_from.records);
   const std::uint64_t copies = std::min<std::uint64_t>(state.anchors_at_break, 32);
   return grown_end - state.anchor->number >= (std::uint64_t{1} << copies) / 2;
 }
@@ -171,13 +171,13 @@ bool is_left_empty(const ChainState& state) {
   return !state.followed && state.chain.end == 0;
 }
 
-void append_all(std::vector<Found>& to, std::vector<Found> found) {
+void append_all(std::vector<Finding>& to, std::vector<Finding> found) {
   std::ranges::move(found, std::back_inserter(to));
 }
 
 }  // namespace
 
-Result<Followed> Keeper::follow() {
+Result<FollowResult> Keeper::follow() {
   // If records keep coming in, only the first follow() looks more than once. Later calls do not: more looks did not
   // help.
   const int most_looks = unsettled_ == 0 ? kMostLooks : 1;
@@ -185,7 +185,7 @@ Result<Followed> Keeper::follow() {
     auto followed = look();
     if (!followed) return followed;
     const bool unsettled =
-        std::ranges::find(followed->found, Diagnosis::kUnsettled, &Found::diagnosis) != followed->found.end();
+        std::ranges::find(followed->found, Diagnosis::kConcurrentChange, &Finding::diagnosis) != followed->found.end();
     if (unsettled && looks < most_looks) continue;
     unsettled_ = unsettled ? unsettled_ + 1 : 0;
     last_ = *followed;
@@ -215,7 +215,7 @@ Result<std::optional<KnownChain>> Keeper::known_chain(const std::optional<ChainS
                                            " in the same boot: name the TPM that the list is measured into");
 }
 
-Result<Followed> Keeper::look() {
+Result<FollowResult> Keeper::look() {
   Hold hold(source_, clock_);
   IMAKEEP_CHECK(hold.open_to_read());
   const auto all_banks = banks();
@@ -231,7 +231,7 @@ Result<Followed> Keeper::look() {
   auto look = compare_list(stream, *known, *start, compared, nullptr);
   if (!look) return unexpected(look.error());
   if (pcrs_ != nullptr &&
-      (look->placed.misfit || look->placed.placement->in_flight || !look->placed.placement->certain)) {
+      (look->placed.mismatch || look->placed.position->in_flight || !look->placed.position->certain)) {
     // A verdict needs a list and PCRs that do not change. An in-flight extend would change the verdict.
     const Evidence before = look->evidence;
     // The list stays open during the wait. If it were closed, others could delete one record while the kernel adds one.
@@ -240,7 +240,7 @@ Result<Followed> Keeper::look() {
     look = compare_list(stream, *known, *start, compared, &before);
     if (!look) return unexpected(look.error());
   }
-  if (!look->placed.placement || !look->placed.placement->ambiguous) {
+  if (!look->placed.position || !look->placed.position->ambiguous) {
     ambiguous_ = 0;
   } else if (ambiguous_++ < kPatience) {
     return fail(ErrorCode::kEnvironment, unread_pcrs(look->evidence.unread) +
@@ -250,22 +250,24 @@ Result<Followed> Keeper::look() {
   }
   const std::uint64_t staged = stream.records_before_last();
   const Placed& placed = look->placed;
-  auto followed = placed.placement ? take_in(stream, std::move(*state), *placed.placement, *start, look->evidence)
-                                   : take_in_unfit(stream, std::move(*state), *placed.misfit, *start, look->evidence);
+  auto followed = placed.position
+                      ? archive_matched(stream, std::move(*state), *placed.position, *start, look->evidence)
+                      : archive_unmatched(stream, std::move(*state), *placed.mismatch, *start, look->evidence);
   if (followed) followed->staged_records = staged;
   return followed;
 }
 
-Result<Followed> Keeper::take_in(ListStream& stream, std::optional<ChainState> state, const Placement& placement,
-                                 const digest::PcrState& start, const Evidence& evidence) {
+Result<FollowResult> Keeper::archive_matched(ListStream& stream, std::optional<ChainState> state,
+                                             const ListPosition& position, const digest::PcrState& start,
+                                             const Evidence& evidence) {
   const bool with_pcrs = !evidence.pcrs.empty();
-  Followed followed{.list_records = placement.records, .lag = placement.records - placement.fits_until};
-  if (placement.new_chain && placement.fits_until == 0) {
+  FollowResult followed{.list_records = position.records, .lag = position.records - position.matched_until};
+  if (position.new_chain && position.matched_until == 0) {
     // No record was measured yet, or none was extended.
     followed.proven = with_pcrs;
     return followed;
   }
-  if (placement.new_chain) {
+  if (position.new_chain) {
     auto begun =
         begin_chain(state, start, with_pcrs ? archive::ChainStart::kBoot : archive::ChainStart::kUnknown, evidence);
     if (!begun) return unexpected(begun.error());
@@ -274,16 +276,16 @@ Result<Followed> Keeper::take_in(ListStream& stream, std::optional<ChainState> s
   const archive::ListRow before = state->row;
   const std::int64_t now = clock_.unix_s();
   // The keeper says who deleted records only if it is certain that records were deleted.
-  const bool decides = placement.certain || evidence.settled || !with_pcrs;
+  const bool decides = position.certain || evidence.settled || !with_pcrs;
   if (decides) {
-    append_all(followed.found, deleted_by_others(*state, placement, now));
+    append_all(followed.found, deleted_by_others(*state, position, now));
     state->row.boot_id = source_.boot_id();
   }
-  append_all(followed.found, altered_records(state->chain.chain, placement));
+  append_all(followed.found, altered_records(state->chain.chain, position));
   if (evidence.unread != 0) followed.found.push_back(nothing_proven_unread(*state, evidence));
   const auto incidents = new_incidents(archive_, followed.found, now);
   if (!incidents) return unexpected(incidents.error());
-  const std::uint64_t end = state->chain.end + (placement.fits_until - placement.new_from.records);
+  const std::uint64_t end = state->chain.end + (position.matched_until - position.new_from.records);
   // An anchor proves nothing by itself: the PCRs must go on from it as the list does.
   const bool proves = with_pcrs && evidence.unread == 0 && !(state->anchor && state->anchor->number == end) &&
                       went_on(*state, evidence);
@@ -291,18 +293,18 @@ Result<Followed> Keeper::take_in(ListStream& stream, std::optional<ChainState> s
     state->row.proven = end;
     state->row.proven_unix_s = now;
   }
-  archive::Beside beside{
+  archive::AppendOptions options{
       .list = &state->row, .clear_pending = decides && state->pending.has_value(), .incidents = *incidents};
   const bool from_reset =
       state->chain.start == archive::ChainStart::kUnknown && state->chain.end == 0 && !state->anchor;
-  if (with_pcrs && from_reset && end > 0) beside.start = archive::ChainStart::kBoot;
+  if (with_pcrs && from_reset && end > 0) options.start = archive::ChainStart::kBoot;
   const bool other_resets = takes_resets(state->origin, evidence);
-  if (other_resets) beside.origin = &state->origin;
-  const bool changed = end > state->chain.end || other_resets || beside.clear_pending || !incidents->empty() ||
+  if (other_resets) options.origin = &state->origin;
+  const bool changed = end > state->chain.end || other_resets || options.clear_pending || !incidents->empty() ||
                        !state->followed || !same_place(before, state->row);
   followed.archived = end - state->chain.end;
-  stream.seek(placement.new_from);
-  if (changed) IMAKEEP_CHECK(commit_records(stream, *state, placement.fits_until, !with_pcrs, beside));
+  stream.seek(position.new_from);
+  if (changed) IMAKEEP_CHECK(commit_records(stream, *state, position.matched_until, !with_pcrs, options));
   followed.chain = state->chain.chain;
   if (stream.records_before_last() == 0) {
     read_ =
@@ -312,10 +314,11 @@ Result<Followed> Keeper::take_in(ListStream& stream, std::optional<ChainState> s
   return followed;
 }
 
-Result<Followed> Keeper::take_in_unfit(ListStream& stream, std::optional<ChainState> state, const Misfit& misfit,
-                                       const digest::PcrState& start, const Evidence& evidence) {
-  Followed followed{.list_records = misfit.as_read.records, .found = {misfit.found}};
-  Found& found = followed.found.front();
+Result<FollowResult> Keeper::archive_unmatched(ListStream& stream, std::optional<ChainState> state,
+                                               const Mismatch& mismatch, const digest::PcrState& start,
+                                               const Evidence& evidence) {
+  FollowResult followed{.list_records = mismatch.as_read.records, .found = {mismatch.found}};
+  Finding& found = followed.found.front();
   if (state) followed.chain = state->chain.chain;
   const bool with_pcrs = !evidence.pcrs.empty();
   const std::int64_t now = clock_.unix_s();
@@ -323,7 +326,7 @@ Result<Followed> Keeper::take_in_unfit(ListStream& stream, std::optional<ChainSt
   const bool settled = evidence.settled || !with_pcrs;
   if (!settled) {
     found.what = "the list does not match the PCRs, and records are added while it is read; last seen: " + found.what;
-    found.diagnosis = Diagnosis::kUnsettled;
+    found.diagnosis = Diagnosis::kConcurrentChange;
     // A list that never settles is archived all the same, after kPatience calls.
     if (ahead || unsettled_ < kPatience) return followed;
   }
@@ -336,7 +339,7 @@ Result<Followed> Keeper::take_in_unfit(ListStream& stream, std::optional<ChainSt
     }
     return followed;
   }
-  if (misfit.as_read.new_chain) {
+  if (mismatch.as_read.new_chain) {
     auto begun = begin_chain(state, start, archive::ChainStart::kUnknown, evidence);
     if (!begun) return unexpected(begun.error());
     state = std::move(*begun);
@@ -344,14 +347,14 @@ Result<Followed> Keeper::take_in_unfit(ListStream& stream, std::optional<ChainSt
   const std::uint64_t end_before = state->chain.end;
   const std::uint64_t broken_at = state->row.proven;
   const bool same_break = state->anchor && state->anchor->broken_at == broken_at;
-  const bool copies = copies_all(*state, misfit, settled, same_break);
-  const Placement& as_read = copies || !misfit.grown ? misfit.as_read : *misfit.grown;
+  const bool copies = copies_all(*state, mismatch, settled, same_break);
+  const ListPosition& as_read = copies || !mismatch.grown ? mismatch.as_read : *mismatch.grown;
   const std::uint64_t end = end_before + (as_read.records - as_read.new_from.records);
   // While the PCRs still do not match, from the same break on, the distance between anchors grows, so that anchors stay
   // few.
-  const bool worth_it = misfit.grown ? copies
-                                     : !same_break || end == state->anchor->number ||
-                                           end - state->anchor->number > state->anchors_at_break / kAnchorsPerRecord;
+  const bool worth_it = mismatch.grown ? copies
+                                       : !same_break || end == state->anchor->number ||
+                                             end - state->anchor->number > state->anchors_at_break / kAnchorsPerRecord;
   archive::AnchorRow anchor{.chain = state->chain.chain,
                             .broken_at = broken_at,
                             .why = std::string(word(found.diagnosis)),
@@ -409,12 +412,12 @@ Result<ChainState> Keeper::begin_chain(const std::optional<ChainState>& last, co
 // goes into the last commit. Before the last commit, `at_end`, if given, is called with the chain's new end and the PCR
 // state after the replay of its records.
 Result<void> Keeper::commit_records(ListStream& stream, ChainState& state, std::uint64_t until, bool as_shown,
-                                    archive::Beside beside,
+                                    archive::AppendOptions options,
                                     const std::function<void(std::uint64_t, digest::PcrState)>& at_end) {
   RecordBatch batch;
   const digest::Bank& shown = source_.bank();
   digest::PcrState end = state.chain.end_pcrs;
-  const auto commit = [&](const archive::Beside& with) -> Result<void> {
+  const auto commit = [&](const archive::AppendOptions& with) -> Result<void> {
     const auto views = batch.views();
     const auto appended = archive_.append(state.chain.chain, state.chain.end, views, shown, clock_.unix_s(), with);
     if (!appended) return unexpected(appended.error());
@@ -437,7 +440,7 @@ Result<void> Keeper::commit_records(ListStream& stream, ChainState& state, std::
     if (at_end) imalog::extend(end, content);
   }
   if (at_end) at_end(state.chain.end + batch.size(), std::move(end));
-  IMAKEEP_CHECK(commit(beside));
+  IMAKEEP_CHECK(commit(options));
   auto chain = archive_.chain(state.chain.chain);
   if (!chain) return unexpected(chain.error());
   state.chain = std::move(*chain);

@@ -39,7 +39,7 @@
 #include "keeper/diagnosis.h"
 #include "keeper/hold.h"
 #include "keeper/ima_source.h"
-#include "keeper/placement.h"
+#include "keeper/list_position.h"
 #include "tpm/pcr_banks.h"
 
 namespace imakeep::keeper {
@@ -67,17 +67,17 @@ struct KeeperOptions {
 };
 
 // The result of follow().
-struct Followed {
+struct FollowResult {
   std::optional<std::uint64_t> chain;  // empty: no chain exists, and no record can begin one
   std::uint64_t list_records = 0;      // in the list, including staged ones
   std::uint64_t staged_records = 0;
   std::uint64_t archived = 0;  // count of new records
   std::uint64_t lag = 0;       // count of records that the PCRs do not cover yet
   bool proven = false;         // the PCRs match the archive's end
-  std::vector<Found> found;    // problems, and trims by others
+  std::vector<Finding> found;  // problems, and trims by others
 };
 
-struct Trimmed {
+struct TrimResult {
   std::uint64_t records = 0;
   Method method = Method::kAuto;
   std::int64_t hold_us = 0;      // how long the list was held for writing
@@ -98,18 +98,18 @@ class Keeper {
   //   kUnsupported                  the list and the PCRs share no bank; or, in the same boot, the chain and the PCRs
   //   kUsage                        KeeperOptions::start lacks a bank
   //   the source's, the PCRs' and the archive's; nothing was deleted, and committed records stay
-  Result<Followed> follow();
+  Result<FollowResult> follow();
 
   // follow(), then deletes the records that may be deleted. Errors in addition to follow()'s:
   //   kRefused, os_errno ESTALE or EACCES  a reboot or kexec is under way; if a pending trim was set, it stays
   //   kUnsupported                         the kernel cannot trim, or not by the requested method
   //   kMismatch                            the list does not match the archive or the PCRs, or no PCRs prove its
   //                                        records; nothing was deleted
-  Result<Trimmed> trim();
+  Result<TrimResult> trim();
 
   // The result of the last successful follow(). trim() collects what all its tries found, and subtracts deleted
   // records.
-  const Followed& last() const { return last_; }
+  const FollowResult& last() const { return last_; }
   TableMode table() const { return table_; }
   // The method that trim() would use. kUnsupported if there is none.
   Result<Method> method() const;
@@ -132,27 +132,28 @@ class Keeper {
                                            const std::vector<digest::Bank>& banks) const;
 
   // follow.cc
-  Result<Followed> look();
+  Result<FollowResult> look();
   Result<std::optional<KnownChain>> known_chain(const std::optional<ChainState>& state,
                                                 const std::vector<digest::Bank>& banks);
-  Result<Followed> take_in(ListStream& stream, std::optional<ChainState> state, const Placement& placement,
-                           const digest::PcrState& start, const Evidence& evidence);
-  Result<Followed> take_in_unfit(ListStream& stream, std::optional<ChainState> state, const Misfit& misfit,
-                                 const digest::PcrState& start, const Evidence& evidence);
+  Result<FollowResult> archive_matched(ListStream& stream, std::optional<ChainState> state,
+                                       const ListPosition& position, const digest::PcrState& start,
+                                       const Evidence& evidence);
+  Result<FollowResult> archive_unmatched(ListStream& stream, std::optional<ChainState> state, const Mismatch& mismatch,
+                                         const digest::PcrState& start, const Evidence& evidence);
   Result<ChainState> begin_chain(const std::optional<ChainState>& last, const digest::PcrState& start_pcrs,
                                  archive::ChainStart start, const Evidence& evidence);
   Result<void> commit_records(ListStream& stream, ChainState& state, std::uint64_t until, bool as_shown,
-                              archive::Beside last,
+                              archive::AppendOptions last,
                               const std::function<void(std::uint64_t end, digest::PcrState pcrs)>& at_end = {});
 
   // trim.cc
-  Result<std::optional<Trimmed>> try_count(const ChainState& state, bool read_all);
-  Result<std::optional<Trimmed>> try_stage(const ChainState& state, bool staged);
+  Result<std::optional<TrimResult>> try_count(const ChainState& state, bool read_all);
+  Result<std::optional<TrimResult>> try_stage(const ChainState& state, bool staged);
   Result<std::uint64_t> proven_by_reading(ListStream& stream, const ChainState& state);
   Result<std::uint64_t> may_go(const ChainState& state);
   Result<Evidence> evidence_of(const ChainState& state, std::uint32_t pcrs);
   static bool stood_exactly_at(const digest::PcrState& end, std::uint64_t count, const Evidence& evidence);
-  Result<Trimmed> ended(Hold& hold, ChainState state, std::uint64_t records, Method method);
+  Result<TrimResult> ended(Hold& hold, ChainState state, std::uint64_t records, Method method);
 
   ImaSource& source_;
   archive::Archive& archive_;
@@ -160,7 +161,7 @@ class Keeper {
   Clock& clock_;
   const KeeperOptions options_;
   TableMode table_;
-  Followed last_;
+  FollowResult last_;
   int ambiguous_ = 0;  // how often in a row an unreadable PCR left several possible places for the list
   int unsettled_ = 0;  // how often in a row follow() found a list that did not match and that changed meanwhile
 

@@ -17,7 +17,7 @@ bool refused_with(const Error& error, int os_errno) {
   return error.os_errno == os_errno;
 }
 
-Trimmed nothing(Method method, std::string why) {
+TrimResult nothing(Method method, std::string why) {
   return {.records = 0, .method = method, .why_not = std::move(why)};
 }
 
@@ -52,8 +52,8 @@ Result<Compared> compare(ListStream& stream, KnownList& known) {
 
 }  // namespace
 
-Result<Trimmed> Keeper::trim() {
-  std::vector<Found> found;  // by all tries together
+Result<TrimResult> Keeper::trim() {
+  std::vector<Finding> found;  // by all tries together
   for (int tries = 1;; ++tries) {
     const auto followed = follow();
     if (!followed) return unexpected(followed.error());
@@ -66,7 +66,7 @@ Result<Trimmed> Keeper::trim() {
       if (followed->found.empty()) return nothing(*chosen, "no record of the list is extended yet");
       return fail(ErrorCode::kMismatch, followed->found.back().what + "; nothing is deleted");
     }
-    const auto altered = std::ranges::find(followed->found, Diagnosis::kAlteredRecord, &Found::diagnosis);
+    const auto altered = std::ranges::find(followed->found, Diagnosis::kAlteredRecord, &Finding::diagnosis);
     if (altered != followed->found.end()) return fail(ErrorCode::kMismatch, altered->what + "; nothing is deleted");
     const auto state = ChainState::load(archive_);
     if (!state) return unexpected(state.error());
@@ -123,14 +123,14 @@ Result<std::uint64_t> Keeper::proven_by_reading(ListStream& stream, const ChainS
   if (!start) return unexpected(start.error());
   const auto look = compare_list(stream, state.known(), *start, compared_banks(state, *all_banks), nullptr);
   if (!look) return unexpected(look.error());
-  const auto& found = look->placed.placement;
+  const auto& found = look->placed.position;
   if (look->evidence.unread != 0 || !found || found->new_chain || !(found->shape == state.shape)) return 0;
-  if (found->fits_until < found->new_from.records) return 0;
+  if (found->matched_until < found->new_from.records) return 0;
   // Where records repeat, equal new records may have taken the place of known ones, so content does not tell which
   // records are archived. The counts do. Of the `count_before` records, all are archived except those that some PCR
   // proves to be new, and one record that may be in flight. The keeper reads the PCRs one after the other, so a PCR
   // that it read later may match after more new records: hence `reach`.
-  const std::uint64_t unsafe = 1 + std::max(found->reach, found->fits_until) - found->new_from.records;
+  const std::uint64_t unsafe = 1 + std::max(found->reach, found->matched_until) - found->new_from.records;
   return look->evidence.count_before - std::min(look->evidence.count_before, unsafe);
 }
 
@@ -149,7 +149,7 @@ Result<std::uint64_t> Keeper::may_go(const ChainState& state) {
 
 // One attempt. Returns empty if the caller has to follow again: the list changed meanwhile, or the kernel turned out to
 // flush its table.
-Result<std::optional<Trimmed>> Keeper::try_count(const ChainState& state, bool read_all) {
+Result<std::optional<TrimResult>> Keeper::try_count(const ChainState& state, bool read_all) {
   const std::uint64_t in_list = state.in_list();
   auto records = may_go(state);
   if (!records) return unexpected(records.error());
@@ -207,7 +207,7 @@ Result<std::optional<Trimmed>> Keeper::try_count(const ChainState& state, bool r
 
 // One attempt. Returns empty if the list changed meanwhile: staged records then stay staged, and the next attempt
 // deletes them. "A" waits for an append that is under way. So every staged record is extended, and none is in flight.
-Result<std::optional<Trimmed>> Keeper::try_stage(const ChainState& before, bool staged) {
+Result<std::optional<TrimResult>> Keeper::try_stage(const ChainState& before, bool staged) {
   ChainState state = before;
   Hold hold(source_, clock_);
   IMAKEEP_CHECK(hold.open_to_write(ListPart::kStaged));
@@ -248,7 +248,7 @@ Result<std::optional<Trimmed>> Keeper::try_stage(const ChainState& before, bool 
       if (!*record) break;
       const imalog::RecordContentView content = (*record)->content();
       // The digest was altered in the list. The next follow() says so.
-      if (!imalog::digest_fits(source_.bank(), content, (*record)->digest)) return std::nullopt;
+      if (!imalog::digest_matches(source_.bank(), content, (*record)->digest)) return std::nullopt;
       imalog::extend(end, content);
       batch.add(content, (*record)->digest);
     }
@@ -262,14 +262,14 @@ Result<std::optional<Trimmed>> Keeper::try_stage(const ChainState& before, bool 
     state.row.proven_unix_s = clock_.unix_s();
   }
 
-  const archive::PendingRow mark{.chain = state.chain.chain,
-                                 .method = "stage",
-                                 .first = state.shape.head(),
-                                 .records = compared->records,
-                                 .since_unix_s = clock_.unix_s()};
+  const archive::PendingRow pending{.chain = state.chain.chain,
+                                    .method = "stage",
+                                    .first = state.shape.head(),
+                                    .records = compared->records,
+                                    .since_unix_s = clock_.unix_s()};
   const auto views = batch.views();
   const auto appended = archive_.append(state.chain.chain, state.chain.end, views, source_.bank(), clock_.unix_s(),
-                                        {.list = &state.row, .pending = &mark});
+                                        {.list = &state.row, .pending = &pending});
   if (!appended) return unexpected(appended.error());
   state.chain.end += batch.size();
   IMAKEEP_CHECK(archive_.store().secure());
@@ -288,7 +288,7 @@ Result<std::optional<Trimmed>> Keeper::try_stage(const ChainState& before, bool 
 }
 
 // After the request was carried out: clears the pending trim and records the deletion in the archive.
-Result<Trimmed> Keeper::ended(Hold& hold, ChainState state, std::uint64_t records, Method method) {
+Result<TrimResult> Keeper::ended(Hold& hold, ChainState state, std::uint64_t records, Method method) {
   hold.close();
   ListShape shape = state.shape;
   shape.advance(records);
@@ -299,7 +299,7 @@ Result<Trimmed> Keeper::ended(Hold& hold, ChainState state, std::uint64_t record
   if (!put) return unexpected(put.error());
   last_.list_records -= std::min(last_.list_records, records);
   last_.staged_records = 0;
-  return Trimmed{.records = records, .method = method, .hold_us = hold.held_us()};
+  return TrimResult{.records = records, .method = method, .hold_us = hold.held_us()};
 }
 
 }  // namespace imakeep::keeper

@@ -55,7 +55,7 @@ int priority_of(std::string_view event, const nlohmann::json& members) {
   const std::string diagnosis = members.value("diagnosis", "");
   const bool harmless = diagnosis == keeper::word(Diagnosis::kTrimmedByOther) ||
                         diagnosis == keeper::word(Diagnosis::kKexecDropped) ||
-                        diagnosis == keeper::word(Diagnosis::kUnsettled);
+                        diagnosis == keeper::word(Diagnosis::kConcurrentChange);
   return harmless ? LOG_WARNING : known->priority;
 }
 

@@ -23,7 +23,7 @@ constexpr std::array kAllDiagnoses = {
     keeper::Diagnosis::kUnexplainedExtend,  keeper::Diagnosis::kGapOrExtend,
     keeper::Diagnosis::kArchiveAhead,       keeper::Diagnosis::kUnreadPcr,
     keeper::Diagnosis::kMeasuredWithoutTpm, keeper::Diagnosis::kStartNotZero,
-    keeper::Diagnosis::kUnsettled,
+    keeper::Diagnosis::kConcurrentChange,
 };
 
 enum class Unit : std::uint8_t {

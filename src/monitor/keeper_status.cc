@@ -65,9 +65,9 @@ json counts_by_kind(const std::vector<archive::IncidentRow>& incidents) {
   return counts;
 }
 
-json counts_by_diagnosis(const std::vector<keeper::Found>& all) {
+json counts_by_diagnosis(const std::vector<keeper::Finding>& all) {
   json counts = json::object();
-  for (const keeper::Found& found : all) {
+  for (const keeper::Finding& found : all) {
     const std::string diagnosis(keeper::word(found.diagnosis));
     counts[diagnosis] = counts.value(diagnosis, std::uint64_t{0}) + 1;
   }
@@ -139,11 +139,11 @@ std::string table_costs(keeper::TableMode table) {
   return "it is not known yet whether Linux keeps the digests of trimmed records; a trim request will show it";
 }
 
-bool does_not_fit(const keeper::Found& found) {
+bool is_problem(const keeper::Finding& found) {
   return found.diagnosis != keeper::Diagnosis::kTrimmedByOther && found.diagnosis != keeper::Diagnosis::kKexecDropped;
 }
 
-json json_of(const keeper::Found& found) {
+json json_of(const keeper::Finding& found) {
   return {{"diagnosis", keeper::word(found.diagnosis)},
           {"chain", found.chain},
           {"first", found.first},
@@ -151,7 +151,7 @@ json json_of(const keeper::Found& found) {
           {"what", found.what}};
 }
 
-json json_of(const keeper::Trimmed& trimmed) {
+json json_of(const keeper::TrimResult& trimmed) {
   json made = {{"records", trimmed.records},
                {"method", method_word(trimmed.method)},
                {"hold_us", trimmed.hold_us},
@@ -257,16 +257,16 @@ void add_keeper_status(json& status, const KeeperState& view) {
   if (view.last_writers) keeper["last_writers"] = json_of(*view.last_writers);
   if (view.last_error) keeper["error"] = describe(*view.last_error);
   if (!view.follows_only.empty()) keeper["follows_only"] = view.follows_only;
-  const auto misfit = std::ranges::find_if(view.last.found, does_not_fit);
-  if (misfit != view.last.found.end()) {
-    status["pcrs"] = json_of(*misfit);
+  const auto mismatch = std::ranges::find_if(view.last.found, is_problem);
+  if (mismatch != view.last.found.end()) {
+    status["pcrs"] = json_of(*mismatch);
     status["pcrs"]["state"] = "does not fit";
   } else if (view.has_pcrs && status["pcrs"]["state"] == "proven" && view.last.lag > 0) {
     status["pcrs"]["state"] = "lagging";
   }
 }
 
-bool status_fits(const json& status) {
+bool status_is_good(const json& status) {
   const auto failing = [&](const char* part) { return status.contains(part) && status.at(part).contains("error"); };
   return !failing("keeper") && !failing("view") && status.at("pcrs").value("state", "") != "does not fit";
 }

@@ -29,10 +29,10 @@ std::string table_costs(keeper::TableMode table);
 
 // Whether the finding means that something is wrong. That somebody else or a kexec deleted archived records does not
 // count as wrong.
-bool does_not_fit(const keeper::Found& found);
+bool is_problem(const keeper::Finding& found);
 
-nlohmann::json json_of(const keeper::Found& found);
-nlohmann::json json_of(const keeper::Trimmed& trimmed);
+nlohmann::json json_of(const keeper::Finding& found);
+nlohmann::json json_of(const keeper::TrimResult& trimmed);
 nlohmann::json json_of(const host::Holders& holders);
 nlohmann::json json_of(const SeenWriters& seen);
 
@@ -53,7 +53,7 @@ void compare_with_list(nlohmann::json& status);
 
 // What only the keeper knows: member keeper, and the PCRs' state as the keeper last found it.
 struct KeeperState {
-  const keeper::Followed& last;
+  const keeper::FollowResult& last;
   const std::optional<Error>& last_error;
   const std::string& follows_only;  // the reason, if the keeper does not trim; empty if it does
   bool has_pcrs = false;
@@ -64,6 +64,6 @@ struct KeeperState {
 void add_keeper_status(nlohmann::json& status, const KeeperState& view);
 
 // False if the status says that records and PCRs do not match, or if its `keeper` or `view` reports an error.
-bool status_fits(const nlohmann::json& status);
+bool status_is_good(const nlohmann::json& status);
 
 }  // namespace imakeep::monitor

@@ -42,7 +42,7 @@ std::uint64_t list_bytes(archive::Archive& archive, const archive::Chain& chain,
 
 }  // namespace
 
-TrimStory trim_story(const keeper::Trimmed& trimmed, std::uint64_t list_records,
+TrimStory trim_story(const keeper::TrimResult& trimmed, std::uint64_t list_records,
                      const std::optional<keeper::ChainState>& before, archive::Archive& archive,
                      std::size_t digest_bytes) {
   TrimStory story{.trimmed = trimmed, .list_records = list_records};
@@ -65,7 +65,7 @@ TrimStory trim_story(const keeper::Trimmed& trimmed, std::uint64_t list_records,
 }
 
 std::string text_of(const TrimStory& story) {
-  const keeper::Trimmed& trimmed = story.trimmed;
+  const keeper::TrimResult& trimmed = story.trimmed;
   std::string text = "trimmed " + records_text(trimmed.records) + " by " + std::string(method_word(trimmed.method));
   if (story.range) {
     const TrimStory::Range& range = *story.range;

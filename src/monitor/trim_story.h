@@ -15,7 +15,7 @@
 namespace imakeep::monitor {
 
 struct TrimStory {
-  keeper::Trimmed trimmed;
+  keeper::TrimResult trimmed;
   std::uint64_t list_records = 0;  // left in the list
   // Empty if the archive does not tell. The records are [first, end) of the chain, except those that were not in the
   // list.
@@ -31,7 +31,7 @@ struct TrimStory {
 
 // `before` is the archive's last chain before the trim, empty if it had none. `digest_bytes` is the size of the digests
 // in the binary list. Reads the deleted records once from the archive.
-TrimStory trim_story(const keeper::Trimmed& trimmed, std::uint64_t list_records,
+TrimStory trim_story(const keeper::TrimResult& trimmed, std::uint64_t list_records,
                      const std::optional<keeper::ChainState>& before, archive::Archive& archive,
                      std::size_t digest_bytes);
 

@@ -17,8 +17,8 @@ bool says_nothing(const digest::Bank& bank) {
 // Whether the kernel invalidated one of the PCR's banks that were given or quoted.
 bool invalidated(const attest::LogCheck& check, std::uint32_t pcr) {
   return std::ranges::any_of(check.quote_matched_as, says_nothing) ||
-         std::ranges::any_of(check.values, [&](const attest::ValueFit& fit) {
-           return fit.value.pcr == pcr && fit.use == attest::ValueUse::kInvalidated;
+         std::ranges::any_of(check.values, [&](const attest::ValueMatch& match) {
+           return match.value.pcr == pcr && match.use == attest::ValueUse::kInvalidated;
          });
 }
 
@@ -58,12 +58,12 @@ std::string found_text(const std::optional<std::uint64_t>& found_at) {
   return found_at ? "matches after record " + std::to_string(*found_at) : "matches no prefix of the log";
 }
 
-std::string fit_text(const attest::ValueFit& fit) {
-  if (fit.use == attest::ValueUse::kCompletesQuote) return "taken as given for the quote";
-  if (fit.use == attest::ValueUse::kNotInLog) return "not in the log: no record names it";
-  std::string fill = imalog::fill_text(fit.matched_as, fit.either_padding);
-  if (fit.use == attest::ValueUse::kInvalidated) return fill;
-  return found_text(fit.found_at) + (fill.empty() || !fit.found_at ? "" : ": " + fill);
+std::string match_text(const attest::ValueMatch& match) {
+  if (match.use == attest::ValueUse::kCompletesQuote) return "taken as given for the quote";
+  if (match.use == attest::ValueUse::kNotInLog) return "not in the log: no record names it";
+  std::string fill = imalog::fill_text(match.matched_as, match.either_padding);
+  if (match.use == attest::ValueUse::kInvalidated) return fill;
+  return found_text(match.found_at) + (fill.empty() || !match.found_at ? "" : ": " + fill);
 }
 
 std::string quote_fill_text(const attest::LogCheck& check) {
@@ -100,8 +100,8 @@ std::string boot_aggregate_line(const attest::LogCheck& check) {
     return std::string("boot_aggregate ") + (aggregate->matches ? "matches" : "does not match") + " PCRs 0 to " +
            std::to_string(aggregate->pcrs - 1) + " of " + std::string(digest::info(aggregate->algorithm).name);
   }
-  const bool any_given = std::ranges::any_of(check.values, [](const attest::ValueFit& fit) {
-    return fit.value.pcr < attest::aggregated_pcrs(fit.value.bank.algorithm);
+  const bool any_given = std::ranges::any_of(check.values, [](const attest::ValueMatch& match) {
+    return match.value.pcr < attest::aggregated_pcrs(match.value.bank.algorithm);
   });
   if (!check.stated_aggregate || !any_given) return {};
   const digest::Algorithm algorithm = check.stated_aggregate->algorithm;
@@ -121,16 +121,16 @@ std::string total_line(const attest::LogCheck& check) {
   return text;
 }
 
-nlohmann::json value_json(const attest::ValueFit& fit) {
-  return {{"bank", fit.value.bank.name()},
-          {"pcr", fit.value.pcr},
-          {"use", word_of(fit.use)},
-          {"given_for_quote", fit.use == attest::ValueUse::kCompletesQuote},
-          {"extended_as", fit.found_at || fit.use == attest::ValueUse::kInvalidated
-                              ? nlohmann::json(digest::fill_name(fit.matched_as.fill))
+nlohmann::json value_json(const attest::ValueMatch& match) {
+  return {{"bank", match.value.bank.name()},
+          {"pcr", match.value.pcr},
+          {"use", word_of(match.use)},
+          {"given_for_quote", match.use == attest::ValueUse::kCompletesQuote},
+          {"extended_as", match.found_at || match.use == attest::ValueUse::kInvalidated
+                              ? nlohmann::json(digest::fill_name(match.matched_as.fill))
                               : nlohmann::json(nullptr)},
-          {"in_log", fit.use == attest::ValueUse::kCompared || fit.use == attest::ValueUse::kQuoteDecides},
-          {"records", fit.found_at ? nlohmann::json(*fit.found_at) : nlohmann::json(nullptr)}};
+          {"in_log", match.use == attest::ValueUse::kCompared || match.use == attest::ValueUse::kQuoteDecides},
+          {"records", match.found_at ? nlohmann::json(*match.found_at) : nlohmann::json(nullptr)}};
 }
 
 nlohmann::json proof_json(const attest::PcrProof& proof) {

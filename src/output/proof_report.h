@@ -14,7 +14,7 @@ namespace imakeep::output {
 
 // "matches after record 30", or that the value matches no prefix of the log.
 std::string found_text(const std::optional<std::uint64_t>& found_at);
-std::string fit_text(const attest::ValueFit& fit);
+std::string match_text(const attest::ValueMatch& match);
 // For a quote: which of its banks were extended in another way than usual. Empty if none was.
 std::string quote_fill_text(const attest::LogCheck& check);
 // "measured without TPM"; empty for kNone.
@@ -28,7 +28,7 @@ std::string range_line(const UnprovenRange& range);
 // "93 of 135 records proven, 42 after the match", and the number of unproven records if there are any.
 std::string total_line(const attest::LogCheck& check);
 
-nlohmann::json value_json(const attest::ValueFit& fit);
+nlohmann::json value_json(const attest::ValueMatch& match);
 nlohmann::json proof_json(const attest::PcrProof& proof);
 nlohmann::json range_json(const UnprovenRange& range);
 nlohmann::json boot_aggregate_json(const attest::LogCheck& check);

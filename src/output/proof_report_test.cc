@@ -51,14 +51,14 @@ TEST(ProofReport, NamesAWeakProof) {
 }
 
 TEST(ProofReport, SaysHowTheKernelExtendedABank) {
-  attest::ValueFit fit{.value = {.bank = kSha256, .pcr = 10, .value = digest::Digest(32)}, .found_at = 3};
-  EXPECT_EQ(fit_text(fit), "matches after record 3");
-  EXPECT_EQ(value_json(fit)["extended_as"], "native");
-  fit.matched_as = *digest::parse_bank("sha256:padded-short");
-  EXPECT_EQ(fit_text(fit), "matches after record 3: padded sha1, as Linux before 5.8 does");
-  EXPECT_EQ(value_json(fit)["extended_as"], "padded-short");
-  fit.found_at.reset();
-  EXPECT_EQ(value_json(fit)["extended_as"], nullptr);
+  attest::ValueMatch match{.value = {.bank = kSha256, .pcr = 10, .value = digest::Digest(32)}, .found_at = 3};
+  EXPECT_EQ(match_text(match), "matches after record 3");
+  EXPECT_EQ(value_json(match)["extended_as"], "native");
+  match.matched_as = *digest::parse_bank("sha256:padded-short");
+  EXPECT_EQ(match_text(match), "matches after record 3: padded sha1, as Linux before 5.8 does");
+  EXPECT_EQ(value_json(match)["extended_as"], "padded-short");
+  match.found_at.reset();
+  EXPECT_EQ(value_json(match)["extended_as"], nullptr);
 }
 
 TEST(ProofReport, SaysThatAnInvalidatedBankProvesNothing) {
@@ -66,7 +66,7 @@ TEST(ProofReport, SaysThatAnInvalidatedBankProvesNothing) {
   check.values = {{.value = {.bank = kSha256, .pcr = 11, .value = digest::Digest(32)},
                    .use = attest::ValueUse::kInvalidated,
                    .matched_as = *digest::parse_bank("sha256:invalidated")}};
-  EXPECT_EQ(fit_text(check.values[0]), "invalidated by a kernel without that hash (0xfe), which proves nothing");
+  EXPECT_EQ(match_text(check.values[0]), "invalidated by a kernel without that hash (0xfe), which proves nothing");
   EXPECT_TRUE(pcr_lines(check).at(0).ends_with(": the kernel invalidated the banks that were given or quoted"));
   EXPECT_EQ(value_json(check.values[0])["in_log"], false);
 }
@@ -80,10 +80,10 @@ TEST(ProofReport, SaysHowTheBanksOfAQuoteWereExtended) {
 }
 
 TEST(ProofReport, SaysThatAValueIsNotInTheLog) {
-  const attest::ValueFit fit{.value = {.bank = kSha256, .pcr = 7, .value = digest::Digest(32)},
-                             .use = attest::ValueUse::kNotInLog};
-  EXPECT_EQ(fit_text(fit), "not in the log: no record names it");
-  EXPECT_EQ(value_json(fit)["in_log"], false);
+  const attest::ValueMatch match{.value = {.bank = kSha256, .pcr = 7, .value = digest::Digest(32)},
+                                 .use = attest::ValueUse::kNotInLog};
+  EXPECT_EQ(match_text(match), "not in the log: no record names it");
+  EXPECT_EQ(value_json(match)["in_log"], false);
 }
 
 TEST(ProofReport, SaysWhatCameOfBootAggregate) {

@@ -81,7 +81,7 @@ class JsonWriter : public RecordWriter {
                                 {"template_digest", to_hex(archive::shown_digest(bank_, numbered.record).view())},
                                 {"template", std::string(content.template_name)},
                                 {"violation", content.violation},
-                                {"digest_fits", !numbered.record.own}};
+                                {"digest_matches", !numbered.record.own}};
     line["fields"] = fields(content);
     line["data"] = to_hex(content.body);
     out += line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);

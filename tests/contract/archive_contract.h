@@ -413,7 +413,7 @@ TYPED_TEST_P(ArchiveContract, RecordsThatAnAnchorMarkedAsBrokenStaySo) {
 TYPED_TEST_P(ArchiveContract, PutsWhatIsBesideWithTheRecords) {
   Archive archive = this->archive();
   must(archive.begin_chain(imatest::banks("sha1"), ChainStart::kUnknown));
-  const Incoming log = made("/beside/", 4);
+  const Incoming log = made("/options/", 4);
   const SourceRow source{.source = 1, .chain = 1, .name = "x", .sha256 = Bytes(32)};
   const PendingRow pending{.chain = 1, .method = "count", .records = 2};
   const ListRow list{.chain = 1, .head = 4, .proven = 4};
@@ -440,11 +440,11 @@ TYPED_TEST_P(ArchiveContract, PutsNothingIfWhatIsBesideIsRefused) {
   const Incoming log = made("/refused/", 10);
   const PendingRow mark{.chain = 1, .method = "stage"};
   const std::vector<IncidentRow> incidents{{.chain = 1, .kind = "gap", .what = "G."}};
-  const auto refused = [&](Beside beside, std::uint64_t first = 0) {
-    if (!beside.clear_pending) beside.pending = &mark;
-    beside.incidents = incidents;
-    beside.start = ChainStart::kUnknown;
-    return this->archive().append(1, first, log.records, log.bank, 0, beside).error().code;
+  const auto refused = [&](AppendOptions options, std::uint64_t first = 0) {
+    if (!options.clear_pending) options.pending = &mark;
+    options.incidents = incidents;
+    options.start = ChainStart::kUnknown;
+    return this->archive().append(1, first, log.records, log.bank, 0, options).error().code;
   };
   AnchorRow early = this->anchor(chain, 9, 1);
   AnchorRow late = this->anchor(chain, 11, 1);

@@ -113,7 +113,7 @@ std::string run(const Scenario& scenario, Breaker& breaker) {
   const auto followed = process.keeper().follow();
   if (!followed) return "follow: " + describe(followed.error());
   if (!followed->proven) return "not proven";
-  for (const Found& found : followed->found) return "found " + std::string(word(found.diagnosis));
+  for (const Finding& found : followed->found) return "found " + std::string(word(found.diagnosis));
   if (process.lost_records() > 0) return "lost";
   if (process.archived() != machine.log().size()) return "not everything is archived";
   if (const std::string wrong = process.wrong(); !wrong.empty()) return wrong;

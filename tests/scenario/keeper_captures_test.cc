@@ -50,7 +50,7 @@ class Captures : public testing::TestWithParam<Method> {
   }
   void expect_archive(std::string_view name) {
     ASSERT_EQ(measured_, log_.size());
-    const Followed followed = must(keeper_->keeper().follow());
+    const FollowResult followed = must(keeper_->keeper().follow());
     EXPECT_TRUE(followed.proven);
     EXPECT_THAT(followed.found, testing::IsEmpty());
     const auto chains = must(keeper_->archive().chains());

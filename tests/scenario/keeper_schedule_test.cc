@@ -186,13 +186,13 @@ class Schedule {
     return std::nullopt;
   }
 
-  static bool names_violation(const Found& found) {
+  static bool names_violation(const Finding& found) {
     return found.what.find("an equal violation was lost") != std::string::npos;
   }
 
-  // Found kinds have to have a reason.
-  void judge(const Followed& followed) {
-    for (const Found& found : followed.found) {
+  // Finding kinds have to have a reason.
+  void judge(const FollowResult& followed) {
+    for (const Finding& found : followed.found) {
       ++reached_[found.diagnosis];
       say("found " + std::string(word(found.diagnosis)) + " from " + std::to_string(found.first) + ": " + found.what);
       const bool lost = std::ranges::any_of(keepers_, [](const auto& keeper) { return keeper->lost_records() > 0; });
@@ -238,7 +238,7 @@ class Schedule {
         case Diagnosis::kUnreadPcr:
           reason = kind_.faults;
           break;
-        case Diagnosis::kUnsettled:
+        case Diagnosis::kConcurrentChange:
           break;
       }
       if (!reason && failure_.empty())

@@ -14,9 +14,9 @@ using mlist::test::must;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-std::vector<Diagnosis> diagnoses(const Followed& followed) {
+std::vector<Diagnosis> diagnoses(const FollowResult& followed) {
   std::vector<Diagnosis> all;
-  for (const Found& found : followed.found) all.push_back(found.diagnosis);
+  for (const Finding& found : followed.found) all.push_back(found.diagnosis);
   return all;
 }
 
@@ -34,14 +34,14 @@ struct World {
   }
   Machine machine;
   KeeperProcess keeper;
-  Followed follow() { return must(keeper.keeper().follow()); }
-  Trimmed trim() { return must(keeper.keeper().trim()); }
+  FollowResult follow() { return must(keeper.keeper().follow()); }
+  TrimResult trim() { return must(keeper.keeper().trim()); }
 };
 
 TEST(Follow, ArchivesAndProvesWhatIsThere) {
   World world;
   add_numbered(world.machine, 0, 5);
-  const Followed followed = world.follow();
+  const FollowResult followed = world.follow();
   EXPECT_EQ(followed.archived, 5u);
   EXPECT_TRUE(followed.proven);
   EXPECT_THAT(followed.found, IsEmpty());
@@ -123,7 +123,7 @@ TEST(Trim, ComparesEveryPcrThatRecordsName) {
   EXPECT_EQ(world.keeper.wrong(), "");
   must(world.machine.pcrs->extend(11, std::vector{digest::Digest(20), digest::Digest(32)}));
   ASSERT_TRUE(world.machine.add(ima_ng("/next")));
-  const Followed followed = world.follow();
+  const FollowResult followed = world.follow();
   EXPECT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kUnexplainedExtend));
   EXPECT_FALSE(followed.proven);
   EXPECT_EQ(world.keeper.keeper().trim().error().code, ErrorCode::kMismatch);
@@ -194,7 +194,7 @@ TEST(Trim, ByStageEmptiesTheList) {
 TEST(Trim, AutoChangesToStagingWhereTheTableIsFlushed) {
   World world({.table = mlist::TableMode::kFlushed});
   add_numbered(world.machine, 0, 5);
-  const Trimmed trimmed = world.trim();
+  const TrimResult trimmed = world.trim();
   EXPECT_EQ(trimmed.records, 5u);
   EXPECT_EQ(trimmed.method, Method::kStage);
   EXPECT_EQ(world.keeper.keeper().table(), TableMode::kFlushed);
@@ -205,7 +205,7 @@ TEST(Follow, SaysHowManyOthersDeleted) {
   add_numbered(world.machine, 0, 6);
   world.follow();
   ASSERT_TRUE(world.machine.other(ListPart::kCurrent, "4\n"));
-  const Followed followed = world.follow();
+  const FollowResult followed = world.follow();
   EXPECT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kTrimmedByOther));
   EXPECT_EQ(followed.found[0].records, 4u);
   EXPECT_EQ(world.keeper.row().trimmed_by_others, 4u);
@@ -221,7 +221,7 @@ TEST(Follow, WaitsForWhatIsOnItsWayBeforeItCountsWhatOthersDeleted) {
   ASSERT_TRUE(world.machine.other(ListPart::kCurrent, "2\n"));
   world.machine.delay_extends(true);
   world.machine.add(violation("/v"));
-  const Followed followed = world.follow();
+  const FollowResult followed = world.follow();
   EXPECT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kTrimmedByOther));
   EXPECT_EQ(followed.found[0].records, 2u);
   EXPECT_EQ(world.keeper.wrong(), "");
@@ -233,7 +233,7 @@ TEST(Follow, NamesAGapAndGoesOnBehindIt) {
   world.follow();
   add_numbered(world.machine, 4, 4);
   ASSERT_TRUE(world.machine.other(ListPart::kCurrent, "6\n"));
-  const Followed followed = world.follow();
+  const FollowResult followed = world.follow();
   EXPECT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kGap));
   EXPECT_EQ(followed.found[0].first, 4u);
   EXPECT_FALSE(followed.proven);
@@ -266,7 +266,7 @@ TEST(Follow, NamesAFailedExtend) {
   world.machine.fail_next_extend();
   add_numbered(world.machine, 4, 1);
   add_numbered(world.machine, 5, 2);
-  const Followed followed = world.follow();
+  const FollowResult followed = world.follow();
   EXPECT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kFailedExtend));
   EXPECT_EQ(followed.found[0].first, 4u);
   EXPECT_EQ(followed.found[0].records, 1u);
@@ -309,7 +309,7 @@ TEST(Follow, AKexecStaysInTheChain) {
   ASSERT_TRUE(world.machine.other(ListPart::kStaged, "A\n"));
   add_numbered(world.machine, 3, 3);
   kexec_whole(world);
-  const Followed followed = world.follow();
+  const FollowResult followed = world.follow();
   EXPECT_TRUE(followed.proven);
   EXPECT_THAT(followed.found, IsEmpty());
   EXPECT_EQ(must(world.keeper.archive().chains()).size(), 1u);
@@ -328,7 +328,7 @@ TEST(Follow, SaysWhatAKexecDroppedOfWhatIsArchived) {
   const std::uint64_t dropped = world.machine.kexec();
   ASSERT_GT(dropped, 0u);
   world.keeper.start();
-  const Followed followed = world.follow();
+  const FollowResult followed = world.follow();
   EXPECT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kKexecDropped));
   EXPECT_EQ(followed.found[0].records, dropped);
   EXPECT_THAT(followed.found[0].what, testing::HasSubstr(" " + std::to_string(dropped) + " records"));
@@ -346,7 +346,7 @@ TEST(Follow, AccusesNobodyIfAKexecDroppedTheWholeList) {
   world.keeper.kill();
   EXPECT_EQ(world.machine.kexec_without_list(), 5u);
   world.keeper.start();
-  const Followed followed = world.follow();
+  const FollowResult followed = world.follow();
   EXPECT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kKexecDropped));
   EXPECT_EQ(followed.found[0].records, 5u);
   EXPECT_TRUE(followed.proven);
@@ -389,7 +389,7 @@ TEST(Follow, NamesARecordThatWasAlteredSinceItWasArchived) {
   world.keeper.source().alter([](ListPart part, std::uint64_t offset, std::span<std::byte> bytes) {
     if (part == ListPart::kCurrent && offset == 0 && !bytes.empty()) bytes[80] ^= std::byte{1};
   });
-  const Followed followed = world.follow();
+  const FollowResult followed = world.follow();
   EXPECT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kAlteredRecord));
   EXPECT_EQ(followed.found[0].first, 0u);
   EXPECT_EQ(world.keeper.keeper().trim().error().code, ErrorCode::kMismatch);
@@ -404,7 +404,7 @@ TEST(Follow, ALoneAlteredRecordIsNotTakenForANewOne) {
   world.keeper.source().alter([](ListPart part, std::uint64_t offset, std::span<std::byte> bytes) {
     if (part == ListPart::kCurrent && offset == 0 && !bytes.empty()) bytes[80] ^= std::byte{1};
   });
-  const Followed followed = world.follow();
+  const FollowResult followed = world.follow();
   EXPECT_FALSE(followed.proven);
   EXPECT_THAT(diagnoses(followed), testing::Not(testing::Contains(Diagnosis::kTrimmedByOther)));
 }
@@ -418,7 +418,7 @@ TEST(Follow, NamesALoneAlteredViolationOnceARecordFollowsIt) {
   world.keeper.source().alter([](ListPart part, std::uint64_t offset, std::span<std::byte> bytes) {
     if (part == ListPart::kCurrent && offset == 0 && !bytes.empty()) bytes[80] ^= std::byte{1};
   });
-  const Followed followed = world.follow();
+  const FollowResult followed = world.follow();
   EXPECT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kAlteredRecord));
   EXPECT_EQ(followed.archived, 1u);
   EXPECT_EQ(world.keeper.wrong(), "");
@@ -442,7 +442,7 @@ TEST(Follow, NamesANewRecordWhoseDataWereAltered) {
   world.keeper.source().alter([](ListPart part, std::uint64_t offset, std::span<std::byte> bytes) {
     if (part == ListPart::kCurrent && offset == 0 && !bytes.empty()) bytes[80] ^= std::byte{1};
   });
-  const Followed followed = world.follow();
+  const FollowResult followed = world.follow();
   EXPECT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kAlteredRecord));
   EXPECT_EQ(followed.found[0].first, 0u);
 }
@@ -577,7 +577,7 @@ TEST(Trim, ByStageNeedsNoQuietWhileItReads) {
     if (what == "before read" && std::exchange(fresh, false)) world.machine.add(ima_ng("/again"));
     return std::nullopt;
   };
-  const Trimmed trimmed = world.trim();
+  const TrimResult trimmed = world.trim();
   world.keeper.on_effect = {};
   EXPECT_EQ(opened, 1);
   EXPECT_EQ(trimmed.records, 6u);
@@ -860,7 +860,7 @@ TEST(Trim, RecordsAreGoneThoughThereWasNoMemoryForTheTable) {
     if (what != "after request D") return std::nullopt;
     return Error{.code = ErrorCode::kRefused, .message = "no memory", .os_errno = ENOMEM};
   };
-  const Trimmed trimmed = world.trim();
+  const TrimResult trimmed = world.trim();
   EXPECT_EQ(trimmed.records, 3u);
   EXPECT_EQ(world.machine.in_list(), 0u);
   EXPECT_TRUE(trimmed.no_table_memory);
@@ -926,14 +926,15 @@ TEST(Follow, ArchivesAListThatNeverFitsThoughItIsNeverQuiet) {
   int next = 5;
   add_numbered(world.machine, 3, 2);
   world.machine.clock.on_sleep = [&](std::int64_t) { add_numbered(world.machine, next++, 1); };
-  for (int looks = 0; looks < 5; ++looks) EXPECT_THAT(diagnoses(world.follow()), ElementsAre(Diagnosis::kUnsettled));
+  for (int looks = 0; looks < 5; ++looks)
+    EXPECT_THAT(diagnoses(world.follow()), ElementsAre(Diagnosis::kConcurrentChange));
   EXPECT_GE(world.keeper.archived() + 2, static_cast<std::uint64_t>(next));
   EXPECT_EQ(world.keeper.wrong(), "");
   EXPECT_THAT(world.keeper.incidents(), IsEmpty()) << "what it is, is not known yet";
   EXPECT_FALSE(world.keeper.keeper().trim()) << "nothing is proven";
 
   world.machine.clock.on_sleep = {};
-  const Followed settled = world.follow();
+  const FollowResult settled = world.follow();
   ASSERT_THAT(diagnoses(settled), ElementsAre(Diagnosis::kFailedExtend));
   EXPECT_EQ(settled.found[0].first, 3u) << "though it was archived meanwhile";
   EXPECT_EQ(settled.found[0].records, 1u);
@@ -952,7 +953,8 @@ TEST(Follow, ArchivesWhatCameAfterAGapThoughItIsNeverQuiet) {
   ASSERT_TRUE(world.machine.other(ListPart::kCurrent, "4\n"));
   int next = 4;
   world.machine.clock.on_sleep = [&](std::int64_t) { add_numbered(world.machine, next++, 1); };
-  for (int looks = 0; looks < 5; ++looks) EXPECT_THAT(diagnoses(world.follow()), ElementsAre(Diagnosis::kUnsettled));
+  for (int looks = 0; looks < 5; ++looks)
+    EXPECT_THAT(diagnoses(world.follow()), ElementsAre(Diagnosis::kConcurrentChange));
   EXPECT_GE(world.keeper.archived() + 3, static_cast<std::uint64_t>(next)) << "but for record 3, and two that come in";
   EXPECT_FALSE(world.keeper.keeper().last().proven);
   EXPECT_FALSE(world.keeper.keeper().trim()) << "nothing is proven";
@@ -1041,7 +1043,7 @@ TEST(Follow, AListCutToARecordLikeItsFirstIsNotTakenForTheWholeList) {
   world.follow();
   const std::uint64_t rest = world.machine.in_list() - 1;
   ASSERT_TRUE(world.machine.other(ListPart::kCurrent, std::to_string(rest) + "\n"));
-  const Followed followed = world.follow();
+  const FollowResult followed = world.follow();
   ASSERT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kTrimmedByOther));
   EXPECT_EQ(followed.found[0].records, rest);
   EXPECT_EQ(world.keeper.wrong(), "");
@@ -1062,7 +1064,7 @@ TEST(Follow, GoesOnBehindADamagedSegmentAndTrimsNothing) {
   world.keeper.kill();
   world.keeper.start();
   add_numbered(world.machine, 4, 2);
-  const Followed followed = world.follow();
+  const FollowResult followed = world.follow();
   EXPECT_EQ(followed.archived, 2u);
   EXPECT_TRUE(followed.proven);
   const auto trimmed = world.keeper.keeper().trim();
@@ -1171,7 +1173,7 @@ TEST_P(RepeatingTable, ALostRecordOfAPcrThatNothingArchivedNamesDoublesNothing) 
   EXPECT_TRUE(world.follow().proven);
   EXPECT_EQ(world.keeper.archived(), 10u);
   ASSERT_TRUE(world.machine.add(ima_ng("/of11", 11)));
-  const Followed followed = world.follow();
+  const FollowResult followed = world.follow();
   EXPECT_EQ(followed.archived, 1u);
   EXPECT_FALSE(followed.proven);
   EXPECT_EQ(followed.found.size(), 1u);
@@ -1193,7 +1195,7 @@ TEST_P(RepeatingTable, AfterAnAnchorALostRecordOfAnotherPcrDoublesNothing) {
   EXPECT_TRUE(world.follow().proven);
   EXPECT_EQ(world.keeper.archived(), 10u);
   ASSERT_TRUE(world.machine.add(ima_ng("/of11", 11)));
-  const Followed followed = world.follow();
+  const FollowResult followed = world.follow();
   EXPECT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kGapOrExtend));
   EXPECT_EQ(followed.archived, 1u);
   EXPECT_EQ(world.keeper.copies(), 0u);
@@ -1320,7 +1322,7 @@ TEST(Follow, EqualViolationsAfterAForeignTrimAreCountedByThePcrs) {
     ASSERT_TRUE(world.machine.other(ListPart::kCurrent, "668\n"));
     add_equal(world.machine, more);
     restart(world);
-    const Followed followed = world.follow();
+    const FollowResult followed = world.follow();
     EXPECT_EQ(followed.archived, more);
     EXPECT_TRUE(followed.proven);
     EXPECT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kTrimmedByOther));
@@ -1338,7 +1340,7 @@ TEST(Follow, EqualViolationsWithOthersAfterThemAreCountedByThePcrs) {
   add_equal(world.machine, 700);
   add_numbered(world.machine, 2, 20);
   restart(world);
-  const Followed followed = world.follow();
+  const FollowResult followed = world.follow();
   EXPECT_EQ(followed.archived, 720u);
   EXPECT_TRUE(followed.proven);
   EXPECT_EQ(world.keeper.wrong(), "");
@@ -1357,7 +1359,7 @@ TEST(Follow, AMachineThatWasSetBackAndWentOnIsNoGap) {
     ASSERT_TRUE(world.machine.restore_snapshot());
     world.keeper.start();
     for (int i = 0; i < 3; ++i) ASSERT_TRUE(world.machine.add(ima_ng("/other" + std::to_string(i))));
-    const Followed followed = world.follow();
+    const FollowResult followed = world.follow();
     ASSERT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kArchiveAhead));
     EXPECT_EQ(followed.found[0].first, 5u);
     EXPECT_EQ(followed.found[0].records, 4u);
@@ -1383,7 +1385,7 @@ TEST(Follow, AMachineThatWasSetBackToAnEmptyListIsNoGapThoughARecordComesAgain) 
   world.keeper.start();
   world.machine.add(violation("/v"));
   ASSERT_TRUE(world.machine.add(ima_ng("/other")));
-  const Followed followed = world.follow();
+  const FollowResult followed = world.follow();
   ASSERT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kArchiveAhead));
   EXPECT_EQ(followed.found[0].first, 5u);
   EXPECT_EQ(world.keeper.archived(), 8u) << "no record is there twice";
@@ -1405,7 +1407,7 @@ TEST(Follow, AMachineThatWasSetBackAndMeasuresTheSameAgainIsNoGap) {
     world.keeper.start();
     ASSERT_TRUE(world.machine.add(ima_ng("/other")));
     add_numbered(world.machine, before, 3);
-    const Followed followed = world.follow();
+    const FollowResult followed = world.follow();
     ASSERT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kArchiveAhead)) << before;
     EXPECT_EQ(world.keeper.archived(), static_cast<std::uint64_t>(before) + 3) << "no record is there twice";
   }
@@ -1442,7 +1444,7 @@ TEST(Follow, AMachineThatWasSetBackWithinARunOfEqualRecordsIsNoGap) {
   ASSERT_TRUE(world.machine.restore_snapshot());
   world.keeper.start();
   ASSERT_TRUE(world.machine.add(ima_ng("/other")));
-  const Followed followed = world.follow();
+  const FollowResult followed = world.follow();
   ASSERT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kArchiveAhead));
   EXPECT_EQ(followed.found[0].first, 301u);
   EXPECT_EQ(world.keeper.archived(), 601u);
@@ -1464,7 +1466,7 @@ TEST(Follow, OfAListThatLacksAMiddleRecordNothingIsArchivedAgain) {
   }
   world.machine.pcrs = std::move(pcrs);
   restart(world);
-  const Followed followed = world.follow();
+  const FollowResult followed = world.follow();
   EXPECT_EQ(followed.archived, 0u);
   ASSERT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kTrimmedByOther));
   EXPECT_EQ(followed.found[0].first, 15u);
@@ -1484,7 +1486,7 @@ TEST(Follow, ASecondBootThatMeasuresTheSameIsAChainOfItsOwn) {
     world.machine.reboot(6);
     if (asked) world.keeper.pcrs.resets = tpm::ResetCounts{.resets = 8, .restarts = 0};
     restart(world);
-    const Followed followed = world.follow();
+    const FollowResult followed = world.follow();
     EXPECT_EQ(followed.archived, 6u);
     EXPECT_TRUE(followed.proven);
     EXPECT_THAT(followed.found, IsEmpty());
@@ -1577,7 +1579,7 @@ TEST(Follow, CountsUnextendedRecordsOfThePcrAlone) {
   world.machine.fail_next_extend();
   ASSERT_TRUE(world.machine.add(ima_ng("/unextended")));
   ASSERT_TRUE(world.machine.add(ima_ng("/b", 11)));
-  const Followed followed = world.follow();
+  const FollowResult followed = world.follow();
   ASSERT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kFailedExtend));
   EXPECT_EQ(followed.found[0].first, 7u);
   EXPECT_EQ(followed.found[0].records, 1u) << "record 8 is of PCR 11";
@@ -1588,7 +1590,7 @@ TEST(Trim, OfAListWithAPcrThatCannotBeReadIsArchivedAndNotTrimmed) {
     World world({}, {.method = Method::kCount, .unproven = unproven});
     world.keeper.pcrs.unreadable = 11;
     for (int i = 0; i < 6; ++i) ASSERT_TRUE(world.machine.add(ima_ng("/" + std::to_string(i), i % 3 == 0 ? 11 : 10)));
-    const Followed followed = world.follow();
+    const FollowResult followed = world.follow();
     EXPECT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kUnreadPcr));
     EXPECT_THAT(followed.found[0].what, testing::HasSubstr("PCR 11 cannot be read"));
     EXPECT_EQ(followed.archived, 6u);
@@ -1650,7 +1652,7 @@ TEST(Follow, AnImportedChainIsNotTakenForTheHostsOwn) {
   const auto banks = must(archive.chain(1)).banks;
   must(archive.begin_chain(banks, archive::ChainStart::kBoot, kHostOrder, {.origin = "import"}));
   add_numbered(world.machine, 3, 2);
-  const Followed followed = world.follow();
+  const FollowResult followed = world.follow();
   EXPECT_EQ(followed.chain, 1u);
   EXPECT_EQ(followed.archived, 2u);
   EXPECT_EQ(must(archive.chain(2)).end, 0u);

@@ -396,7 +396,7 @@ class Kept {
     keeper_.emplace(*source_, archive_, &*pcrs_, clock_, keeper::KeeperOptions{.start = of.start});
   }
 
-  keeper::Followed follow() { return test::must(keeper_->follow()); }
+  keeper::FollowResult follow() { return test::must(keeper_->follow()); }
   std::uint64_t proven() {
     const auto chain = test::must(archive_.chain_or_last(std::nullopt));
     const auto row = chain ? test::must(archive_.list(chain->chain)) : std::nullopt;

@@ -15,11 +15,11 @@ namespace imakeep::archive {
 
 struct SqliteStore::Connection {
   // The files next to the archive that SQLite has open.
-  struct Beside {
+  struct SideFiles {
     std::optional<FileIdentity> log;    // -wal
     std::optional<FileIdentity> index;  // -shm
 
-    friend bool operator==(const Beside&, const Beside&) = default;
+    friend bool operator==(const SideFiles&, const SideFiles&) = default;
   };
 
   std::string path;
@@ -27,13 +27,13 @@ struct SqliteStore::Connection {
   UniqueFd lock;                  // writers only: the lock on the file .lock, which contains the writer's pid
   std::optional<InodeLock> file;  // writers only: the lock on the archive itself
   std::optional<SQLite::Database> database;
-  Beside beside;  // writers only: the files when the write-ahead log was opened
+  SideFiles side_files;  // writers only: the files when the write-ahead log was opened
 
   const char* vfs_name() const;
 
   // For a writer: opens the database and its write-ahead log, and sets `beside`.
   void connect_to_write();
-  Beside beside_now() const;
+  SideFiles side_files_now() const;
 
   // The error of Store that corresponds to SQLite's exception. The message begins with `attempt`.
   Error error(const SQLite::Exception& exception, const std::string& attempt) const;

@@ -277,10 +277,10 @@ void SqliteStore::Connection::connect_to_write() {
   open_to_write(database, path, vfs_name());
   start_log(*database);
   header_of(*database);  // the first read opens the log
-  beside = beside_now();
+  side_files = side_files_now();
 }
 
-SqliteStore::Connection::Beside SqliteStore::Connection::beside_now() const {
+SqliteStore::Connection::SideFiles SqliteStore::Connection::side_files_now() const {
   return {.log = identity_of(path + "-wal"), .index = identity_of(path + "-shm")};
 }
 
@@ -373,7 +373,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& name, 
     if (mode != OpenMode::kRead) {
       start_log(database);
       if (header.version < kSchemaVersion) upgrade(database, header.version);
-      connection->beside = connection->beside_now();
+      connection->side_files = connection->side_files_now();
     } else if (header.version == 0) {
       // The first writer was interrupted before its first commit, so the archive is empty.
       connection->database.emplace(empty_archive());
@@ -396,7 +396,7 @@ Result<void> SqliteStore::secure() {
   const int code = sqlite3_wal_checkpoint_v2(database, "main", SQLITE_CHECKPOINT_PASSIVE, &frames, &written);
   // If the checkpoint failed, for example on a full disk, the log still has every commit, synced. So it is enough that
   // the log was neither removed nor replaced.
-  if (connection_->beside_now() == connection_->beside) return {};
+  if (connection_->side_files_now() == connection_->side_files) return {};
   if (code != SQLITE_OK && code != SQLITE_BUSY) {
     return unexpected(connection_->error(SQLite::Exception(database, code), "cannot write"));
   }

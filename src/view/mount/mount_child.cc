@@ -45,7 +45,7 @@ class Child {
   // Returns the answer, which is empty for most requests.
   Result<std::string> carry_out(const MountRequest& request, int descriptor) {
     if (request.command == MountCommand::kAdopt) return adopt(request.arguments);
-    if (request.command == MountCommand::kStands) return what_is_missing();
+    if (request.command == MountCommand::kInPlace) return what_is_missing();
     IMAKEEP_CHECK(change(request.command, request.arguments, descriptor));
     return std::string();
   }
@@ -69,7 +69,7 @@ class Child {
       case MountCommand::kUnmount:
         return unmount();
       case MountCommand::kAdopt:
-      case MountCommand::kStands:
+      case MountCommand::kInPlace:
         break;
     }
     return {};

@@ -200,8 +200,8 @@ Result<void> MountGuard::bind(const std::vector<Bind>& binds) {
   return {};
 }
 
-Result<bool> MountGuard::stands() {
-  const auto missing = ask(MountCommand::kStands, {});
+Result<bool> MountGuard::in_place() {
+  const auto missing = ask(MountCommand::kInPlace, {});
   if (!missing) return unexpected(missing.error());
   return missing->empty();
 }

@@ -58,7 +58,7 @@ class MountGuard {
   // serve them.
   Result<void> leave_mounts(bool leave);
   // False if somebody unmounted a part, or mounted something over it. kEnvironment if the child cannot tell now.
-  Result<bool> stands();
+  Result<bool> in_place();
   Result<void> unmount();
 
   // Becomes readable, for poll(2), when the child has ended; -1 while there is no child.

@@ -35,7 +35,7 @@ std::optional<ArgumentCount> argument_count(MountCommand command) {
       return ArgumentCount{.min = 2, .max = 2};
     case MountCommand::kMount:
       return ArgumentCount{.min = 3, .max = 3};
-    case MountCommand::kStands:
+    case MountCommand::kInPlace:
     case MountCommand::kUnmount:
       return ArgumentCount{.min = 0, .max = 0};
   }

@@ -23,12 +23,12 @@ enum class MountCommand : std::uint8_t {
   kAdoptBind,  // FILE: take charge of a file that the view covers
   kBind,       // FROM FILE: cover FILE with FROM
   kLeave,      // "1" or "0": whether the mounts stay when the connection ends
-  kStands,     // the answer says what is missing; it is empty if all mounts are in place
+  kInPlace,    // the answer says what is missing; it is empty if all mounts are in place
   kUnmount,
 };
 
 struct MountRequest {
-  MountCommand command = MountCommand::kStands;
+  MountCommand command = MountCommand::kInPlace;
   std::vector<std::string> arguments = {};  // without NUL
 };
 

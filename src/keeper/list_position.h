@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// keeper/placement.h - finds where a list lies in the archive's chains. The PCRs decide.
+// keeper/list_position.h - finds where a list lies in the archive's chains. The PCRs decide.
 //
 // The list, and the records that the archive says it holds, are each read once and summarized. From the summaries,
 // alignment.h derives every index at which the new records could begin. locate.h replays the records from there, and
@@ -46,7 +46,7 @@ struct KnownChain {
 };
 
 // Where a list lies. An index counts the list's records from its first.
-struct Placement {
+struct ListPosition {
   bool new_chain = false;              // the list begins a new chain
   bool in_flight = false;              // matches only if an extend is in flight, or is not the only match
   bool ambiguous = false;              // other alignments match the PCRs as well, and some PCRs could not be read
@@ -56,7 +56,7 @@ struct Placement {
   bool gone_by_kexec = false;          // a kexec may have lost these: none of the known records is left
   std::uint64_t records = 0;           // in the list
   ListStream::Place new_from = {};     // the first unarchived record
-  std::uint64_t fits_until = 0;        // the PCRs prove the records before this index; `records` without PCRs
+  std::uint64_t matched_until = 0;     // the PCRs prove the records before this index; `records` without PCRs
   std::uint64_t reach = 0;             // the PCR that is furthest ahead matches from this many records on
   std::vector<Range> missing = {};     // numbers of archived records that the list lost after its head
   bool lost_by_kexec = false;          // true: a kexec lost them; false: somebody deleted them after staged records
@@ -66,17 +66,17 @@ struct Placement {
 
 // A list that does not match the PCRs, and the cause as far as it can be told. `as_read` says how its records would go
 // on from the archive.
-struct Misfit {
-  Found found;
-  Placement as_read;
+struct Mismatch {
+  Finding found;
+  ListPosition as_read;
   // If content proves nothing, as_read takes the whole list as new. If the list still looks like the known records and
   // more, `grown` says where the new records then begin.
-  std::optional<Placement> grown = std::nullopt;
+  std::optional<ListPosition> grown = std::nullopt;
 };
 
 struct Placed {
-  std::optional<Placement> placement;
-  std::optional<Misfit> misfit;
+  std::optional<ListPosition> position;
+  std::optional<Mismatch> mismatch;
 };
 
 // Finds the place of the list in `stream`. Reads `stream` from its beginning as often as needed, and leaves it at any

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "keeper/placement.h"
+#include "keeper/list_position.h"
 
 #include <algorithm>
 
@@ -36,14 +36,14 @@ class Placer {
     // the deleted ones. It is better to archive records twice than to lose them, so the pending trim counts as carried
     // out if it explains the list.
     const bool by_pending = !with_pcrs() && known_->pending > 0;
-    auto as_seen = by_pending ? Result<std::optional<Placement>>(std::nullopt) : as_last_seen();
+    auto as_seen = by_pending ? Result<std::optional<ListPosition>>(std::nullopt) : as_last_seen();
     if (!as_seen) return unexpected(as_seen.error());
-    auto placed = *as_seen ? Result<Placed>(Placed{.placement = std::move(**as_seen)}) : by_summary();
-    if (placed && placed->placement && !placed->placement->new_chain) placed = told_from_alike(std::move(*placed));
-    if (!placed || !placed->placement || !known_->judged) return placed;
-    const auto certain = has_lasting_record(placed->placement->fits_until);
+    auto placed = *as_seen ? Result<Placed>(Placed{.position = std::move(**as_seen)}) : by_summary();
+    if (placed && placed->position && !placed->position->new_chain) placed = told_from_alike(std::move(*placed));
+    if (!placed || !placed->position || !known_->judged) return placed;
+    const auto certain = has_lasting_record(placed->position->matched_until);
     if (!certain) return unexpected(certain.error());
-    placed->placement->certain = *certain;
+    placed->position->certain = *certain;
     return placed;
   }
 
@@ -74,7 +74,7 @@ class Placer {
     }
     auto from_reset = as_new_chain({});
     if (!from_reset) return from_reset;
-    return from_reset->placement && from_reset->placement->fits_until > 0 ? std::move(*from_reset) : std::move(placed);
+    return from_reset->position && from_reset->position->matched_until > 0 ? std::move(*from_reset) : std::move(placed);
   }
 
   std::uint64_t in_list() const { return known_->shape.records(known_->chain.end); }
@@ -103,7 +103,7 @@ class Placer {
         return wrong_digests;
       }
       const imalog::RecordContentView content = (*record)->content();
-      if (wrong_digests.size() < kMostAltered && !imalog::digest_fits(shown_, content, (*record)->digest)) {
+      if (wrong_digests.size() < kMostAltered && !imalog::digest_matches(shown_, content, (*record)->digest)) {
         wrong_digests.push_back(stream_.records() - 1);
       }
       search.add(content);
@@ -117,21 +117,21 @@ class Placer {
     auto wrong_digests = replay_rest(search);
     if (!wrong_digests) return unexpected(wrong_digests.error());
     const auto match = match_of(search.seen(0, 0), 0, list_records_, window());
-    Placement placement{.new_chain = true, .records = list_records_};
+    ListPosition placement{.new_chain = true, .records = list_records_};
     if (match) {
       placement.in_flight = match->in_flight;
-      placement.fits_until = match->until;
+      placement.matched_until = match->until;
       placement.reach = match->reach;
       placement.altered = std::move(*wrong_digests);
-      return Placed{.placement = std::move(placement)};
+      return Placed{.position = std::move(placement)};
     }
     // A record of a complete list may have been altered, or an extend may have failed.
     auto explained = explain_new_chain(why_not_the_last);
     if (!explained) return unexpected(explained.error());
-    return Placed{.misfit = Misfit{.found = std::move(*explained), .as_read = std::move(placement)}};
+    return Placed{.mismatch = Mismatch{.found = std::move(*explained), .as_read = std::move(placement)}};
   }
 
-  Result<Found> explain_new_chain(const std::string& why_not_the_last) {
+  Result<Finding> explain_new_chain(const std::string& why_not_the_last) {
     if (stand_at_start(start_)) return measured_without_tpm();
     stream_.seek({});
     auto found = explain(nullptr, stream_, shown_, start_, 0, evidence_.pcrs);
@@ -164,7 +164,7 @@ class Placer {
            });
   }
 
-  Found measured_without_tpm() const {
+  Finding measured_without_tpm() const {
     return {.diagnosis = Diagnosis::kMeasuredWithoutTpm,
             .what = "the list has " + std::to_string(list_records_) +
                     " records, and none was extended into the PCRs that it names: the kernel measured without the TPM, "
@@ -172,7 +172,7 @@ class Placer {
   }
 
   // The list as it was last seen, and what was added to it. Empty if the list is not that.
-  Result<std::optional<Placement>> as_last_seen() {
+  Result<std::optional<ListPosition>> as_last_seen() {
     if (known_->read_until) {
       auto placement = after_what_was_read();
       // If somebody deleted records, no record begins at the old offset.
@@ -196,7 +196,7 @@ class Placer {
 
   // The same, without re-reading what was read last time: compares the first record, and the PCRs tell the rest. The
   // first record must not be a violation: to the PCRs all violations are equal, and two may have equal content.
-  Result<std::optional<Placement>> after_what_was_read() {
+  Result<std::optional<ListPosition>> after_what_was_read() {
     if (!with_pcrs()) return std::nullopt;
     stream_.seek({});
     KnownList known(store_, known_->chain, known_->shape);
@@ -214,7 +214,7 @@ class Placer {
   }
 
   // The list whose first `known` records are archived. The stream is positioned after them.
-  Result<std::optional<Placement>> after(std::uint64_t known) {
+  Result<std::optional<ListPosition>> after(std::uint64_t known) {
     const archive::Chain& chain = known_->chain;
     // Another kernel's list may begin with equal records, so only PCRs tell, and all of them: an unreadable one may be
     // the one that tells.
@@ -225,21 +225,21 @@ class Placer {
     if (!wrong_digests) return unexpected(wrong_digests.error());
     const auto match = match_of(search.seen(0, 0), known, list_records_, window());
     if (!match) return std::nullopt;
-    Placement placement = placement_of({.known = known, .shape = known_->shape, .missing = {}}, new_from, *match);
+    ListPosition placement = placement_of({.known = known, .shape = known_->shape, .missing = {}}, new_from, *match);
     // This is the list as it was last seen, so it needs no second look. The next call takes a record that is in flight.
     placement.in_flight = false;
     add_wrong_digests(placement, known, *wrong_digests);
     return placement;
   }
 
-  Placement placement_of(const Alignment& alignment, const ListStream::Place& new_from, const Match& match) const {
+  ListPosition placement_of(const Alignment& alignment, const ListStream::Place& new_from, const Match& match) const {
     return {.in_flight = match.in_flight,
             .shape = alignment.shape,
             .gone = alignment.gone,
             .gone_by_kexec = alignment.gone_by_kexec,
             .records = list_records_,
             .new_from = new_from,
-            .fits_until = match.until,
+            .matched_until = match.until,
             .reach = match.reach,
             .missing = alignment.missing,
             .lost_by_kexec = alignment.by_kexec,
@@ -247,7 +247,8 @@ class Placer {
   }
 
   // `indexes` are those of new records. The digests of known ones were checked when they were archived.
-  void add_wrong_digests(Placement& placement, std::uint64_t known, const std::vector<std::uint64_t>& indexes) const {
+  void add_wrong_digests(ListPosition& placement, std::uint64_t known,
+                         const std::vector<std::uint64_t>& indexes) const {
     for (const std::uint64_t index : indexes) placement.altered.push_back(known_->chain.end + (index - known));
   }
 
@@ -291,19 +292,19 @@ class Placer {
     if (!replayed) return unexpected(replayed.error());
     if (const auto best = best_match(search, 0)) {
       auto placed = matching(best->alignment, best->match);
-      if (placed && placed->placement) placed->placement->ambiguous = best->several && evidence_.unread != 0;
+      if (placed && placed->position) placed->position->ambiguous = best->several && evidence_.unread != 0;
       return placed;
     }
     // A list that matches the PCRs from a reset on is a chain of its own, even if it shares records with the last one.
     auto from_reset = as_new_chain({});
     if (!from_reset) return from_reset;
-    if (from_reset->placement && is_this_list()) return of_another_tpm();
-    if (from_reset->placement && !same_kernel()) return from_reset;
+    if (from_reset->position && is_this_list()) return of_another_tpm();
+    if (from_reset->position && !same_kernel()) return from_reset;
     const auto facts = facts_of(search);
     if (!facts) return unexpected(facts.error());
     // If a kernel was set back to a snapshot, its list matches the PCRs from a reset on as well.
     const bool set_back = facts->set_back && facts->set_back->at > 0;
-    return from_reset->placement && !set_back ? std::move(*from_reset) : misfit(search, *facts);
+    return from_reset->position && !set_back ? std::move(*from_reset) : mismatch(search, *facts);
   }
 
   // Whether the same kernel runs, and its list begins with all records of the chain, from the chain's first one on.
@@ -318,7 +319,7 @@ class Placer {
   Result<Placed> of_another_tpm() {
     auto as_read = read_as({.known = known_->chain.end, .shape = known_->shape, .missing = {}});
     if (!as_read) return unexpected(as_read.error());
-    Misfit misfit{
+    Mismatch mismatch{
         .found = {.diagnosis = Diagnosis::kUnexplainedExtend,
                   .chain = known_->chain.chain,
                   .first = known_->proven,
@@ -326,7 +327,7 @@ class Placer {
                           " was anchored with PCRs that its list does not match, such as those of another TPM; "
                           "from a TPM reset on, the list matches the PCRs that are read now"},
         .as_read = std::move(*as_read)};
-    return Placed{.misfit = std::move(misfit)};
+    return Placed{.mismatch = std::move(mismatch)};
   }
 
   struct BestMatch {
@@ -472,17 +473,17 @@ class Placer {
         altered.push_back(alignment.shape.number_at(index));
       }
     }
-    Placement placement = placement_of(alignment, stream_.place(), match);
+    ListPosition placement = placement_of(alignment, stream_.place(), match);
     placement.altered = std::move(altered);
     std::vector<std::uint64_t> wrong_digests;
     for (std::uint64_t index = alignment.known; wrong_digests.size() < kMostAltered; ++index) {
       const auto record = stream_.next();
       if (!record) return unexpected(record.error());
       if (!*record) break;
-      if (!imalog::digest_fits(shown_, (*record)->content(), (*record)->digest)) wrong_digests.push_back(index);
+      if (!imalog::digest_matches(shown_, (*record)->content(), (*record)->digest)) wrong_digests.push_back(index);
     }
     add_wrong_digests(placement, alignment.known, wrong_digests);
-    return Placed{.placement = std::move(placement)};
+    return Placed{.position = std::move(placement)};
   }
 
   // ---- no alignment matches the PCRs
@@ -541,7 +542,7 @@ class Placer {
     return facts;
   }
 
-  Result<Placed> misfit(const Search& search, const ListFacts& facts) {
+  Result<Placed> mismatch(const Search& search, const ListFacts& facts) {
     for (std::size_t i = 0; i < search.families().size(); ++i) {
       if (!search.tried(i)) {
         not_tried_ += "; the list repeats its records, and " + std::to_string(search.families()[i].count) +
@@ -553,24 +554,24 @@ class Placer {
       return as_new_chain(with_pcrs() ? " and does not continue chain " + std::to_string(known_->chain.chain)
                                       : " and continues no archived chain");
     }
-    Misfit misfit;
+    Mismatch mismatch;
     const auto decided = decided_alignment(facts);
     const Alignment none{.shape = ListShape(known_->chain.end), .missing = {}};
     auto as_read = read_as(decided.value_or(none));
     if (!as_read) return unexpected(as_read.error());
-    misfit.as_read = std::move(*as_read);
+    mismatch.as_read = std::move(*as_read);
     // The list seems to hold these records still, so the keeper does not know of any deletion.
-    if (!decided && facts.by_content) misfit.as_read.gone = 0;
-    misfit.found.chain = known_->chain.chain;
-    misfit.found.first = known_->chain.end;
-    IMAKEEP_CHECK(explain_misfit(misfit, facts, verdict));
-    misfit.found.what += not_tried_;
+    if (!decided && facts.by_content) mismatch.as_read.gone = 0;
+    mismatch.found.chain = known_->chain.chain;
+    mismatch.found.first = known_->chain.end;
+    IMAKEEP_CHECK(explain_misfit(mismatch, facts, verdict));
+    mismatch.found.what += not_tried_;
     const auto& alike = facts.by_content ? facts.by_content : facts.by_violations;
-    if (!decided && alike && misfit.as_read.new_from.records == 0) IMAKEEP_CHECK(add_grown(misfit, *alike, facts));
-    return Placed{.misfit = std::move(misfit)};
+    if (!decided && alike && mismatch.as_read.new_from.records == 0) IMAKEEP_CHECK(add_grown(mismatch, *alike, facts));
+    return Placed{.mismatch = std::move(mismatch)};
   }
 
-  Result<Placement> read_as(const Alignment& alignment) {
+  Result<ListPosition> read_as(const Alignment& alignment) {
     stream_.seek({});
     while (stream_.records() < alignment.known) {
       const auto record = stream_.next();
@@ -581,30 +582,30 @@ class Placer {
   }
 
   // Adds the reading by which the list is the known records and more, if the list looks so.
-  Result<void> add_grown(Misfit& misfit, const Alignment& overlap, const ListFacts& facts) {
+  Result<void> add_grown(Mismatch& mismatch, const Alignment& overlap, const ListFacts& facts) {
     if (facts.other_kernel || overlap.known != in_list() || overlap.gone > 0 || !overlap.missing.empty()) return {};
     auto grown = read_as(overlap);
     if (!grown) return unexpected(grown.error());
-    misfit.grown = std::move(*grown);
+    mismatch.grown = std::move(*grown);
     return {};
   }
 
-  Result<void> explain_misfit(Misfit& misfit, const ListFacts& facts, Verdict verdict) {
+  Result<void> explain_misfit(Mismatch& mismatch, const ListFacts& facts, Verdict verdict) {
     const std::string end = std::to_string(known_->chain.end);
     switch (verdict) {
       case Verdict::kArchiveAhead:
-        misfit.found = ahead(*facts.set_back);
+        mismatch.found = ahead(*facts.set_back);
         return {};
       case Verdict::kKexecGap:
-        misfit.found.diagnosis = Diagnosis::kGap;
-        misfit.found.what = "a kexec dropped records from record " + end +
-                            " on that imakeep had not seen, so they are lost; or something else extended the PCRs";
+        mismatch.found.diagnosis = Diagnosis::kGap;
+        mismatch.found.what = "a kexec dropped records from record " + end +
+                              " on that imakeep had not seen, so they are lost; or something else extended the PCRs";
         return {};
       case Verdict::kGap:
-        misfit.as_read.gone = facts.in_list;
-        misfit.found.diagnosis = Diagnosis::kGap;
-        misfit.found.what = "somebody else deleted all that the list held, and records from record " + end +
-                            " on that imakeep had not seen: these are lost";
+        mismatch.as_read.gone = facts.in_list;
+        mismatch.found.diagnosis = Diagnosis::kGap;
+        mismatch.found.what = "somebody else deleted all that the list held, and records from record " + end +
+                              " on that imakeep had not seen: these are lost";
         return {};
       case Verdict::kOtherChain:
       case Verdict::kUnexplained:
@@ -617,27 +618,27 @@ class Placer {
     if (!by_content) return unexpected(by_content.error());
     auto explained = explain_known(likely, by_content->new_from);
     if (!explained) return unexpected(explained.error());
-    misfit.found = std::move(*explained);
-    const Diagnosis diagnosis = misfit.found.diagnosis;
+    mismatch.found = std::move(*explained);
+    const Diagnosis diagnosis = mismatch.found.diagnosis;
     // But for what was found, the PCRs match the list, so they decide after all.
     if (diagnosis == Diagnosis::kAlteredRecord || diagnosis == Diagnosis::kFailedExtend) {
-      misfit.as_read = std::move(*by_content);
+      mismatch.as_read = std::move(*by_content);
     } else if (!decided && facts.by_content) {
-      misfit.found.diagnosis = Diagnosis::kGapOrExtend;
-      misfit.found.what += "; this kernel may measure equal records more than once, so all " +
-                           std::to_string(list_records_) + " records of the list are archived as new";
+      mismatch.found.diagnosis = Diagnosis::kGapOrExtend;
+      mismatch.found.what += "; this kernel may measure equal records more than once, so all " +
+                             std::to_string(list_records_) + " records of the list are archived as new";
     }
     return {};
   }
 
-  Found ahead(const SetBack& set_back) const {
+  Finding ahead(const SetBack& set_back) const {
     const archive::Chain& chain = known_->chain;
     const std::string at = std::to_string(set_back.at);
-    Found found{.diagnosis = Diagnosis::kArchiveAhead,
-                .chain = chain.chain,
-                .first = set_back.at,
-                .records = chain.end - set_back.at,
-                .what = {}};
+    Finding found{.diagnosis = Diagnosis::kArchiveAhead,
+                  .chain = chain.chain,
+                  .first = set_back.at,
+                  .records = chain.end - set_back.at,
+                  .what = {}};
     found.what = set_back.went_on == 0
                      ? "the PCRs match record " + at + " of chain " + std::to_string(chain.chain) + ", of which " +
                            std::to_string(chain.end) + " records are archived"
@@ -649,13 +650,13 @@ class Placer {
   }
 
   // Explains why the unproven records, of the archive and then of the list, do not match the PCRs.
-  Result<Found> explain_known(const Alignment& alignment, const ListStream::Place& new_from) {
+  Result<Finding> explain_known(const Alignment& alignment, const ListStream::Place& new_from) {
     const archive::Chain& chain = known_->chain;
     const std::uint64_t from = std::max(known_->proven, chain.first_kept);
     const auto start = archive::Archive(store_).state_at(chain, from);
     if (!start) return unexpected(start.error());
     if (stand_at_start(*start)) {
-      Found found = measured_without_tpm();
+      Finding found = measured_without_tpm();
       found.chain = chain.chain;
       found.first = from;
       return found;
@@ -696,7 +697,7 @@ class Placer {
     return std::nullopt;
   }
 
-  static Found headless(const std::string& why_not_the_last, Found found) {
+  static Finding headless(const std::string& why_not_the_last, Finding found) {
     found.diagnosis = Diagnosis::kHeadless;
     found.records.reset();
     found.what = "the list does not begin at a TPM reset" + why_not_the_last +

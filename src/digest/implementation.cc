@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "digest/kernel.h"
+#include "digest/implementation.h"
 
 #include <algorithm>
 #include <array>
@@ -14,13 +14,13 @@ namespace imakeep::digest {
 namespace {
 
 struct Named {
-  Kernel kernel;
+  Implementation implementation;
   std::string_view name;
 };
-constexpr std::array<Named, 4> kAll = {{{Kernel::kPortable, "portable"},
-                                        {Kernel::kShaNi, "sha-ni"},
-                                        {Kernel::kShaNiAvx2, "sha-ni+avx2"},
-                                        {Kernel::kAvx512, "avx512"}}};
+constexpr std::array<Named, 4> kAll = {{{Implementation::kPortable, "portable"},
+                                        {Implementation::kShaNi, "sha-ni"},
+                                        {Implementation::kShaNiAvx2, "sha-ni+avx2"},
+                                        {Implementation::kAvx512, "avx512"}}};
 
 #if defined(__x86_64__)
 // Query the processor in this file: it is compiled without instructions that may be missing.
@@ -55,55 +55,55 @@ bool has_avx512() {
 }
 #endif
 
-bool available(Kernel kernel) {
+bool available(Implementation implementation) {
   // Query only once: in a virtual machine each query takes far longer than a digest.
   static const bool sha_ni = has_sha_ni(), avx2 = sha_ni && has_avx2(), avx512 = avx2 && has_avx512();
-  switch (kernel) {
-    case Kernel::kPortable:
+  switch (implementation) {
+    case Implementation::kPortable:
       return true;
-    case Kernel::kShaNi:
+    case Implementation::kShaNi:
       return sha_ni;
-    case Kernel::kShaNiAvx2:
+    case Implementation::kShaNiAvx2:
       return avx2;
     default:
       return avx512;
   }
 }
 
-std::atomic<Kernel>& chosen() {
-  static std::atomic<Kernel> kernel = kernels().back();
-  return kernel;
+std::atomic<Implementation>& chosen() {
+  static std::atomic<Implementation> implementation = implementations().back();
+  return implementation;
 }
 
 }  // namespace
 
-Kernel kernel() {
+Implementation implementation() {
   return chosen().load(std::memory_order_relaxed);
 }
 
-std::string_view kernel_name(Kernel kernel) {
-  return std::ranges::find(kAll, kernel, &Named::kernel)->name;
+std::string_view implementation_name(Implementation implementation) {
+  return std::ranges::find(kAll, implementation, &Named::implementation)->name;
 }
 
-std::vector<Kernel> kernels() {
-  std::vector<Kernel> found;
+std::vector<Implementation> implementations() {
+  std::vector<Implementation> found;
   for (const Named& named : kAll) {
-    if (available(named.kernel)) found.push_back(named.kernel);
+    if (available(named.implementation)) found.push_back(named.implementation);
   }
   return found;
 }
 
-Result<void> use_kernel(std::string_view name) {
+Result<void> use_implementation(std::string_view name) {
   const auto* const found = std::ranges::find(kAll, name, &Named::name);
   if (found == kAll.end()) {
     return fail(ErrorCode::kUsage,
                 "no digest implementation '" + std::string(name) + "'; use portable, sha-ni, sha-ni+avx2 or avx512");
   }
-  if (!available(found->kernel)) {
+  if (!available(found->implementation)) {
     return fail(ErrorCode::kUnsupported,
                 "this processor lacks what the implementation '" + std::string(name) + "' needs");
   }
-  chosen().store(found->kernel);
+  chosen().store(found->implementation);
   return {};
 }
 
@@ -111,10 +111,10 @@ bool has_lanes(Algorithm algorithm) {
   switch (algorithm) {
     case Algorithm::kSha1:
     case Algorithm::kSha256:
-      return kernel() != Kernel::kPortable;
+      return implementation() != Implementation::kPortable;
     case Algorithm::kSha384:
     case Algorithm::kSha512:
-      return kernel() >= Kernel::kShaNiAvx2;
+      return implementation() >= Implementation::kShaNiAvx2;
     default:
       return false;
   }

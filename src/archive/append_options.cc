@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "archive/beside.h"
+#include "archive/append_options.h"
 
 #include <algorithm>
 
@@ -40,21 +40,21 @@ Result<void> put_list(Store& store, const Chain& chain, const ListRow& row) {
 
 }  // namespace
 
-Result<void> put_beside(Store& store, Chain& chain, const Beside& beside) {
-  if (beside.pending != nullptr && beside.clear_pending) {
+Result<void> put_append_options(Store& store, Chain& chain, const AppendOptions& options) {
+  if (options.pending != nullptr && options.clear_pending) {
     return fail(ErrorCode::kUsage, "a pending trim cannot be set and cleared at once");
   }
-  if (beside.start) chain.start = *beside.start;
-  if (beside.source != nullptr) IMAKEEP_CHECK(store.put_source(*beside.source));
-  if (beside.anchor != nullptr) IMAKEEP_CHECK(put_anchor(store, chain, *beside.anchor));
-  if (beside.origin != nullptr) {
-    if (beside.origin->chain != chain.chain) return fail(ErrorCode::kUsage, "the origin belongs to another chain");
-    IMAKEEP_CHECK(store.put_origin(*beside.origin));
+  if (options.start) chain.start = *options.start;
+  if (options.source != nullptr) IMAKEEP_CHECK(store.put_source(*options.source));
+  if (options.anchor != nullptr) IMAKEEP_CHECK(put_anchor(store, chain, *options.anchor));
+  if (options.origin != nullptr) {
+    if (options.origin->chain != chain.chain) return fail(ErrorCode::kUsage, "the origin belongs to another chain");
+    IMAKEEP_CHECK(store.put_origin(*options.origin));
   }
-  if (beside.list != nullptr) IMAKEEP_CHECK(put_list(store, chain, *beside.list));
-  if (beside.pending != nullptr) IMAKEEP_CHECK(store.set_pending(*beside.pending));
-  if (beside.clear_pending) IMAKEEP_CHECK(store.set_pending(std::nullopt));
-  for (IncidentRow incident : beside.incidents) {
+  if (options.list != nullptr) IMAKEEP_CHECK(put_list(store, chain, *options.list));
+  if (options.pending != nullptr) IMAKEEP_CHECK(store.set_pending(*options.pending));
+  if (options.clear_pending) IMAKEEP_CHECK(store.set_pending(std::nullopt));
+  for (IncidentRow incident : options.incidents) {
     incident.incident = 0;
     IMAKEEP_CHECK(store.put_incident(incident));
   }
