@@ -17,7 +17,7 @@ put() {
   shift
   for file in "$@"; do
     found=$(command -v "$file") || found=$file
-    [[ -e $found ]] || { echo "there is no $file" >&2 && return 1; }
+    [[ -e $found ]] || { echo "$file does not exist" >&2 && return 1; }
     install -D "$(realpath "$found")" "$root$found" && put_libraries "$root" "$found" || return 1
   done
 }

@@ -5,7 +5,7 @@
 #   ~/.cache/imakeep/lab/kernel-VERSION-CONFIG     bzImage, CONFIG being the start of the hash of lab/kernel.config
 #   ~/.cache/imakeep/lab/debian-VERSION            vmlinuz and lib/modules/RELEASE, unpacked
 #
-# Functions that print a path print nothing else, and say why on stderr if there is none. $tree is this repository.
+# Functions that print a path print nothing else, and say on stderr why they have none. $tree is this repository.
 # shellcheck shell=bash
 # shellcheck source=../tools/packages.sh disable=SC2154
 . "$tree/tools/packages.sh"
@@ -60,7 +60,7 @@ cached_kernel() {
   [[ $found ]] && echo "$found"
 }
 
-# build_kernel: the newest kernel, from what the mirror has; takes minutes. Whoever comes second waits, and takes it.
+# build_kernel: the newest kernel, from what the mirror has; takes minutes. A second caller waits, and takes it.
 build_kernel() {
   local name version built work
   mkdir -p "$lab_cache"
@@ -87,7 +87,7 @@ build_kernel() {
 }
 
 # make_kernel: in the folder of the source. An option that the source does not know, or that something else rules out, would
-# be dropped in silence: then there is no kernel.
+# be dropped in silence: then the build fails.
 make_kernel() {
   local option missing=()
   KCONFIG_ALLCONFIG=$tree/lab/kernel.config make allnoconfig || return 1

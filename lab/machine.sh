@@ -74,7 +74,7 @@ end_machine() {
   fi
 }
 
-# take_checks NAME FILE: the checks that the machine wrote into FILE, one a line, "end" behind the last:
+# take_checks NAME FILE: the checks that the machine wrote into FILE, one a line, "end" after the last:
 # "ok|FAIL TAB name TAB what was said". A file without an end is a failure: the machine never came to it.
 take_checks() {
   local name=$1 verdict what said

@@ -57,7 +57,7 @@ step "layers" tools/check_layers.py
 step "layers: each kind of fault is found" tests/tools/check_layers.sh
 mapfile -t sourced < <(git ls-files 'lab/*.sh')
 step "scripts" shellcheck "${scripts[@]}" "${sourced[@]}" tools/build.sh tools/packages.sh packaging/imakeep.bash
-step "mutations have their places" tools/mutate_keeper.py --stale
+step "mutations apply to the sources" tools/mutate_keeper.py --stale
 step "the lab's breakages have their places" lab/breakages.py --stale
 step "every file names its licence" licence_named
 step "no source includes a source" no_source_included

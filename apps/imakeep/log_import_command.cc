@@ -159,7 +159,7 @@ int run_import(const ImportCommand& command) {
   const auto imported = archive::import_lists(archive, lists->parts, *options);
   if (!imported) {
     const int code = report(imported.error());
-    // A refused import must not leave a new, empty archive behind.
+    // A refused import must not leave a new, empty archive.
     const auto chains = archive.chains();
     if (made && chains && chains->empty()) {
       store->reset();

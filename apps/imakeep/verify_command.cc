@@ -54,7 +54,7 @@ struct UnreadPcr {
   Error error;
 };
 
-// What the log is compared with.
+// The values that the log is compared with.
 struct Evidence {
   attest::Expected expected;
   std::optional<GoodQuote> quote;
@@ -228,7 +228,7 @@ Result<std::optional<imalog::PcrState>> read_start(const VerifyOptions& options,
 
 // Directory for the copy of a list that comes from a pipe. The list may be too large for /tmp.
 std::string spool_folder() {
-  const char* const told = std::getenv("TMPDIR");  // NOLINT(concurrency-mt-unsafe): there is one thread
+  const char* const told = std::getenv("TMPDIR");  // NOLINT(concurrency-mt-unsafe): the process has one thread
   return told != nullptr && *told != '\0' ? told : "/var/tmp";
 }
 
@@ -397,8 +397,8 @@ void place_in_chain(std::uint64_t first, attest::LogCheck& check) {
   if (check.bad_record) check.bad_record->number += first;
 }
 
-// An RTMR stands for several PCRs. It matches only if records name exactly one of them and nothing else extended the
-// RTMR.
+// An RTMR takes the place of several PCRs. It matches only if records name exactly one of them and nothing else
+// extended the RTMR.
 void explain_rtmrs(const attest::LogCheck& check) {
   for (const attest::PcrProof& proof : check.pcrs) {
     const auto rtmr = imalog::rtmr_of(proof.pcr);
@@ -461,7 +461,7 @@ int run_verify(const VerifyOptions& options) {
 void add_verify(const Command& root) {
   auto options = std::make_shared<VerifyOptions>();
   const Command command =
-      root.add_command("verify", "replay a log, and compare it with its own digests, with PCRs or with a quote");
+      root.add_command("verify", "replay a log, and compare it with its stored digests, with PCRs or with a quote");
   command.add_option("FILE", options->files, "binary measurement lists, in order; - is standard input");
   const Option archive =
       command.add_option("--archive", options->archive, "archive to verify instead of lists").value_name("FILE");

@@ -47,7 +47,8 @@ Result<int> unmount(const Unmount& command) {
   if (!command.ima_dir.empty()) config.ima_dir = command.ima_dir;
   // In ExecStopPost=, systemd sets SERVICE_RESULT. After a crash, leave the mounts, because the next keeper takes them
   // over.
-  const char* const result = std::getenv("SERVICE_RESULT");  // NOLINT(concurrency-mt-unsafe): there is one thread
+  const char* const result =
+      std::getenv("SERVICE_RESULT");  // NOLINT(concurrency-mt-unsafe): the process has one thread
   if (result != nullptr && std::string_view(result) != "success") return kDone;
   // Make the paths absolute now, because entering the other mount namespace changes the working directory.
   for (std::string* const path : {&config.view, &config.ima_dir}) {

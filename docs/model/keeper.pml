@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* keeper.pml - how the keeper takes records out of IMA's list without losing one. tools/check_model.sh checks it.
+/* keeper.pml - how the keeper trims IMA's list without losing a record. tools/check_model.sh checks it.
  *
  * Actors: the kernel's list and its PCRs A and B (a record is appended, then extends the PCR that it names, under one
  * lock); the keeper; another actor that stages, deletes and counts as it likes; the machine, which ends the keeper at any
@@ -115,7 +115,7 @@ byte a_boot;             /* the kernel that the list was last seen with */
 
 /* The truth about the current chain. Nobody but the claims reads it, nor `archived` where content tells nothing. */
 byte archived;      /* records whose content is durable in the archive */
-byte matched;       /* records that a replay led to a value of the PCR that they name; a copied value is none */
+byte matched;       /* records whose replay matched a value of the PCR that they name; a copied value is none */
 byte lost_to_other; /* deleted by the other actor before they were archived */
 byte lost_to_kexec; /* dropped by kexec before they were archived */
 byte other_deleted; /* how many records the other actor deleted */
@@ -158,7 +158,7 @@ inline drop_first(mask, n) {
   od
 }
 
-/* What extended a PCR from the archive's end to the value that was read. */
+/* The extends of a PCR from the archive's end to the value that was read. */
 #define UNSEEN_A (OF_A & FROM_TO(end_a, seen_a))
 #define UNSEEN_B (OF_B & FROM_TO(end_b, seen_b))
 #define UNSEEN (UNSEEN_A | UNSEEN_B)
@@ -168,7 +168,7 @@ inline drop_first(mask, n) {
   CLAIM(only_what_its_own_pcr_proves_is_deleted, ((deleted) & ~matched) == 0)
 
 /* Of the records before its end the archive lacks only those that somebody else destroyed. So whatever the list holds of
- * them is archived, holes or not. */
+ * them is archived, with missing ranges or not. */
 inline claim_accounts() {
   CLAIM(nothing_is_stepped_over,
         !has_chain || a_chain != chain ||
@@ -210,12 +210,12 @@ inline decide(found) {
   pending = 0;
   a_boot = boot
 }
-/* With a pending trim, or under another kernel, only a list that stands still is decided on. A record in flight that is
+/* With a pending trim, or under another kernel, only a list that does not change is decided on. A record in flight that is
  * like a deleted one hides the deletion until it is extended; by then the pending trim would be cleared, and others
  * accused. */
 #define OPEN_QUESTION (pending != 0 || a_boot != boot)
 
-/* What a replay has led to. A value that an anchor copied and that the PCR still has only matches itself. */
+/* The values that a replay has matched. A value that an anchor copied and that the PCR still has only matches itself. */
 #ifdef BROKEN_ONE_PCR /* only PCR A is compared */
 #define COMPARED_B 0
 #else
@@ -262,7 +262,7 @@ inline take_in() {
   fi
 }
 
-#ifdef BROKEN_HOLE /* what is archived has to stand in the list without a hole */
+#ifdef BROKEN_HOLE /* the archived records have to be in the list without a missing range */
 #define HOLE ((archived & ~list & BELOW(LAST(list & archived)) & ~(LOWEST(list & archived) - 1)) != 0)
 #else
 #define HOLE false
@@ -273,9 +273,9 @@ inline take_in() {
 #define FIRST_PLACE (ONES(staged) + AT_LEAST_0(count_before, 1))
 
 /* Where records repeat and name both PCRs, several places may match, and give the records another order: PCR A may match
- * one record further on, with a record that was in flight or not appended when PCR A was read. Only a list that stands
- * still has one place: it is covered to its end. With two PCRs it is left out that a record was lost which is like one in
- * the list. */
+ * one record further on, with a record that was in flight or not appended when PCR A was read. Only a list that does
+ * not change has one place: it is covered to its end. With two PCRs it is left out that a record was lost which is like
+ * one in the list. */
 #ifdef BROKEN_PLACES
 #define ONE_PLACE true
 #else
@@ -317,8 +317,8 @@ inline set_new(from_a, from_b) {
   fi
 }
 
-/* Finds the list's place. If content tells records apart, those that are archived are known, wherever they stand, and the
- * others have to lead to the PCRs. If it does not, records of one PCR are alike, and several places may fit. The last one
+/* Finds the list's place. If content tells records apart, those that are archived are known, wherever they are, and the
+ * others have to match the PCRs. If it does not, records of one PCR are alike, and several places may match. The last one
  * is taken, by which the fewest records were deleted; records that are alike in part rule out some, but never the true
  * one. */
 #define UNSEEN_IS_LISTED ((UNSEEN & (OF_A | COMPARED_B) & ~(list & ~archived)) == 0)
@@ -387,9 +387,9 @@ inline look() {
 #define HAS_SETTLED (extended >= settle_end)
 #define STANDS_STILL (PCR_A == seen_a && PCR_B == seen_b && ONES(current) == count_before)
 
-/* The list does not lead to the PCRs, and stands still. All of it is kept, and the PCRs are copied for its end. Where
+/* The list does not match the PCRs, and does not change. All of it is kept, and the PCRs are copied for its end. Where
  * content cannot tell whether a record is archived already, it is archived again rather than lost. A PCR has parted if
- * the list does not lead to its value. */
+ * the list does not match its value. */
 #define PARTS(unseen, of) (alike -> ONES(new & (of)) != ONES(unseen) : (new & (of)) != (unseen))
 inline anchor() {
   list = LIST;
@@ -696,7 +696,7 @@ end_idle:
     :: WORK ->
        follow();
        if
-       /* What is staged goes first, whoever staged it. */
+       /* Staged records are deleted first, whoever staged them. */
 #if METHOD == STAGE
        :: MAY_TRIM && in_list > 0 -> trim_by_stage()
 #else

@@ -35,12 +35,12 @@ ${last_rule-measure func=CRITICAL_DATA}
 RULES
 }
 
-# A command behind these words has the user, the groups and the rights that imakeep.service has.
+# A command after these words has the user, the groups and the rights that imakeep.service has.
 # shellcheck disable=SC2054  # the commas are setpriv's
 as_service=(setpriv --reuid imakeep --regid imakeep --groups root,tss --bounding-set "-all,+sys_admin,+sys_chroot"
   --inh-caps "-all,+sys_admin,+sys_chroot" --ambient-caps "-all,+sys_admin,+sys_chroot" --no-new-privs)
 
-# start_keeper OPTION...: it has looked at the list when this is done. Without a keeper there is nothing more to check.
+# start_keeper OPTION...: it has looked at the list when this is done. Without a keeper nothing more can be checked.
 start_keeper() {
   local from
   from=$(wc -l <$keeper_log)
@@ -68,7 +68,7 @@ in_list() { cat $ima/runtime_measurements_count; }
 diagnoses() {
   status --json | tr -d ' \n' | grep -o '"incident_counts":{[^}]*}' | grep -oE '"[a-z-]+":[1-9]' | tr -d '":0-9' | tr '\n' ' ' | sed 's/ $//'
 }
-# by_others: how many records others took out.
+# by_others: the count of records that others trimmed.
 by_others() { status --json | tr -d ' \n' | grep -o '"by_others":{"records":[0-9]*' | tr -dc 0-9; }
 keeper_said() { grep -q -- "$1" $keeper_log || { tail -n 5 $keeper_log && return 1; }; }
 is_proven() { status | grep -q '^PCRs.*proven' || { status; return 1; }; }
@@ -80,7 +80,7 @@ doctor_says() {
   grep -E -- "$1" <<<"$told" || { echo "$told" && return 1; }
 }
 
-# measure N [NAME]: so many new records, by no other program.
+# measure N [NAME]: N new records, by no other program.
 measured=0
 measure() {
   local i text
@@ -139,7 +139,7 @@ verify_by_quote() {
   grep -qE '^([0-9]+) of \1 records proven, 0 after the match$' <<<"$verdict" || { echo "$verdict" && return 1; }
 }
 
-# keep_once OPTION...: archives and takes out what came last.
+# keep_once OPTION...: archives and trims the last records.
 keep_once() { "${as_service[@]}" imakeep keep --archive $archive --once "$@" 2>&1; }
 
 # prove_whole_log OPTION...: a quote of now, over a log that ends here. What the tools of this add to the list comes with their

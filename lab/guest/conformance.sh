@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The conformance checks on Linux's list. What they say goes to the host as JSON, which compares it.
+# The conformance checks on Linux's list. The host gets their results as JSON and compares them.
 # shellcheck shell=bash
 # shellcheck source=check.sh
 . /lab/check.sh

@@ -16,10 +16,10 @@ fi
 new_chain() { equal $((chain + 1)) "$(status_number chain)"; }
 start_keeper --every 500ms
 check "a new chain begins" until_true 20 new_chain
-check "what lies behind it is proven" until_true 20 is_proven
-check "no record is marked any more" bash -c 'imakeep status --control $1 --json | grep -q "\"pending\":[ ]*null"' _ $socket
+check "the records after it are proven" until_true 20 is_proven
+check "no trim is pending any more" bash -c 'imakeep status --control $1 --json | grep -q "\"pending\":[ ]*null"' _ $socket
 if ((chain > 0)); then
-  # What the keeper said that it has kept, in the chain that it was of.
+  # The records that the keeper said it has archived, and their chain.
   check "all that was kept is there: $kept records" bash -c '(( $(imakeep log --archive $1 --chain $2 --format ascii --bank sha256 | wc -l) >= $3 ))' \
     _ $archive "$chain" "$kept"
   check "and it is sound still" imakeep log --archive $archive --check
@@ -27,7 +27,7 @@ if ((chain > 0)); then
 fi
 [[ $part == run ]] || { end_keeper TERM; end_checks; exit; }
 start_load
-# What is promised: said to the host before the next cut, and true however soon that comes.
+# The promise: said to the host before the next cut, and true however soon that comes.
 while :; do
   status --json >/share/status
   echo "$((chain + 1)) $(sed -n 's/.*"end":[ ]*\([0-9]*\).*/\1/p' /share/status | head -n 1)" >/share/promised-new

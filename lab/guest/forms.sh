@@ -59,7 +59,7 @@ save() {
   for file in $(lists); do cat "$ima/$file" >"/share/$1/$file" || return 1; done
 }
 
-# whole: the view's files are those that were saved, one behind the other; and so is the archive.
+# whole: the view's files are those that were saved, one after the other; and so is the archive.
 whole() {
   local file form bank
   for file in $(lists); do
@@ -122,7 +122,7 @@ if [[ $part == canonical ]]; then
 fi
 kill $own_list
 
-# What is used below for the first time is measured now.
+# Programs that are first used below are measured now.
 save before && in_list >/dev/null && cmp /dev/null /dev/null && grep -q x /dev/null
 imakeep log --archive $archive >/dev/null
 settled
@@ -132,7 +132,7 @@ check "nothing was found" equal "" "$(diagnoses)"
 check "the list's files are saved" save before
 trimmed=$(in_list)
 kill -USR1 "$keeper"
-check "records are taken out" until_true 30 keeper_said "took out"
+check "records are trimmed" until_true 30 keeper_said "trimmed .* records by"
 check "all of them" equal 0 "$(in_list)"
 measure 10 later
 check "the list comes to rest again" until_true 30 settled
@@ -141,7 +141,7 @@ check "the list's files are saved again" save after
 check "the view and the archive are what was measured" whole
 check "nothing was found after all" equal "" "$(diagnoses)"
 {
-  echo "records: $(archived) archived, $trimmed taken out"
+  echo "records: $(archived) archived, $trimmed trimmed"
   for file in $(lists); do [[ $file != binary* ]] || echo "${file##*_}: $(($(wc -c <"/share/before/$file") / trimmed)) bytes a record"; done
 } >/share/figures
 

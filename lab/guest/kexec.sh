@@ -19,7 +19,7 @@ staged_now() { [[ $(head -c 1 $ima/binary_runtime_measurements_staged | wc -c) =
 marked() { imakeep status --archive $archive --json | grep -q '"pending":[ ]*{' || { imakeep status --archive $archive && return 1; }; }
 took_out() { tail -n +"$said_before" $keeper_log | grep -q "trimmed" || { tail -n 5 $keeper_log && return 1; }; }
 
-# What nobody has cannot be explained: it is a gap in the chain, or a chain without its beginning.
+# Records that were never archived cannot be explained: the chain has a gap, or is headless.
 missed() { [[ " $(diagnoses) " =~ \ (gap|headless)\  ]] || { diagnoses && return 1; }; }
 
 # join: the keeper of this part goes on with the chain of the part before it.
@@ -28,12 +28,12 @@ join() {
   start_keeper --every 0 --method stage
   check "$part: it is proven by the PCRs" until_true 20 is_proven
   check "$part: the keeper joins the chain" equal 1 "$(chains)"
-  check "$part: no record is marked" bash -c 'imakeep status --control $1 --json | grep -q "\"pending\":[ ]*null"' _ $socket
+  check "$part: no trim is pending" bash -c 'imakeep status --control $1 --json | grep -q "\"pending\":[ ]*null"' _ $socket
 }
 # trims: what the list of this part still has goes as any other.
 trims() {
   kill -USR1 "$keeper"
-  check "$part: and takes records out" until_true 20 took_out
+  check "$part: and trims" until_true 20 took_out
 }
 
 # The kexec itself is measured as the kernel's data, when no keeper can see it any more. Where the segment is full that record is
@@ -58,7 +58,7 @@ case $part in
     join
     trims
     kill_keeper
-    # Killed between its mark and its D: as soon as, with records staged, the archive's journal is written to.
+    # Killed between its pending trim and its D: as soon as, with records staged, the archive's journal is written to.
     for _ in {1..40}; do
       measure 20
       before=$(in_list)
@@ -71,7 +71,7 @@ case $part in
       staged_now && marked >/dev/null && break
     done
     check "$part: killed, the keeper left records staged" staged_now
-    check "$part: and marked" marked
+    check "$part: and a trim is pending" marked
     check "the next kernel is loaded" load_kernel deleted
     sync
     start_kernel
@@ -81,7 +81,7 @@ case $part in
     trims
     kill_keeper
     # The kexec begins as soon as the keeper has staged, so that it falls between its A and the end of its trim. Nothing is added
-    # behind the load but by the kexec itself.
+    # after the load but by the kexec itself.
     measure 200
     check "the next kernel is loaded" load_kernel overflow
     sync
@@ -91,14 +91,14 @@ case $part in
     start_kernel
     ;;
   overflow)
-    imakeep status --archive $archive --json | grep -q '"pending":[ ]*{' && echo "the kexec came between mark and delete" >/share/figures
+    imakeep status --archive $archive --json | grep -q '"pending":[ ]*{' && echo "the kexec came between pending trim and delete" >/share/figures
     join
     trims
     check "the next kernel is loaded" load_kernel dropped
     measure 300
     sync
     check "what comes after is archived" until_true 20 is_proven
-    # Whatever else ran for the first time.
+    # Programs that ran for the first time.
     sleep 2
     archived >/share/kept
     start_kernel
@@ -107,12 +107,12 @@ case $part in
     dmesg | grep -i ima >/share/dmesg-dropped
     check "$part: Linux dropped records" test "$(in_list)" -lt 300
     join
-    check "$part: the keeper says how many" bash -c 'tail -n +$2 $1 | grep -E "kexec-dropped.* [0-9]+ records"' _ $keeper_log "$said_before"
+    check "$part: the keeper says the count" bash -c 'tail -n +$2 $1 | grep -E "kexec-dropped.* [0-9]+ records"' _ $keeper_log "$said_before"
     check "$part: and had saved them" test "$(archived)" -ge "$(</share/kept)"
     trims
     end_keeper TERM
     prove_whole_log --method stage
-    # The same, and nobody saves them.
+    # The same, but the records are not saved.
     check "the next kernel is loaded" load_kernel lost
     measure 300
     in_list >/share/lost
@@ -122,7 +122,7 @@ case $part in
   lost)
     said_before=$(($(wc -l <$keeper_log) + 1))
     start_keeper --every 0 --method stage
-    check "$part: records that nobody saved are missed" until_true 20 missed
+    check "$part: records that were not saved are missed" until_true 20 missed
     tail -n +"$said_before" $keeper_log >/share/figures
     check "$part: nothing is trimmed then" bash -c 'kill -USR1 $3; sleep 2; ! tail -n +$2 $1 | grep "trimmed"' _ $keeper_log "$said_before" "$keeper"
     end_keeper TERM

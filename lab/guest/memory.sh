@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Measures one way of taking many records out of the list. Figures are rows of a table.
+# Measures one way of trimming many records. Figures are rows of a table.
 # shellcheck shell=bash
 # shellcheck source=check.sh
 . /lab/check.sh
@@ -99,11 +99,11 @@ done
 left=$(in_list)
 after_kb=$(slab_kb)
 given_back=$(((full_kb - after_kb) * 100 / (full_kb - empty_kb)))
-row "$mode: Slab with $left records left" "$after_kb kB: $given_back % given back"
-check "the records are gone" test "$left" -lt 100
+row "$mode: Slab with $left records left" "$after_kb kB: $given_back % freed"
+check "the records are deleted" test "$left" -lt 100
 if [[ $mode == flushed ]]; then
-  check "and nearly all their memory is given back" test "$given_back" -ge 90
+  check "and nearly all their memory is freed" test "$given_back" -ge 90
 else
-  check "and little of their memory is given back" test "$given_back" -le 50
+  check "and little of their memory is freed" test "$given_back" -le 50
 fi
 end_checks

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# A kernel that has no staging: records can be taken out by count only, and not even so where the table is flushed.
+# A kernel that has no staging: records can be trimmed by count only, and not at all if the table is flushed.
 # shellcheck shell=bash
 # shellcheck source=check.sh
 . /lab/check.sh
@@ -31,7 +31,7 @@ start_keeper --every 1s --view $view
 start_load
 sleep 5
 stop_load
-check "records are taken out by count" keeper_said "trimmed .* by count"
+check "records are trimmed by count" keeper_said "trimmed .* by count"
 check "all of it is proven by the PCRs" until_true 20 is_proven
 check "nothing was found" equal "" "$(diagnoses)"
 check "the view shows more than the list has" test "$(cat $view/runtime_measurements_count)" -gt "$(in_list)"

@@ -51,14 +51,14 @@ hold_open & reader=$!
 start_load
 for round in {1..6}; do
   sleep 1.5
-  # What cat sees has to be a beginning of what there is in the end.
+  # cat has to read a beginning of the final list.
   cat $ascii >"/share/cat-$round"
   cat ${ascii}_sha256 >"/share/cat256-$round"
   cat $binary >"/share/binary-$round"
   check "round $round: nobody but the keeper holds the kernel's files" nobody_holds
 done
 stop_load
-check "records were taken out meanwhile" test "$(grep -c 'trimmed' $keeper_log)" -ge 3
+check "records were trimmed meanwhile" test "$(grep -c 'trimmed' $keeper_log)" -ge 3
 check "and never was the list busy" bash -c '! grep -i "is busy" $1' _ $keeper_log
 check "the doctor finds nobody either" until_true 10 doctor_says "holders: +nobody has the list open"
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # `imakeep conformance --destructive` on Linux's list, in the modes that its table of digests has, with two banks and with four;
-# and on imakeep's own list in the same mode. What they answer must be the same, check by check.
+# and on imakeep's own list in the same mode. Their answers must be the same, check by check.
 # shellcheck shell=bash disable=SC2154
 
 suite_conformance() {

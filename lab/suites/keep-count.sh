@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The keeper takes records out by N: lab/guest/keep.sh.
+# The keeper trims by N: lab/guest/keep.sh.
 # shellcheck shell=bash disable=SC2154,SC2034
 
 suite_keep_count() {

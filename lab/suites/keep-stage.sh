@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The keeper takes records out by A, read and D, with the table of digests kept and flushed: lab/guest/keep.sh.
+# The keeper trims by A, read and D, with the table of digests kept and flushed: lab/guest/keep.sh.
 # shellcheck shell=bash disable=SC2154,SC2034
 
 suite_keep_stage() {

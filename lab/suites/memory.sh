@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# What 50,000 records cost: kernel memory, reading, and what measured programs wait while they are taken out:
+# The cost of 50,000 records: kernel memory, reading, and how long measured programs wait while they are trimmed:
 # lab/guest/memory.sh. Prints the rows of the table in docs/performance.md. MEMORY_RECORDS takes another number.
 # shellcheck shell=bash disable=SC2154,SC2034
 
@@ -9,7 +9,7 @@ suite_memory() {
   limit_s=900
   new_disk archive 256M
   new_tpm ""
-  boot "taken out by N, table kept" count-kept "lab.records=$records"
+  boot "deleted by N, table kept" count-kept "lab.records=$records"
   boot "staged and deleted, table kept" stage-kept "lab.records=$records"
   boot "staged and deleted, table flushed" stage-flushed "ima_flush_htable lab.records=$records"
 }

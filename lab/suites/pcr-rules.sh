@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# A policy that measures into PCR 11 beside PCR 10: lab/guest/forms.sh.
+# A policy that measures into PCR 11 and PCR 10: lab/guest/forms.sh.
 # shellcheck shell=bash disable=SC2154,SC2034
 
 suite_pcr_rules() {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The view covers the kernel's own files, and everybody who reads these sees the whole list while records are taken out of it:
+# The view covers the kernel's own files, and each reader of these sees the whole list while records are trimmed:
 # lab/guest/view-bind.sh.
 # shellcheck shell=bash disable=SC2154
 

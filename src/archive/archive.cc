@@ -276,6 +276,25 @@ Result<Chain> Archive::begin_chain(const digest::PcrState& pcrs, ChainStart star
   return chain;
 }
 
+Result<void> Archive::set_fills(std::uint64_t number, const std::vector<digest::Bank>& banks) {
+  const auto counted = stats(number);
+  if (!counted) return unexpected(counted.error());
+  return write([&]() -> Result<void> {
+    auto chain_now = chain(number);
+    if (!chain_now) return unexpected(chain_now.error());
+    if (!std::ranges::equal(chain_now->banks, banks, {}, &digest::Bank::algorithm, &digest::Bank::algorithm)) {
+      return fail(ErrorCode::kUsage, "chain " + std::to_string(number) + " has the banks " +
+                                         digest::bank_names(chain_now->banks) + ", not " + digest::bank_names(banks));
+    }
+    if (counted->violations > 0) {
+      return fail(ErrorCode::kUsage, "chain " + std::to_string(number) + " holds violations as " +
+                                         digest::bank_names(chain_now->banks) + " extends them");
+    }
+    chain_now->banks = banks;
+    return store_.put_chain(row_of(*chain_now));
+  });
+}
+
 Result<Appended> Archive::append(std::uint64_t number, std::uint64_t first, std::span<const IncomingView> records,
                                  const digest::Bank& shown, std::int64_t now_unix_s, const AppendOptions& options) {
   Appended appended;

@@ -48,7 +48,7 @@ struct Anchor {
   std::string why;
   std::int64_t since_unix_s = 0;
   digest::PcrState pcrs;         // before record `number`
-  digest::PcrState before_pcrs;  // replay of the records before the anchor leads to these
+  digest::PcrState before_pcrs;  // a replay of the records before the anchor gives these
 };
 
 // The last anchor, or the first record that the archive still holds.
@@ -140,9 +140,13 @@ class Archive {
     return begin_chain(digest::PcrState(banks), start, order, std::move(origin));
   }
 
-  // Adds records `first`, `first` + 1, ... to the chain, together with the rows of `beside`. Either may be empty.
+  // States anew how the chain's kernel extends its banks; `banks` differ from the chain's in their fills alone. kUsage
+  // if they differ in more, or if the chain holds a violation, which was then archived by the fills so far.
+  Result<void> set_fills(std::uint64_t chain, const std::vector<digest::Bank>& banks);
+
+  // Adds records `first`, `first` + 1, ... to the chain, together with the rows of `options`. Either may be empty.
   // `shown` is the bank of the records' digests. After an anchor, the chain continues from the anchor's state. If the
-  // chain already has an anchor at its new end, the new one replaces it; records that the old one marked as broken stay
+  // chain already has an anchor at its new end, the new one replaces it; records that the old one calls broken stay
   // broken. After an error nothing is written. Errors:
   //   kMismatch  `first` is not the chain's end: so no record is left out, and none is stored twice
   //   kUsage     no such chain; an anchor, a list or an origin of another chain; an anchor that is not at the new end,
@@ -160,8 +164,7 @@ class Archive {
   // kMalformed if the row of one is damaged.
   Result<std::vector<Anchor>> anchors(const Chain& chain);
 
-  // Where a replay has to start so that the chain's records lead to its end state. Errors: those of state_at() and
-  // anchors().
+  // Where a replay has to start so that it ends with the chain's end state. Errors: those of state_at() and anchors().
   Result<ReplayStart> replay_start(const Chain& chain);
 
   // The keeper's state of the list that the chain's records come from; empty for a chain that no keeper followed.

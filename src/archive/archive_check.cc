@@ -5,8 +5,8 @@
 #include "archive/payload.h"
 #include "archive/pcr_bytes.h"
 
-// Archive::check(): every segment has to decompress and to hold what its row says. Its replay has to lead to the state
-// before the next segment, or to the state before an anchor. What follows an anchor has to begin with the anchor's
+// Archive::check(): every segment has to decompress and to hold what its row says. Its replay has to give the state
+// before the next segment, or to the state before an anchor. The segment after an anchor has to begin with the anchor's
 // state.
 
 namespace imakeep::archive {
@@ -71,7 +71,7 @@ class ChainCheck {
     anchors_ = std::move(*rows);
   }
 
-  // The state that replay of the segment has to lead to; null if it is not known.
+  // The state that a replay of the segment has to give; null if it is not known.
   const Bytes* leads_to(const std::vector<SegmentRow>& segments, std::size_t i) const {
     const std::uint64_t end = segments[i].end();
     const auto anchor = std::ranges::lower_bound(anchors_, end, {}, &AnchorRow::number);
@@ -120,7 +120,7 @@ void check_other_rows(Store& store, const std::vector<ChainRow>& chains, std::ve
   const auto found = [&](std::string what) { findings.push_back({.what = std::move(what)}); };
   if (const auto numbers = store.chains_of_segments()) {
     for (const std::uint64_t chain : *numbers) {
-      if (!known(chain)) found("there are segments of chain " + std::to_string(chain) + ", which has no row");
+      if (!known(chain)) found("the archive has segments of chain " + std::to_string(chain) + ", which has no row");
     }
   }
   if (const auto rows = store.sources(); !rows) found(describe(rows.error()));

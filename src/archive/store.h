@@ -95,7 +95,7 @@ struct AnchorRow {
   std::string why;              // a word: "headless", "gap", "extend", ...
   std::int64_t since_unix_s = 0;
   Bytes pcrs;              // pcr_bytes()
-  Bytes before_pcrs = {};  // pcr_bytes() that the records before lead to; Archive::append() sets it
+  Bytes before_pcrs = {};  // pcr_bytes() after a replay of the records before; Archive::append() sets it
 };
 
 // The keeper's state of the list that a chain's records come from.
@@ -111,7 +111,7 @@ struct ListRow {
   std::uint64_t trimmed = 0;       // records that imakeep deleted
   std::uint64_t trims = 0;
   std::int64_t trimmed_unix_s = 0;      // time of the last trim by imakeep
-  std::uint64_t trimmed_by_others = 0;  // archived records that somebody else deleted
+  std::uint64_t trimmed_by_others = 0;  // archived records that others deleted
   std::uint64_t trims_by_others = 0;    // how often the keeper found such a deletion
   std::string boot_id;                  // of the kernel that the keeper last saw with the list; a hint
 };

@@ -13,7 +13,7 @@
 
 namespace imakeep::attest {
 
-// What a quote states about PCRs. check_quote() says whether the quote is genuine.
+// The statement of a quote about PCRs. check_quote() says whether the quote is genuine.
 struct QuotedPcrs {
   std::vector<tpm::PcrSelection> selections;
   digest::Algorithm hash = digest::Algorithm::kSha256;  // the signature's
@@ -60,7 +60,7 @@ std::optional<digest::Digest> value_given(const std::vector<imalog::PcrValue>& v
 imalog::PcrComposite in_banks(const imalog::PcrComposite& composite, const std::vector<digest::Bank>& banks);
 
 // The composite of all PCRs that the quote covers. PCRs in `replayed` have no value in it, because the replay computes
-// them. The others have the value that `values` gives, if there is one.
+// them. The others have the value that `values` gives, or none.
 imalog::PcrComposite composite_of(const QuotedPcrs& quote, const std::vector<imalog::PcrValue>& values,
                                   PcrSet replayed);
 

@@ -73,7 +73,7 @@ TEST(CompositeOf, TakesGivenValuesOfPcrsThatAreNotReplayedOnly) {
   EXPECT_EQ(composite.parts[1].given, std::nullopt);
 }
 
-TEST(CheckComposite, RefusesAQuoteThatNoRecordLeadsTo) {
+TEST(CheckComposite, RefusesAQuoteOfNoReplayedPcr) {
   const QuotedPcrs none{.selections = {}, .digest = Bytes(32)};
   const QuotedPcrs empty{.selections = {{kSha256, {}}}, .digest = Bytes(32)};
   const QuotedPcrs other{.selections = {{kSha256, {7}}}, .digest = Bytes(32)};

@@ -391,7 +391,7 @@ bool selects_other_pcrs(const QuotedPcrs& quote) {
   return quote.selections.empty();
 }
 
-// What a log is compared with, the state it starts from, and where its replay ends.
+// The values that a log is compared with, the state it starts from, and the point at which its replay ends.
 struct Comparing {
   const Expected& expected;
   const std::optional<PcrComposite>& composite;
@@ -458,11 +458,20 @@ Result<std::vector<digest::Bank>> find_fills(LogSource& log, const std::vector<P
   const std::optional<ReplayLimit> no_limit;
   const auto pass = best_pass(log, {.expected = expected, .composite = no_quote, .start = reset, .limit = no_limit});
   if (!pass) return unexpected(pass.error());
+  const auto& found = (*pass)->values();
+  // Linux before 5.8 pads every bank but sha1. A later one that pads a bank has hashes of its own for others.
+  const bool since_5_8 = std::ranges::any_of(found, [](const ValueMatch& match) {
+    return match.found_at.value_or(0) > 0 && match.matched_as.algorithm != digest::Algorithm::kSha1 &&
+           match.matched_as.fill == digest::Fill::kOwnHash;
+  });
   std::vector<digest::Bank> banks;
-  for (const ValueMatch& fit : (*pass)->values()) {
-    const bool tells = fit.use == ValueUse::kInvalidated || fit.found_at.value_or(0) > 0;
-    const bool told = std::ranges::find(banks, fit.value.bank.algorithm, &digest::Bank::algorithm) != banks.end();
-    if (tells && !told) banks.push_back(fit.matched_as);
+  for (const ValueMatch& match : found) {
+    const bool tells = match.use == ValueUse::kInvalidated || match.found_at.value_or(0) > 0;
+    const bool told = std::ranges::find(banks, match.value.bank.algorithm, &digest::Bank::algorithm) != banks.end();
+    if (!tells || told) continue;
+    const bool full = match.either_padding && since_5_8 && !match.matched_as.name().starts_with("tpm_alg_");
+    banks.push_back(full ? digest::with_fill(match.value.bank, digest::Fill::kPaddedSha1).value_or(match.matched_as)
+                         : match.matched_as);
   }
   return banks;
 }

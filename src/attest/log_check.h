@@ -61,7 +61,7 @@ enum class Diagnosis : std::uint8_t {
 struct LogCheck {
   std::uint64_t records = 0;
   std::uint64_t violations = 0;
-  imalog::PcrState state;        // after the last record that was replayed
+  imalog::PcrState state;          // after the last record that was replayed
   std::vector<ValueMatch> values;  // in the order of Expected::values
   std::optional<std::uint64_t> quote_found_at = std::nullopt;
   std::vector<digest::Bank> quote_matched_as = {};     // the quote's replayed banks, as in ValueMatch; empty: no match
@@ -101,8 +101,10 @@ Result<LogCheck> check_log(LogSource& log, const Expected& expected,
                            const std::optional<ReplayLimit>& limit = std::nullopt);
 
 // Finds how the kernel that made the log extends the banks of these values. The result has each bank once, with the
-// fill by which the first of its values matches a prefix that is not empty. A bank without such a value is left out.
-// Does not search for the cause of a mismatch. Reads the log once or twice. Errors: check_log()'s.
+// fill by which the first of its values matches a prefix that is not empty. If the prefix has no violation, both
+// paddings match: then a bank that Linux can name gets kPaddedSha1 if another bank than sha1 has its own hash, since
+// only Linux before 5.8 pads all of them. A bank without such a value is left out. Does not search for the cause of a
+// mismatch. Reads the log once or twice. Errors: check_log()'s.
 Result<std::vector<digest::Bank>> find_fills(LogSource& log, const std::vector<imalog::PcrValue>& values);
 
 }  // namespace imakeep::attest

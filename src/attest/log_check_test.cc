@@ -83,7 +83,7 @@ TEST(CheckLog, SaysHowManyRecordsThePcrsProve) {
   }
 }
 
-TEST(CheckLog, WithNothingExpectedSaysWhatTheLogLeadsTo) {
+TEST(CheckLog, WithNothingExpectedGivesTheStateAfterTheLog) {
   auto contents = six_records();
   contents[2].violation = true;
   const LogCheck result = check(list_of(contents), {});
@@ -148,7 +148,7 @@ TEST(CheckLog, SaysThatTheLogEndsBeforeWhatACapturedQuoteCovers) {
   }
 }
 
-TEST(CheckLog, SaysWhetherTheValuesBesideAQuoteAreTheQuotedOnes) {
+TEST(CheckLog, SaysWhetherTheValuesGivenWithAQuoteAreTheQuotedOnes) {
   for (const char* const folder : {"staging/quote-final", "flush/quote-final", "kexec/quote-second"}) {
     const std::string log_name(folder, std::string_view(folder).find('/'));
     Expected expected = test::captured_quote(folder).expected();
@@ -374,7 +374,7 @@ TEST(CheckLog, ValuesOfSeveralPcrsMayBeOfAnyOneMoment) {
   }
 }
 
-TEST(CheckLog, AValueGivenBesideAQuoteOfALaterMomentIsToBeReadAgain) {
+TEST(CheckLog, AValueGivenWithAQuoteOfALaterMomentIsToBeReadAgain) {
   auto contents = six_records();
   contents[2].pcr = 11;
   const QuotedPcrs quote = quote_of(state_after(contents, 5), {{kSha256, {10}}});
@@ -467,7 +467,7 @@ TEST(CheckLog, AlteredDataUnderAQuoteIsToldFromTheDigestIfItIsOverTheListsBankAl
       << "values that are not the quoted ones say nothing";
 }
 
-TEST(CheckLog, ABadRecordBehindWhatIsProvenIsNamed) {
+TEST(CheckLog, ABadRecordAfterProvenOnesIsNamed) {
   const auto contents = six_records();
   Bytes list = list_of(contents);
   list.back() ^= std::byte{1};
@@ -576,7 +576,7 @@ TEST(CheckLog, AChangeIsFoundUnderAQuoteOfSeveralBanksToo) {
             std::string::npos);
 }
 
-TEST(CheckLog, BanksThatDoNotFitAreNamedBesideThoseThatDo) {
+TEST(CheckLog, BanksThatDoNotMatchAreNamedWithThoseThatDo) {
   const auto contents = six_records();
   auto values = values_after(contents, 4);
   values[1].value.data()[0] ^= std::byte{1};
@@ -613,7 +613,7 @@ std::vector<Content> six_with_a_violation() {
   return contents;
 }
 
-// What a kernel that extends the bank in that way leaves in the bank: a value that names the bank alone.
+// The value of PCR 10 after a kernel extended the bank in that way. It names the bank without the fill.
 PcrValue value_by_kernel(const std::vector<Content>& contents, std::size_t count, std::string_view spec) {
   const digest::Bank bank = imalog::test::bank(spec);
   const digest::Bank plain = digest::bank_of(bank.algorithm);
@@ -698,6 +698,20 @@ TEST(FindFills, TellsHowEachBankIsExtended) {
   EXPECT_EQ(fills_of({sha1, value_by_kernel(contents, 5, "sha256:padded"), value_by_kernel(contents, 6, "sha384")}),
             "sha1,sha256:padded,sha384");
   EXPECT_EQ(fills_of({sha1, value_by_kernel(contents, 6, "sha256:invalidated")}), "sha1,sha256:invalidated");
+}
+
+TEST(FindFills, TakesTheLikelierPaddingOfAListWithoutViolations) {
+  std::vector<Content> contents;
+  for (int i = 0; i < 4; ++i) contents.push_back(imalog::test::ima_ng("/" + std::to_string(i)));
+  const auto fills_of = [&](const std::vector<PcrValue>& values) {
+    ListLog log = log_of(list_of(contents));
+    return digest::bank_names(must(find_fills(log, values)));
+  };
+  const PcrValue sha1 = value_by_kernel(contents, 4, "sha1");
+  const PcrValue sha384 = value_by_kernel(contents, 4, "sha384:padded");
+  EXPECT_EQ(fills_of({sha1, sha384}), "sha1,sha384:padded-short") << "Linux before 5.8";
+  EXPECT_EQ(fills_of({sha1, value_by_kernel(contents, 4, "sha256"), sha384}), "sha1,sha256,sha384:padded")
+      << "Linux since 5.8";
 }
 
 TEST(FindFills, TellsNothingByAValueThatMatchesNoRecord) {

@@ -2,7 +2,7 @@
 // attest/proof.h - finds which records of a log the PCRs prove, for each PCR on its own.
 //
 // A record is proven if a value of the PCR that it names matches at or after it: replay from the start of the log up to
-// that point leads to the value. A value of one PCR says nothing about records that name another. If values of several
+// that point gives the value. A value of one PCR says nothing about records that name another. If values of several
 // banks are compared for a PCR, each has to match, and the proof covers the records that all of them cover. Records
 // after the last match are normal, because IMA appends a record before it extends the PCR.
 //
@@ -95,7 +95,7 @@ struct ProofTotals {
 };
 ProofTotals totals(std::span<const PcrProof> proofs);
 
-// Of the PCRs that match, the one whose first unproven record lies before a proven record; if there are several, the
+// Of the PCRs that match, the one whose first unproven record lies before a proven record; of several such PCRs, the
 // one whose record comes first. Empty: the values match at one moment (see above).
 std::optional<PcrProof> between_proven(std::span<const PcrProof> proofs);
 

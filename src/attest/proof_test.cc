@@ -105,7 +105,8 @@ Prefix prefix_of(const std::vector<std::uint32_t>& log, std::uint32_t pcr, std::
   return prefix;
 }
 
-// Of a log whose records name PCR 10, 11 or 12: that between_proven() names, if so many records of each match.
+// The number that between_proven() gives for a log whose records name PCR 10, 11 or 12. `matched`: the count of
+// matching records of each PCR.
 std::optional<std::uint64_t> between(const std::vector<std::uint32_t>& log,
                                      const std::vector<std::pair<std::uint32_t, std::uint64_t>>& matched) {
   RecordCounts counts;

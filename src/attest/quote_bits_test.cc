@@ -19,7 +19,7 @@ void flip(Bytes& bytes, std::size_t bit) {
   bytes[bit / 8] ^= std::byte{1} << bit % 8;
 }
 
-// What a verifier does with the files it is given.
+// Treats the files as a verifier does.
 bool accepted(const Bytes& message, const Bytes& signature_bytes, const Bytes& nonce) {
   static const auto kKey = test::captured_quote(kFolder).key;
   const auto quote = tpm::parse_quote(message);
@@ -123,7 +123,7 @@ TEST_P(EveryBitOfTheLog, ThatTheQuoteCoversCounts) {
   std::size_t at = 0;
   for (std::size_t i = 0; i < records.size(); ++i) {
     const imalog::RecordView& record = records[i];
-    // What comes before the record is as it was; its state is what a replay from the start has there.
+    // The records before this one are unchanged, so the replay starts from their state.
     Bytes rest(covered.begin() + static_cast<std::ptrdiff_t>(at), covered.end());
     for (std::size_t bit = 0; i % kParts == GetParam() && bit < record.encoded_bytes * 8; ++bit) {
       flip(rest, bit);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // attest/quote_check.h - checks that a quote was signed by a given key, and answers a given nonce.
 //
-// imalog::Replay compares the quoted PCRs with a log. The caller has to know what the key stands for: a signature
+// imalog::Replay compares the quoted PCRs with a log. The caller has to know which TPM the key belongs to: a signature
 // proves that a TPM made the quote only if the private key never leaves that TPM. The attributes of a TPMT_PUBLIC state
 // this. A PEM file does not, so the enrollment of the key has to ensure it.
 //

@@ -7,7 +7,7 @@
 
 #include "attest/test_support.h"
 
-// What tss2_quote writes is verified end to end in tests/e2e/inputs.sh.
+// tests/e2e/inputs.sh verifies the files of tss2_quote end to end.
 namespace imakeep::attest {
 namespace quote_file_test {
 

@@ -45,7 +45,7 @@ TEST(Printable, EscapesWhatATerminalObeys) {
       << "C1: the eight-bit ESC [";
 }
 
-TEST(Printable, EscapesWhatReordersTheTextBesideIt) {
+TEST(Printable, EscapesCharactersThatReorderText) {
   EXPECT_EQ(printable("a\u202e"
                       "b\u2066\u2069\u2028\u200f\u061c"),
             "a\\xe2\\x80\\xaeb\\xe2\\x81\\xa6\\xe2\\x81\\xa9\\xe2\\x80\\xa8\\xe2\\x80\\x8f\\xd8\\x9c");

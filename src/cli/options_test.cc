@@ -77,7 +77,7 @@ TEST_F(CommandLineTest, HelpAndVersionRunNothing) {
   EXPECT_EQ(runs_, 0);
 }
 
-TEST_F(CommandLineTest, WhatIsNotKnownOrMissingIsRefused) {
+TEST_F(CommandLineTest, UnknownAndMissingArgumentsAreRefused) {
   std::string file;
   command_.add_option("FILE", file, "the file").required();
   EXPECT_THAT(refusal({}), HasSubstr("subcommand is required"));
@@ -171,13 +171,11 @@ TEST_F(CommandLineTest, ARefusedQuantityIsNamedByItsOptionAndLeavesTheValue) {
   command_.add_count("--pcr", pcr, {.min = 0, .max = 23}, "");
   command_.add_duration("--age", age_ms, "");
   command_.add_size("--bytes", bytes, "");
-  EXPECT_THAT(refusal({"do", "--count", "-1"}),
-              StartsWith("--count: '-1' is not a count; give a whole number from 0"));
+  EXPECT_THAT(refusal({"do", "--count", "-1"}), StartsWith("--count: '-1' is not a count; give a whole number from 0"));
   EXPECT_THAT(refusal({"do", "--count="}), StartsWith("--count: "));
   EXPECT_THAT(refusal({"do", "--pcr", "24"}),
               StartsWith("--pcr: '24' is too large; give a whole number from 0 to 23\n"));
-  EXPECT_THAT(refusal({"do", "--age", "90"}),
-              StartsWith("--age: '90' has no unit; give a number with ms, s, m, "));
+  EXPECT_THAT(refusal({"do", "--age", "90"}), StartsWith("--age: '90' has no unit; give a number with ms, s, m, "));
   EXPECT_THAT(refusal({"do", "--bytes", "MB"}), StartsWith("--bytes: 'MB' has no number; give bytes, or "));
   EXPECT_EQ(count, std::nullopt);
   EXPECT_EQ(pcr, 10u);

@@ -19,7 +19,7 @@
 
 namespace imakeep::conformance {
 
-// What a check needs, as bits. If something is missing, the check is skipped with the reason.
+// The needs of a check, as bits. If something is missing, the check is skipped with the reason.
 enum Need : unsigned {
   kReading = 0,
   kWriting = 1u << 0,    // --destructive
@@ -63,7 +63,7 @@ class Context {
   // Detects the mode by deleting a record and adding one again. Leaves kUnknown if no record is available.
   void detect_table();
 
-  // kUnsupported if there is no source.
+  // kUnsupported without a source.
   Result<void> add(std::uint64_t records);
   Result<void> add_again();
   // Number of records in a part, counted in its first bank, sha1.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every bank and form must have the same content: DESIGN 2.6. If the list grows meanwhile, the common part is compared.
+// Every bank and form must have the same content: docs/protocol.md, "Records and PCRs". If the list grows meanwhile,
+// the common part is compared.
 #include <fcntl.h>
 
 #include <algorithm>

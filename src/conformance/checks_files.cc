@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names, links, types, owners, modes and sizes: DESIGN 2.1.
+// Names, links, types, owners, modes and sizes: docs/protocol.md, "Files and requests".
 #include <sys/stat.h>
 
 #include <array>

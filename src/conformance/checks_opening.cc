@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which task may open which file while one is already open: DESIGN 2.3.
+// Which task may open which file while one is already open: docs/protocol.md, "Opening".
 #include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>

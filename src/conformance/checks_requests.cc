@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The answer to each request, errno by errno. A refused request must change nothing: DESIGN 2.2.
+// The answer to each request, errno by errno. A refused request must change nothing: docs/protocol.md,
+// "Files and requests".
 #include <fcntl.h>
 #include <sys/uio.h>
 #include <unistd.h>

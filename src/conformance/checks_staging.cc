@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The effect of A, D and N on the lists, byte for byte in every bank and form, and the counts after them: DESIGN 2.2
-// and 2.4.
+// The effect of A, D and N on the lists, byte for byte in every bank and form, and the counts after them:
+// docs/protocol.md, "Files and requests" and 2.4.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -119,7 +119,7 @@ Result<Finding> added_comes_last(Context& c) {
   return expect_same("the list before, and 2 records", difference(join(before, tail), now));
 }
 
-// The transaction of DESIGN 2.3, all on one descriptor.
+// Staging, reading and deleting through one descriptor: docs/protocol.md, "By stage".
 Result<Finding> read_after_request(Context& c) {
   IMAKEEP_CHECK(c.have(4));
   IMAKEEP_TAKE(before, read_file(c.directory().original()));

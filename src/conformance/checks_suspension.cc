@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The answers of a list after measurement was suspended: DESIGN 2.2 and 2.4. run() has prepared and suspended the list
-// before the first of these checks, so they prepare nothing.
+// The answers of a list after measurement was suspended: docs/protocol.md, "Files and requests" and "Counters,
+// suspension, kexec". run() has prepared and suspended the list before the first of these checks, so they prepare
+// nothing.
 #include "conformance/check.h"
 #include "conformance/request.h"
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which repeated records the list adds, depending on its hash table's mode: DESIGN 2.5.
+// Which repeated records the list adds, depending on its hash table's mode: docs/protocol.md, "Digest
+// table".
 #include "conformance/check.h"
 #include "conformance/request.h"
 

@@ -35,7 +35,7 @@ Result<void> must_open(const std::string& path, int flags) {
   Error error = fd.error();
   if (error.os_errno == EBUSY) {
     error.message += flags == O_RDONLY ? "; another task holds the list for writing: end it first"
-                                       : "; another task has the list open: end it first, or reboot if there is none "
+                                       : "; another task has the list open: end it first, or reboot if no task has it "
                                          "(Linux keeps the lock of a writer whose thread ended before it closed)";
   } else if (error.os_errno == EPERM || error.os_errno == EACCES) {
     error.message += flags == O_RDONLY ? "; run it as root" : "; run it as root with CAP_SYS_ADMIN";

@@ -8,7 +8,8 @@
 // good. No other task may use the interface meanwhile. Only the RecordSource may add records, because other
 // measurements make checks fail.
 //
-// Every descriptor is closed by the thread that opened it, and run()'s thread holds most of them (DESIGN 2.3).
+// Every descriptor is closed by the thread that opened it, and run()'s thread holds most of them (docs/protocol.md,
+// "Opening").
 // Threads: only one run() at a time on an interface.
 #pragma once
 

@@ -17,7 +17,7 @@ std::string_view status_name(CheckStatus status);  // "pass", "fail", "skip", "e
 
 // One line without its newline, to show each result when it is available.
 std::string render_line(const CheckResult& result);
-// What was tested, and the totals: the lines before and after those of render_line(), each with its newline.
+// The subject of the test, and the totals: the lines before and after those of render_line(), each with its newline.
 std::string render_heading(const Report& report);
 std::string render_totals(const Report& report);
 

@@ -26,7 +26,7 @@ struct MeasureFileTest : testing::Test {
   }
   ~MeasureFileTest() override { std::filesystem::remove_all(directory); }
 
-  // The fields of the record's line, behind PCR, digest and name.
+  // The fields of the record's line, after PCR, digest and name.
   std::string measured(const std::string& template_name, const std::string& of) {
     Bytes list;
     const auto made = measure_file(list, of, {.template_name = template_name});
@@ -98,7 +98,7 @@ TEST_F(MeasureFileTest, TakesAPortableSignatureWhereTheFileHasNoOther) {
   const char portable[] = {5, 2, 4, 0x11};
   const char immutable[] = {2, 2, 4, 0x11};
   const std::string record = " " + sha256() + " " + shown_path() + " ";
-  // Linux takes security.evm only in the form that the kernel understands, so there may be no way to set one.
+  // Linux takes security.evm only in the form that the kernel understands, so perhaps none can be set.
   if (::setxattr(path.c_str(), "security.evm", portable, sizeof portable, 0) != 0) {
     GTEST_SKIP() << "no security.evm on this file system";
   }

@@ -96,7 +96,8 @@ void Server::forget_ended() {
   });
 }
 
-// True if there is room for one more connection. If necessary, closes the connection that has been silent the longest.
+// True if the server has room for one more connection. If necessary, closes the connection that has been silent the
+// longest.
 bool Server::has_room() {
   std::size_t open = 0;
   Connection* oldest = nullptr;

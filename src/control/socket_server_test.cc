@@ -133,7 +133,7 @@ TEST_F(SocketServerTest, TheClientThatWasSilentTheLongestGivesWayToANewOne) {
   EXPECT_TRUE(last->ask({.head = {{"op", "x"}}}));
 }
 
-TEST_F(SocketServerTest, WhoGivesWayStillGetsAnAnswerToWhatItHadSent) {
+TEST_F(SocketServerTest, AConnectionThatGivesWayStillGetsItsAnswer) {
   const auto server = SocketServer::listen(path, echo);
   ASSERT_TRUE(server);
   const std::string request = "{\"op\": \"x\"}\n";
@@ -154,7 +154,7 @@ TEST_F(SocketServerTest, WhoGivesWayStillGetsAnAnswerToWhatItHadSent) {
   }
 }
 
-TEST_F(SocketServerTest, NobodyWhoWaitsForAnAnswerGivesWay) {
+TEST_F(SocketServerTest, AConnectionThatWaitsForAnAnswerDoesNotGiveWay) {
   std::promise<void> answer;
   std::shared_future<void> answered = answer.get_future().share();
   std::atomic<std::size_t> asked = 0;
@@ -173,7 +173,7 @@ TEST_F(SocketServerTest, NobodyWhoWaitsForAnAnswerGivesWay) {
     });
   }
   while (asked < SocketServer::kMostConnections) std::this_thread::yield();
-  EXPECT_FALSE(Client::connect(path, kLimit)->ask({.head = {{"op", "x"}}})) << "there is no room";
+  EXPECT_FALSE(Client::connect(path, kLimit)->ask({.head = {{"op", "x"}}})) << "the server has no room";
   answer.set_value();
   for (std::thread& client : clients) client.join();
   EXPECT_EQ(right, SocketServer::kMostConnections);

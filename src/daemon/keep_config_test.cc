@@ -81,12 +81,12 @@ TEST(KeepConfig, FlagsAreTheNamesWithDashes) {
   EXPECT_EQ(keep_options().front().flag(), "--ima-dir");
 }
 
-TEST(KeepConfig, AnUnknownKeyIsRefusedWhereItStands) {
+TEST(KeepConfig, AnUnknownKeyIsRefusedWithItsLine) {
   expect_refused("archive = \"/a\"\n  evry = \"60s\"\n", "2:3", "evry");
   expect_refused("[keep]\narchive = \"/a\"\n", "1:2", "keep");
 }
 
-TEST(KeepConfig, AValueOfAnotherTypeIsRefusedWhereItStands) {
+TEST(KeepConfig, AValueOfAnotherTypeIsRefusedWithItsLine) {
   expect_refused("records = \"10\"\n", "1:11", "records takes an integer");
   expect_refused("archive = \"/a\"\nunproven = 1\n", "2:12", "unproven takes true or false");
   expect_refused("every = 60\n", "1:9", "every takes a string such as");
@@ -96,7 +96,7 @@ TEST(KeepConfig, AValueOfAnotherTypeIsRefusedWhereItStands) {
   expect_refused("control = [\"/a\"]\n", "1:11", "control takes a string");
 }
 
-TEST(KeepConfig, AValueThatMakesNoSenseIsRefusedWhereItStands) {
+TEST(KeepConfig, AValueThatMakesNoSenseIsRefusedWithItsLine) {
   expect_refused("method = \"best\"\n", "1:10", "'best' is not a method");
   expect_refused("every = \"soon\"\n", "1:9", "'soon' is not a duration");
   expect_refused("follow_every = 0\n", "1:16", "cannot be 0");
@@ -112,7 +112,7 @@ TEST(KeepConfig, AValueThatMakesNoSenseIsRefusedWhereItStands) {
   expect_refused("templates = \"ima-ns=d-ng|n-ng|ns\"\n", "1:13", "no field 'ns' in mainline Linux");
 }
 
-TEST(KeepConfig, WhatIsNoTomlIsRefusedWhereItGoesWrong) {
+TEST(KeepConfig, TextThatIsNoTomlIsRefusedWithItsLine) {
   expect_refused("archive = \n", "1:11", "expected value");
   expect_refused("records = 1\nrecords = 2\n", "2:11", "records");
 }

@@ -185,7 +185,7 @@ void KeepLoop::show() {
   if (holders.holders.empty()) return;
   parts_.log.say("held",
                  "the view covers the list's own files, but some are still open: " + describe(holders) +
-                     "; nobody can trim until they are closed: restart the holder, so that it opens the view's",
+                     "; no process can trim until they are closed: restart the holder, so that it opens the view's",
                  {{"holders", monitor::json_of(holders)}});
 }
 
@@ -194,7 +194,7 @@ void KeepLoop::say_view(const std::string& error) {
   parts_.log.state("view", error.empty() ? "" : "the view: " + error);
 }
 
-// Tells waiting readers of the view how many records the current list held at the last look.
+// Tells waiting readers of the view the count of records in the current list at the last look.
 void KeepLoop::looked() {
   if (catch_up() == nullptr) return;
   const keeper::FollowResult& last = keeper_.last();
@@ -444,7 +444,7 @@ void KeepLoop::publish_if_due() {
 // ---- messages
 
 // Handles an error of a follow or trim: counts it, logs it if it is new, and returns the outcome for the trigger.
-// `busy_before`: how many times in a row the list was busy before this time.
+// `busy_before`: count of times in a row that the list was busy before this time.
 Outcome KeepLoop::failed(const std::string& event, const Error& error, std::uint32_t busy_before) {
   if (event == "trim") {
     stats_.trim_failed(now_ms(), is_busy(error));

@@ -29,21 +29,22 @@
 
 namespace imakeep::daemon {
 
-// What the loop works with. The loop borrows all of it.
+// The parts that the loop works with. The loop borrows all of them.
 struct KeepParts {
   keeper::KernelImaSource& source;
   archive::Archive& archive;
-  tpm::PcrBanks* pcrs;  // null if there are none
+  tpm::PcrBanks* pcrs;  // null without PCRs
   Clock& clock;
   monitor::KeepLog& log;
   monitor::MetricsPublisher& metrics;
   Activity& activity;          // the loop reports to it
-  ViewKeeper* view = nullptr;  // null if there is no view
-  // Optional. During the first look: how many of `total` records are read. After it: with `read` equal to `total`.
+  ViewKeeper* view = nullptr;  // null without a view
+  // Optional. During the first look: the count of records read so far, of `total`. After it: with `read` equal to
+  // `total`.
   std::function<void(std::uint64_t read, std::uint64_t total)> first_look = {};
 };
 
-// What the loop waits for, apart from time. The descriptors are for poll(2).
+// The events that the loop waits for, apart from time. The descriptors are for poll(2).
 struct KeepEvents {
   int to_trim = -1;  // a signalfd(2) of SIGUSR1
   int to_end = -1;   // readable once the loop is to end

@@ -24,7 +24,7 @@ bool readable(const RequestQueue& queue, int wait_ms) {
   return ::poll(&event, 1, wait_ms) == 1;
 }
 
-TEST(RequestQueue, WhoAsksGetsTheAnswerToTheirOwnRequest) {
+TEST(RequestQueue, EveryAskerGetsTheAnswerToItsOwnRequest) {
   const auto queue = RequestQueue::make(idle).value();
   EXPECT_FALSE(readable(*queue, 0));
   std::vector<std::thread> askers;
@@ -63,7 +63,7 @@ TEST(RequestQueue, AnAskerThatAsksAgainAtOnceDoesNotKeepTheThread) {
   asker.join();
 }
 
-TEST(RequestQueue, ClosingAnswersWhoWaitsAndWhoComes) {
+TEST(RequestQueue, ClosingAnswersWaitingAndLaterAskers) {
   const auto queue = RequestQueue::make(idle).value();
   std::thread asker([&] { EXPECT_FALSE(queue->ask(numbered(1)).head["ok"].get<bool>()); });
   ASSERT_TRUE(readable(*queue, 10'000));

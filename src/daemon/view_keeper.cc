@@ -97,7 +97,7 @@ Result<std::unique_ptr<ViewKeeper>> ViewKeeper::prepare(const KeepConfig& config
   if (config.bind) {
     IMAKEEP_CHECK(view->cover_source());
   } else {
-    // An earlier keeper may have run with --bind. The list cannot be read through mounts that it left behind.
+    // An earlier keeper may have run with --bind. The list cannot be read through mounts that it left.
     IMAKEEP_CHECK(view->guard_->uncover(absolute.ima_dir));
   }
   if (!view->inherited_[kViewName].valid()) IMAKEEP_CHECK(view->guard_->check(config.view));

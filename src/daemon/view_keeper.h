@@ -52,7 +52,7 @@ class ViewKeeper {
   // then starts another one, and show() mounts the view again if it is gone.
   int descriptor() const { return guard_->descriptor(); }
   void look_after_mounts();
-  // How many processes that mount were replaced because they had ended or did not answer.
+  // Count of mount children that were replaced because they had ended or did not answer.
   int replaced_mounters() const { return guard_->replaced(); }
 
   // Where readers of the view wait.
@@ -94,11 +94,11 @@ class ViewKeeper {
   std::unique_ptr<view::ViewFiles> files_;
   std::unique_ptr<view::ViewServer> server_;
   Mutex state_mutex_;
-  // What the next keeper needs to take the view over.
+  // The state that the next keeper needs to take the view over.
   UniqueFd state_ IMAKEEP_GUARDED_BY(state_mutex_);
   std::uint64_t bound_chain_ = 0;  // the chain whose files cover the list's own files
   std::thread thread_;
-  std::atomic<bool> ended_ = false;  // somebody unmounted the view
+  std::atomic<bool> ended_ = false;  // another process unmounted the view
 };
 
 }  // namespace imakeep::daemon

@@ -2,7 +2,7 @@
 // digest/avx2.h - the compression function of SHA-512 and SHA-384 for four messages at once, by AVX2.
 //
 // A state is eight words in host order. Blocks are 128 bytes and need no alignment. Only for processors with AVX2: see
-// kernel.h.
+// implementation.h.
 // Source: FIPS 180-4, 6.4. Threads: no shared state.
 #pragma once
 

@@ -2,7 +2,7 @@
 // digest/avx512.h - the compression functions of SHA-1, SHA-256 and SHA-512 for many messages at once, by AVX-512.
 //
 // States are stored word by word, each word for all messages: states[word][lane]. Blocks need no alignment. Only for
-// processors with AVX-512: see kernel.h. PCR extends together with a block: avx512_extend.h.
+// processors with AVX-512: see implementation.h. PCR extends together with a block: avx512_extend.h.
 // Source: FIPS 180-4, 6.1, 6.2 and 6.4. Threads: no shared state.
 #pragma once
 

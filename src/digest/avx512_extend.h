@@ -3,7 +3,7 @@
 //
 // The instructions of an extend mostly wait for each other. The units of the SHA extensions have little room for other
 // work meanwhile, but the units of AVX-512 do: eight rounds of sixteen messages lengthen an extend by about a tenth.
-// Only for processors with both: see kernel.h. Source: FIPS 180-4, 6.1 and 6.2. Threads: no shared state.
+// Only for processors with both: see implementation.h. Source: FIPS 180-4, 6.1 and 6.2. Threads: no shared state.
 #pragma once
 
 #include "digest/avx512.h"

@@ -2,10 +2,10 @@
 // digest/digest.h - digests as values, one-shot hashing, PCR extend, and hashing of streams.
 //
 // OpenSSL 3 computes the digests, except one-shot SHA-1 and SHA-256 on processors with instructions for them
-// (kernel.h). One-shot functions keep a context for each thread and algorithm, so they do not allocate after the first
-// call. If the library lacks an algorithm (OpenSSL can be built without SM3), available() is false. Any other call with
-// that algorithm is a programming error and aborts. Source: TPM 2.0 Library, part 1, section 17.4 (PCR extend).
-// Threads: the functions are safe from any thread; one thread at a time uses a Hasher.
+// (implementation.h). One-shot functions keep a context for each thread and algorithm, so they do not allocate after
+// the first call. If the library lacks an algorithm (OpenSSL can be built without SM3), available() is false. Any other
+// call with that algorithm is a programming error and aborts. Source: TPM 2.0 Library, part 1, section 17.4 (PCR
+// extend). Threads: the functions are safe from any thread; one thread at a time uses a Hasher.
 #pragma once
 
 #include <algorithm>

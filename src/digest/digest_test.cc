@@ -25,7 +25,7 @@ constexpr KnownAnswer kKnownAnswers[] = {
     {Algorithm::kSha3_256, "3a985da74fe225b2045c172d6bd390bd855f086e3e9d525b46bfe24511431532"},
 };
 
-TEST(Hash, AgreesWithThePublishedExamples) {
+TEST(Hash, MatchesThePublishedExamples) {
   for (const auto& [algorithm, abc] : kKnownAnswers) {
     EXPECT_EQ(to_hex(hash(algorithm, as_bytes("abc")).view()), abc) << info(algorithm).name;
     EXPECT_EQ(to_hex(hash(algorithm, {as_bytes("a"), as_bytes(""), as_bytes("bc")}).view()), abc);

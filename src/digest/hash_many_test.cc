@@ -14,7 +14,7 @@ namespace hash_many_test {
 
 constexpr Algorithm kAlgorithms[] = {Algorithm::kSha1, Algorithm::kSha256, Algorithm::kSha384, Algorithm::kSha512};
 
-// Each test runs with every implementation that the processor has, beside OpenSSL.
+// Each test runs with every implementation that the processor has, and compares it with OpenSSL.
 class EveryImplementation : public testing::TestWithParam<Implementation> {
  protected:
   void SetUp() override { ASSERT_TRUE(use_implementation(implementation_name(GetParam()))); }
@@ -79,11 +79,11 @@ TEST_P(EveryImplementation, HashesPartsAsOneMessage) {
   }
 }
 
-// A PCR is extended so many times beside the messages, and there is time for other work at each.
+// Extends a PCR `extended` times together with the messages, and calls other work at each extend.
 void expect_agreement_together(std::size_t extended, const std::vector<Bytes>& messages, std::mt19937_64& random) {
   const std::vector<ByteView> views(messages.begin(), messages.end());
   for (const Algorithm algorithm : kAlgorithms) {
-    const std::string what = std::string(info(algorithm).name) + ", " + std::to_string(extended) + " extends beside " +
+    const std::string what = std::string(info(algorithm).name) + ", " + std::to_string(extended) + " extends with " +
                              std::to_string(views.size()) + " messages, number ";
     std::vector<Digest> extends(extended);
     for (Digest& digest : extends) {
@@ -109,16 +109,16 @@ void expect_agreement_together(std::size_t extended, const std::vector<Bytes>& m
   }
 }
 
-TEST_P(EveryImplementation, ExtendsAPcrBesideMessages) {
+TEST_P(EveryImplementation, ExtendsAPcrTogetherWithMessages) {
   std::mt19937_64 random(4);
-  // Few extends beside many messages, and the other way round.
+  // Few extends with many messages, and the other way round.
   for (const auto& [extended, hashed] : {std::pair{0, 9}, {9, 0}, {1, 50}, {50, 1}, {40, 40}, {300, 200}, {700, 100}}) {
     expect_agreement_together(static_cast<std::size_t>(extended),
                               messages(random, static_cast<std::size_t>(hashed), 300), random);
   }
 }
 
-TEST_P(EveryImplementation, ExtendsAPcrBesideMessagesThatFillItsLanesOrDoNot) {
+TEST_P(EveryImplementation, ExtendsAPcrTogetherWithMessagesThatFillItsLanesOrDoNot) {
   std::mt19937_64 random(5);
   for (const std::size_t hashed : {7U, 8U, 9U, 11U, 12U, 13U, 15U, 16U, 17U, 31U, 32U, 33U}) {
     for (std::size_t extended = 0; extended <= 34; ++extended) {
@@ -127,7 +127,7 @@ TEST_P(EveryImplementation, ExtendsAPcrBesideMessagesThatFillItsLanesOrDoNot) {
   }
 }
 
-TEST_P(EveryImplementation, ExtendsAPcrBesideOneMessageThatTakesLongerThanTheOthers) {
+TEST_P(EveryImplementation, ExtendsAPcrTogetherWithOneMessageThatTakesLongerThanTheOthers) {
   std::mt19937_64 random(6);
   for (const std::size_t at : {0U, 5U, 19U}) {
     for (const std::size_t extended : {1U, 60U, 500U}) {

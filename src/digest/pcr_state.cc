@@ -10,6 +10,12 @@ PcrState::PcrState(std::vector<Bank> banks) : banks_(std::move(banks)) {
   for (const Bank& bank : banks_) values_.insert(values_.end(), kPcrCount, Digest(bank.digest_bytes()));
 }
 
+PcrState PcrState::with_fills(std::vector<Bank> banks) const {
+  PcrState state = *this;
+  state.banks_ = std::move(banks);
+  return state;
+}
+
 std::optional<std::size_t> PcrState::index_of(const Bank& bank) const {
   const auto found = std::find(banks_.begin(), banks_.end(), bank);
   if (found == banks_.end()) return std::nullopt;

@@ -23,6 +23,8 @@ class PcrState {
   explicit PcrState(std::vector<Bank> banks);
 
   const std::vector<Bank>& banks() const { return banks_; }
+  // The same values, of banks that differ in their fills alone.
+  PcrState with_fills(std::vector<Bank> banks) const;
 
   // The index of the bank in banks(); empty if the bank is missing.
   std::optional<std::size_t> index_of(const Bank& bank) const;

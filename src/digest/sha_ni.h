@@ -2,8 +2,8 @@
 // digest/sha_ni.h - the compression functions of SHA-1 and SHA-256 by the SHA extensions of x86.
 //
 // A state is eight words in host order, of which SHA-1 uses five. Blocks are 64 bytes and need no alignment. Only for
-// processors with these instructions: see kernel.h. Several messages at once take little longer than one: while one
-// waits, another uses the units. Source: FIPS 180-4, 6.1 and 6.2; Intel's manual of instructions, SHA1RNDS4 to
+// processors with these instructions: see implementation.h. Several messages at once take little longer than one: while
+// one waits, another uses the units. Source: FIPS 180-4, 6.1 and 6.2; Intel's manual of instructions, SHA1RNDS4 to
 // SHA256RNDS2.
 // Threads: no shared state.
 #pragma once

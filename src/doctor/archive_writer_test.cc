@@ -25,7 +25,7 @@ constexpr std::string_view kLocks =
     "3: -> FLOCK  ADVISORY  WRITE 14 fe:00:77 0 EOF\n"
     "4: -> FLOCK  ADVISORY  WRITE 15 fe:00:78 0 EOF\n";
 
-TEST(ArchiveWriter, IsWhoHoldsTheLockOfThatFileOnThatDevice) {
+TEST(ArchiveWriter, IsTheHolderOfTheLockOfThatFileOnThatDevice) {
   EXPECT_THAT(flock_holder(kLocks, {.major = 0xfe, .minor = 0, .inode = 77}), Optional(std::string("13")));
   EXPECT_THAT(flock_holder(kLocks, {.major = 0, .minor = 0x1f, .inode = 77}), Optional(std::string("12")));
 }
@@ -35,7 +35,7 @@ TEST(ArchiveWriter, TheSameInodeOnAnotherDeviceIsAnotherFile) {
   EXPECT_FALSE(flock_holder(kLocks, {.major = 0xfe, .minor = 0, .inode = 7}));
 }
 
-TEST(ArchiveWriter, WhoWaitsForTheLockDoesNotWrite) {
+TEST(ArchiveWriter, AProcessThatWaitsForTheLockDoesNotWrite) {
   EXPECT_FALSE(flock_holder(kLocks, {.major = 0xfe, .minor = 0, .inode = 78}));
 }
 

@@ -39,7 +39,7 @@ TEST(CheckPolicy, BothRulesBeforeThoseThatMeasureKeepImakeepOut) {
   EXPECT_FALSE(found.view_measured_at);
 }
 
-TEST(CheckPolicy, ARuleBehindOneThatMeasuresIsTooLate) {
+TEST(CheckPolicy, ARuleAfterOneThatMeasuresIsTooLate) {
   const PolicyCheck found =
       check("dont_measure fsmagic=0x65735546\nmeasure func=FILE_CHECK\ndont_measure fowner=812\nmeasure\n");
   EXPECT_EQ(found.archive_measured_at, 2u);
@@ -85,7 +85,7 @@ TEST(CheckPolicy, RulesThatMeasureNoFilesMayComeFirst) {
   EXPECT_EQ(found.view_measured_at, 4u);
 }
 
-TEST(CheckPolicy, WhatIsExecutedMappedOrLoadedIsNoFileOfImakeep) {
+TEST(CheckPolicy, ExecutedMappedOrLoadedFilesAreNotImakeeps) {
   // As Keylime's example policy has it.
   const PolicyCheck found = check(
       "dont_measure fsmagic=0x9fa0\nmeasure func=BPRM_CHECK\nmeasure func=FILE_MMAP mask=MAY_EXEC\n"
@@ -95,7 +95,7 @@ TEST(CheckPolicy, WhatIsExecutedMappedOrLoadedIsNoFileOfImakeep) {
   EXPECT_FALSE(found.view_measured_at);
 }
 
-TEST(CheckPolicy, WhatIsReadIsMeasuredUnderEitherName) {
+TEST(CheckPolicy, AReadIsMeasuredUnderEitherName) {
   for (const std::string rule :
        {"measure", "measure func=FILE_CHECK mask=^MAY_READ euid=0", "measure func=PATH_CHECK mask=MAY_READ uid=0"}) {
     const PolicyCheck found = check("measure func=BPRM_CHECK\n" + rule + "\n");

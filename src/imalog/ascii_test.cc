@@ -5,7 +5,8 @@
 
 #include "imalog/test_support.h"
 
-// Lines of the eight templates as Linux printed them are compared in captures_test.cc. Here stands what no capture has.
+// Lines of the eight templates as Linux printed them are compared in captures_test.cc. This file tests what no capture
+// has.
 namespace imakeep::imalog {
 namespace ascii_test {
 
@@ -53,7 +54,7 @@ TEST(AppendAscii, PutsThePcrInTwoColumns) {
   EXPECT_EQ(line({.pcr = 10, .template_name = "n", .body = test::data_of({text("/a")})}), "10 abab n /a\n");
 }
 
-TEST(AppendAscii, AppendsBehindWhatIsThere) {
+TEST(AppendAscii, AppendsAfterExistingText) {
   std::string out = "before\n";
   const Content content{.template_name = "n", .body = test::data_of({text("/a")})};
   ASSERT_TRUE(append_ascii(out, content.view(), kShown.view()));
@@ -70,7 +71,7 @@ TEST(AppendAscii, PrintsAnMd5DigestOfImaAsAnyOther) {
   EXPECT_EQ(line(ima), "10 abab ima cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd /bin/sh\n");
 }
 
-TEST(AppendAscii, PrintsTypeAndAlgorithmOfTheDigestAsTheyStand) {
+TEST(AppendAscii, PrintsTypeAndAlgorithmOfTheDigestAsTheyAre) {
   EXPECT_EQ(line("ima-ngv2", {named_digest("ima:sha256:", "0102"), text("/a")}),
             "10 abab ima-ngv2 ima:sha256:0102 /a\n");
   EXPECT_EQ(line("ima-ngv2", {named_digest("verity:sha512:", "03"), text("/a")}),
@@ -155,7 +156,7 @@ TEST(AppendAscii, ADigestWithoutAColonIsMalformedAtItsField) {
   EXPECT_EQ(error.message, "field d-ng does not name its hash algorithm");
 }
 
-TEST(AppendAscii, AColonBehindTheNulNamesNoAlgorithm) {
+TEST(AppendAscii, AColonAfterTheNulNamesNoAlgorithm) {
   const Content content{.template_name = "d-ng", .body = test::data_of({named_digest("sha256", "3a00")})};
   EXPECT_EQ(error_of(content).code, ErrorCode::kMalformed);
 }

@@ -100,7 +100,7 @@ TEST(ListOfImaHashMd5, IsReadAndPrintedAsTheKernelMadeIt) {
   }
 }
 
-TEST(ListOfAKernelWithoutSha512, LeadsToPcrsOfPaddedSha1Digests) {
+TEST(ListOfAKernelWithoutSha512, MatchesPcrsOfPaddedSha1Digests) {
   const std::string folder = IMAKEEP_TESTDATA "/cases/padded-banks/";
   Replay replay{PcrState(test::banks("sha1,sha256,sha384:padded,sha512:padded"))};
   for (PcrValue value : test::must(parse_pcr_file(as_text(test::must(read_file(folder + "pcr10.txt")))))) {
@@ -146,7 +146,7 @@ TEST(Captures, TheListOfTemplatesHoldsViolationsSeveralPcrsAndSevenTemplates) {
 struct ReadPcrs {
   const char* log;
   const char* folder;     // of pcr10.txt
-  std::uint64_t records;  // of the log it stands for
+  std::uint64_t records;  // of the log whose end it matches
 };
 
 constexpr ReadPcrs kReadPcrs[] = {
@@ -193,7 +193,7 @@ TEST(WholeLog, OfAnyBankReachesThePcrsOfEveryBankInOnePass) {
   }
 }
 
-TEST(WholeLog, EveryPcrReadInPassingIsFoundAtTheRecordItStandsFor) {
+TEST(WholeLog, EveryPcrReadInPassingIsFoundAtTheRecordItMatches) {
   for (const ReadPcrs& read : kReadPcrs) {
     Replay replay{PcrState(kBanks)};
     const auto values = test::captured_pcrs(read.folder);
@@ -269,7 +269,7 @@ std::vector<PcrValue> quoted_pcrs(std::string_view folder) {
   return values;
 }
 
-// The quote's own digest over the PCRs is the last 32 bytes of its TPMS_ATTEST.
+// The quote's digest over the PCRs is the last 32 bytes of its TPMS_ATTEST.
 void expect_quoted(std::string_view folder, const std::vector<PcrValue>& values) {
   const Bytes message = test::captured(folder, "quote.msg");
   const digest::Digest over = digest::hash(digest::Algorithm::kSha256,
@@ -286,12 +286,12 @@ std::optional<std::uint64_t> quoted_prefix(const char* log, std::string_view fol
   return replay.all_found_at();
 }
 
-TEST(Quote, TakenInTheMiddleStandsForAPrefix) {
+TEST(Quote, TakenInTheMiddleMatchesAPrefix) {
   EXPECT_EQ(quoted_prefix("templates", "templates/quote-mid"), 93u);
 }
 
 // These were made after the last list and PCRs of their log had been read, and more had been measured by then.
-TEST(Quote, OfALaterMomentThanTheListStandsForNoPrefixOfIt) {
+TEST(Quote, OfALaterMomentThanTheListMatchesNoPrefixOfIt) {
   EXPECT_EQ(quoted_prefix("staging", "staging/quote-final"), std::nullopt);
   EXPECT_EQ(quoted_prefix("flush", "flush/quote-final"), std::nullopt);
   EXPECT_EQ(quoted_prefix("kexec", "kexec/quote-second"), std::nullopt);

@@ -251,7 +251,7 @@ TEST_P(Cel, SaysInEachEncodingWhatTheKernelExtended) {
   EXPECT_TRUE(read_json(log.json) == expected);
 }
 
-// What CEL is for: a reader that knows nothing of templates finds the digests to be over the data.
+// The purpose of CEL: a reader that knows no template can check that the digests are over the data.
 TEST(CelLog, HasDigestsOverItsTemplateDataUnderEveryTemplate) {
   const Bytes list = test::captured_binary("templates", kBanks[0]);
   std::vector<RecordContentView> contents;

@@ -72,6 +72,15 @@ std::vector<std::vector<digest::Bank>> other_fills_together(const std::vector<di
   return ways;
 }
 
+std::vector<digest::Bank> with_other_padding(std::vector<digest::Bank> banks) {
+  for (digest::Bank& bank : banks) {
+    if (!bank.padded()) continue;
+    const Fill other = bank.fill == Fill::kPaddedSha1 ? Fill::kPaddedSha1Short : Fill::kPaddedSha1;
+    if (const auto repadded = digest::with_fill(digest::bank_of(bank.algorithm), other)) bank = *repadded;
+  }
+  return banks;
+}
+
 std::string fill_text(const digest::Bank& bank, bool either_padding) {
   const bool named = digest::bank_of(bank.algorithm).fill == Fill::kOwnHash;
   switch (bank.fill) {

@@ -53,6 +53,10 @@ std::vector<digest::Bank> other_fills(const digest::Bank& bank);
 // up to four banks the result covers every set of such banks; for more banks, each bank alone and all together.
 std::vector<std::vector<digest::Bank>> other_fills_together(const std::vector<digest::Bank>& banks);
 
+// The banks, each padded one with the other padded fill, if it has one. Until a list has its first violation, both lead
+// to the same PCR values.
+std::vector<digest::Bank> with_other_padding(std::vector<digest::Bank> banks);
+
 // "padded sha1, as Linux before 5.8 does"; empty for the bank's own hash. `either_padding`: the list has no violation,
 // so the two ways of padding cannot be told apart.
 std::string fill_text(const digest::Bank& bank, bool either_padding = false);

@@ -5,7 +5,7 @@
 //   runtime_measurements_count, violations
 // Kernels before 6.10 have only the names without _ALG, which show sha1. A kernel may have no files for sha1.
 //
-// Source: DESIGN 2.1; ima_fs_init() in security/integrity/ima/ima_fs.c.
+// Source: docs/protocol.md, "Files and requests"; ima_fs_init() in security/integrity/ima/ima_fs.c.
 // Threads: const use is safe from any thread.
 #pragma once
 

@@ -17,7 +17,7 @@ const RecordFormat kFormat = test::format_of(kSha256);
 
 static_assert(!std::is_constructible_v<ListReader, Bytes&&, RecordFormat>, "a list that dies must not be borrowed");
 
-// Reads up to the error. "decoded" if there is none.
+// Reads up to the error. "decoded" without an error.
 Error first_error(ByteView list) {
   ListReader reader(list, kFormat);
   for (;;) {
@@ -94,7 +94,7 @@ TEST(ListReader, AListCutAnywhereWithinARecordIsTruncatedInThatRecord) {
   }
 }
 
-TEST(ListReader, TrailingBytesAreReportedBehindTheLastRecord) {
+TEST(ListReader, TrailingBytesAreReportedAfterTheLastRecord) {
   Bytes list = test::list_of({test::ima_ng("/a"), test::ima_ng("/b")}, kSha256);
   const std::size_t end = list.size();
   append_bytes(list, as_bytes("\n"));

@@ -9,7 +9,7 @@
 namespace imakeep::imalog {
 namespace list_stream_test {
 
-// Gives at most so many bytes at a time.
+// Gives at most `most_bytes` bytes at a time.
 ReadBytes slowly(const Bytes& list, std::size_t most_bytes) {
   return [rest = ByteView(list), most_bytes](std::span<std::byte> room) mutable -> Result<std::size_t> {
     const std::size_t bytes = std::min({room.size(), most_bytes, rest.size()});

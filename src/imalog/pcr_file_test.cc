@@ -109,7 +109,7 @@ TEST(ParsePcrFile, TakesEvmctlsLinesInTheBankThatTheDigestsSizeTells) {
   EXPECT_EQ(only_value("PCR\t 9: " + kSha1).bank.name(), "sha1");
 }
 
-TEST(ParsePcrFile, AnEvmctlLineBesideAnotherBankOfItsSizeIsAmbiguous) {
+TEST(ParsePcrFile, AnEvmctlLineWithAnotherBankOfItsSizeIsAmbiguous) {
   expect_error("sm3 11 " + kSha256 + "\nPCR-10: " + kSha256, ErrorCode::kMalformed,
                "line 2: names no bank, and its size is that of sha256 and of sm3; write ALG INDEX HEX");
   expect_error("PCR-10: " + kSha256 + "\nsha3_256:\n11: " + kSha256, ErrorCode::kMalformed, "line 1: names no bank");

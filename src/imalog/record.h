@@ -24,7 +24,7 @@ namespace imakeep::imalog {
 struct RecordFormat {
   std::uint8_t digest_bytes = 20;  // D: 20, 32, 48 or 64
   ByteOrder order = ByteOrder::kLittle;
-  bool ends = false;  // the list ends where the input ends: no more bytes can follow
+  bool ends = false;  // the list ends with the input: no more bytes can follow
 };
 
 using digest::kPcrCount;

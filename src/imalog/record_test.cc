@@ -167,7 +167,7 @@ TEST(DecodeRecord, TakesAnImaBodyWithAnMd5DigestWhateverFollowsAndInEitherByteOr
   }
 }
 
-TEST(DecodeRecord, TakesAnImaPathOfOneByteBehindAnMd5DigestBeforeARecordOfAnUsualPcr) {
+TEST(DecodeRecord, TakesAnImaPathOfOneByteAfterAnMd5DigestBeforeARecordOfAnUsualPcr) {
   Bytes in = md5_record("a");
   const std::size_t bytes = in.size();
   EXPECT_EQ(error_of(in).code, ErrorCode::kTruncated) << "a list that may go on";
@@ -355,7 +355,7 @@ RC_GTEST_PROP(DecodeRecord, EveryProperPrefixOfAnyRecordIsTruncated, ()) {
   }
 }
 
-// Decodes from a buffer of its exact size, so that AddressSanitizer sees a read behind the end.
+// Decodes from a buffer of its exact size, so that AddressSanitizer sees a read after the end.
 void expect_no_more_claimed_than_given(const Bytes& in, RecordFormat format) {
   const Bytes exact(in.begin(), in.end());
   const auto record = decode_record(exact, format);

@@ -187,7 +187,7 @@ class ListPart {
 
 }  // namespace
 
-// The first record from `i` on after which an expected value may be found or lost; the last record if there is none.
+// The first record from `i` on after which an expected value may be found or lost; otherwise the last record.
 std::size_t Replay::next_eventful(std::uint32_t pcr, std::size_t i, std::size_t records, const After& after) const {
   const auto always = [&](const Wanted& wanted) {
     return (wanted.pcrs >> pcr & 1) != 0 && (wanted.now || wanted.hash);

@@ -332,7 +332,7 @@ TEST(ReplayList, AlteredDataIsAMismatch) {
   EXPECT_EQ(added.error().record, 4u);
 }
 
-TEST(ReplayList, AViolationNeedNotFitItsData) {
+TEST(ReplayList, AViolationNeedNotMatchItsData) {
   std::vector<Content> contents = five_records();
   contents[2].violation = true;
   Replay replay{PcrState({kSha1, kSha256})};

@@ -60,7 +60,7 @@ TEST_F(RtmrFolder, ARegisterOfAnotherSizeIsRefused) {
   EXPECT_NE(values.error().message.find("rtmr2:sha384: an RTMR of 47 bytes"), std::string::npos);
 }
 
-TEST_F(RtmrFolder, ARegisterThatStandsForNoPcrIsRefused) {
+TEST_F(RtmrFolder, ARegisterOfNoPcrIsRefused) {
   put("rtmr3:sha384", 48, 'd');
   EXPECT_EQ(read_pcr_file(path_ + "/rtmr3:sha384").error().code, ErrorCode::kMalformed);
 }

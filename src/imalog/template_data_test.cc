@@ -31,7 +31,7 @@ std::string_view without_nul(ByteView text) {
   return as_text(text).substr(0, as_text(text).find('\0'));
 }
 
-// What a captured record says was measured. Borrows the record.
+// The event that a captured record describes. Borrows the record.
 EventView event_of(const RecordView& record) {
   const auto digest_of = [](ByteView field, digest::Algorithm& algorithm) {
     const std::string_view prefix = without_nul(field);
@@ -93,7 +93,7 @@ TEST(MakeBody, ReplacesSpacesInAPathAndNothingElse) {
   EXPECT_EQ(fields_of("n-ng", {.path = "/a b\n\tc  d"}), (std::vector<std::string>{with_nul("/a_b\n\tc__d")}));
 }
 
-// A directory whose name with `file` behind it has so many bytes.
+// A directory whose name, followed by `file`, has `bytes` bytes.
 std::string path_of(std::size_t bytes, const std::string& file) {
   std::string path(bytes - file.size(), 'p');
   path.front() = path.back() = '/';
@@ -166,7 +166,7 @@ TEST(MakeBody, GivesAViolationZerosForItsDigests) {
             (std::vector<std::string>{std::string(20, '\0'), with_nul("sha384:", Bytes(48))}));
 }
 
-TEST(MakeBody, PutsAnAppendedSignatureBesideItsOwnDigest) {
+TEST(MakeBody, PutsAnAppendedSignatureAndItsDigest) {
   const Bytes modsig = bytes_of("pkcs7");
   EXPECT_EQ(fields_of("d-modsig|modsig", {.modsig_digest = kSha256, .modsig = modsig}),
             (std::vector<std::string>{with_nul("sha256:", kSha256), "pkcs7"}));

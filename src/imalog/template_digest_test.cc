@@ -125,7 +125,7 @@ Content violation(std::string_view path) {
   return content;
 }
 
-// `altered` records whose digests fit nothing, then `good` ones.
+// `altered` records whose digests match no data, then `good` ones.
 Bytes altered_list(std::size_t altered, std::size_t good, const digest::Bank& bank) {
   Bytes list;
   for (std::size_t i = 0; i < altered; ++i) {
@@ -160,7 +160,7 @@ TEST(DetectBank, LooksPastAnAlteredFirstRecord) {
   for (const char* name : kAllBanks) EXPECT_EQ(detected(altered_list(1, 1, test::bank(name))), name);
 }
 
-TEST(DetectBank, GivesUpAfterSixteenRecordsThatFitNoBank) {
+TEST(DetectBank, GivesUpAfterSixteenRecordsThatMatchNoBank) {
   EXPECT_EQ(detected(altered_list(15, 1, test::bank("sha256"))), "sha256");
   const auto bank = detect_bank(altered_list(16, 100, test::bank("sha256")), ByteOrder::kLittle);
   EXPECT_EQ(bank.error().code, ErrorCode::kMalformed);
@@ -172,7 +172,7 @@ TEST(DetectBank, AListThatIsDamagedFurtherOnStillTellsItsBank) {
   EXPECT_EQ(detected(list), "sha384");
 }
 
-TEST(DetectBank, OneAlteredRecordAloneFitsNoBank) {
+TEST(DetectBank, OneAlteredRecordAloneMatchesNoBank) {
   const auto bank = detect_bank(altered_list(1, 0, test::bank("sha1")), ByteOrder::kLittle);
   EXPECT_EQ(bank.error().code, ErrorCode::kMalformed);
 }
@@ -189,7 +189,7 @@ TEST(DetectBank, ViolationsOnlyAreUnsupportedWhereBanksShareTheSize) {
   }
 }
 
-TEST(DetectBank, WhatIsNoBinaryListFitsNoBank) {
+TEST(DetectBank, AFileThatIsNoBinaryListMatchesNoBank) {
   const Bytes ascii = test::captured("templates", "ascii_runtime_measurements_sha1");
   const auto named_kind = detect_bank(ascii, ByteOrder::kLittle);
   EXPECT_EQ(named_kind.error().code, ErrorCode::kMalformed);
@@ -236,7 +236,7 @@ TEST(DetectBank, OfAListsFrontAsksForMoreUntilARecordDecides) {
             ErrorCode::kMalformed);
 }
 
-TEST(DetectBank, TheOtherByteOrderFitsNoBank) {
+TEST(DetectBank, TheOtherByteOrderMatchesNoBank) {
   const Bytes list = test::list_of({test::ima_ng("/a")}, test::bank("sha256"), ByteOrder::kLittle);
   EXPECT_EQ(detect_bank(list, ByteOrder::kBig).error().code, ErrorCode::kMalformed);
 }

@@ -60,7 +60,7 @@ TEST(Template, AFreeFormatIsAnySequenceOfFields) {
   EXPECT_TRUE(Template::find("d-ng|n-ng")->free_format());
 }
 
-TEST(Template, EveryFieldOfTheKernelMayStandInAFreeFormat) {
+TEST(Template, EveryFieldOfTheKernelMayBeInAFreeFormat) {
   for (const char* field : {"d", "d-ng", "d-ngv2", "n", "n-ng", "sig", "d-modsig", "modsig", "buf", "evmsig", "iuid",
                             "igid", "imode", "xattrnames", "xattrlengths", "xattrvalues"}) {
     EXPECT_EQ(fields_of(field), field);
@@ -74,7 +74,7 @@ TEST(Template, AFreeFormatHasAtMostFifteenFields) {
   EXPECT_EQ(fields_of(format + "|n"), "unknown");
 }
 
-TEST(Template, WhatLinuxWouldNotKnowIsNotFound) {
+TEST(Template, AnUnknownTemplateIsNotFound) {
   for (const char* name :
        {"", "|", "ima-", "IMA-NG", "ima-ng ", "d-ng|", "|d-ng", "d-ng||n-ng", "d-ng|x", "ima-ng|sig", "d-ng n-ng"}) {
     EXPECT_EQ(fields_of(name), "unknown") << name;
@@ -102,7 +102,7 @@ TEST(FieldReader, TheFormatOfImaByItsFieldsHasALengthBeforeEach) {
             (std::vector<std::string>{"d=dd", "n=/a"}));
 }
 
-TEST(FieldReader, GivesNothingAgainBehindTheLastField) {
+TEST(FieldReader, GivesNothingAgainAfterTheLastField) {
   const Bytes data = test::data_of({test::bytes_of("x")});
   FieldReader reader(*Template::find("n"), "n", data, ByteOrder::kLittle);
   EXPECT_TRUE(reader.next().value().has_value());
@@ -135,7 +135,7 @@ TEST(FieldReader, ALengthAboveWhatIsLeftIsMalformed) {
   EXPECT_EQ(first_error("n", data).offset, 0u);
 }
 
-TEST(FieldReader, BytesBehindTheLastFieldAreMalformedWhereTheyStart) {
+TEST(FieldReader, BytesAfterTheLastFieldAreMalformedAtTheirOffset) {
   Bytes data = test::data_of({test::bytes_of("digest"), test::bytes_of("name")});
   const std::size_t end = data.size();
   append_bytes(data, as_bytes("xyz"));

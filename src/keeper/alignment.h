@@ -26,7 +26,7 @@ namespace imakeep::keeper {
 // If more of a list's records differ from the archive, it is another list, not an altered one.
 inline constexpr std::size_t kMostAltered = 16;
 
-// What one reading tells of the records of a list, or of the part of a chain that the list should hold.
+// The facts from one reading of the records of a list, or of the part of a chain that the list should hold.
 struct RecordSummary {
   std::vector<archive::RecordId> ids;
   std::vector<bool> violations;                // of the record at the same index in ids
@@ -50,7 +50,7 @@ struct RecordSummary {
 
 struct Alignment {
   std::uint64_t known = 0;        // count of the list's first records that are archived
-  std::uint64_t split = 0;        // how many of them come before lost records; 0 if none are lost between
+  std::uint64_t split = 0;        // count of those before lost records; 0 if none are lost between
   ListShape shape = ListShape();  // which records the list then holds
   std::uint64_t gone = 0;         // count of records that were deleted from the front of the list as last seen
   bool gone_by_kexec = false;     // a kexec may have lost these: none of the known records is left
@@ -59,7 +59,7 @@ struct Alignment {
   bool same = true;               // the known records equal the archive's, byte for byte
 };
 
-// What is compared. Borrows everything.
+// The records that are compared. Borrows everything.
 struct Contents {
   const RecordSummary& known;  // the records that the list held when it was last seen
   const ListShape& shape;      // which of the chain's records these are

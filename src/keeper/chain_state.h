@@ -21,7 +21,7 @@ struct ChainState {
   std::uint64_t anchors_at_break = 0;                         // count of anchors with the last one's broken_at
   std::optional<archive::PendingRow> pending = std::nullopt;  // of this chain
 
-  // Loads the state of the last chain of the host's own list; empty if there is none. Errors: the archive's, and
+  // Loads the state of the last chain of the host's own list; empty without such a chain. Errors: the archive's, and
   // kMalformed for a damaged row.
   static Result<std::optional<ChainState>> load(archive::Archive& archive);
 

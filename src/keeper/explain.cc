@@ -80,7 +80,7 @@ class Trail {
   };
   std::uint64_t records_ = 0;             // count of this PCR's records
   digest::Digest last_;                   // of the last one
-  std::optional<std::uint64_t> reached_;  // after how many of them the PCR last had the value
+  std::optional<std::uint64_t> reached_;  // count of them after which the PCR last had the value
   std::uint64_t after_reached_ = 0;       // number of the record after these
   std::vector<Record> records_tried_;     // the first kMostTried
 };

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "archive/pcr_bytes.h"
+#include "imalog/extend_rule.h"
 #include "imalog/template_digest.h"
 #include "keeper/keeper.h"
 #include "keeper/record_batch.h"
@@ -215,6 +216,37 @@ Result<std::optional<KnownChain>> Keeper::known_chain(const std::optional<ChainS
                                            " in the same boot: name the TPM that the list is measured into");
 }
 
+// Until a chain has its first violation, its PCRs do not tell by which padding the kernel extends a bank, and the
+// assumption may turn out to be wrong.
+Result<bool> Keeper::matches_with_other_padding(ListStream& stream, const std::optional<KnownChain>& known,
+                                                const std::vector<digest::Bank>& all_banks,
+                                                const std::vector<digest::Bank>& compared) {
+  const auto banks = imalog::with_other_padding(all_banks);
+  if (pcrs_ == nullptr || banks == all_banks) return false;
+  auto repadded = known;
+  if (repadded) {
+    archive::Chain& chain = repadded->chain;
+    const auto counted = archive_.stats(chain.chain);
+    if (!counted) return unexpected(counted.error());
+    if (counted->violations == 0) {
+      chain.banks = imalog::with_other_padding(chain.banks);
+      chain.end_pcrs = chain.end_pcrs.with_fills(chain.banks);
+    } else if (known->boot_id == source_.boot_id()) {
+      return false;
+    } else {
+      repadded.reset();  // the list of another boot may begin a chain of its own
+    }
+  }
+  const auto start = start_of_chain(banks);
+  if (!start) return unexpected(start.error());
+  const auto look = compare_list(stream, repadded, *start, imalog::with_other_padding(compared), nullptr);
+  if (!look) return unexpected(look.error());
+  if (!look->placed.position) return false;
+  if (repadded) IMAKEEP_CHECK(archive_.set_fills(repadded->chain.chain, repadded->chain.banks));
+  other_padding_ = !other_padding_;
+  return true;
+}
+
 Result<FollowResult> Keeper::look() {
   Hold hold(source_, clock_);
   IMAKEEP_CHECK(hold.open_to_read());
@@ -239,6 +271,14 @@ Result<FollowResult> Keeper::look() {
     clock_.sleep_ms(kSettleMs);
     look = compare_list(stream, *known, *start, compared, &before);
     if (!look) return unexpected(look.error());
+  }
+  if (look->placed.mismatch) {
+    const auto matches = matches_with_other_padding(stream, *known, *all_banks, compared);
+    if (!matches) return unexpected(matches.error());
+    if (*matches) {
+      hold.close();
+      return this->look();
+    }
   }
   if (!look->placed.position || !look->placed.position->ambiguous) {
     ambiguous_ = 0;
@@ -327,7 +367,7 @@ Result<FollowResult> Keeper::archive_unmatched(ListStream& stream, std::optional
   if (!settled) {
     found.what = "the list does not match the PCRs, and records are added while it is read; last seen: " + found.what;
     found.diagnosis = Diagnosis::kConcurrentChange;
-    // A list that never settles is archived all the same, after kPatience calls.
+    // A list that changes in every call is archived all the same, after kPatience calls.
     if (ahead || unsettled_ < kPatience) return followed;
   }
   if (ahead) {
@@ -384,7 +424,8 @@ Result<FollowResult> Keeper::archive_unmatched(ListStream& stream, std::optional
   return followed;
 }
 
-// Begins a chain. The list of the chain `last` is gone with its kernel, so its row is closed and holds no record.
+// Begins a chain. The kernel that held the list of the chain `last` has ended, so its row is closed and holds no
+// record.
 Result<ChainState> Keeper::begin_chain(const std::optional<ChainState>& last, const digest::PcrState& start_pcrs,
                                        archive::ChainStart start, const Evidence& evidence) {
   if (last && (last->in_list() > 0 || last->pending)) {
@@ -408,8 +449,8 @@ Result<ChainState> Keeper::begin_chain(const std::optional<ChainState>& last, co
   return state;
 }
 
-// Archives the records from the stream's position up to index `until`, in as few commits as memory allows. `beside`
-// goes into the last commit. Before the last commit, `at_end`, if given, is called with the chain's new end and the PCR
+// Archives the records from the stream's position up to index `until`, in as few commits as memory allows. `options`
+// go into the last commit. Before the last commit, `at_end`, if given, is called with the chain's new end and the PCR
 // state after the replay of its records.
 Result<void> Keeper::commit_records(ListStream& stream, ChainState& state, std::uint64_t until, bool as_shown,
                                     archive::AppendOptions options,

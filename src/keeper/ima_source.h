@@ -7,8 +7,8 @@
 // no other task has any open. Linux appends records in both cases. An ImaSource has either both parts open for reading,
 // or one part for reading and writing, or nothing. It never has two descriptors that can write.
 //
-// Source: DESIGN 2.1 to 2.3; ima_fs.c of Linux 7.3. tests/contract/ima_source_contract.h says what every implementation
-// of the seam must do.
+// Source: docs/protocol.md, "Files and requests" and "Opening"; ima_fs.c of Linux 7.3.
+// tests/contract/ima_source_contract.h says what every implementation of the seam must do.
 // Threads: one, the same for as long as the object lives: to Linux, it is the thread that holds the list.
 #pragma once
 
@@ -29,7 +29,7 @@ class ImaSource {
 
   // The name that messages use: the directory.
   virtual const std::string& name() const = 0;
-  // The banks for which there are lists. read() shows digests of bank().
+  // The banks that have lists. read() shows digests of bank().
   virtual const std::vector<digest::Bank>& banks() const = 0;
   virtual const digest::Bank& bank() const = 0;
   // Byte order of the numbers in the list, known after its beginning was read. With ima_canonical_fmt it is

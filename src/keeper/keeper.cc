@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "imalog/extend_rule.h"
+
 namespace imakeep::keeper {
 namespace {
 
@@ -38,7 +40,7 @@ Result<std::vector<digest::Bank>> Keeper::banks() const {
                                              (pcrs_ == nullptr ? "no bank" : digest::bank_names(pcrs_->banks())) +
                                              ": name the TPM that this list is measured into");
   }
-  return banks;
+  return other_padding_ ? imalog::with_other_padding(std::move(banks)) : banks;
 }
 
 Result<digest::PcrState> Keeper::start_of_chain(const std::vector<digest::Bank>& banks) const {
@@ -57,7 +59,7 @@ Result<digest::PcrState> Keeper::start_of_chain(const std::vector<digest::Bank>&
   return start;
 }
 
-// The banks whose PCRs are compared: those of `banks` that the chain has, or all of them if there is no chain yet.
+// The banks whose PCRs are compared: those of `banks` that the chain has, or all of them before the first chain.
 std::vector<digest::Bank> Keeper::compared_banks(const std::optional<ChainState>& state,
                                                  const std::vector<digest::Bank>& banks) const {
   if (pcrs_ == nullptr) return {};

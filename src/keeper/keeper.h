@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // keeper/keeper.h - trims an IMA directory's list without losing a record: follow, prove, trim.
 //
-// follow() reads the list and the PCRs under a read-only hold. It finds by the PCRs where the list lies in the
+// follow() reads the list and the PCRs under a read-only hold. By the PCRs it finds the list's place in the
 // archive's chains. Then it commits the records that are new and proven. trim() deletes archived and proven records
 // from the list, by one of two methods:
 //   stage   open _staged read/write; request "A" unless something is staged already; read the staged list; commit its
@@ -17,16 +17,16 @@
 // only what that reading proves. With KeeperOptions::unproven the keeper compares contents, not PCRs.
 //
 // The pending trim says which records are about to be deleted. The last commit before the request sets it, and the
-// first commit after the request clears it. A keeper that finds one later compares where the list begins now. follow()
-// is the only recovery path. What the keeper remembers between calls only saves reading: every call reads the PCRs
-// again.
+// first commit after the request clears it. A keeper that finds one later compares the beginning of the list. follow()
+// is the only recovery path. The keeper's memory between calls only saves reading: every call reads the PCRs again.
 //
 // If the list does not match, the keeper archives its records, names the cause (diagnosis.h) and stores the cause as an
 // incident. It sets an anchor if that is safe: no record was added and no PCR changed while the keeper read the list to
 // its end. Such records are archived but unproven. The keeper trims nothing until the PCRs went on from the anchor as
 // the list did.
 //
-// Source: DESIGN 4. The model of this is docs/model. Threads: an object belongs to one thread.
+// Source: docs/protocol.md, "Follow" to "Anchors". The model of this is docs/model. Threads: an object belongs to one
+// thread.
 #pragma once
 
 #include <functional>
@@ -111,7 +111,7 @@ class Keeper {
   // records.
   const FollowResult& last() const { return last_; }
   TableMode table() const { return table_; }
-  // The method that trim() would use. kUnsupported if there is none.
+  // The method that trim() would use. kUnsupported if no method is possible.
   Result<Method> method() const;
 
  private:
@@ -133,6 +133,11 @@ class Keeper {
 
   // follow.cc
   Result<FollowResult> look();
+  // Whether the list matches the PCRs if padded banks have their other padding. Then the chain and all later looks have
+  // it.
+  Result<bool> matches_with_other_padding(ListStream& stream, const std::optional<KnownChain>& known,
+                                          const std::vector<digest::Bank>& all_banks,
+                                          const std::vector<digest::Bank>& compared);
   Result<std::optional<KnownChain>> known_chain(const std::optional<ChainState>& state,
                                                 const std::vector<digest::Bank>& banks);
   Result<FollowResult> archive_matched(ListStream& stream, std::optional<ChainState> state,
@@ -162,7 +167,8 @@ class Keeper {
   const KeeperOptions options_;
   TableMode table_;
   FollowResult last_;
-  int ambiguous_ = 0;  // how often in a row an unreadable PCR left several possible places for the list
+  bool other_padding_ = false;  // the source's padded banks are extended by their other padding
+  int ambiguous_ = 0;           // how often in a row an unreadable PCR left several possible places for the list
   int unsettled_ = 0;  // how often in a row follow() found a list that did not match and that changed meanwhile
 
   // How far the keeper read the list; empty if something was staged. Holds only while the archive is unchanged.

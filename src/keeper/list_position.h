@@ -19,7 +19,7 @@
 
 namespace imakeep::keeper {
 
-// What the keeper reads together with a list, under a hold that lets nobody else delete from the list.
+// The values that the keeper reads together with a list, under a hold that lets no other task delete from the list.
 struct Evidence {
   std::vector<imalog::PcrValue> pcrs;  // of the banks that are compared; empty without a TPM
   std::uint64_t count_before = 0;      // records in the stream's last part before the PCRs were read
@@ -59,7 +59,7 @@ struct ListPosition {
   std::uint64_t matched_until = 0;     // the PCRs prove the records before this index; `records` without PCRs
   std::uint64_t reach = 0;             // the PCR that is furthest ahead matches from this many records on
   std::vector<Range> missing = {};     // numbers of archived records that the list lost after its head
-  bool lost_by_kexec = false;          // true: a kexec lost them; false: somebody deleted them after staged records
+  bool lost_by_kexec = false;          // true: a kexec lost them; false: others deleted them after staged records
   std::vector<std::uint64_t> altered;  // numbers of records that differ from the archive or from the digest shown;
                                        // the PCRs prove the archived record, or the data
 };

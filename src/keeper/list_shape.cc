@@ -61,7 +61,7 @@ void ListShape::advance(std::uint64_t records) {
 
 void ListShape::add_hole(Range range) {
   if (range.first >= range.end) return;
-  // Holes that touch the range become one with it.
+  // Missing ranges that touch the range become one with it.
   std::erase_if(holes_, [&range](const Range& hole) {
     if (hole.end < range.first || hole.first > range.end) return false;
     range = {.first = std::min(hole.first, range.first), .end = std::max(hole.end, range.end)};

@@ -3,10 +3,9 @@
 //
 //   chain   0 ........ head ..... hole ..... end
 //   list                [=======]      [=====]
-// The list holds the chain's records from its head to the chain's end, but for the holes. A hole is a range of records
-// that are archived and proven but not in the list any more. Either a kexec dropped them because its segment was too
-// small, or "N" deleted them while the records before them were staged.
-// Threads: values.
+// The list holds the chain's records from its head to the chain's end, but for the missing ranges (holes()). The
+// records of a missing range are archived and proven, but not in the list any more. Either a kexec dropped them because
+// its segment was too small, or "N" deleted them while the records before them were staged. Threads: values.
 #pragma once
 
 #include <string>
@@ -39,7 +38,7 @@ class ListShape {
   std::uint64_t number_at(std::uint64_t index) const;
   // The first `records` records of the list were deleted.
   void advance(std::uint64_t records);
-  // The list lost `range`, which begins at the head or after it. Holes within `range` become part of it.
+  // The list lost `range`, which begins at the head or after it. Missing ranges within `range` become part of it.
   void add_hole(Range range);
 
   friend bool operator==(const ListShape&, const ListShape&) = default;

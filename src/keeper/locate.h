@@ -9,7 +9,7 @@
 //
 // A family of alignments shares one replay. Within the stretch that repeats, an alignment with fewer new records
 // replays the same records as one with more does at its beginning. So the replay of the one with the most new records
-// tells after how many of them the PCRs match. Where records follow the stretch, each alignment replays these from its
+// tells the count after which the PCRs match. If records follow the stretch, each alignment replays these from its
 // own state. The cost is linear in the list, plus the number of alignments times the records after the stretch. Search
 // does not try a family that would cost more than `most_extends`, and tried() says so.
 // Threads: no shared state.
@@ -39,7 +39,7 @@ struct Match {
   bool in_flight = false;   // matches only if one record's extend is in flight
 };
 
-// After how many replayed records a PCR had the value: the first and the last such count.
+// The counts of replayed records after which a PCR had the value: the first and the last.
 struct Seen {
   std::uint64_t first = 0;
   std::uint64_t last = 0;

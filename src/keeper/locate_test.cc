@@ -44,7 +44,7 @@ std::vector<imalog::PcrValue> values_of(const digest::PcrState& state, const std
   return values;
 }
 
-// What a list is compared with, and all that it borrows.
+// One list, and the records and PCRs that it is compared with.
 struct Case {
   std::string log;    // all that was measured
   std::string known;  // the archived end of it that the list should hold
@@ -57,7 +57,7 @@ struct Case {
   std::uint64_t most_extends = kMostExtends;
 };
 
-// The alignments that match in a list that stands still.
+// The alignments that match if the list does not change.
 std::vector<Alignment> located(const Case& of) {
   const RecordSummary known = summary_of(of.known);
   const RecordSummary list = summary_of(of.list, of.staged);
@@ -197,7 +197,7 @@ TEST(Locate, FindsWhatAKexecDropped) {
   EXPECT_THAT(all[0].missing, ElementsAre(Range{.first = 3, .end = 5}));
 }
 
-TEST(Locate, NothingIsNewInAListThatLacksAMiddleRecordWhileThePcrsStandAtTheEnd) {
+TEST(Locate, NothingIsNewInAListThatLacksAMiddleRecordWhileThePcrsMatchTheEnd) {
   const auto all = located({.log = "Babcdef", .known = "Babcdef", .list = "Babdef", .archived = 7});
   ASSERT_EQ(all.size(), 1u);
   EXPECT_EQ(all[0].known, 6u);
@@ -223,7 +223,7 @@ TEST(Match, OneRecordMayBeInFlightUntilTheListHasSettled) {
   EXPECT_FALSE(match_of(seen, 3, 6, window));
 }
 
-TEST(Match, ReachesAsFarAsThePcrThatIsFurthestAhead) {
+TEST(Match, ReachesAsFarAsThePcrWithTheLatestMatch) {
   const Window window{.least = 2, .most = 6, .may_be_in_flight = true};
   const auto match = match_of(
       std::vector<std::optional<Seen>>{Seen{.first = 0, .last = 0}, Seen{.first = 3, .last = 3}}, 2, 6, window);
@@ -232,7 +232,7 @@ TEST(Match, ReachesAsFarAsThePcrThatIsFurthestAhead) {
   EXPECT_EQ(match->reach, 5u);
 }
 
-TEST(Match, ThePcrsStandWithinTheCounts) {
+TEST(Match, ThePcrsMatchWithinTheCounts) {
   const Window window{.least = 4, .most = 5, .may_be_in_flight = true};
   const auto matches = [&](std::uint64_t first, std::uint64_t last) {
     return match_of(std::vector<std::optional<Seen>>{Seen{.first = first, .last = last}}, 0, 9, window).has_value();

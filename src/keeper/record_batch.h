@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// keeper/record_batch.h - records on their way into the archive. The batch copies them, because the next read
-// invalidates what a list shows. Threads: an object belongs to one thread at a time.
+// keeper/record_batch.h - records that the next commit archives. The batch copies them, because the next read of
+// the list invalidates them. Threads: an object belongs to one thread at a time.
 #pragma once
 
 #include "archive/archive.h"

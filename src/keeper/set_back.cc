@@ -91,7 +91,7 @@ class SetBackFinder {
     if (ends_.size() <= kMostReplays) ends_.push_back(read_);
   }
 
-  // The first count of records after which all PCRs had their values at once; empty if there is none.
+  // The first count of records after which all PCRs had their values at once; empty without such a count.
   static std::optional<std::uint64_t> stands_at(const Search& along) {
     Seen all{.first = 0, .last = along.records()};
     for (const std::optional<Seen>& seen : along.seen(0, 0)) {
@@ -134,8 +134,8 @@ class SetBackFinder {
     return search;
   }
 
-  // True if the list after the place contains all archived records after it, in order, and besides these, between them,
-  // violations only. Two violations of one PCR count as equal, because they extend the PCR alike. Then the list lost a
+  // True if the list after the place contains all archived records after it, in order, and between them
+  // only violations. Two violations of one PCR count as equal, because they extend the PCR alike. Then the list lost a
   // violation unseen, or shows one altered, and an equal extend took its place: no proof that the machine was set back.
   bool list_holds_rest(const Place& place) const {
     const std::uint64_t rest = chain_.end - place.end;

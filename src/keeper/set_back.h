@@ -14,7 +14,8 @@ namespace imakeep::keeper {
 struct SetBackSearch {
   std::optional<SetBack> found;
   // False if nothing was found, and the archive has too many records, or the list too many new ones, to try every
-  // place. Then at most those places were tried at which the archive holds the longest beginning of the list.
+  // place. Then the search tried at most the places at which the archive holds the longest beginning of the
+  // list.
   bool tried_all = true;
 };
 

@@ -25,7 +25,7 @@ TrimResult nothing(Method method, std::string why) {
 struct Compared {
   bool same = true;           // the records that both have are equal
   std::uint64_t records = 0;  // in this part of the list
-  std::uint64_t known = 0;    // how many of these are archived
+  std::uint64_t known = 0;    // count of those that are archived
   ListStream::Place new_from = {};
 };
 
@@ -114,8 +114,8 @@ bool Keeper::stood_exactly_at(const digest::PcrState& end, std::uint64_t count, 
 }
 
 // For a list to which records keep coming in, so that the PCRs never match the archive's end. Reads the whole current
-// list under a hold, with nothing staged. Returns how many records at its front are archived and proven. Returns 0 if
-// the PCRs do not prove that it is the list that `state` describes.
+// list under a hold, with nothing staged. Returns the count of records at its front that are archived and proven.
+// Returns 0 if the PCRs do not prove that it is the list that `state` describes.
 Result<std::uint64_t> Keeper::proven_by_reading(ListStream& stream, const ChainState& state) {
   const auto all_banks = banks();
   if (!all_banks) return unexpected(all_banks.error());

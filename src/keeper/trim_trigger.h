@@ -65,8 +65,8 @@ class TrimTrigger {
   // When to call next() again if nothing happens: not before `now_ms`, and at most `follow_every_ms` after it.
   std::int64_t wake_at_ms(std::int64_t now_ms) const;
 
-  // The outcome of an action. `again`: not all of the list could be settled, so look again even if its count is the
-  // same.
+  // The outcome of an action. `again`: the list changed while it was read, or a question is open, so look again even if
+  // its count is the same.
   void followed(std::int64_t now_ms, Outcome outcome, bool again = false);
   void trimmed(std::int64_t now_ms, Outcome outcome);
   // The list's size, as found by either action.
@@ -92,8 +92,8 @@ class TrimTrigger {
   bool asked_ = false;
   std::uint64_t records_ = 0;
   std::uint64_t bytes_ = 0;
-  // Before the first look at the list there is no view, and its readers wait, so these back-offs stay short. A follow
-  // that succeeds replaces them by kBusy and kFailed.
+  // Before the first look at the list the view is not mounted, and its readers wait, so these back-offs stay short. A
+  // follow that succeeds replaces them by kBusy and kFailed.
   Backoff busy_follows_{100, 1000};
   Backoff failed_follows_{1000, 10'000};
   Backoff busy_trims_{100, 60'000};

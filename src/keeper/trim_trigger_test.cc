@@ -36,7 +36,7 @@ TEST(TrimTrigger, FollowsAtOnceAndThenWhenTheCountChangedOrTenTimesAsSeldom) {
   EXPECT_EQ(made.next(kStartMs + 1000), Next::kFollow);
 }
 
-TEST(TrimTrigger, FollowsAgainWhatWasNotSettled) {
+TEST(TrimTrigger, FollowsAgainIfTheListWasNotSettled) {
   TrimTrigger made = trigger({});
   made.followed(kStartMs, Outcome::kDone, true);
   EXPECT_EQ(made.next(kStartMs + 999), Next::kWait);
@@ -146,7 +146,7 @@ TEST(TrimTrigger, ATrimThatSucceedsForgetsTheFailuresBefore) {
   EXPECT_EQ(made.next(kStartMs + 2000), Next::kTrim);
 }
 
-TEST(TrimTrigger, WhoAsksDoesNotWait) {
+TEST(TrimTrigger, ARequestDoesNotWait) {
   TrimTrigger made = at_rest({});
   made.asked();
   EXPECT_EQ(made.next(kStartMs), Next::kTrim);

@@ -110,7 +110,7 @@ TEST_F(ListFilesTest, MediationIsOneForAllFilesOfTheList) {
     EXPECT_EQ(errno_of(open("runtime_measurements_count", O_RDONLY, kUser)), 0) << "numbers are always free";
     EXPECT_EQ(errno_of(open("violations", O_RDONLY, kUser)), 0);
   }
-  EXPECT_EQ(errno_of(open(kCurrent, O_WRONLY, kOtherRoot)), 0) << "closing gives the files back";
+  EXPECT_EQ(errno_of(open(kCurrent, O_WRONLY, kOtherRoot)), 0) << "after the close others may open the files";
 }
 
 TEST_F(ListFilesTest, ARefusedOpenHoldsNothing) {

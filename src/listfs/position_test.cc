@@ -24,7 +24,7 @@ TEST(Position, IsNotMovedByARequest) {
   position.did_read(102, 50);
   EXPECT_TRUE(position.plain_write(152));
   position.did_write(152, 2);
-  EXPECT_EQ(position.of_read(154), 150u) << "and goes on where the one before it ended";
+  EXPECT_EQ(position.of_read(154), 150u) << "and continues at the end of the last read";
 }
 
 TEST(Position, TakesAReadElsewhereByItsOffset) {

@@ -18,7 +18,7 @@ StoredRecordView record(const Bytes& body) {
   return {.pcr = 23, .violation = true, .template_id = 65535, .body = body};
 }
 
-TEST(Chunk, GivesBackWhatWasPut) {
+TEST(Chunk, ReadsRecordsAsTheyWereStored) {
   const auto chunk = Chunk::create(0);
   const Bytes first(5, std::byte{1});
   chunk->put(record(first), {.records = 1});
@@ -61,7 +61,7 @@ TEST(Chunk, TakesOnlyThePagesThatWereWritten) {
   EXPECT_EQ(chunk->memory_bytes(), 4096u);
 }
 
-TEST(Chunk, HoldsEveryChunkBehindIt) {
+TEST(Chunk, HoldsEveryLaterChunk) {
   auto first = Chunk::create(0);
   auto second = Chunk::create(0);
   const std::weak_ptr<Chunk> watched = second;
@@ -74,7 +74,7 @@ TEST(Chunk, HoldsEveryChunkBehindIt) {
   EXPECT_TRUE(watched.expired());
 }
 
-// On a stack that twenty thousand nested calls would not fit.
+// Runs `work` on a stack that is too small for twenty thousand nested calls.
 void run_on_small_stack(std::function<void()> work) {
   pthread_attr_t attributes;
   ASSERT_EQ(::pthread_attr_init(&attributes), 0);
@@ -105,7 +105,7 @@ TEST(Chunk, ChainsOfAnyLengthDieWithoutNesting) {
   run_on_small_stack([&] { first.reset(); });
   EXPECT_TRUE(watched[0].expired());
   EXPECT_TRUE(watched[kChunks / 2 - 1].expired());
-  EXPECT_FALSE(watched.back().expired()) << "what is behind a held chunk stays";
+  EXPECT_FALSE(watched.back().expired()) << "chunks after a held chunk stay";
   run_on_small_stack([&] { held.reset(); });
   EXPECT_TRUE(watched.back().expired());
 }

@@ -24,7 +24,7 @@ Bytes records_in(const KexecImage& image) {
   return Bytes(image.bytes.begin() + kKexecHeaderBytes, image.bytes.end());
 }
 
-// What an ima-buf record says: the name and the text of its buffer.
+// The name and the text of the buffer of an ima-buf record.
 std::pair<std::string, std::string> buffer_of(const Content& content) {
   imalog::FieldReader reader(*imalog::Template::find("ima-buf"), "ima-buf", content.body, kHostOrder);
   static_cast<void>(must(reader.next()));
@@ -34,7 +34,7 @@ std::pair<std::string, std::string> buffer_of(const Content& content) {
 
 // ---- saving ---------------------------------------------------------------------------------------------------------
 
-TEST(KexecSave, WritesStagedRecordsThenCurrentOnesBehindTheKernelsHeader) {
+TEST(KexecSave, WritesStagedRecordsThenCurrentOnesAfterTheKernelsHeader) {
   MeasurementList list({.banks = test::banks("sha256")});
   append_numbered(list, 0, 2);
   ASSERT_TRUE(list.stage());
@@ -138,7 +138,7 @@ TEST(KexecSave, DropsWholeRecordsThatCameAfterTheSegmentWasMadeAndSaysHowMany) {
   EXPECT_EQ(paths_of(next), numbered_paths(0, image.records));
 }
 
-TEST(KexecSave, LeavesOutEverythingBehindTheFirstRecordThatDoesNotFit) {
+TEST(KexecSave, LeavesOutEverythingAfterTheFirstRecordThatDoesNotFit) {
   MeasurementList list(ListOptions{});
   append_numbered(list, 0, 1);
   KexecSaver saver(list, kPcr, false);
@@ -147,7 +147,7 @@ TEST(KexecSave, LeavesOutEverythingBehindTheFirstRecordThatDoesNotFit) {
   append_numbered(list, 1, 1);
   const KexecImage image = must(saver.save());
   EXPECT_EQ(image.records, 1u);
-  EXPECT_EQ(image.dropped, 2u) << "a small record behind a large one would be out of order";
+  EXPECT_EQ(image.dropped, 2u) << "a small record after a large one would be out of order";
 }
 
 // ---- restoring ------------------------------------------------------------------------------------------------------
@@ -190,7 +190,7 @@ TEST(KexecRestore, EntersNothingInTheTable) {
 }
 
 TEST(KexecRestore, TakesWhatARealKernelHandedOver) {
-  // What the second kernel's list starts with is the first one's staged and current records.
+  // The second kernel's list starts with the first one's staged and current records.
   const Bytes staged = imalog::test::captured_binary("kexec/first-staged-2", bank("sha1"));
   const Bytes current = imalog::test::captured_binary("kexec/first-current", bank("sha1"));
   Bytes image;
@@ -289,7 +289,7 @@ TEST_F(BadImage, ThatCountsMoreRecordsThanItHoldsIsMalformed) {
   }
 }
 
-TEST_F(BadImage, WithBytesBehindTheCountedRecordsIsMalformed) {
+TEST_F(BadImage, WithBytesAfterTheCountedRecordsIsMalformed) {
   set(16, std::uint64_t{2});
   EXPECT_EQ(refused().code, ErrorCode::kMalformed);
   EXPECT_EQ(refused().offset, kKexecHeaderBytes + 2 * record_bytes);
@@ -307,7 +307,7 @@ TEST_F(BadImage, WithARecordThatCannotBeOneIsMalformed) {
   EXPECT_EQ(error.record, 1u);
 }
 
-TEST_F(BadImage, PaddedBehindItsSizeIsTaken) {
+TEST_F(BadImage, PaddedAfterItsSizeIsTaken) {
   image.resize(image.size() + 4096);
   MeasurementList next(ListOptions{});
   EXPECT_EQ(must(restore_kexec_image(next, image)).records, 3u) << "a segment is whole pages";

@@ -58,7 +58,7 @@ TEST(ListCursor, ShowsEveryBankInBothForms) {
       {.template_name = "ima-ng", .body = numbered(2).body, .violation = true},
       {.pcr = 5, .template_name = "n-ng", .body = imalog::test::data_of({imalog::test::bytes_of("name")})}};
   for (const Content& content : contents) must(list.append(content.view()));
-  ASSERT_EQ(list.shown_banks().size(), 4u) << "sha1 besides those asked for";
+  ASSERT_EQ(list.shown_banks().size(), 4u) << "sha1 and the requested banks";
   for (const digest::Bank& of : list.shown_banks()) {
     EXPECT_EQ(shown(list, kCurrent, Form::kBinary, of), expected(contents, Form::kBinary, of)) << of.name();
     EXPECT_EQ(shown(list, kCurrent, Form::kAscii, of), expected(contents, Form::kAscii, of)) << of.name();
@@ -190,7 +190,7 @@ TEST(ListCursorUnderChange, GoesOnByRecordNumberFromTheNewBegin) {
   const Bytes two = binary(0, 2);
   ASSERT_EQ(read(cursor, 0, two.size()), two);
   ASSERT_TRUE(list.delete_first(3));
-  EXPECT_EQ(read(cursor, two.size(), 4096), binary(5, 5)) << "two records behind the new begin, as Linux's seq_file";
+  EXPECT_EQ(read(cursor, two.size(), 4096), binary(5, 5)) << "two records after the new beginning, as Linux's seq_file";
 }
 
 TEST(ListCursorUnderChange, FinishesTheRecordItHadBegun) {

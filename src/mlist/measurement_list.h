@@ -5,7 +5,7 @@
 // Locks. Appenders hold one lock during the duplicate check, the append and the PCR extend, so list order is PCR order.
 // A second lock makes requests (stage, delete) exclude each other. A request takes the appenders' lock only to swap a
 // pointer. A third lock guards where the lists begin; its holders only copy a few words. Readers take only the third
-// lock, once for each read, and then walk memory that nobody changes. So they neither block appenders nor wait for
+// lock, once for each read, and then walk memory that does not change. So they neither block appenders nor wait for
 // them. Deleted records are freed after every lock was released.
 //
 // Source: security/integrity/ima/ima_queue.c and ima_kexec.c of Linux 7.3. Threads: safe from any thread.

@@ -421,7 +421,7 @@ TEST(Memory, IsKeptForTheReaderThatHoldsIt) {
   append_numbered(list, kManyRecords, 1);
   std::uint64_t seen = 0;
   while (const auto content = walk.next()) ASSERT_EQ(test::path_of(*content), "/" + std::to_string(seen++));
-  EXPECT_EQ(seen, kManyRecords) << "all that was staged, and nothing behind it";
+  EXPECT_EQ(seen, kManyRecords) << "all staged records, and none after them";
 }
 
 // ---- against a model ------------------------------------------------------------------------------------------------

@@ -74,7 +74,7 @@ TEST_F(RequestTest, NumbersMayHaveWhatKstrtoulAccepts) {
   EXPECT_EQ(left(), 25u);
 }
 
-TEST_F(RequestTest, WhatIsNoDecimalNumberIsRefused) {
+TEST_F(RequestTest, TextThatIsNoDecimalNumberIsRefused) {
   for (const std::string_view written :
        {"\n"sv, "\n\n"sv, "1"sv, "1 \n"sv, " 1\n"sv, "-1\n"sv, "++1\n"sv, "+\n"sv, "0x1\n"sv, "1\n\n\n"sv, "\0001\n"sv,
         "1\n2\n"sv, "1\r\n"sv, "x\n"sv, "1.0\n"sv, ""sv}) {
@@ -96,7 +96,7 @@ TEST_F(RequestTest, ANumberAboveUlongMaxIsOutOfRange) {
 
 TEST_F(RequestTest, TheLengthIsLookedAtFirst) {
   EXPECT_EQ(ask(kCurrent, "000000000000000000001\n"), EINVAL) << "22 bytes";
-  EXPECT_EQ(ask(kCurrent, "199999999999999999999\n"), EINVAL) << "22 bytes, too large besides";
+  EXPECT_EQ(ask(kCurrent, "199999999999999999999\n"), EINVAL) << "22 bytes, and too large";
   EXPECT_EQ(left(), 30u);
 }
 

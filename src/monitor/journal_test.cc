@@ -83,7 +83,7 @@ TEST(JournalFields, EachHolderIsAField) {
   EXPECT_THAT(fields, Contains("IMAKEEP_HOLDER_PID=7"));
 }
 
-TEST(JournalFields, WhatIsNotKnownIsNoField) {
+TEST(JournalFields, AnUnknownValueIsNoField) {
   EXPECT_THAT(journal_fields("found", "a gap", {{"diagnosis", "gap"}, {"records", nullptr}}),
               Not(Contains(StartsWith("IMAKEEP_RECORDS="))));
 }

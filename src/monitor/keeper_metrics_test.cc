@@ -153,7 +153,7 @@ TEST(KeeperMetrics, TheViewIsCompleteUntilItHasAnError) {
   expect_sample(text_of(status), "imakeep_view_complete 0");
 }
 
-TEST(KeeperMetrics, WhatIsNotKnownHasNoSample) {
+TEST(KeeperMetrics, AnUnknownValueHasNoSample) {
   json status = full_status();
   status.erase("keeper");
   status.erase("holders");

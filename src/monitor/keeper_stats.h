@@ -35,7 +35,7 @@ class HoldHistogram {
 
   std::uint64_t times() const { return times_; }
   std::int64_t sum_us() const { return sum_us_; }
-  // For each of kAtMostUs: how many holds were no longer than that.
+  // For each of kAtMostUs: the count of holds that were no longer than that.
   const std::array<std::uint64_t, kAtMostUs.size()>& times_at_most() const { return times_at_most_; }
 
  private:

@@ -22,7 +22,7 @@ TEST(KeeperStats, BusyLastsFromTheFirstTimeUntilATrimEndsWell) {
   KeeperStats stats(1000);
   stats.trim_failed(100, true);
   stats.trim_failed(400, true);
-  // Who reads it keeps nobody from reading.
+  // A reader of the list does not block the other readers.
   stats.followed();
   EXPECT_EQ(stats.json(1100)["busy_ms"], 1000);
   EXPECT_EQ(stats.json(1100)["busy"], 2);

@@ -127,7 +127,7 @@ std::string_view table_word(keeper::TableMode table) {
 std::string table_costs(keeper::TableMode table) {
   switch (table) {
     case keeper::TableMode::kKept:
-      return "a record takes 786 to 790 bytes of kernel memory (four banks, Linux 7.3.4); next to none is given back "
+      return "a record takes 786 to 790 bytes of kernel memory (four banks, Linux 7.3.4); a trim frees next to none "
              "without ima_flush_htable; with that boot option and CONFIG_IMA_STAGING a trim frees 96 %";
     case keeper::TableMode::kFlushed:
       return "a trim frees 96 % of the records' kernel memory (Linux 7.3.4); records may repeat, and only stage can "

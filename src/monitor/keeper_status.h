@@ -51,7 +51,7 @@ void add_list_status(nlohmann::json& status, keeper::KernelImaSource& source, co
 // For a status without a keeper: if the archive is proven but lacks records of the list, sets the state to `behind`.
 void compare_with_list(nlohmann::json& status);
 
-// What only the keeper knows: member keeper, and the PCRs' state as the keeper last found it.
+// The facts that only the keeper knows: member keeper, and the PCRs' state as the keeper last found it.
 struct KeeperState {
   const keeper::FollowResult& last;
   const std::optional<Error>& last_error;

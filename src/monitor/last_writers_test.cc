@@ -26,7 +26,7 @@ TEST(LastWriters, ADeletionNamesWhoWasSeenToWriteAndWhen) {
   }
 }
 
-TEST(LastWriters, WhatNoDeletionExplainsNamesNobody) {
+TEST(LastWriters, WithoutADeletionNoWriterIsNamed) {
   LastWriters last;
   last.saw({.holders = {kWriter}}, 1'000'000'000);
   for (const Diagnosis found : {Diagnosis::kAlteredRecord, Diagnosis::kFailedExtend, Diagnosis::kKexecDropped}) {

@@ -45,7 +45,7 @@ TEST(MetricsPublisher, AFileThatFailsIsTriedAgainAndKeepsNothingFromTheSnapshot)
   EXPECT_FALSE(std::filesystem::exists(directory.file("later/x.prom")));
 }
 
-TEST(MetricsPublisher, WhatCouldNotBeMadeLeavesTheLastAndIsNotTriedAtOnce) {
+TEST(MetricsPublisher, AFailureLeavesTheLastMetricsAndIsNotRetriedAtOnce) {
   MetricsSnapshot snapshot;
   MetricsPublisher publisher("", &snapshot);
   ASSERT_TRUE(publisher.publish("a 1\n", 1000));

@@ -166,7 +166,7 @@ Server::Open* Server::oldest() {
   return found == open_.end() ? nullptr : &*found;
 }
 
-// Whether to accept a waiting client: there is room for it, or a connection may be cut off in its favour.
+// Whether to accept a waiting client: the server has room for it, or a connection may be cut off in its favour.
 bool Server::may_accept(Steady::time_point now) {
   if (now < pause_until_) return false;
   if (!full()) return true;

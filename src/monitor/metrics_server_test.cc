@@ -93,7 +93,7 @@ TEST_F(MetricsServerTest, NothingYetIsUnavailable) {
   EXPECT_THAT(get("/metrics"), StartsWith("HTTP/1.1 503 "));
 }
 
-TEST_F(MetricsServerTest, WhatIsNoScrapeIsRefused) {
+TEST_F(MetricsServerTest, ARequestThatIsNoScrapeIsRefused) {
   const auto server = serve();
   snapshot_.set("a 1\n");
   EXPECT_THAT(get("/"), StartsWith("HTTP/1.1 404 "));
@@ -105,7 +105,7 @@ TEST_F(MetricsServerTest, WhatIsNoScrapeIsRefused) {
   EXPECT_THAT(ask("GET /metrics HTTP/1.1\r\nX: " + std::string(100'000, 'x')), StartsWith("HTTP/1.1 431 "));
 }
 
-TEST_F(MetricsServerTest, WhoIsTooSlowIsCutOff) {
+TEST_F(MetricsServerTest, ASlowClientIsCutOff) {
   const auto server = serve({.timeout = milliseconds(100)});
   const UniqueFd fd = connect();
   ::send(fd.get(), "GET /met", 8, MSG_NOSIGNAL);
@@ -114,7 +114,7 @@ TEST_F(MetricsServerTest, WhoIsTooSlowIsCutOff) {
   EXPECT_LT(steady_clock::now() - since, milliseconds(5000));
 }
 
-TEST_F(MetricsServerTest, WhoDoesNotReadIsCutOff) {
+TEST_F(MetricsServerTest, AClientThatDoesNotReadIsCutOff) {
   const auto server = serve({.connections = 1, .timeout = milliseconds(200)});
   snapshot_.set(std::string(32u << 20, 'x'));
   const UniqueFd deaf = connect();
@@ -124,7 +124,7 @@ TEST_F(MetricsServerTest, WhoDoesNotReadIsCutOff) {
   EXPECT_THAT(get("/metrics"), EndsWith("\r\n\r\na 1\n"));
 }
 
-TEST_F(MetricsServerTest, WhoSendsAByteNowAndThenIsCutOffToo) {
+TEST_F(MetricsServerTest, AClientThatSendsAByteNowAndThenIsCutOffToo) {
   const auto server = serve({.timeout = milliseconds(300)});
   const UniqueFd fd = connect();
   const auto since = steady_clock::now();
@@ -214,7 +214,7 @@ TEST_F(MetricsServerTest, EndsAtOnceWhileSomebodyIsConnectedAndTakesItsSocketAwa
   EXPECT_NE(::stat(path_.c_str(), &status), 0);
 }
 
-TEST_F(MetricsServerTest, WhoMayReachTheSocketMayScrape) {
+TEST_F(MetricsServerTest, EveryClientThatReachesTheSocketMayScrape) {
   const auto server = serve();
   struct stat status {};
   ASSERT_EQ(::stat(path_.c_str(), &status), 0);

@@ -9,7 +9,7 @@
 
 namespace imakeep::monitor {
 
-// What printable() would escape is escaped. Throws nlohmann::json::exception if a member has another type than a keeper
+// Escapes as printable() does. Throws nlohmann::json::exception if a member has another type than a keeper
 // gives it.
 std::string status_text(const nlohmann::json& status);
 

@@ -63,7 +63,7 @@ TEST_F(TrimStoryTest, TellsWhichRecordsWentAndAllElse) {
   EXPECT_EQ(json["hold_us"], 250);
 }
 
-TEST_F(TrimStoryTest, WhatAHoleSkipsIsNotCounted) {
+TEST_F(TrimStoryTest, RecordsOfAMissingRangeAreNotCounted) {
   list_begins_at(1, 10, "3-5");
   const auto before = state();
   list_begins_at(8, 10);
@@ -73,7 +73,7 @@ TEST_F(TrimStoryTest, WhatAHoleSkipsIsNotCounted) {
   EXPECT_EQ(told.range->bytes, bytes(1, 3) + bytes(5, 8));
 }
 
-TEST_F(TrimStoryTest, WhatOthersTookOutJustBeforeIsNotOurs) {
+TEST_F(TrimStoryTest, RecordsThatOthersDeletedJustBeforeAreNotCounted) {
   list_begins_at(0, 10);
   const auto before = state();
   list_begins_at(7, 10);

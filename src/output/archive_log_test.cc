@@ -29,7 +29,7 @@ class ArchiveLogTest : public testing::Test {
     must(archive().append(1, first, std::span(log_.records).subspan(first, end - first), log_.bank, 0,
                           {.anchor = &anchor}));
   }
-  // Against the PCRs that the archive says its chain led to.
+  // Checks the log against the PCR values that the archive stores for the end of its chain.
   attest::LogCheck check(ArchiveLog& log) {
     const auto pcrs = must(archive().chain(1)).end_pcrs;
     const imalog::PcrValue value{.bank = log_.bank, .pcr = imalog::kImaPcr, .value = pcrs.value(0, imalog::kImaPcr)};

@@ -25,7 +25,7 @@ std::vector<std::string> pcr_lines(const attest::LogCheck& check);
 // Empty if no values were given to compare the boot aggregate with.
 std::string boot_aggregate_line(const attest::LogCheck& check);
 std::string range_line(const UnprovenRange& range);
-// "93 of 135 records proven, 42 after the match", and the number of unproven records if there are any.
+// "93 of 135 records proven, 42 after the match", and the number of unproven records, if any.
 std::string total_line(const attest::LogCheck& check);
 
 nlohmann::json value_json(const attest::ValueMatch& match);

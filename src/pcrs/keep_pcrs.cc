@@ -17,7 +17,7 @@ std::optional<std::string> behind(const std::string& spec, std::string_view pref
 }
 
 keeper::TableMode table_mode(const std::string& word) {
-  // A list without a table accepts N too, but keeps no digests, so there is no cost to report.
+  // A list without a table accepts N too, but keeps no digests, so it has no cost to report.
   if (word == "flushed") return keeper::TableMode::kFlushed;
   return word == "kept" ? keeper::TableMode::kKept : keeper::TableMode::kUnknown;
 }

@@ -49,7 +49,7 @@ class PcrBanks {
 
 // kUsage unless a TPM has PCR `pcr`. For implementations of PcrBanks.
 Result<void> check_pcr(std::uint32_t pcr);
-// kUsage unless there is one digest of the right size for each bank.
+// kUsage unless `digests` has one digest of the right size for each bank.
 Result<void> check_digests(const std::vector<digest::Bank>& banks, std::span<const digest::Digest> digests);
 
 }  // namespace imakeep::tpm

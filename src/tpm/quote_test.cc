@@ -74,7 +74,7 @@ TEST(Quote, CutShortIsTruncatedWhereverItIsCut) {
   expect_no_prefix_is_taken(captured("quote.msg"), parse_quote);
 }
 
-TEST(Quote, TakesNothingBehindItsEnd) {
+TEST(Quote, TakesNothingAfterItsEnd) {
   Bytes bytes = captured("quote.msg");
   bytes.push_back(std::byte{0});
   const auto quote = parse_quote(bytes);
@@ -157,7 +157,7 @@ TEST(Signature, CutShortIsTruncatedWhereverItIsCut) {
   expect_no_prefix_is_taken(rsa_signature(0x14), parse_signature);
 }
 
-TEST(Signature, TakesNothingBehindItsEnd) {
+TEST(Signature, TakesNothingAfterItsEnd) {
   Bytes bytes = captured("quote.sig");
   bytes.push_back(std::byte{0});
   EXPECT_EQ(parse_signature(bytes).error().code, ErrorCode::kMalformed);
@@ -208,7 +208,7 @@ TEST(PublicKey, OfRsaHasTheDefaultExponentForZero) {
   EXPECT_EQ(parse_public_key(rsa_key(3))->exponent, 3u);
 }
 
-TEST(PublicKey, IsTakenBehindItsSizeToo) {
+TEST(PublicKey, IsTakenAfterItsSizeToo) {
   for (const Bytes& key : {captured("ak.tpmt"), rsa_key()}) {
     const auto bare = parse_public_key(key);
     const auto behind_size = parse_public_key(sized(key));
@@ -225,7 +225,7 @@ TEST(PublicKey, CutShortIsTruncatedWhereverItIsCut) {
   }
 }
 
-TEST(PublicKey, TakesNothingBehindItsEnd) {
+TEST(PublicKey, TakesNothingAfterItsEnd) {
   for (Bytes key : {captured("ak.tpmt"), rsa_key(), sized(rsa_key())}) {
     key.push_back(std::byte{0});
     EXPECT_EQ(parse_public_key(key).error().code, ErrorCode::kMalformed);

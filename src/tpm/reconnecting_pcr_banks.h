@@ -40,7 +40,7 @@ class ReconnectingPcrBanks : public PcrBanks {
   Clock& clock_;
   std::unique_ptr<PcrBanks> inner_;  // null without a connection
   const std::vector<digest::Bank> banks_;
-  std::optional<Error> lost_;     // why there is no connection
+  std::optional<Error> lost_;     // why the connection is missing
   std::int64_t pause_us_ = 0;     // time before the next try
   std::int64_t next_try_us_ = 0;  // on the monotonic clock
 };

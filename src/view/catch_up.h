@@ -44,7 +44,7 @@ class CatchUp {
   std::uint64_t take() IMAKEEP_EXCLUDES(mutex_);
   // Ends the look that began with the take() that returned `taken`.
   void done(std::uint64_t taken) IMAKEEP_EXCLUDES(mutex_);
-  // Records how many records the current list held at the last look; empty if records may still have to be archived
+  // Stores the count of records in the current list at the last look; empty if records may still have to be archived
   // although the count stays the same.
   void looked(std::optional<std::uint64_t> count) { seen_ = count; }
   // Whether the last look saw a list of exactly `count` records and archived all of them.

@@ -14,7 +14,7 @@
 namespace imakeep::view {
 namespace catch_up_test {
 
-// Who is woken is so in no time; who is not waits longer than anybody looks.
+// A reader that is woken returns within kSoonMs. A reader that is not woken would wait for kLongMs.
 constexpr int kSoonMs = 10'000;
 constexpr std::int64_t kLongMs = 30'000;
 
@@ -68,13 +68,13 @@ TEST(CatchUp, ALookThatBeganBeforeIsNotEnough) {
 
 TEST(CatchUp, KnowsWhichListHasNothingNew) {
   CatchUp catch_up(kLongMs);
-  EXPECT_FALSE(catch_up.has_seen(0)) << "nobody looked yet";
+  EXPECT_FALSE(catch_up.has_seen(0)) << "no look yet";
   catch_up.looked(7);
   EXPECT_TRUE(catch_up.has_seen(7));
   EXPECT_FALSE(catch_up.has_seen(8));
-  EXPECT_FALSE(catch_up.has_seen(3)) << "what was deleted may have been followed by others";
+  EXPECT_FALSE(catch_up.has_seen(3)) << "new records may have followed the deleted ones";
   catch_up.looked(std::nullopt);
-  EXPECT_FALSE(catch_up.has_seen(7)) << "there may be more all the same";
+  EXPECT_FALSE(catch_up.has_seen(7)) << "the list may have new records all the same";
 }
 
 TEST(CatchUp, NobodyWaitsForAKeeperThatEnds) {
@@ -87,7 +87,7 @@ TEST(CatchUp, NobodyWaitsForAKeeperThatEnds) {
   EXPECT_EQ(late.came_back(), 1) << "at once";
 }
 
-TEST(CatchUp, WhoWaitsGoesOnWhenTheObjectIsGone) {
+TEST(CatchUp, AWaitingReaderContinuesWhenTheObjectIsDestroyed) {
   std::optional<Reader> reader;
   {
     CatchUp catch_up(kLongMs);

@@ -8,7 +8,8 @@
 // this one gives the inode the same meaning. After another chain has begun, a reader can read the old chain to its end.
 // The first read at that end reports end of file; later reads get ESTALE. Errors carry the errno that the caller gets.
 //
-// Source: DESIGN 5. Threads: one thread calls refresh(); any thread may call the rest.
+// Source: docs/protocol.md, "The view while the archive lags"; docs/agents.md. Threads: one thread calls refresh(); any
+// thread may call the rest.
 #pragma once
 
 #include <sys/stat.h>
@@ -49,7 +50,7 @@ class ViewFiles {
   // Shows the current content of the archive's last chain. Errors: those of the archive; the files shown so far stay.
   Result<void> refresh(archive::Archive& archive, timespec now) IMAKEEP_EXCLUDES(mutex_);
   // The reason why the view cannot show all of the last chain, as far as the view has found one: it finds damage when
-  // it reads that part of the archive. Empty if there is no known damage.
+  // it reads that part of the archive. Empty without known damage.
   std::string damage() const;
   // The chain that the names refer to; 0 before the first chain exists.
   std::uint64_t chain() const IMAKEEP_EXCLUDES(mutex_);

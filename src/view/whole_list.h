@@ -46,7 +46,7 @@ class WholeList {
   // Why the records from number records() on are unknown and not counted; empty if nothing is damaged.
   std::string damage() const IMAKEEP_EXCLUDES(mutex_);
   // The file's size. After damage, the file has the bytes of the known records and one byte that cannot be read, so
-  // that nobody takes the known bytes for the whole.
+  // that no reader takes the known bytes for the whole.
   std::uint64_t bytes(const ListFile& file) const IMAKEEP_EXCLUDES(mutex_);
 
   // Records [first, end) of the chain, and where their bytes lie in a file.

@@ -7,7 +7,7 @@ set -uo pipefail
 . "$(dirname "$0")/../e2e/lib.sh"
 begin "$1"
 
-conforms() {  # conforms SUSPENSION: all checks pass, and there are enough of them
+conforms() {  # conforms SUSPENSION: all checks pass, and their number is high enough
   local said
   said=$("$imakeep" conformance --ima-dir "$mount" --destructive --control "$sock" --suspend "$1") ||
     { grep -v '^pass' <<<"$said"; return 1; }

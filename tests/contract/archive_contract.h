@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// archive_contract.h - what an archive promises, on whatever store lies below it.
+// archive_contract.h - the promises of an archive, on any store.
 //
 // `Fixture` default-constructs an empty store, gives it as store(), and reopen()s what was committed.
 #pragma once
@@ -28,7 +28,7 @@ class ArchiveContract : public testing::Test {
   Result<Appended> append(const Incoming& from, std::uint64_t first) {
     return append(from, first, 0, from.records.size());
   }
-  // A state that no records lead to.
+  // A state that no replay matches.
   static digest::PcrState known_again(const Chain& chain, std::uint8_t fill) {
     digest::PcrState state(chain.banks);
     for (std::size_t bank = 0; bank < chain.banks.size(); ++bank) {
@@ -45,7 +45,7 @@ class ArchiveContract : public testing::Test {
             .since_unix_s = 9,
             .pcrs = pcr_bytes(known_again(chain, fill))};
   }
-  // Records [first, first + count) of `from`, and an anchor behind them.
+  // Records [first, first + count) of `from`, and an anchor after them.
   void append_and_anchor(const Chain& chain, const Incoming& from, std::uint64_t first, std::size_t count,
                          std::uint8_t fill) {
     const AnchorRow row = anchor(chain, first + count, fill);
@@ -73,7 +73,7 @@ class ArchiveContract : public testing::Test {
 };
 TYPED_TEST_SUITE_P(ArchiveContract);
 
-TYPED_TEST_P(ArchiveContract, GivesBackEveryRecordInEveryBankAfterReopening) {
+TYPED_TEST_P(ArchiveContract, ReadsEveryRecordInEveryBankAfterReopening) {
   this->begin();
   const Incoming log = incoming("templates", "sha384");
   const Appended appended = must(this->append(log, 0));
@@ -86,7 +86,7 @@ TYPED_TEST_P(ArchiveContract, GivesBackEveryRecordInEveryBankAfterReopening) {
   EXPECT_TRUE(must(this->archive().check()).empty());
 }
 
-TYPED_TEST_P(ArchiveContract, LeadsToThePcrsThatTheKernelHad) {
+TYPED_TEST_P(ArchiveContract, EndsWithThePcrsThatTheKernelHad) {
   this->begin("sha1,sha256,sha384,sha512");
   must(this->append(incoming("kexec", "sha1"), 0));
   const Chain chain = must(this->archive().chain(1));
@@ -140,7 +140,7 @@ TYPED_TEST_P(ArchiveContract, KnowsThePcrStateAtEveryRecord) {
   EXPECT_EQ(this->archive().state_at(chain, 2501).error().code, ErrorCode::kUsage);
 }
 
-TYPED_TEST_P(ArchiveContract, KeepsARecordWhoseDigestDoesNotFitAndSaysSo) {
+TYPED_TEST_P(ArchiveContract, KeepsARecordWhoseDigestDoesNotMatchAndSaysSo) {
   this->begin();
   Incoming log = made("/altered/", 5, "sha256");
   log.list[10] ^= std::byte{1};  // Within the first record's digest.
@@ -183,7 +183,7 @@ TYPED_TEST_P(ArchiveContract, HoldsChainsApart) {
   EXPECT_EQ(must(this->archive().chain(2)).start, ChainStart::kUnknown);
 }
 
-TYPED_TEST_P(ArchiveContract, RemembersThePendingMark) {
+TYPED_TEST_P(ArchiveContract, RemembersThePendingTrim) {
   EXPECT_FALSE(must(this->archive().pending()));
   must(this->archive().set_pending({.chain = 1, .method = "stage", .first = 5, .records = 7, .since_unix_s = 9}));
   this->fixture_.reopen();
@@ -322,7 +322,7 @@ TYPED_TEST_P(ArchiveContract, RemembersAnchorsByNumber) {
   EXPECT_EQ(anchors[0].since_unix_s, -3);
   EXPECT_EQ(anchors[0].pcrs, Bytes(4, std::byte{1}));
   EXPECT_EQ(anchors[0].before_pcrs, Bytes(5, std::byte{2}));
-  EXPECT_EQ(anchors[2].why, "again") << "one that is put where one is replaces it";
+  EXPECT_EQ(anchors[2].why, "again") << "a second anchor at the same number replaces the first";
   EXPECT_EQ(must(store.anchors_from(1, 12)).size(), 2u);
   EXPECT_EQ(must(store.anchors_from(1, 13)).front().number, 30u);
   EXPECT_TRUE(must(store.anchors_from(1, 31)).empty());
@@ -392,7 +392,7 @@ TYPED_TEST_P(ArchiveContract, GathersNothingAcrossAnAnchor) {
   EXPECT_TRUE(this->findings().empty());
 }
 
-TYPED_TEST_P(ArchiveContract, RecordsThatAnAnchorMarkedAsBrokenStaySo) {
+TYPED_TEST_P(ArchiveContract, RecordsThatAnAnchorCallsBrokenStaySo) {
   const Chain chain = this->begin();
   const Incoming log = made("/twice/", 10);
   this->append_and_anchor(chain, log, 0, 10, 0x11);
@@ -405,12 +405,12 @@ TYPED_TEST_P(ArchiveContract, RecordsThatAnAnchorMarkedAsBrokenStaySo) {
   ASSERT_EQ(anchors.size(), 1u);
   EXPECT_EQ(anchors[0].broken_at, 5u);
   EXPECT_EQ(anchors[0].why, "extend");
-  EXPECT_EQ(anchors[0].before_pcrs, before) << "the records lead where they led";
+  EXPECT_EQ(anchors[0].before_pcrs, before) << "the replay of the records gives the same state";
   EXPECT_EQ(must(this->archive().chain(1)).end_pcrs, this->known_again(chain, 0x22));
   EXPECT_TRUE(this->findings().empty());
 }
 
-TYPED_TEST_P(ArchiveContract, PutsWhatIsBesideWithTheRecords) {
+TYPED_TEST_P(ArchiveContract, StoresTheRowsOfTheOptionsWithTheRecords) {
   Archive archive = this->archive();
   must(archive.begin_chain(imatest::banks("sha1"), ChainStart::kUnknown));
   const Incoming log = made("/options/", 4);
@@ -434,7 +434,7 @@ TYPED_TEST_P(ArchiveContract, PutsWhatIsBesideWithTheRecords) {
   EXPECT_FALSE(must(reopened.pending()));
 }
 
-TYPED_TEST_P(ArchiveContract, PutsNothingIfWhatIsBesideIsRefused) {
+TYPED_TEST_P(ArchiveContract, StoresNothingIfARowOfTheOptionsIsRefused) {
   const Chain chain = this->begin();
   const Chain other = must(this->archive().begin_chain(imatest::banks("sha512"), ChainStart::kBoot));
   const Incoming log = made("/refused/", 10);
@@ -521,7 +521,7 @@ TYPED_TEST_P(ArchiveContract, NamesAnAnchorWhereNoneCanBe) {
   EXPECT_EQ(with(7).front(), "the anchor at record 7 lies within a segment");
 }
 
-TYPED_TEST_P(ArchiveContract, NamesRecordsThatDoNotLeadToTheStateBeforeAnAnchor) {
+TYPED_TEST_P(ArchiveContract, NamesRecordsThatDoNotMatchTheStateBeforeAnAnchor) {
   const Chain chain = this->begin();
   const Incoming log = made("/before/", 20);
   this->append_and_anchor(chain, log, 0, 10, 0x55);
@@ -572,7 +572,7 @@ TYPED_TEST_P(ArchiveContract, RetiresNothingThatTheListMayHold) {
   EXPECT_EQ(must(this->archive().chain(1)).first_kept, segments.back().first);
 }
 
-TYPED_TEST_P(ArchiveContract, RetiresUpToAnAnchorAndBehindIt) {
+TYPED_TEST_P(ArchiveContract, RetiresUpToAnAnchorAndAfterIt) {
   const Chain chain = this->begin();
   const Incoming log = made("/past/", 8000);
   this->append_and_anchor(chain, log, 0, 10, 0x77);
@@ -623,19 +623,19 @@ TYPED_TEST_P(ArchiveContract, ChangesNothingOutsideATransaction) {
   EXPECT_TRUE(must(store.chains()).empty());
 }
 
-REGISTER_TYPED_TEST_SUITE_P(ArchiveContract, GivesBackEveryRecordInEveryBankAfterReopening,
-                            LeadsToThePcrsThatTheKernelHad, TakesNoRecordTwiceAndLeavesNoneOut,
-                            GathersSmallAppendsAndReadsFromAnyRecord, KnowsThePcrStateAtEveryRecord,
-                            KeepsARecordWhoseDigestDoesNotFitAndSaysSo, KeepsADigestOfABankThatTheChainDoesNotReplay,
-                            KeepsAnUnknownTemplateByteForByte, HoldsChainsApart, RemembersThePendingMark,
-                            RetiresOnlyWhatEveryVerifierAcknowledged, RetiresByAge, RetiresByNumberAndBySize,
-                            RemembersWhatIsKnownOfTheList, NumbersIncidentsInTheOrderTheyCome, RemembersAnchorsByNumber,
-                            GoesOnFromAnAnchor, MayBeginWithAnAnchor, GathersNothingAcrossAnAnchor,
-                            RecordsThatAnAnchorMarkedAsBrokenStaySo, PutsWhatIsBesideWithTheRecords,
-                            PutsNothingIfWhatIsBesideIsRefused, NamesAnAnchorThatWasAltered,
-                            NamesAnAnchorWhereNoneCanBe, NamesRecordsThatDoNotLeadToTheStateBeforeAnAnchor,
+REGISTER_TYPED_TEST_SUITE_P(ArchiveContract, ReadsEveryRecordInEveryBankAfterReopening, EndsWithThePcrsThatTheKernelHad,
+                            TakesNoRecordTwiceAndLeavesNoneOut, GathersSmallAppendsAndReadsFromAnyRecord,
+                            KnowsThePcrStateAtEveryRecord, KeepsARecordWhoseDigestDoesNotMatchAndSaysSo,
+                            KeepsADigestOfABankThatTheChainDoesNotReplay, KeepsAnUnknownTemplateByteForByte,
+                            HoldsChainsApart, RemembersThePendingTrim, RetiresOnlyWhatEveryVerifierAcknowledged,
+                            RetiresByAge, RetiresByNumberAndBySize, RemembersWhatIsKnownOfTheList,
+                            NumbersIncidentsInTheOrderTheyCome, RemembersAnchorsByNumber, GoesOnFromAnAnchor,
+                            MayBeginWithAnAnchor, GathersNothingAcrossAnAnchor, RecordsThatAnAnchorCallsBrokenStaySo,
+                            StoresTheRowsOfTheOptionsWithTheRecords, StoresNothingIfARowOfTheOptionsIsRefused,
+                            NamesAnAnchorThatWasAltered, NamesAnAnchorWhereNoneCanBe,
+                            NamesRecordsThatDoNotMatchTheStateBeforeAnAnchor,
                             NamesWhatIsKnownOfAListIfItGoesBeyondTheEnd, RetiresNothingThatTheListMayHold,
-                            RetiresUpToAnAnchorAndBehindIt, RollsBackWhatWasNotCommitted,
+                            RetiresUpToAnAnchorAndAfterIt, RollsBackWhatWasNotCommitted,
                             ChangesNothingOutsideATransaction);
 
 }  // namespace imakeep::archive::test

@@ -25,7 +25,7 @@ namespace imakeep::test {
 
 using keeper::ListPart;
 
-// 0 if it went well, else its errno; -1 for another code than that call may answer.
+// 0 after success, else its errno; -1 for a code that the call must not return.
 template <class T>
 int answer(const Result<T>& result, ErrorCode code) {
   if (result) return 0;
@@ -56,7 +56,7 @@ class ImaSourceContract : public testing::Test {
     return answered;
   }
 
-  // What another task is answered that opens and closes at once.
+  // The answer to another task that opens and closes at once.
   int other_reads() {
     return elsewhere([](keeper::ImaSource& other) { return other.open_to_read(); });
   }
@@ -64,7 +64,7 @@ class ImaSourceContract : public testing::Test {
     return elsewhere([part](keeper::ImaSource& other) { return other.open_to_write(part); });
   }
 
-  // The whole part, in pieces of so many bytes.
+  // The whole part, read in pieces of `piece_bytes`.
   Bytes read_all(ListPart part, std::size_t piece_bytes) {
     Bytes all;
     for (Bytes piece(piece_bytes);;) {
@@ -74,7 +74,7 @@ class ImaSourceContract : public testing::Test {
       append_bytes(all, ByteView(piece).first(*got));
     }
   }
-  // What the list holds, as records.
+  // Records [first, first + count), encoded as the list shows them.
   Bytes encoded(std::uint64_t first, std::uint64_t count) {
     Bytes bytes;
     for (std::uint64_t i = first; i < first + count; ++i) {
@@ -118,7 +118,7 @@ TYPED_TEST_P(ImaSourceContract, ManyMayRead) {
   EXPECT_EQ(this->other_reads(), 0);
 }
 
-TYPED_TEST_P(ImaSourceContract, WhoReadsKeepsWritersOut) {
+TYPED_TEST_P(ImaSourceContract, AReaderKeepsWritersOut) {
   ASSERT_EQ(this->open_to_read(), 0);
   EXPECT_EQ(this->other_writes(ListPart::kStaged), EBUSY);
   EXPECT_EQ(this->other_writes(ListPart::kCurrent), EBUSY);
@@ -127,7 +127,7 @@ TYPED_TEST_P(ImaSourceContract, WhoReadsKeepsWritersOut) {
   EXPECT_EQ(this->other_writes(ListPart::kCurrent), 0);
 }
 
-TYPED_TEST_P(ImaSourceContract, WhoWritesKeepsAllOthersOut) {
+TYPED_TEST_P(ImaSourceContract, AWriterKeepsAllOthersOut) {
   for (const ListPart part : {ListPart::kStaged, ListPart::kCurrent}) {
     ASSERT_EQ(this->open_to_write(part), 0);
     EXPECT_EQ(this->other_reads(), EBUSY);
@@ -171,7 +171,7 @@ TYPED_TEST_P(ImaSourceContract, ReadsFromAnyOffsetInAnyOrder) {
   EXPECT_EQ(this->source().read(ListPart::kCurrent, expected.size() + 1000, piece).value_or(9), 0u);
 }
 
-TYPED_TEST_P(ImaSourceContract, RecordsThatComeInMeanwhileStandBehindTheOthers) {
+TYPED_TEST_P(ImaSourceContract, RecordsThatComeInMeanwhileFollowTheOthers) {
   this->add(0, 3);
   ASSERT_EQ(this->open_to_read(), 0);
   EXPECT_EQ(this->read_all(ListPart::kCurrent, 4096), this->encoded(0, 3));
@@ -179,7 +179,7 @@ TYPED_TEST_P(ImaSourceContract, RecordsThatComeInMeanwhileStandBehindTheOthers) 
   EXPECT_EQ(this->read_all(ListPart::kCurrent, 4096), this->encoded(0, 7));
 }
 
-TYPED_TEST_P(ImaSourceContract, WhatIsStagedIsReadThroughTheDescriptorThatStagedIt) {
+TYPED_TEST_P(ImaSourceContract, StagedRecordsAreReadThroughTheDescriptorThatStagedThem) {
   this->add(0, 5);
   ASSERT_EQ(this->open_to_write(ListPart::kStaged), 0);
   EXPECT_TRUE(this->read_all(ListPart::kStaged, 4096).empty());
@@ -195,7 +195,7 @@ TYPED_TEST_P(ImaSourceContract, WhatIsStagedIsReadThroughTheDescriptorThatStaged
   EXPECT_EQ(this->read_all(ListPart::kCurrent, 4096), this->encoded(5, 2));
 }
 
-TYPED_TEST_P(ImaSourceContract, BothPartsAreReadBesideEachOther) {
+TYPED_TEST_P(ImaSourceContract, BothPartsAreReadTogether) {
   this->add(0, 5);
   ASSERT_EQ(this->request_to(ListPart::kStaged, "A\n"), 0);
   this->add(5, 2);
@@ -266,10 +266,10 @@ TYPED_TEST_P(ImaSourceContract, NothingIsReadOrAskedOfWhatIsNotOpen) {
   EXPECT_FALSE(this->source().read(ListPart::kCurrent, 0, piece));
 }
 
-REGISTER_TYPED_TEST_SUITE_P(ImaSourceContract, SaysWhatThereIs, ManyMayRead, WhoReadsKeepsWritersOut,
-                            WhoWritesKeepsAllOthersOut, ClosingTwiceOrNothingDoesNothing, ReadsTheSameInPiecesOfAnySize,
-                            ReadsFromAnyOffsetInAnyOrder, RecordsThatComeInMeanwhileStandBehindTheOthers,
-                            WhatIsStagedIsReadThroughTheDescriptorThatStagedIt, BothPartsAreReadBesideEachOther,
+REGISTER_TYPED_TEST_SUITE_P(ImaSourceContract, SaysWhatThereIs, ManyMayRead, AReaderKeepsWritersOut,
+                            AWriterKeepsAllOthersOut, ClosingTwiceOrNothingDoesNothing, ReadsTheSameInPiecesOfAnySize,
+                            ReadsFromAnyOffsetInAnyOrder, RecordsThatComeInMeanwhileFollowTheOthers,
+                            StagedRecordsAreReadThroughTheDescriptorThatStagedThem, BothPartsAreReadTogether,
                             ANumberDeletesFromTheFront, RequestsAreRefusedAsLinuxRefusesThem,
                             ASuspendedListKeepsWhatItHas, StagingIsRefusedWhileSuspended,
                             TheCountNeedsNothingOpenAndIsOfTheCurrentListAlone, NothingIsReadOrAskedOfWhatIsNotOpen);

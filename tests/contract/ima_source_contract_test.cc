@@ -44,7 +44,7 @@ struct FaultySubject : MemorySubject {
   struct Inner {
     std::unique_ptr<keeper::ImaSource> inner;
   };
-  // What is inside is made first and goes last.
+  // The inner source is made first and destroyed last.
   struct Owning : private Inner, public keeper::FaultyImaSource {
     explicit Owning(std::unique_ptr<keeper::ImaSource> made) : Inner{std::move(made)}, FaultyImaSource(*inner) {}
   };
@@ -128,7 +128,7 @@ TEST_F(KernelImaSourceTest, ReadsThroughOneReadOnlyDescriptorAPart) {
   EXPECT_TRUE(open_now().empty());
 }
 
-// Two would leave Linux's lock taken, were the thread gone when they are closed.
+// With two, Linux's lock would stay taken if their thread ended before they are closed.
 TEST_F(KernelImaSourceTest, HasOneDescriptorThatCanWriteAndThenNoOther) {
   mlist::test::append_numbered(subject_->list(), 0, 3);
   for (const ListPart part : {ListPart::kStaged, ListPart::kCurrent}) {
@@ -136,7 +136,7 @@ TEST_F(KernelImaSourceTest, HasOneDescriptorThatCanWriteAndThenNoOther) {
     ASSERT_EQ(open_now().size(), 1u);
     EXPECT_EQ(open_now().front().access, O_RDWR);
     EXPECT_TRUE(open_now().front().close_on_exec);
-    // Whatever was open before is closed first.
+    // The source closes its open files first.
     ASSERT_TRUE(source_->open_to_write(part));
     EXPECT_EQ(open_now().size(), 1u);
     ASSERT_TRUE(source_->open_to_read());
@@ -196,7 +196,7 @@ TEST_F(KernelImaSourceTest, ADirectoryThatGoesAwayIsAnErrorOfTheRead) {
   EXPECT_THAT(got.error().message, HasSubstr(subject_->directory.path()));
 }
 
-// ---- plain files stand for kernels that give no records back
+// ---- plain files, in the place of kernels that delete no records
 
 class OldKernelDirectory : public testing::Test {
  protected:

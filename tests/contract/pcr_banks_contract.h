@@ -58,7 +58,7 @@ TYPED_TEST_P(PcrBanksReadContract, PcrsOfTheSystemStartAtZeroInEveryBank) {
   for (std::uint32_t pcr = 0; pcr < 16; ++pcr) EXPECT_EQ(this->read(pcr), values_after(this->banks(), {})) << pcr;
 }
 
-TYPED_TEST_P(PcrBanksReadContract, ValuesAreWhatExtendsLeadToInTheOrderOfBanks) {
+TYPED_TEST_P(PcrBanksReadContract, ValuesAreThoseAfterTheExtendsInTheOrderOfBanks) {
   const auto first = digests_for(this->banks(), 1);
   const auto second = digests_for(this->banks(), 2);
   this->extend(10, first);
@@ -103,7 +103,7 @@ TYPED_TEST_P(PcrBanksReadContract, ManyThreadsMayRead) {
 }
 
 REGISTER_TYPED_TEST_SUITE_P(PcrBanksReadContract, BanksAreSeveralWithoutRepeats, PcrsOfTheSystemStartAtZeroInEveryBank,
-                            ValuesAreWhatExtendsLeadToInTheOrderOfBanks, AnExtendLeavesTheOtherPcrs,
+                            ValuesAreThoseAfterTheExtendsInTheOrderOfBanks, AnExtendLeavesTheOtherPcrs,
                             APcrThatNoTpmHasIsAWrongCall, ManyThreadsMayRead);
 
 template <class Subject>

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # bad_input.sh IMAKEEP TESTDATA - what a wrong command, a damaged file or an unfit machine gets: a message that names
-# it, the exit code that the command line promises, and nothing added or left behind.
+# it, the exit code that the command line promises, and nothing added or left.
 set -u
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -26,7 +26,7 @@ check_refused "a mount point that is a file" 3 "$work/file is not a directory" s
 mkdir "$work/full" && touch "$work/full/precious"
 check_refused "a mount point that is not empty" 3 "$work/full is not empty" serve_on "$work/full"
 check "its files are left alone" test -e "$work/full/precious"
-check "no socket is left behind" test ! -e "$sock"
+check "no socket is left" test ! -e "$sock"
 
 start_list --banks sha1,sha256
 check_refused "a mount point that is mounted already" 3 "$mount is a mount point already" serve_on "$mount" "$work/sock2"
@@ -48,7 +48,7 @@ check_refused "a control socket in no directory" 3 "$work/none/sock" serve_on "$
 check_refused "a control socket of a name too long" 3 "control socket" \
   serve_on "$other_mount" "$work/$(printf 'x%.0s' {1..200})"
 check "no failed start leaves a mount" not_mounted "$other_mount"
-check_refused "a list that nobody serves" 3 "$work/none" list stats --control "$work/none"
+check_refused "a list that is not served" 3 "$work/none" list stats --control "$work/none"
 
 # ---- options
 
@@ -61,7 +61,7 @@ check_refused "two table modes at once" 2 "excludes" \
   serve --mount "$other_mount" --control "$work/s" --flush-hash-table --no-hash-table
 retire() { "$imakeep" log retire --archive "$work/none" "$@"; }
 check_refused "a count below 0" 2 "--before: '-1' is not a count; give a whole number from 0 to" retire --before -1
-check_refused "a count that fits no number" 2 "--chain: '18446744073709551616' is too large" retire --chain 18446744073709551616
+check_refused "a count above the largest number" 2 "--chain: '18446744073709551616' is too large" retire --chain 18446744073709551616
 check_refused "a count that may be octal" 2 "--before: '050' has a leading zero" retire --before 050
 check_refused "an age without unit" 2 "--older-than: '90' has no unit; give a number with ms, s, m, min, h, d or w" \
   retire --older-than 90
@@ -82,7 +82,7 @@ head -c $((size - 5)) "$good" >"$work/bad-cut"
 check_refused "a list cut short" 1 "$work/bad-cut: .*record 134, byte offset [0-9]+" load "$work/bad-cut"
 adds_nothing
 cat "$good" <(printf 'trailing') >"$work/bad-trailing"
-check_refused "a list with bytes behind its last record" 1 "$work/bad-trailing: .*record 135, byte offset [0-9]+" \
+check_refused "a list with bytes after its last record" 1 "$work/bad-trailing: .*record 135, byte offset [0-9]+" \
   load "$work/bad-trailing"
 adds_nothing
 check_refused "a list of another bank than told" 1 "$good: .*record 0" load --bank sha256 "$good"
@@ -90,7 +90,7 @@ adds_nothing
 check_refused "a list of another bank with digests of the same size" 1 "${good%_sha1}_sha256: .*sm3.*record 0" \
   load --bank sm3 "${good%_sha1}_sha256"
 adds_nothing
-check_refused "a bank that there is not" 2 "md4" load --bank md4 "$good"
+check_refused "an unknown bank" 2 "md4" load --bank md4 "$good"
 cp "$good" "$work/bad-altered"
 printf '\x7e' | dd of="$work/bad-altered" bs=1 seek=60 conv=notrunc status=none
 check_refused "a record whose data was altered" 1 "$work/bad-altered: .*record 0, byte offset 0" load "$work/bad-altered"
@@ -176,7 +176,7 @@ check_refused "a directory" 1 "$work/full is not a regular file" add "$work/full
 check_refused "a FIFO, without waiting for it" 1 "$work/fifo is not a regular file" add "$work/fifo"
 check_refused "a dangling link" 1 "$work/dangling" add "$work/dangling"
 check_refused "nothing to add" 2 "requires PATH or --stdin" add
-check_refused "a template that there is not" 2 "no-such" add --template no-such "$work/one"
+check_refused "an unknown template" 2 "no-such" add --template no-such "$work/one"
 check_refused "a path from standard input that vanished" 1 "$work/none" \
   bash -c 'printf "%s\0%s\0" "$3" "$4" | "$1" list add --control "$2" --stdin -0' _ "$imakeep" "$sock" "$work/none" "$work/one"
 adds_nothing
@@ -233,11 +233,11 @@ start_list
 daemon=
 check_refused "a mount point that a dead process left" 3 "left from a process that died; free it with: umount" serve_on "$mount"
 umount "$mount"
-check "a socket that a dead process left is in the way of nobody" test -S "$sock"
+check "a socket that a dead process left is replaced" test -S "$sock"
 start_list
 check "and is replaced" stats
 
-# ---- a signal as soon as there is a mount
+# ---- a signal as soon as the mount exists
 
 # Prints the exit codes, and "dead" for each mount that is left. SIGTERM is sent within microseconds of the mount.
 end_at_mount() {
@@ -288,7 +288,7 @@ check "  is where it was told" test -s "$work/in/$$/view/binary_runtime_measurem
 kill "$keeper"
 wait "$keeper"
 start_view
-check "a view by a relative path, over files behind a link" until_views 7
+check "a view by a relative path, over files reached by a link" until_views 7
 check "  is where it was told" test -s "$work/view/binary_runtime_measurements_sha1"
 kill "$keeper"
 wait "$keeper"

@@ -32,7 +32,7 @@ cp "$archive" "$work/whole"
 add /bin/sh /bin/mkdir
 held=$(records_now)
 
-# What the keeper goes on from.
+# Rows that the keeper continues from.
 for column in first_kept '"end"'; do
   check "chain, $column" flipped chain "$column"
   check_refused "  is named by log --check" 1 "the row of table chain, chain 1 does not match its checksum" log --check
@@ -54,7 +54,7 @@ for row in "DELETE FROM list" "INSERT INTO pending VALUES (1, 1, 'count', 0, 3, 
 done
 check_refused "status says so" 1 "damaged" "$imakeep" status --archive "$archive"
 
-# What it does not need.
+# Rows that it does not need.
 check "verifier, acknowledged" flipped verifier acknowledged
 check_refused "  is named by log --check" 1 "the row of table verifier, name fleet, chain 1 does not match its checksum" log --check
 check_refused "  no record is retired for it" 1 "table verifier" "$imakeep" log retire --archive "$archive" --before 1 --running

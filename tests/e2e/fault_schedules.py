@@ -4,10 +4,10 @@
 
   fault_schedules.py IMAKEEP [--first SEED] [--schedules N] [--trace]
 
-Each schedule measures records, violations among them, while others take records out of the list, hold it or stage it, and
-while the keeper is killed, stopped, started anew, loses a file beside its archive, its disk, its descriptors or the process
+Each schedule measures records, violations among them, while others delete records of the list, hold it or stage it, and
+while the keeper is killed, stopped, started anew, loses a file next to its archive, its disk, its descriptors or the process
 that mounts. In the end all is mended and a keeper looks once more. Then the archive has to hold every record that was
-measured, once and in order, but for those that somebody else deleted before they were archived; and those have to be called
+measured, once and in order, but for those that others deleted before they were archived; and those have to be called
 a gap. A schedule that deletes nothing unseen has no incident.
 Exits with 1 at the first schedule that fails, and prints it; 77 without root or /dev/fuse.
 """
@@ -81,7 +81,7 @@ class Schedule:
         # Indexes in `measured`: what others deleted, and of these what was not archived then.
         self.deleted, self.unseen = set(), set()
         self.story = []
-        # What lies in a -wal that somebody removes is lost with a crash: who deletes records by the archive's word must not.
+        # If a -wal is removed, a crash loses its content. An actor that deletes archived records relies on that content.
         self.others_delete = self.random.random() < 0.6
 
     def say(self, what):
@@ -108,7 +108,7 @@ class Schedule:
             command += ["--method", "stage"]
         said = len(self.said())
         self.keeper = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=open(self.work / "keep.err", "a"))
-        # One that has not opened its archive yet makes another if that is moved away, whose -wal then lies beside the first.
+        # One that has not opened its archive yet makes another if that is moved away, and its -wal then lies next to the first.
         self.wait_for(lambda: "keeping" in self.said()[said:] or self.keeper.poll() is not None, "the keeper", 60)
         self.say("keeper starts")
 
@@ -369,10 +369,10 @@ class Schedule:
             if archived != expected:
                 raise Failure(f"{len(expected)} records measured, and the archive has {len(archived)} or others")
             if kinds:
-                raise Failure(f"nothing was deleted unseen, and there are incidents: {kinds}")
+                raise Failure(f"nothing was deleted unseen, but the archive has incidents: {kinds}")
         else:
             if not is_subsequence(expected, archived):
-                raise Failure(f"of {len(expected)} records that nobody deleted unseen some are not archived in order")
+                raise Failure(f"of {len(expected)} records that were not deleted unseen some are not archived in order")
             # A list whose beginning was deleted before anything was archived has none.
             if not kinds & (GAPS | ({"headless"} if 0 in self.unseen else set())):
                 raise Failure(f"{len(self.unseen)} records were deleted unseen, and the incidents are {kinds}")

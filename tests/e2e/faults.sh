@@ -20,7 +20,7 @@ bank=binary_runtime_measurements_sha256
 keeper=
 pcrs=
 
-# Times that nobody may exceed, in seconds: a second or more above what is promised, for a machine that is busy.
+# Limits, in seconds: a second or more above what is promised, for a machine that is busy.
 answer_s=20
 end_s=6
 
@@ -199,7 +199,7 @@ fault_wal_replaced() {
 }
 fault_shm_removed() { begin_world; broken_by rm "$archive-shm"; goes_on_with_files; }
 fault_lock_removed() { begin_world; broken_by rm "$archive.lock"; goes_on_with_files; }
-# goes_on_with_files: the keeper trims on, and a crash loses nothing, whatever became of the files beside the archive.
+# goes_on_with_files: the keeper trims on, and a crash loses nothing, whatever became of the files next to the archive.
 goes_on_with_files() {
   add 10
   check "$fault: the keeper trims on" soon count_is "$mount" 1
@@ -236,7 +236,7 @@ fault_directory_moved() {
   disk=$work/disk
   archive=$disk/archive
 }
-# without_archive: nothing is trimmed, since what the keeper writes is not what the archive's name leads to.
+# without_archive: nothing is trimmed, since the archive's name is not that of the file that the keeper writes.
 without_archive() {
   add 10
   says "removed, moved or replaced"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # full_disk.sh IMAKEEP TESTDATA - archives on ext4 file systems of 1, 2 and 4 KiB blocks that are full: each command
-# says so and ends with code 3, no record is lost, and everything goes on once there is space.
+# says so and ends with code 3, no record is lost, and everything continues once the disk has space.
 set -u
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -11,7 +11,7 @@ mkdir "$disk"
 keeper=
 trap 'end_keeper KILL; umount "$disk" 2>/dev/null; end_list; rm -rf "$work"' EXIT
 
-# mount_disk BLOCK_BYTES: an empty file system of 8 MB on $disk. Fails where there are no loop mounts.
+# mount_disk BLOCK_BYTES: an empty file system of 8 MB on $disk. Fails if loop mounts are impossible.
 mount_disk() {
   truncate -s 0 "$work/image" && truncate -s 8M "$work/image" && mkfs.ext4 -q -b "$1" "$work/image" &&
     mount -o loop "$work/image" "$disk"

@@ -50,7 +50,7 @@ check_says "values with 0x" "$all" verify --pcrs "$work/prefixed" "$list"
 { printf '\xef\xbb\xbf'; cat "$work/evmctl"; } >"$work/with-mark"
 check_says "a file with a byte order mark" "$all" verify --pcrs "$work/with-mark" "$list"
 { cat "$work/evmctl"; echo "sm3 11 $(printf '%064d' 0)"; } >"$work/ambiguous"
-check_refused "evmctl's lines beside sm3" 1 "names no bank, and its size is that of sha256 and of sm3" \
+check_refused "evmctl's lines together with sm3" 1 "names no bank, and its size is that of sha256 and of sm3" \
   verify --pcrs "$work/ambiguous" "$list"
 printf 'sha256 10 0x00\n' >"$work/bad-pcrs"
 check_refused "a wrong value names file, line and bank" 1 "$work/bad-pcrs: line 1: PCR value of 1 bytes; sha256 has 32" \
@@ -121,7 +121,7 @@ done
 # shellcheck disable=SC2046
 check_refused "a plain signature's hash is not guessed" 1 "is not over sha256" verify $(quoted_by p384 p384.pem) "$list"
 # shellcheck disable=SC2046
-check_refused "a hash that there is not" 2 "no such hash: 'md5'" verify $(quoted_by p384 p384.pem) --hash md5 "$list"
+check_refused "an unknown hash" 2 "no such hash: 'md5'" verify $(quoted_by p384 p384.pem) --hash md5 "$list"
 
 # ---- Keylime's quote
 

@@ -32,7 +32,7 @@ done
 add() { "$imakeep" list add --control "$sock" "$@" >/dev/null; }
 # entries [MATCH...]: the journal's entries of imakeep, a field a line.
 entries() { journalctl --sync && journalctl -D /run/log/journal -o export --no-pager SYSLOG_IDENTIFIER=imakeep "$@"; }
-# told_soon MATCH...: until there is such an entry, 10 s at most.
+# told_soon MATCH...: until the journal has such an entry, 10 s at most.
 told_soon() {
   for _ in $(seq 100); do
     [[ -n $(entries "$@") ]] && return 0
@@ -85,7 +85,7 @@ kill -CONT "$keeper"
 check "records that are lost are an error" told_soon IMAKEEP_EVENT=found PRIORITY=3 IMAKEEP_DIAGNOSIS=gap
 end_keeper TERM
 check "that it ends is an entry" told_soon IMAKEEP_EVENT=ending
-check_equal "no line went beside the entries" "" "$(journalctl -D /run/log/journal -o cat --no-pager _TRANSPORT=stdout)"
+check_equal "no line was printed besides the entries" "" "$(journalctl -D /run/log/journal -o cat --no-pager _TRANSPORT=stdout)"
 entries | grep -E '^(MESSAGE|IMAKEEP_[A-Z_]*)=' >"$work/told"
 check_equal "all of it is there" 1 "$(($(grep -c '^MESSAGE=' "$work/told") > 5))"
 check_equal "  and none tells what was measured" 0 "$(grep -cE "$marker|/(usr/)?bin/" "$work/told")"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # keep.sh IMAKEEP TESTDATA - the keeper on a mounted list: once and for good, by both methods, asked and told to end; what
-# it says when somebody is in the way; and everything that must leave the list untouched.
+# it names the holder that blocks it; and everything that must leave the list untouched.
 set -u
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -71,9 +71,9 @@ for how in "--method count" "--method stage" ""; do
   # shellcheck disable=SC2086  # no option when empty
   check "once ${how:-with the method left to it}" once $how
   check_equal "  everything is archived and proven" "135 of 135 records proven, 0 after the match" "$(proven)"
-  # A number leaves the last record that is no violation, and what lies behind it: here two violations.
+  # A number leaves the last record that is no violation, and the records after it: here two violations.
   [[ $how == *stage ]] && left=0 || left=3
-  check_equal "  and all that may go is gone" "$left" "$(records_now)"
+  check_equal "  and all records that may be trimmed are trimmed" "$left" "$(records_now)"
   add /bin/ls /bin/cat
   # shellcheck disable=SC2086
   check "  and once more" once $how
@@ -88,14 +88,14 @@ check_refused "  and by count says what to use" 3 "--method stage" once --method
 add /bin/ls
 echo A >"$mount/binary_runtime_measurements_staged"
 add /bin/cat
-check "what another has staged is archived and taken out" once
+check "records that another has staged are archived and trimmed" once
 check_equal "  all of it" "137 of 137 records proven, 0 after the match" "$(proven)"
 check_equal "once with --json says what was done" 1 "$(add /bin/cp; once --json 2>/dev/null | grep -c '"event":"trimmed".*"records":[1-9]')"
 check "an empty list is all right" bash -c '"$1" keep --once --ima-dir "$2" --archive "$3" --pcrs "$4" 2>&1 | grep "nothing was trimmed"' _ \
   "$imakeep" "$mount" "$archive" "$pcrs"
 check_equal "status of the archive" proven "$("$imakeep" status --archive "$archive" --json | field state)"
 add /bin/cp /bin/mv
-check_equal "  that does not know all of the list is behind it" behind "$("$imakeep" status --archive "$archive" --ima-dir "$mount" --json | field state)"
+check_equal "  that lacks records of the list is behind it" behind "$("$imakeep" status --archive "$archive" --ima-dir "$mount" --json | field state)"
 check_equal "  in words" 1 "$("$imakeep" status --archive "$archive" --ima-dir "$mount" | grep -c '^PCRs *not caught up: the list has records that are not archived yet')"
 check_equal "  which the archive alone cannot tell" proven "$("$imakeep" status --archive "$archive" --json | field state)"
 once
@@ -134,7 +134,7 @@ check_equal "  and tells it in one line" 1 "$(grep -cE "trimmed 2 records by cou
 
 open_to_read() { { exec 4<"$mount/binary_runtime_measurements"; } 2>/dev/null; }
 
-# start_holder OPEN: a process that has the list open as soon as OPEN can, as descriptor 4. It takes out as many as it is
+# start_holder OPEN: a process that has the list open as soon as OPEN can, as descriptor 4. It deletes as many as it is
 # told by a line, and has no children, which would hold the list too.
 start_holder() {
   coproc holder {
@@ -164,8 +164,8 @@ check "once it is closed the trim is done" wait_for "the list is free again"
 add /bin/rm /bin/touch
 sleep 0.3
 take_out 2
-check "what somebody else takes out is said" wait_for "trimmed-by-other: somebody else deleted"
-check_equal "  with nobody to name" 1 "$(said "deleted 2 records; they are archived; no process was seen to have the list open for writing")"
+check "deletions by others are said" wait_for "trimmed-by-other: somebody else deleted"
+check_equal "  with no process to name" 1 "$(said "deleted 2 records; they are archived; no process was seen to have the list open for writing")"
 check_equal "  and counted" 1 "$(status --json | tr -d '\n ' | grep -c '"by_others":{"records":2,"times":1}')"
 check "  and is no fault" status
 add /bin/id /bin/join
@@ -181,7 +181,7 @@ check_equal "  and in JSON" 1 "$(status --json | tr -d '\n ' | grep -c "\"last_w
 add /bin/stat
 end_keeper TERM
 check_equal "told to end it ends well" 0 "$ended"
-check_equal "  having archived and taken out what came last" "145 of 145 records proven, 0 after the match" "$(proven)"
+check_equal "  having archived and trimmed the last records" "145 of 145 records proven, 0 after the match" "$(proven)"
 check_equal "  but for what may not go" 1 "$(records_now)"
 check "  its socket is gone" bash -c '! test -e "$1"' _ "$keeper_sock"
 
@@ -190,7 +190,7 @@ start_keeper --no-trim-at-exit
 end_keeper INT
 check_equal "told not to trim at the end it archives only" "146 of 146 records proven, 0 after the match, list 2" "$(proven), list $(records_now)"
 start_keeper
-# Requests that nobody reads the answers of: there is always one that waits.
+# Requests without a reader for their answers: one always waits.
 python3 -c '
 import socket, sys, time
 s = socket.socket(socket.AF_UNIX)
@@ -202,7 +202,7 @@ sleep 0.5
 (sleep 15; kill -KILL "$keeper") 2>/dev/null &
 guard=$!
 end_keeper
-check_equal "told to end while somebody asks it ends" 0 "$ended"
+check_equal "told to end during a request it ends" 0 "$ended"
 { kill "$asker" "$guard" && wait "$asker" "$guard"; } 2>/dev/null
 
 start_keeper --records 5
@@ -240,7 +240,7 @@ check_refused "a value that makes no sense" 2 "--every: 'soon' is not a duration
 check_refused "no archive" 2 "--archive" "$imakeep" keep --once
 # shellcheck disable=SC2016  # the inner shell's
 check_refused "status where no service runs" 3 "/run/imakeep/imakeep.sock" unshare --mount sh -c 'mount -t tmpfs none /run && exec "$0" status' "$imakeep"
-check_refused "status of a socket that nobody serves" 3 "$work/none" "$imakeep" status --control "$work/none"
+check_refused "status of a socket that is not served" 3 "$work/none" "$imakeep" status --control "$work/none"
 
 # ---- what must leave the list untouched
 
@@ -257,7 +257,7 @@ check_refused "a directory that is no IMA directory" 3 "$work/empty is not an IM
 check_refused "a directory that is not there" 3 "$work/none" "$imakeep" keep --once --ima-dir "$work/none" --archive "$archive" --pcrs none
 check "  and no archive is made" bash -c '! test -e "$1"' _ "$archive"
 check_refused "an archive in no directory" 3 "$work/none/a" "$imakeep" keep --once --ima-dir "$mount" --archive "$work/none/a" --pcrs "$pcrs"
-check_refused "PCRs that nobody serves" 3 "$work/none" once --pcrs "memory:$work/none"
+check_refused "PCRs that are not served" 3 "$work/none" once --pcrs "memory:$work/none"
 untouched
 check_refused "a user who may not read the list" 3 "Permission denied.*run as root" \
   setpriv --reuid 65534 --regid 65534 --clear-groups "$work/imakeep" keep --once --ima-dir "$mount" --archive "$work/nobody/a" --pcrs none
@@ -282,7 +282,7 @@ check "without PCRs it archives only" bash -c '"$1" keep --once --ima-dir "$2" -
   "$imakeep" "$mount" "$archive"
 untouched
 check "  unless told otherwise" once --pcrs none --unproven
-check_equal "  when it takes records out" 3 "$(records_now)"
+check_equal "  when it trims" 3 "$(records_now)"
 
 mkdir "$work/old-kernel"
 cp "$capture" "$work/old-kernel/binary_runtime_measurements"
@@ -290,7 +290,7 @@ echo 135 >"$work/old-kernel/runtime_measurements_count"
 chmod 0440 "$work"/old-kernel/*
 rm -f "$archive"*
 old_kernel() { "$imakeep" keep --once --ima-dir "$work/old-kernel" --archive "$archive" --pcrs none; }
-check "a kernel that gives no records back is followed" old_kernel
+check "a kernel that deletes no records is followed" old_kernel
 check "  and says so" bash -c '"$1" keep --once --ima-dir "$2" --archive "$3" --pcrs none 2>&1 | grep -q "older than Linux 7.2"' _ \
   "$imakeep" "$work/old-kernel" "$archive"
 check_equal "  its records are archived" 135 "$("$imakeep" status --archive "$archive" --json | field records)"
@@ -312,7 +312,7 @@ head -c 4096 "$imakeep" >"$work/no-policy"
 check_equal "a file that is no policy" 1 "$(doctor --policy "$work/no-policy" | grep -c '^FAIL  policy: .*/no-policy is not an IMA policy: line 1 is not a rule')"
 check_equal "  is not called a good one" 0 "$(doctor --policy "$work/no-policy" | grep -c '^ok    policy')"
 check_equal "no such directory" 1 "$("$imakeep" doctor --ima-dir "$work/none" --pcrs none | grep -c '^FAIL  IMA directory')"
-check_equal "a kernel that gives nothing back is a warning" 1 "$("$imakeep" doctor --ima-dir "$work/old-kernel" --pcrs none | grep -c '^warn  trimming')"
+check_equal "a kernel that deletes no records is a warning" 1 "$("$imakeep" doctor --ima-dir "$work/old-kernel" --pcrs none | grep -c '^warn  trimming')"
 check_equal "PCRs of no bank of the list" 1 "$(rm -rf "$work/other-tpm/pcr-sha1" "$work/other-tpm/pcr-sha256"; mkdir -p "$work/other-tpm/pcr-sha512"
   "$imakeep" doctor --ima-dir "$mount" --pcrs "sysfs:$work/other-tpm" | grep -c '^FAIL  PCRs')"
 check_equal "an archive that is none" 1 "$(echo text >"$work/text"; chmod 600 "$work/text"; "$imakeep" doctor --ima-dir "$mount" --pcrs "$pcrs" --archive "$work/text" | grep -c '^FAIL  archive')"

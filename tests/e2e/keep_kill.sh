@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # keep_kill.sh IMAKEEP TESTDATA - a keeper that is killed again and again while the list grows and is extended into a TPM;
-# then beside two agents that save and delete for themselves. IMAKEEP_KILLS says how often (default: 25).
+# then together with two agents that save and delete for themselves. IMAKEEP_KILLS says how often (default: 25).
 set -u
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -54,7 +54,7 @@ for ((kill = 0; kill < kills; ++kill)); do
   sleep "0.$((RANDOM % 5))$((RANDOM % 10))"
   { kill -KILL "$keeper" && wait "$keeper"; } 2>/dev/null
   ended=$?
-  # Whatever ends by itself is a failure.
+  # A process that ends by itself is a failure.
   [[ $ended == 137 ]] || check_equal "the keeper was running before kill $kill: $(tail -n 1 "$work/keep.err")" 137 "$ended"
 done
 end_background
@@ -63,12 +63,12 @@ check "the archive is sound" "$imakeep" log --archive "$archive" --check
 check "the TPM proves it in every bank" "$imakeep" verify --archive "$archive" --tpm "$tcti"
 find "$files" -type f -printf '%f\n' | names >"$work/measured"
 check_equal "every record once" "" "$(archived | diff - "$work/measured" | head -n 5)"
-check_equal "nobody else is blamed" 0 "$("$imakeep" status --archive "$archive" --json |
+check_equal "others are not blamed" 0 "$("$imakeep" status --archive "$archive" --json |
   python3 -c 'import json, sys; print(json.load(sys.stdin)["trimmed"]["by_others"]["records"])')"
-check "records were taken out" bash -c '(($1 < $2))' _ "$(cat "$mount/runtime_measurements_count")" "$(wc -l <"$work/measured")"
-check_equal "nothing does not fit" 0 "$(grep -cE 'gap|extend|headless|altered|ahead' "$work/keep.err")"
+check "records were trimmed" bash -c '(($1 < $2))' _ "$(cat "$mount/runtime_measurements_count")" "$(wc -l <"$work/measured")"
+check_equal "nothing mismatches" 0 "$(grep -cE 'gap|extend|headless|altered|ahead' "$work/keep.err")"
 
-# ---- beside two agents who delete what they have saved
+# ---- together with two agents that delete what they have saved
 
 # With the list to itself, saves what it then deletes.
 agent() {  # agent NAME

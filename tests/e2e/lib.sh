@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sourced by the end-to-end scripts: starts and ends a list of their own, counts and prints checks.
-# Needs root and /dev/fuse. After `begin IMAKEEP` there are $imakeep, $work, $mount and $sock.
+# Needs root and /dev/fuse. `begin IMAKEEP` sets $imakeep, $work, $mount and $sock.
 # shellcheck shell=bash disable=SC2034
 
 begin() {
@@ -48,14 +48,14 @@ soon() {
 # open_list: for reading and writing, as descriptor 4. Fails while anybody has it open, as the keeper may.
 open_list() { { exec 4<>"$mount/binary_runtime_measurements"; } 2>/dev/null; }
 
-# take_out N: by hand, as soon as nobody has the list open.
+# take_out N: deletes by hand, as soon as no process has the list open.
 take_out() {
   soon open_list || return
   echo "$1" >&4
   exec 4>&-
 }
 
-# stop_keeper: where it does not have the list open, so that others can take records out.
+# stop_keeper: where it does not have the list open, so that others can delete records.
 stop_keeper() {
   while kill -STOP "$keeper"; do
     soon grep -q '^State:.T' "/proc/$keeper/status" || return
@@ -65,7 +65,7 @@ stop_keeper() {
   done
 }
 
-# begin_checks: for what needs no list. After it there is $work, and nothing of it at the end.
+# begin_checks: for tests without a list. Makes $work, and removes it at the end.
 begin_checks() {
   work=$(mktemp -d)
   checks=0
@@ -90,7 +90,7 @@ end_list() {
   daemon=
 }
 
-# end_keeper [SIGNAL]: ends the process $keeper, if there is one; its exit code is in $ended.
+# end_keeper [SIGNAL]: ends the process $keeper, if it runs; its exit code is in $ended.
 end_keeper() {
   [[ -n $keeper ]] || return 0
   { kill -"${1:-TERM}" "$keeper" && wait "$keeper"; } 2>/dev/null

@@ -19,7 +19,7 @@ start_list --banks sha1,sha256
 within() { (ulimit "$1" "$2" && exec timeout -k 1 20 "${@:3}"); }
 keep=("$imakeep" keep --ima-dir "$mount" --archive "$work/kept" --pcrs "memory:$sock" --pressure off)
 
-# ---- files no larger than so many KiB
+# ---- a limit of file sizes, in KiB
 
 too_large='raise the limit \(ulimit -f, LimitFSIZE=\) and run again|File too large'
 for kib in 0 1 16; do
@@ -36,7 +36,7 @@ for kib in 0 1 16; do
 done
 check "the archive is whole" "$imakeep" log --archive "$archive" --check
 
-# ---- so many descriptors
+# ---- a limit of descriptors
 
 few='Too many open files|too many open files|no descriptor or memory is left'
 for count in 4 5; do
@@ -60,6 +60,6 @@ for count in {4..18}; do
 done
 check "with enough of both, nothing is missing" "${keep[@]}" --once
 check_equal "  in the archive" 135 "$(json_of 'result["chains"][0]["records"]' "$imakeep" log --archive "$work/kept" --stats --json)"
-check_refused "an image for which there is no space" 3 "$work/image.*File too large" \
+check_refused "an image without space on the disk" 3 "$work/image.*File too large" \
   within -f 0 "$imakeep" list save --control "$sock" "$work/image"
 finish

@@ -43,7 +43,7 @@ for bank in sha1 sha256 sha384 sha512; do
 done
 check_equal "the same files again add nothing" 0 "$(import "$work/kexec" --pcrs "$captures/kexec/second/pcr10.txt" --json \
   "$captures/kexec/first-deleted-1/${binary}_sha1_staged" "$captures/kexec/second/${binary}_sha1" | grep -c '"added": [1-9]')"
-check "the exported log leads to the kernel's PCRs" bash -c '"$1" log --archive "$2" --format binary --bank sha256 >"$4" &&
+check "the exported log matches the kernel's PCRs" bash -c '"$1" log --archive "$2" --format binary --bank sha256 >"$4" &&
   "$1" verify --pcrs "$3" "$4"' _ "$imakeep" "$work/kexec" "$captures/kexec/second/pcr10.txt" "$work/exported"
 check "--check" log --archive "$work/flush" --check
 check_equal "--stats counts records" 186 "$(log --archive "$work/flush" --stats --json | sed -n 's/.*"records": \([0-9]*\).*/\1/p')"
@@ -75,7 +75,7 @@ check "--follow prints what is added" cmp "$work/follow.out" <(log --archive "$w
 
 cp "$work/kexec" "$work/retired"
 check_refused "retire wants to know what" 2 "--before" log retire --archive "$work/retired"
-check_refused "nothing goes that no verifier acknowledged" 3 "records from 0 on .* because none is registered; --unacknowledged retires them" log retire --archive "$work/retired" --keep-bytes 0
+check_refused "records that no verifier acknowledged are not retired" 3 "records from 0 on .* because none is registered; --unacknowledged retires them" log retire --archive "$work/retired" --keep-bytes 0
 before=$(sha256sum <"$work/retired")
 check_says "a dry run tells chain, records, size and dates" \
   'chain 1: 134 records would be retired, 0 to 133, [0-9.]+ [KM]?B on disk, archived from 20.* UTC to 20.* UTC; [0-9]+ violations among them would be kept' \
@@ -85,7 +85,7 @@ check_equal "  as JSON too" "True 1 0 134" "$(json_of '*(result[key] for key in 
 check_refused "  refuses what a retirement would" 3 "records from 0 on .* because none is registered" \
   log retire --archive "$work/retired" --keep-bytes 0 --dry-run
 check_equal "  and leaves the archive as it is" "$before" "$(sha256sum <"$work/retired")"
-check_equal "all but the last segment goes where that is allowed" "134 records retired" \
+check_equal "all but the last segment are retired if that is allowed" "134 records retired" \
   "$(log retire --archive "$work/retired" --keep-bytes 0 --unacknowledged | cut -d, -f1)"
 check "what is kept is the end of the log" bash -c 'cmp <("$1" log --archive "$2" --format binary) <("$1" log --archive "$3" --format binary --from 134)' _ \
   "$imakeep" "$work/retired" "$work/kexec"
@@ -113,13 +113,13 @@ check_refused "an archive that is missing" 3 "$work/none" log --archive "$work/n
 check_refused "no archive named" 2 "archive" log
 check_refused "a text file for an archive" 1 "no archive" log --archive "$captures/templates/pcr10.txt"
 check_refused "an archive for a list" 1 "$work/kexec: " import "$work/new" "$work/kexec"
-nothing_left() { check "  leaves nothing behind" bash -c '! ls "$1"* 2>/dev/null' _ "$work/new"; }
+nothing_left() { check "  leaves nothing" bash -c '! ls "$1"* 2>/dev/null' _ "$work/new"; }
 nothing_left
 check_refused "an archive in no directory" 3 "$work/none/new" import "$work/none/new" "$captures/templates/${binary}_sha1"
-check_refused "a chain that there is not" 2 "chain 2" log --archive "$work/kexec" --chain 2
+check_refused "an unknown chain" 2 "chain 2" log --archive "$work/kexec" --chain 2
 check_refused "  nor for --stats" 2 "chain 2" log --archive "$work/kexec" --chain 2 --stats
 check_refused "  nor for --check" 2 "chain 2" log --archive "$work/kexec" --chain 2 --check
-check_refused "records behind the end" 2 "record 202" log --archive "$work/kexec" --from 500
+check_refused "records after the end" 2 "record 202" log --archive "$work/kexec" --from 500
 check_refused "--to before --from" 2 "before --from" log --archive "$work/kexec" --from 5 --to 4
 check_refused "an unknown format" 2 "format" log --archive "$work/kexec" --format xml
 check_refused "an unknown bank" 2 "md4" log --archive "$work/kexec" --bank md4

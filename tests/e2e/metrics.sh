@@ -47,7 +47,7 @@ check_equal "  and proven" 1 "$(value 'imakeep_pcrs_state{state="proven"}' <"$fi
 check_equal "  and in the list" 135 "$(value imakeep_list_records <"$file")"
 check_equal "  and how, by which version" "1 1" "$(value 'imakeep_keeper_info{method="count",table="kept"}' <"$file") $(value "imakeep_build_info{version=\"$("$imakeep" --version | cut -d' ' -f2)\"}" <"$file")"
 check "  and that the view shows all of it" wait_value imakeep_view_complete 1
-check_equal "  and how much room there is" 1 "$(($(value imakeep_archive_filesystem_free_bytes <"$file") > 1000000))"
+check_equal "  and the free space" 1 "$(($(value imakeep_archive_filesystem_free_bytes <"$file") > 1000000))"
 check_equal "  to all" 644 "$(stat -c %a "$file")"
 check "promtool finds no fault with it" bash -c 'promtool check metrics <"$1"' _ "$file"
 scrape -i >"$work/http"
@@ -83,11 +83,11 @@ check_equal "  and for how long" 1 "$(value imakeep_list_busy_seconds <"$file" |
 check_equal "  and that the trim is overdue" 1 "$(value imakeep_trim_overdue_seconds <"$file" | awk '{ print ($1 > 0.2) }')"
 exec 3<&-
 check "  until it is free again" wait_value imakeep_list_busy_seconds 0
-check_equal "  and nobody holds it" 0 "$(value 'imakeep_list_holders{access="read"}' <"$file")"
+check_equal "  and no process holds it" 0 "$(value 'imakeep_list_holders{access="read"}' <"$file")"
 add /bin/mv /bin/rm
 check "others are waited for" wait_value imakeep_archive_records 140
 take_out 2
-check "what others take out shows" wait_value imakeep_trims_by_others_total 1
+check "deletions by others show" wait_value imakeep_trims_by_others_total 1
 check_equal "  with its records" 2 "$(value imakeep_trimmed_by_others_records_total <"$file")"
 sleep 1
 before=$(value imakeep_updated_timestamp_seconds <"$file")
@@ -149,11 +149,11 @@ cp /bin/true "$work/$marker"
 start_keeper
 add "$work/$marker"
 kill -USR1 "$keeper"
-check "a marked record is taken out" wait_value imakeep_trims_total 1
+check "a record of a pending trim is deleted" wait_value imakeep_trims_total 1
 add /bin/cat /bin/cp /bin/mv
 check "  and others come in" wait_value imakeep_archive_records 139
 take_out 2
-check "  and somebody else deletes" wait_value imakeep_trims_by_others_total 1
+check "  and others delete" wait_value imakeep_trims_by_others_total 1
 stop_keeper
 printf 'altered' >>"$work/$marker"
 add "$work/$marker" /bin/rm
@@ -178,7 +178,7 @@ end_keeper
 
 check "the example rules are rules" promtool check rules "$rules/imakeep.rules.yml"
 check "  and alert when they should" promtool test rules "$rules/imakeep.rules.test.yml"
-check_equal "  on metrics that there are" "" "$(grep -o 'imakeep_[a-z_]*' "$rules/imakeep.rules.yml" | sort -u |
+check_equal "  on existing metrics" "" "$(grep -o 'imakeep_[a-z_]*' "$rules/imakeep.rules.yml" | sort -u |
   while read -r name; do grep -q "^# TYPE $name " "$work/status.prom" || echo "$name"; done)"
 
 finish

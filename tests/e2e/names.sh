@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# names.sh IMAKEEP TESTDATA - durability does not depend on names: files beside the archive that are removed or replaced
+# names.sh IMAKEEP TESTDATA - durability does not depend on names: files next to the archive that are removed or replaced
 # while a keeper runs, an archive under a second name, one name for two things, a saved copy taken for a list.
 set -u
 # shellcheck source=lib.sh
@@ -41,7 +41,7 @@ start_keeper() {
 archived() { "$imakeep" log --archive "$archive" --format binary --bank sha1 2>/dev/null | wc -c; }
 verified() { "$imakeep" verify --archive "$archive" --pcrs <("$imakeep" list pcrs --control "$sock") | tail -n 1; }
 
-# ---- files beside the archive ---------------------------------------------------------------------------------------
+# ---- files next to the archive --------------------------------------------------------------------------------------
 
 for gone in -wal "-wal -shm" -shm .lock; do
   mkdir -p "$work/dir"
@@ -134,6 +134,6 @@ check "  which leaves it as it was" cmp "$capture" "$work/saved/binary_runtime_m
 echo text >"$work/text"
 check_refused "a file that is no archive" 1 "text: no archive" "$imakeep" keep --once --ima-dir "$work/saved" --pcrs none \
   --archive "$work/text"
-check_equal "  is left as it is, and no file is made beside it" "text" "$(cd "$work" && echo text*)"
+check_equal "  is left as it is, and no file is made next to it" "text" "$(cd "$work" && echo text*)"
 
 finish_checks

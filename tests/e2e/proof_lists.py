@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""proof_lists.py DIRECTORY RECORD...: writes a binary list and the PCR values that it leads to.
+"""proof_lists.py DIRECTORY RECORD...: writes a binary list and the PCR values after its replay.
 
 RECORD is PCR:PATH, or PCR:boot_aggregate for a record over made-up values of PCRs 0 to 9. In the directory:
   list       the records, with sha256 digests

@@ -64,7 +64,7 @@ quote="" check_refused "a quote with an empty name" 2 "--quote: the value is emp
 head -c 100 "$mid/quote.msg" >"$work/bad-cut"
 quote=$work/bad-cut check_refused "a quote cut short" 1 "$work/bad-cut: quote .*cut short" with
 cat "$mid/quote.msg" <(echo) >"$work/bad-trailing"
-quote=$work/bad-trailing check_refused "a quote with a byte behind" 1 "1 bytes after the quote" with
+quote=$work/bad-trailing check_refused "a quote with one byte more" 1 "1 bytes after the quote" with
 flip "$mid/quote.msg" 0 "$work/bad-magic"
 quote=$work/bad-magic check_refused "a quote without the TPM's magic" 1 "not made by a TPM" with
 flip "$mid/quote.msg" 5 "$work/bad-type"

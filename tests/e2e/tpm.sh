@@ -107,7 +107,7 @@ check "a TPM that was extended before is told of" grep -q '^imakeep: PCR 10 of t
 check_equal "its PCR is shown at once" "$(cat "$work/pcrs")" "$(pcrs)"
 files 1 3 | add --stdin >/dev/null
 pcrs >"$work/pcrs"
-check_refused "and no replay fits" 1 "no prefix" "$imakeep" verify --pcrs "$work/pcrs" "$mount/binary_runtime_measurements"
+check_refused "and no replay matches" 1 "no prefix" "$imakeep" verify --pcrs "$work/pcrs" "$mount/binary_runtime_measurements"
 end_list
 
 # ---- banks
@@ -139,7 +139,7 @@ end_list
 serve() { timeout 60 "$imakeep" list serve --mount "$mount" --control "$sock" "$@"; }
 check_refused "a bank that the TPM has not" 3 "no PCR bank sha512; name banks it has: sha256,sha384" \
   serve --tcti "$tcti" --banks sha256,sha512
-check_refused "a bank that nobody has" 2 "no such bank: 'md4'" serve --tcti "$tcti" --banks md4
+check_refused "an unknown bank" 2 "no such bank: 'md4'" serve --tcti "$tcti" --banks md4
 check_refused "PCR values for a TPM that has its own" 2 "start-pcrs excludes --tcti|tcti excludes --start-pcrs" \
   serve --tcti "$tcti" --start-pcrs "$work/pcrs"
 check_refused "an empty TCTI" 2 "--tcti: the value is empty" serve --tcti ""
@@ -152,7 +152,7 @@ check_refused "a device without permission" 3 "Permission denied; run as root or
 check_refused "a device that is no TPM" 3 "^imakeep: /dev/null: this device is not a TPM" serve --tcti device:/dev/null
 old_tcti=$tcti
 end_swtpm
-check_refused "nobody at the port" 3 "no TPM answers at TCTI '$old_tcti'" serve --tcti "$old_tcti"
+check_refused "no TPM at the port" 3 "no TPM answers at TCTI '$old_tcti'" serve --tcti "$old_tcti"
 check_equal "and that in one line" 1 "$(serve --tcti "$old_tcti" 2>&1 | wc -l)"
 new_tpm not-need-init
 check_refused "a TPM that was not started" 3 "was not started" serve --tcti "$tcti"

@@ -136,7 +136,7 @@ booted_list() {
 }
 cp "$gce/list.bin" "$work/booted.in"
 booted_list booted --banks sha1,sha256,sha384 --start-pcrs "$work/start"
-check_proof "a log from the boot on that fits nowhere asks for the start" 1 "give their values from before the first record with --start FILE" \
+check_proof "a log from the boot on that matches nowhere asks for the start" 1 "give their values from before the first record with --start FILE" \
   verify --pcrs "$work/booted.pcrs" "$work/booted.list"
 check_equal "  in JSON" "start may not be zero" "$(json_of 'result["diagnosis"]' verify --json --pcrs "$work/booted.pcrs" "$work/booted.list")"
 sed 's/ 10 .*/ 10 /' "$work/booted.pcrs" | while read -r bank pcr; do
@@ -225,7 +225,7 @@ check_proof "  with the bank named too" 0 "^3 of 3 records proven, 0 after the m
   verify --bank sha256 --pcrs "$work/big.pcrs" "$work/big.list"
 check "log import takes it" "$imakeep" log import --archive "$work/big.archive" --pcrs "$work/big.pcrs" "$work/big.list"
 "$imakeep" log --archive "$work/big.archive" --bank sha256 --format binary >"$work/big.out"
-check "  and gives it back" cmp "$work/big.list" "$work/big.out"
+check "  and prints it unchanged" cmp "$work/big.list" "$work/big.out"
 "$imakeep" log --archive "$work/big.archive" --bank sha256 --format ascii >"$work/big.text"
 check "  in ASCII as well" cmp "$work/big.ascii" "$work/big.text"
 check_proof "  and it is proven" 0 "^3 of 3 records proven, 0 after the match$" \
@@ -238,7 +238,7 @@ check_proof "keep begins with an empty list" 0 "" keep_in big-kept
 check "keep takes it" keep_in big-kept
 check_proof "  and proves and trims it" 0 "^trimmed +[1-3] records" "$imakeep" status --archive "$work/big-kept"
 "$imakeep" log --archive "$work/big-kept" --bank sha256 --format binary >"$work/big.out"
-check "  and gives it back" cmp "$work/big.list" "$work/big.out"
+check "  and prints it unchanged" cmp "$work/big.list" "$work/big.out"
 "$imakeep" log --archive "$work/big-kept" --bank sha256 --format ascii >"$work/big.text"
 check "  in ASCII as well" cmp "$work/big.ascii" "$work/big.text"
 end_list

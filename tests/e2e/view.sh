@@ -73,7 +73,7 @@ end_view_test() {
   end_reader
   end_keeper KILL
   sleep 0.2
-  # What a test that ended early, or a keeper that is broken, left behind.
+  # Mounts that a test that ended early, or a broken keeper, left.
   [[ -z $other ]] || { kill -KILL "$other" && wait "$other"; } 2>/dev/null
   local left
   while read -r left; do
@@ -110,7 +110,7 @@ check "byte for byte" cmp "$capture" "$view/$bin_sha1"
 check_equal "it lists the names that the list has, but for what is staged" "$(find "$mount" -mindepth 1 ! -name '*_staged' -printf '%f %y\n' | sort)" \
   "$(find "$view" -mindepth 1 -printf '%f %y\n' | sort)"
 soon is 1 in_list
-check_equal "also once they are taken out" 135 "$(count)"
+check_equal "also once they are trimmed" 135 "$(count)"
 json=$(status --json)
 check "status --json tells of it" grep -Pzq '"view": \{\s*"chain": 1,\s*"covers_list": false,\s*"directory": "'"$view"'",\s*"mounted": true' <<<"$json"
 
@@ -142,7 +142,7 @@ check_refused "a second keeper on the same view" 3 "is a mount point already" \
 check_refused "also by another path" 3 "is a mount point already" keep --archive "$work/archive2" --view "$work/../${work##*/}/view/"
 check_equal "the first one's view goes on" 135 "$(count)"
 
-# ---- somebody unmounts it
+# ---- another process unmounts it
 
 umount "$view"
 add "$work/file"
@@ -363,7 +363,7 @@ end_keeper
 # ---- another chain
 
 start_keeper
-# Reads a byte; once it is asked, the rest, the end and what is behind it.
+# Reads a byte; once it is asked, the rest, the end and the bytes after it.
 python3 -c '
 import errno, os, signal, sys
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
@@ -458,7 +458,7 @@ done
 check "a full disk is said" said "full"
 shown=$(count)
 check "the view goes on with what is archived" test "$shown" -gt 0 -a "$shown" -lt "$added"
-# What still fits may come in between the two. One of the captured paths has a newline in it.
+# Records for which the list has room may come in between the two. One of the captured paths has a newline in it.
 is_one() { [[ $(($(count) + 1)) == "$(wc -l <"$view/ascii_runtime_measurements_sha256")" ]]; }
 check "and its file has as many records as it counts" soon is_one
 check "nothing that is not archived is deleted" test "$((shown + $(in_list)))" -ge "$added"

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Readers of the view, all at once, while the keeper takes records out every 100 ms.
+"""Readers of the view, all at once, while the keeper trims every 100 ms.
 
   view_readers.py IMAKEEP [--seconds N] [--readers N] [--restart kill|handover|none] [--restart-every S] [--bind]
 
-Every record is added to two lists: one that is kept, and one that nobody ever takes anything out of. Whatever a reader of
-the view gets has to be a prefix of what the other list shows, byte for byte, in every bank and both forms; and in the end
+Every record is added to two lists: one that is kept, and one that is never trimmed. All bytes that a reader of
+the view gets have to be a prefix of what the other list shows, byte for byte, in every bank and both forms; and in the end
 all of it. `kill` ends the keeper by SIGKILL and starts another: readers may get the errors that docs/agents.md names, and
 never other bytes. `handover` does the same, by SIGTERM every other time, with the keeper's descriptors held by a service
 manager (this program, as systemd does it): then no reader may get any error at all.
@@ -31,7 +31,7 @@ from pathlib import Path
 
 BANKS = ["sha1", "sha256", "sha384", "sha512"]
 FORMS = ["binary", "ascii"]
-# What a reader may get while there is no keeper, or when it was cut off from the one before.
+# Errors that a reader may get without a keeper, or when it was cut off from the last keeper.
 DOCUMENTED = {errno.ENOTCONN, errno.ENOENT, errno.ECONNABORTED, errno.ESTALE}
 FILES = [f"{form}_runtime_measurements_{bank}" for form in FORMS for bank in BANKS]
 
@@ -90,7 +90,7 @@ class ServiceManager:
                 self.sent.add(key)
 
     def start(self, command, **options):
-        """As a child that finds the stored descriptors behind standard error."""
+        """As a child that finds the stored descriptors after standard error."""
         stored = sorted(self.stored.items())
         source = [os.dup(fd) for _, fd in stored]
         highest = 3 + len(stored) + 100
@@ -170,7 +170,7 @@ class World:
                 path.write_text(f"{self.added}")
                 batch.append(str(path))
                 self.added += 1
-            # The one that nobody trims first, so that it is never behind.
+            # First to the list that is never trimmed, so that it never lacks a record.
             for name in ["whole", "kept"]:
                 self.run("list", "add", "--control", self.work / f"{name}.sock", *batch)
             time.sleep(0.1)
@@ -208,7 +208,7 @@ class World:
         self.compare("whole file", name, (self.shown / name).read_bytes())
 
     def program(self, kind, command, name):
-        """What a program prints of the file; its own errors are told by its exit code and message."""
+        """The output of a program for the file; its own errors are told by its exit code and message."""
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
         if done.returncode != 0:
             text = done.stderr.decode(errors="replace")
@@ -297,7 +297,7 @@ class World:
                                 stdout=output, stderr=subprocess.PIPE)
 
     def check_page_cache(self):
-        """What docs/agents.md says of calls that would go through the page cache."""
+        """Checks docs/agents.md on calls that would go through the page cache."""
         fd = os.open(self.shown / "binary_runtime_measurements_sha256", os.O_RDONLY)
         size = os.fstat(fd).st_size
         output = os.open(self.work / "copied", os.O_WRONLY | os.O_CREAT)
@@ -392,7 +392,7 @@ def end(world, work):
         world.keeper.terminate()
         world.keeper.wait(60)
     if world.manager is not None:
-        # What ExecStopPost= of the unit does: the keeper leaves its mounts to the one that follows.
+        # As ExecStopPost= of the unit: the keeper leaves its mounts to the one that follows.
         world.run("view", "unmount", "--view", world.view, "--ima-dir", world.kept)
     for server in world.servers:
         server.terminate()
@@ -459,7 +459,7 @@ def verdict(world, in_list):
     records = world.truth("ascii_runtime_measurements_sha1").count(b"\n")
     print(f"{records} records, {in_list} by the list's own count, {world.starts} keepers")
     if not world.options.bind and in_list > records / 2:
-        world.report.differs("keeper", "hardly anything was taken out")
+        world.report.differs("keeper", "hardly anything was trimmed")
     for kind, rounds in sorted(world.report.rounds.items()):
         errors = {name: count for (of, name), count in world.report.errors.items() if of == kind}
         print(f"  {kind}: {rounds} times" + (f", errors {errors}" if errors else ""))

@@ -124,14 +124,14 @@ TEST_F(ArchiveFaultTest, LosesNothingCommittedWhateverTheDiskDoes) {
           ASSERT_NE(filled.error().message.find(path_), std::string::npos) << filled.error().message;
         }
         ASSERT_NO_FATAL_FAILURE(expect_a_prefix());
-        // Once the disk is well again the same import goes on.
+        // When the disk works again, the same import continues.
         ASSERT_TRUE(fill({}, kBatch));
         ASSERT_EQ(committed_, log_.records.size());
         ASSERT_NO_FATAL_FAILURE(expect_a_prefix());
       }
     }
   }
-  EXPECT_GT(failures, operations) << "faults that nobody noticed prove nothing";
+  EXPECT_GT(failures, operations) << "faults without a failure prove nothing";
 }
 
 class UpgradeFaultTest : public ArchiveFaultTest {
@@ -213,7 +213,7 @@ TEST_F(ArchiveFaultTest, SyncsEveryCommitBeforeItReturns) {
   }
 }
 
-// What `imakeep log import` does with three saved lists, the second and third of which begin within what was there.
+// Imports three saved lists as `imakeep log import` does. The second and the third begin within archived records.
 class KilledImport : public ArchiveFaultTest {
  protected:
   Result<ImportReport> import() {

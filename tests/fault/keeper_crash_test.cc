@@ -11,7 +11,7 @@ namespace {
 using mlist::test::ima_ng;
 using mlist::test::must;
 
-// What happens on the machine between two steps of the keeper, and what the keeper then does.
+// Events on the machine between two steps of the keeper, and the calls of the keeper after them.
 struct Step {
   std::function<void(Machine&)> happens;
   bool trims = false;
@@ -48,7 +48,7 @@ std::vector<Scenario> scenarios() {
                    .machine = {},
                    .method = method,
                    .steps = {{violate(3)}, {violate(2), true}, {violate(1), true}, {violate(3), true}}});
-    all.push_back({.name = name + ", somebody else staged",
+    all.push_back({.name = name + ", others staged",
                    .machine = {},
                    .method = method,
                    .steps = {{add(0, 3)},
@@ -66,7 +66,7 @@ std::vector<Scenario> scenarios() {
   return all;
 }
 
-// What is told to happen at one of the effects.
+// The fault at one of the effects.
 enum class Fault { kCrash, kError, kInterrupted };
 
 // Counts effects and makes one of them fail.
@@ -85,7 +85,7 @@ struct Breaker {
   }
 };
 
-// Runs the scenario. What is wrong at its end, or empty.
+// Runs the scenario. Returns the fault at its end; empty if it has none.
 std::string run(const Scenario& scenario, Breaker& breaker) {
   Machine machine(scenario.machine);
   KeeperProcess process(machine, {.method = scenario.method});
@@ -123,8 +123,8 @@ std::string run(const Scenario& scenario, Breaker& breaker) {
     return "says it trimmed " + std::to_string(row.trimmed) + ", and " + std::to_string(machine.in_list()) +
            " are left of " + std::to_string(machine.log().size());
   }
-  if (must(process.archive().pending())) return "the mark stayed";
-  if (!must(process.archive().incidents()).empty()) return "an incident was put down";
+  if (must(process.archive().pending())) return "the pending trim stayed";
+  if (!must(process.archive().incidents()).empty()) return "an incident was stored";
   return {};
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What becomes of a caller when the TPM behind EsysPcrBanks fails, with a real swtpm behind a TCTI that meddles.
+// The results of calls to EsysPcrBanks when its TPM fails: a real swtpm, reached through a TCTI that alters answers.
 #include <tss2/tss2_tpm2_types.h>
 
 #include <atomic>
@@ -49,7 +49,7 @@ class TpmFault : public testing::Test {
     EXPECT_TRUE(pcrs) << message_of(pcrs);
     return std::move(*pcrs);
   }
-  // What the PCR holds, read over a connection of its own.
+  // The value of the PCR, read over a connection of its own.
   std::vector<digest::Digest> truth() { return *tpm::EsysPcrBanks::open(swtpm_->tcti()).value()->read(10); }
 
   void answer_always(TSS2_RC rc) {
@@ -343,7 +343,7 @@ TEST_F(TpmFault, BanksAreThoseWithPcrsAndAKnownAlgorithm) {
 
 TEST_F(TpmFault, APcrThatABankLacksIsNamed) {
   const auto pcrs = open();
-  // A TPM leaves PCRs that it lacks out of its answer, as it does those that nobody asked for.
+  // A TPM leaves PCRs that it lacks out of its answer, as it does PCRs that were not asked for.
   hooks_->on_command = [](Bytes& command) {
     std::fill(command.end() - 3, command.end(), std::byte{0});  // the last bank's PCRs
     return TSS2_RC_SUCCESS;

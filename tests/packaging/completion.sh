@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# completion.sh IMAKEEP COMPLETION: what bash offers behind a word, asked as bash asks.
+# completion.sh IMAKEEP COMPLETION: what bash offers after a word, asked as bash asks.
 set -uo pipefail
 # shellcheck source=../e2e/lib.sh
 . "$(dirname "$0")/../e2e/lib.sh"
@@ -40,16 +40,16 @@ done
 check_equal "commands of list" "$(of_help Subcommands: list)" "$(offered imakeep list '')"
 check_equal "all options of list serve" "$(of_help Options: list serve)" "$(offered imakeep list serve -)"
 check_equal "options that begin so" "--trim-at-exit" "$(offered imakeep keep --trim)"
-check_equal "options behind others" "--ima-dir" "$(offered imakeep keep --archive log --once --ima)"
+check_equal "options after others" "--ima-dir" "$(offered imakeep keep --archive log --once --ima)"
 check_equal "files of an option" "a|list folder log" "$(offered imakeep keep --archive '')"
-check_equal "files behind an option with =" "log" "$(offered imakeep keep --archive = l)"
-check_equal "right behind the =" "a|list folder log" "$(offered imakeep keep --archive =)"
+check_equal "files after an option with =" "log" "$(offered imakeep keep --archive = l)"
+check_equal "right after the =" "a|list folder log" "$(offered imakeep keep --archive =)"
 check_equal "folders of an option" "folder" "$(offered imakeep keep --ima-dir '')"
 check_equal "files of a command" "a|list folder log" "$(offered imakeep verify '')"
 check_equal "a file named as a command is no command" "import retire" "$(offered imakeep log --archive import '')"
 check_equal "formats" "cel-cbor cel-json cel-tlv" "$(offered imakeep log --format cel)"
 check_equal "methods" "auto count stage" "$(offered imakeep keep --method '')"
 check_equal "banks" "sha1 sha256 sha384 sha512" "$(offered imakeep log --bank sha)"
-check_equal "nothing behind an option that takes a number" "" "$(offered imakeep keep --records '')"
+check_equal "nothing after an option that takes a number" "" "$(offered imakeep keep --records '')"
 check_equal "nothing for a program that is not there" "" "$(offered "$work/none" '')"
 finish_checks

@@ -67,7 +67,7 @@ as_keeper() {
 }
 check "the keeper runs with the configuration of the package" as_keeper \
   imakeep keep --config /etc/imakeep/imakeep.toml --ima-dir /run/ima --pcrs memory:/run/list.sock --once
-check_equal "it took out all but the last record" "1" "$(inside cat /run/ima/runtime_measurements_count)"
+check_equal "it trimmed all but the last record" "1" "$(inside cat /run/ima/runtime_measurements_count)"
 kill "$serving" && wait "$serving"
 serving=
 check_equal "the archive is its user's alone" "600 imakeep" "$(inside stat -c '%a %U' /$archive)"
@@ -113,7 +113,7 @@ check "the configuration is gone" gone etc/imakeep
 check "the unit is not wanted" gone $wanted
 check "nothing else is left of it" bash -c '
   ! find "$1"/etc "$1"/usr "$1"/var/lib "$1"/run -xdev -name "*imakeep*" ! -path "*/var/lib/imakeep" | grep .' _ "$root"
-check "it is installed again, behind a purge" apt_install "$root" /root/imakeep.deb
+check "it is installed again, after a purge" apt_install "$root" /root/imakeep.deb
 check_equal "its user has its number" "$user" "$(inside id -u imakeep)"
 rm -rf "$root/var/lib/imakeep/"*
 said=$(inside apt-get purge -y imakeep 2>&1)

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# What boot.sh runs in its machine, by a unit of its own: checks of imakeep.service under systemd on Linux's own list.
+# boot.sh runs this in its machine, by a unit of its own: checks of imakeep.service under systemd on Linux's own list.
 set -uo pipefail
 out=/mnt
 checks=$out/checks
@@ -46,30 +46,30 @@ check "  which need not be named" imakeep status
 check "the list is proven by the TPM" until_true 20 proven
 check "it reads the TPM by Linux's files" imakeep doctor --archive $archive --policy /etc/ima/ima-policy
 
-# ---- it takes records out of Linux's list
+# ---- it trims Linux's list
 
 from_here
 had=$(in_list)
 systemctl kill --kill-who=main -s USR1 imakeep.service
-check "it takes records out" until_true 30 said "trimmed"
+check "it trims" until_true 30 said "trimmed"
 check "which are gone" test "$(in_list)" -lt "$had"
 # To run it is measured too, until its records are archived.
 check "the archive is proven by the TPM" until_true 30 imakeep verify --archive $archive --tpm /sys/class/tpm/tpm0
 
 # Where the table is flushed records are staged, and nothing is left; where it is kept they are counted, and one is.
 method=$(grep -qw ima_flush_htable /proc/cmdline && echo stage || echo count)
-check "by the method that fits" said "trimmed .* by $method"
+check "by the right method" said "trimmed .* by $method"
 if [[ $method == stage ]]; then
   end_checks
   exit
 fi
-check "it went on with the archive behind the boot before" bash -c 'imakeep status --control $1 | grep -q "in 2 chains"' _ $socket
+check "it added a chain after that of the last boot" bash -c 'imakeep status --control $1 | grep -q "in 2 chains"' _ $socket
 
 # ---- the view, among the host's mounts though the unit has its own
 
 view=/run/imakeep/view
 shown=ascii_runtime_measurements_sha256
-goes_on() {  # goes_on FD: what is left to read of the descriptor, behind /root/begun, is the rest of the view
+goes_on() {  # goes_on FD: what is left to read of the descriptor, after /root/begun, is the rest of the view
   cat <&"$1" >>/root/begun && cmp -n "$(stat -c %s /root/begun)" /root/begun $view/$shown && [[ $(wc -c </root/begun) -gt 2000 ]]
 }
 shows_whole() { [[ $(wc -l <"$1/$shown") == $(<$view/runtime_measurements_count) && $(wc -l <"$1/$shown") -gt $2 ]]; }
@@ -78,8 +78,8 @@ check "for its group and nobody else" equal "440 imakeep:imakeep" "$(stat -c '%a
 check "nobody else may look" bash -c '! setpriv --reuid nobody --clear-groups ls $1' _ $view
 check "a member of the group may read" setpriv --reuid nobody --regid imakeep --clear-groups cat $view/$shown
 niceness() { awk '{ print $19 }' /proc/"$(property MainPID)"/task/*/stat | sort -nu | xargs; }
-check "what serves it stands back behind what keeps the list" equal "-5 0" "$(niceness)"
-check "it shows what was taken out" shows_whole $view "$(in_list)"
+check "its server has a lower priority than the keeper of the list" equal "-5 0" "$(niceness)"
+check "it shows trimmed records" shows_whole $view "$(in_list)"
 check "which the TPM proves" until_true 20 imakeep verify --tpm /sys/class/tpm/tpm0 $view/binary_runtime_measurements_sha256
 exec 8<$view/$shown
 head -c 2000 <&8 >/root/begun
@@ -101,7 +101,7 @@ check "it covers the kernel's files" until_true 30 shows_whole $ima 20
 from_here
 measure 30
 systemctl kill --kill-who=main -s USR1 imakeep.service
-check "and takes records out below" until_true 30 said "trimmed"
+check "and trims below" until_true 30 said "trimmed"
 check "which are shown all the same" shows_whole $ima 50
 pid=$(property MainPID)
 exec 8<$ima/$shown
@@ -123,11 +123,11 @@ from_here
 measure 20
 exec 7<$ima/binary_runtime_measurements
 systemctl kill --kill-who=main -s USR1 imakeep.service
-check "a reader keeps it from taking out" until_true 30 said "busy"
+check "a reader keeps it from trimming" until_true 30 said "busy"
 check "it says that it may not see who" said "may not be inspected"
 check "which the doctor can, as root" bash -c 'imakeep doctor | grep -q "pid $1 (bash) has binary_runtime_measurements.* open for reading"' _ $$
 exec 7<&-
-check "it takes out once the reader is gone" until_true 60 said "free again"
+check "it trims once the reader has ended" until_true 60 said "free again"
 
 # ---- failures
 
@@ -177,7 +177,7 @@ check "which starts it" equal active "$(systemctl is-active imakeep.service)"
 check "on the archive that was there" bash -c '(( $1 >= $2 ))' _ "$(archived)" "$records"
 measure 50
 check "it is stopped" systemctl stop imakeep.service
-check "it took records out before it ended" test "$(in_list)" -lt 50
+check "it trimmed before it ended" test "$(in_list)" -lt 50
 check "the archive is sound" imakeep log --archive $archive --check
 check "it is purged" dpkg -P imakeep
 check "the archive is left as evidence" test -s $archive

@@ -29,7 +29,7 @@ need() {
   done
 }
 
-# make_root ROOT: a clean Debian 12, from where this machine's apt has it. Skips the test where there is none to be had.
+# make_root ROOT: a clean Debian 12, from where this machine's apt has it. Skips the test if none can be had.
 make_root() {
   local mirror
   mirror=$(debian_mirror)
@@ -46,7 +46,7 @@ apt_install() {
 }
 
 # make_root_with_packages BUILD: $root, a clean Debian 12 with /proc, and in its /root imakeep.deb, the package of the build,
-# and newer.deb, the same as version 99. $package is the first. Whoever calls it calls remove_root at its end.
+# and newer.deb, the same as version 99. $package is the first. A caller calls remove_root at its end.
 make_root_with_packages() {
   local newer start=$SECONDS
   root=$work/root

@@ -280,7 +280,7 @@ class ArchiveBitsTest : public testing::Test {
   std::vector<Answer> answers_;
 };
 
-// Those below `always`, and so many others below `end`, or all of them.
+// Those below `always`, and as many others below `end` as IMAKEEP_ARCHIVE_FLIPS says, or all of them.
 std::vector<std::size_t> chosen(std::size_t end, std::size_t always = 0) {
   std::vector<std::size_t> numbers(end);
   for (std::size_t i = 0; i < end; ++i) numbers[i] = i;
@@ -312,7 +312,7 @@ TEST_F(ArchiveBitsTest, AFlippedBitOfTheFileChangesNoAnswer) {
 
 // ---- the values of the rows -----------------------------------------------------------------------------------------
 
-// One value of one row, and how many bits it has.
+// One value of one row, and its number of bits.
 struct Value {
   std::string table;
   std::string column;

@@ -42,7 +42,7 @@ class ArchiveFileTest : public testing::Test {
       must(archive.append(1, at, std::span(log_.records).subspan(at, records), log_.bank, 0));
     }
   }
-  // What a keeper puts beside records: a row of each kind, the anchor at the chain's end.
+  // The rows that a keeper stores together with records: one of each kind, the anchor at the chain's end.
   void put_keepers_rows() {
     auto store = open(OpenMode::kWrite);
     Archive archive(*store);
@@ -90,7 +90,7 @@ class ArchiveFileTest : public testing::Test {
     }
     execute(sql);
   }
-  // What fill(2000) and put_keepers_rows() put.
+  // Expects the content of fill(2000) and put_keepers_rows().
   void expect_all_rows(Store& store, const char* what) {
     SCOPED_TRACE(what);
     Archive archive(store);
@@ -206,7 +206,7 @@ TEST_F(ArchiveFileTest, OfAnotherProgramIsRefusedAndLeftAlone) {
   EXPECT_THAT(refused().message, HasSubstr("no archive"));
 }
 
-// What is written to a file that has lost its name is gone with the process that has it open.
+// Data that is written to a file without a name is lost when the process that has it open ends.
 TEST_F(ArchiveFileTest, ThatWasMovedOrRemovedTakesNothingMore) {
   for (const bool removed : {false, true}) {
     fill(4);
@@ -352,7 +352,7 @@ TEST_F(ArchiveFileTest, IsNeverTakenForDamagedWhileRowsAreAdded) {
   EXPECT_EQ(must(store->incidents()).size(), 300u);
 }
 
-// What is left after some of the file was overwritten: every record is served as it was, or named as damaged.
+// After a part of the file was overwritten, every record is served as it was, or named as damaged.
 void expect_served_or_named(const std::string& path, const Incoming& log, bool& found_damage) {
   const auto store = SqliteStore::open(path, OpenMode::kRead);
   if (!store) {

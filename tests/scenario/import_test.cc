@@ -116,7 +116,7 @@ TEST_F(ImportTest, FollowsAChainFromItsLastAnchorOn) {
   EXPECT_TRUE(must(archive_.check()).empty());
 }
 
-TEST_F(ImportTest, RefusesWhatDoesNotLeadToThePcrs) {
+TEST_F(ImportTest, RefusesAListThatDoesNotMatchThePcrs) {
   ImportOptions with = options();
   with.pcrs = imatest::captured_pcrs("staging/6-final");
   const auto imported = import({captured("staging/1-staged", "sha1"), captured("staging/6-final", "sha1")}, with);
@@ -195,7 +195,7 @@ TEST_F(ImportTest, KeepsTheKindOfABankWhoseHashTheKernelLacked) {
 }
 
 TEST_F(ImportTest, GoesOnWhereAnInterruptedOneStopped) {
-  // Records that repeat throughout: only what the archive noted of the file tells where to go on.
+  // All records repeat, so only the source row of the archive tells at which record the import continues.
   std::vector<imatest::Content> contents;
   for (int i = 0; i < 40'000; ++i) contents.push_back(imatest::ima_ng("/repeats/" + std::to_string(i % 3)));
   const digest::Bank bank = imatest::bank("sha1");
@@ -347,7 +347,7 @@ TEST_F(MisleadingLists, PcrsReadBeforeTheListEndedDecideWhatTheyCover) {
   expect_records(all);
 }
 
-TEST_F(MisleadingLists, PcrsThatFitTwoWaysAreReadTooEarly) {
+TEST_F(MisleadingLists, PcrsThatMatchTwoWaysAreReadTooEarly) {
   const std::vector<int> head = joined(joined({kBoot}, sequence(0, 5)), {kViolation});
   const std::vector<int> tail{kViolation, kViolation, 7, 8};
   const auto early = import({list("head", head), list("tail", tail)}, with(pcrs(joined(head, {kViolation}))));
@@ -358,7 +358,7 @@ TEST_F(MisleadingLists, PcrsThatFitTwoWaysAreReadTooEarly) {
   expect_records(three);
 }
 
-TEST_F(MisleadingLists, EveryPcrValueHasToFit) {
+TEST_F(MisleadingLists, EveryPcrValueHasToMatch) {
   const std::vector<int> all = joined({kBoot}, sequence(0, 9));
   auto values = pcrs(all);
   values[1].value = digest::Digest(32);
@@ -436,7 +436,7 @@ TEST_F(ImportTest, AKeepersChainTakesNoSavedLists) {
   EXPECT_EQ(report.chain, 2u) << "a chain of its own";
   EXPECT_EQ(must(archive_.host_chain())->chain, kept.chain);
   const auto again = must(import({captured("templates", "sha1")}, options()));
-  EXPECT_EQ(again.chain, 2u) << "goes on with the last that was imported";
+  EXPECT_EQ(again.chain, 2u) << "continues with the last imported list";
   expect_log("templates", 2);
 }
 

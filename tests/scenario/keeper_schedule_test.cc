@@ -2,8 +2,8 @@
 // Random schedules of everything that may happen to a list while imakeep keeps it: records of one to three PCRs, runs
 // of up to 5,000 equal records, another actor who stages, deletes and counts, a second keeper, agents that hold the
 // list open, kexec, reboot, boots that measure the same, machines that are set back, TPMs that fail, errors and crashes
-// at any effect, records that come in between any two effects. What is right is keeper_world.h's affair: nothing is
-// lost, nothing double where the PCRs decide, and nothing called proven that the log does not prove.
+// at any effect, records that come in between any two effects. keeper_world.h checks the result: no record is
+// lost, none is archived twice if the PCRs decide, and none is called proven that the log does not prove.
 //
 // IMAKEEP_SCHEDULES=N runs N of them, from IMAKEEP_FIRST_SEED on; IMAKEEP_SEED=S runs that one alone and prints what it
 // does.
@@ -26,8 +26,9 @@ std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
   return value == nullptr ? otherwise : std::strtoull(value, nullptr, 10);
 }
 
-// What a schedule may contain. A record that was never extended leaves no trace in the PCRs, so where others like it
-// were deleted nobody can tell it from them; so a schedule has either broken extends or somebody else who deletes.
+// The events that a schedule may contain. A record that was never extended leaves no trace in the PCRs. If equal
+// records were deleted, it cannot be told from them. So a schedule has either broken extends or another actor that
+// deletes.
 struct Kind {
   bool others = false;
   bool two_keepers = false;
@@ -59,6 +60,7 @@ class Schedule {
     options.banks = pick<std::string>(
         {"sha1", "sha1,sha256", "sha256,sha384", "sha1,sha256:padded", "sha1,sha256:padded-short,sha384:padded"});
     options.boot_loader = chance(20);
+    options.other_padding = chance(50);
     options.table =
         pick<mlist::TableMode>({mlist::TableMode::kKept, mlist::TableMode::kFlushed, mlist::TableMode::kNone});
     options.has_staging = !chance(15);
@@ -69,7 +71,7 @@ class Schedule {
     for (int i = 0; i < keepers; ++i) {
       const Method method =
           options.has_staging ? pick<Method>({Method::kAuto, Method::kStage, Method::kAuto}) : Method::kAuto;
-      // What table a kernel keeps is not always known.
+      // The keeper does not always know the kernel's table.
       const TableMode table =
           options.table == mlist::TableMode::kKept && chance(70) ? TableMode::kKept : TableMode::kUnknown;
       keepers_.push_back(std::make_unique<KeeperProcess>(
@@ -81,7 +83,7 @@ class Schedule {
     }
   }
 
-  // What went wrong, or empty.
+  // The failure; empty if the schedule passed.
   std::string run() {
     const int steps = 20 + static_cast<int>(number(50));
     for (int i = 0; i < steps && failure_.empty(); ++i) {
@@ -200,12 +202,12 @@ class Schedule {
       bool reason = true;
       switch (found.diagnosis) {
         case Diagnosis::kTrimmedByOther:
-          // A list that could not be made again lacks records that nobody deleted, and the PCRs went on with the
+          // A list that could not be restored lacks records that were not deleted, and the PCRs went on with the
           // others.
           reason = others || altered_ || half_made_;
           break;
         case Diagnosis::kKexecDropped:
-          // What somebody deleted behind staged records before a kexec looks the same.
+          // Records that others deleted after staged ones before a kexec look the same.
           reason = dropped_ > 0 || set_back_ || (others && repeats_);
           break;
         case Diagnosis::kHeadless:
@@ -225,7 +227,7 @@ class Schedule {
           reason = altered_;
           break;
         case Diagnosis::kFailedExtend:
-          // An archived violation may stand for an equal one that was lost: then the PCR has one extend less.
+          // An archived violation may have the place of an equal one that was lost: then the PCR has one extend less.
           reason = broken_ || set_back_ || went_back_ || altered_ || (lost && names_violation(found));
           break;
         case Diagnosis::kUnexplainedExtend:
@@ -246,7 +248,7 @@ class Schedule {
     }
   }
 
-  // Of this boot: something was put down as lost, or as extended by something else.
+  // Of this boot: an incident names lost records, or an extend by something else.
   static bool says_broken(KeeperProcess& keeper) {
     return std::ranges::any_of(keeper.incidents(), [](const archive::IncidentRow& incident) {
       return incident.kind == word(Diagnosis::kGap) || incident.kind == word(Diagnosis::kGapOrExtend) ||
@@ -259,9 +261,9 @@ class Schedule {
 
   void check(KeeperProcess& keeper) {
     if (trace_) say("    " + keeper.archive_text());
-    // Where the list could not be made again the PCRs were not set back, so the archive is not ahead of them. Once a
-    // kexec dropped records since, an extend failed, or somebody deleted records, nothing leads to the
-    // PCRs any more. And what another kernel's list proves from a reset on is another chain.
+    // If the list could not be restored, the PCRs were not set back, so the archive does not go beyond them. Once a
+    // kexec dropped records since, an extend failed, or others deleted records, no replay matches the
+    // PCRs any more. And another kernel's list that is proven from a reset on is another chain.
     const bool ahead = went_back_ && !half_made_ && ahead_ > log_then_ && dropped_ == dropped_then_ &&
                        machine_->breaks().size() == breaks_then_ && machine_->others_deleted() == deleted_then_ &&
                        chains_of(keeper) == chains_then_;
@@ -406,7 +408,7 @@ class Schedule {
     machine_->pcrs = std::make_unique<tpm::SoftPcrBanks>(state);
   }
 
-  // To a snapshot, from which the machine goes on otherwise than before.
+  // Back to a snapshot. From there the machine continues otherwise than before.
   void go_back() {
     if (!machine_->has_snapshot() || chance(30)) {
       say("snapshot");
@@ -452,7 +454,7 @@ class Schedule {
     }
     for (int round = 0; round < 3 && failure_.empty(); ++round) {
       machine_->add(ima_ng("/last" + std::to_string(records_++)));
-      // A PCR that parted from the records proves nothing until it goes on.
+      // A PCR that parted from the records proves nothing until it has another value.
       for (const std::uint32_t pcr : {11u, 12u}) {
         machine_->add(ima_ng("/last-other-pcr" + std::to_string(records_++), pcr));
       }
@@ -473,13 +475,13 @@ class Schedule {
       // Where records repeat, one that was deleted unseen is archived by another that is like it.
       const bool all_there = repeats_ && keeper->archived() == machine_->log().size();
       if (failure_.empty() && keeper->lost_records(10) > 0 && !all_there && !says_broken(*keeper)) {
-        failure_ = "records were lost, and nobody said so";
+        failure_ = "records were lost, and no keeper named a gap";
       }
     }
     const bool trimmed =
         std::ranges::any_of(keepers_, [](const auto& keeper) { return keeper->row().trimmed_by_others > 0; });
     if (failure_.empty() && trimmed && !kind_.others && !kind_.two_keepers)
-      failure_ = "others are blamed, and there were none";
+      failure_ = "others are blamed, and no other actor exists";
     for (auto& keeper : keepers_) {
       if (failure_.empty()) keeper_acts(*keeper, true);
     }

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "archive/archive_reader.h"
+#include "imalog/extend_rule.h"
 #include "scenario/keeper_world.h"
 
 namespace imakeep::keeper::test {
@@ -75,7 +76,7 @@ TEST(Trim, GoesOnFromTheStartThatTheKeeperIsTold) {
   add_numbered(told.machine, 0, 5);
   EXPECT_EQ(told.trim().records, 5u);
   EXPECT_TRUE(told.keeper.keeper().last().proven);
-  // The archive knows where its chain starts, and the keeper that is told so no more goes on with it.
+  // The archive stores the start values of its chain. A keeper without --start continues with them.
   Keeper later(told.keeper.source(), told.keeper.archive(), &told.keeper.pcrs, told.machine.clock,
                {.method = Method::kCount});
   add_numbered(told.machine, 5, 2);
@@ -83,6 +84,51 @@ TEST(Trim, GoesOnFromTheStartThatTheKeeperIsTold) {
   EXPECT_EQ(told.keeper.wrong(), "");
   EXPECT_THAT(must(told.keeper.archive().check()), IsEmpty());
   EXPECT_EQ(must(told.keeper.archive().chains()).front().start, archive::ChainStart::kBoot);
+}
+
+// Until there is a violation, both paddings of a bank lead to the same PCR values.
+TEST(Follow, FindsTheRightPaddingByTheFirstViolation) {
+  for (const char* banks : {"sha1,sha256:padded", "sha256:padded-short", "sha1,sha256:padded,sha384:padded-short"}) {
+    World world({.banks = banks, .other_padding = true}, {.method = Method::kCount});
+    add_numbered(world.machine, 0, 5);
+    EXPECT_TRUE(world.follow().proven) << banks;
+    ASSERT_TRUE(world.machine.add(violation("/5")));
+    add_numbered(world.machine, 6, 3);
+    const FollowResult followed = world.follow();
+    EXPECT_TRUE(followed.proven) << banks;
+    EXPECT_THAT(followed.found, IsEmpty()) << banks;
+    EXPECT_EQ(digest::bank_names(must(world.keeper.archive().host_chain())->banks), banks);
+    EXPECT_GT(world.trim().records, 0u) << banks;
+    world.keeper.kill();
+    world.keeper.start();
+    ASSERT_TRUE(world.machine.add(violation("/9")));
+    EXPECT_TRUE(world.follow().proven) << banks;
+    EXPECT_THAT(must(world.keeper.archive().chains()), testing::SizeIs(1)) << banks;
+    EXPECT_EQ(world.keeper.wrong(), "") << banks;
+    EXPECT_THAT(must(world.keeper.archive().check()), IsEmpty()) << banks;
+  }
+}
+
+TEST(Follow, FindsTheRightPaddingOfAListThatHasAViolation) {
+  World world({.banks = "sha1,sha256:padded", .other_padding = true});
+  ASSERT_TRUE(world.machine.add(violation("/0")));
+  add_numbered(world.machine, 1, 3);
+  EXPECT_TRUE(world.follow().proven);
+  EXPECT_EQ(digest::bank_names(must(world.keeper.archive().host_chain())->banks), "sha1,sha256:padded");
+}
+
+// What was archived by one padding, violations too, is no longer open to the other.
+TEST(Follow, KeepsThePaddingThatAViolationHasShown) {
+  World world({.banks = "sha1,sha256:padded"});
+  ASSERT_TRUE(world.machine.add(violation("/0")));
+  EXPECT_TRUE(world.follow().proven);
+  const auto chain = must(world.keeper.archive().host_chain()).value();
+  const auto other = imalog::with_other_padding(chain.banks);
+  EXPECT_EQ(world.keeper.archive().set_fills(chain.chain, other).error().code, ErrorCode::kUsage);
+  world.machine.foreign_extend();
+  add_numbered(world.machine, 1, 1);
+  EXPECT_FALSE(world.follow().proven);
+  EXPECT_EQ(digest::bank_names(must(world.keeper.archive().host_chain())->banks), "sha1,sha256:padded");
 }
 
 TEST(Follow, RefusesAStartThatLacksABank) {
@@ -142,7 +188,7 @@ TEST(Trim, DeletesNothingWhoseOwnPcrDoesNotMatch) {
   EXPECT_GE(world.machine.in_list(), 6u);
 }
 
-// The anchor copied PCR 11, so that PCR 11 matches says nothing until it goes on.
+// The anchor copied PCR 11, so a match of PCR 11 proves nothing until PCR 11 changes.
 TEST(Trim, AfterAnAnchorEveryPcrThatPartedHasToGoOn) {
   World world({}, {.method = Method::kCount});
   for (int i = 0; i < 6; ++i) ASSERT_TRUE(world.machine.add(ima_ng("/" + std::to_string(i), i < 3 ? 10 : 11)));
@@ -212,8 +258,8 @@ TEST(Follow, SaysHowManyOthersDeleted) {
   EXPECT_TRUE(followed.proven);
 }
 
-// A violation that is on its way is like the last one that was deleted.
-TEST(Follow, WaitsForWhatIsOnItsWayBeforeItCountsWhatOthersDeleted) {
+// A violation in flight equals the last one that was deleted.
+TEST(Follow, WaitsForAnInFlightExtendBeforeItCountsDeletionsOfOthers) {
   World world;
   add_numbered(world.machine, 0, 1);
   world.machine.add(violation("/v"));
@@ -227,7 +273,7 @@ TEST(Follow, WaitsForWhatIsOnItsWayBeforeItCountsWhatOthersDeleted) {
   EXPECT_EQ(world.keeper.wrong(), "");
 }
 
-TEST(Follow, NamesAGapAndGoesOnBehindIt) {
+TEST(Follow, NamesAGapAndContinuesAfterIt) {
   World world;
   add_numbered(world.machine, 0, 4);
   world.follow();
@@ -239,7 +285,7 @@ TEST(Follow, NamesAGapAndGoesOnBehindIt) {
   EXPECT_FALSE(followed.proven);
   EXPECT_EQ(world.keeper.archived(), 6u);
   EXPECT_EQ(world.keeper.wrong(), "");
-  // Nothing is deleted until the PCRs went on from there.
+  // Nothing is deleted until the PCRs have changed since the anchor.
   EXPECT_EQ(world.keeper.keeper().trim().error().code, ErrorCode::kMismatch);
   add_numbered(world.machine, 8, 1);
   EXPECT_TRUE(world.follow().proven);
@@ -396,7 +442,7 @@ TEST(Follow, NamesARecordThatWasAlteredSinceItWasArchived) {
   EXPECT_EQ(world.machine.in_list(), 5u);
 }
 
-// One that was deleted and one that is on its way would look the same; but nothing is on its way for a second.
+// A deleted violation and one in flight would look the same, but no extend is in flight for a second.
 TEST(Follow, ALoneAlteredRecordIsNotTakenForANewOne) {
   World world;
   add_numbered(world.machine, 0, 1);
@@ -409,7 +455,8 @@ TEST(Follow, ALoneAlteredRecordIsNotTakenForANewOne) {
   EXPECT_THAT(diagnoses(followed), testing::Not(testing::Contains(Diagnosis::kTrimmedByOther)));
 }
 
-// No PCR covers a violation's data. What follows it proves that it is the archive's, so the archive is not ahead.
+// No PCR covers a violation's data. The records after it prove that it is the archive's, so the diagnosis is not
+// archive-ahead.
 TEST(Follow, NamesALoneAlteredViolationOnceARecordFollowsIt) {
   World world;
   ASSERT_TRUE(world.machine.add(violation("/v")));
@@ -447,7 +494,7 @@ TEST(Follow, NamesANewRecordWhoseDataWereAltered) {
   EXPECT_EQ(followed.found[0].first, 0u);
 }
 
-TEST(Follow, NamesAnArchiveThatIsAhead) {
+TEST(Follow, NamesAnArchiveAheadOfThePcrs) {
   World world;
   add_numbered(world.machine, 0, 6);
   ASSERT_TRUE(world.machine.other(ListPart::kCurrent, "2\n"));
@@ -692,7 +739,7 @@ TEST(Trim, NothingGoesWhenAnAnchorIsAllThatProves) {
 TEST(Follow, KeepsNoDigestThatWasAlteredInTheList) {
   World world;
   add_numbered(world.machine, 0, 2);
-  // Behind the first record's PCR.
+  // In the digest, after the first record's PCR field.
   world.keeper.source().alter([](ListPart part, std::uint64_t offset, std::span<std::byte> bytes) {
     if (part == ListPart::kCurrent && offset == 0 && bytes.size() > 10) bytes[10] ^= std::byte{1};
   });
@@ -713,7 +760,7 @@ TEST(Follow, AViolationAtTheHeadIsNoSignThatTheListIsTheSame) {
   }
   world.follow();
   ASSERT_TRUE(world.machine.other(ListPart::kCurrent, "2\n"));
-  // Of another PCR, so that IMA's own stands where it stood.
+  // Of another PCR, so that IMA's own keeps its value.
   ASSERT_TRUE(world.machine.add(ima_ng("/2", 11)));
   ASSERT_TRUE(world.machine.add(ima_ng("/v", 11)));
   world.follow();
@@ -729,7 +776,7 @@ TEST(Trim, ByCountEndsThoughRecordsKeepComingIn) {
   EXPECT_EQ(world.keeper.wrong(), "");
 }
 
-// Each look at the list finds records behind what the PCRs said just before.
+// Each look at the list finds records after those that the PCRs covered just before.
 TEST(Trim, ByCountEndsThoughThePcrsNeverCatchUp) {
   World world({.table = mlist::TableMode::kNone}, {.method = Method::kCount});
   add_numbered(world.machine, 0, 5);
@@ -818,8 +865,8 @@ TEST(Follow, AfterACrashBeforeTheFirstRecordsAHeadlessListIsHeadless) {
   EXPECT_THAT(diagnoses(world.follow()), ElementsAre(Diagnosis::kHeadless));
 }
 
-// Violations come in that are like the deleted one, each still on its way to the PCRs when the keeper looks.
-TEST(Follow, AMarkIsNotJudgedWhileARepeatMayBeOnItsWay) {
+// Violations come in that equal the deleted one. Each is in flight when the keeper looks.
+TEST(Follow, APendingTrimIsNotJudgedWhileARepeatMayBeInFlight) {
   World world({}, {.method = Method::kStage});
   world.machine.add(violation("/v"));
   world.keeper.on_effect = [&](const std::string& what) -> std::optional<Error> {
@@ -883,8 +930,8 @@ TEST(Trim, ARequestThatWasNotCarriedOutForLackOfMemoryIsTriedAgain) {
   EXPECT_EQ(world.keeper.wrong(), "");
 }
 
-// The mark tells whose deletion it was.
-TEST(Follow, ADeletionThatAMarkStandsForIsNotBlamedOnOthers) {
+// The pending trim tells whose deletion it was.
+TEST(Follow, ADeletionOfAPendingTrimIsNotBlamedOnOthers) {
   for (const Method method : {Method::kStage, Method::kCount}) {
     World world({}, {.method = method});
     add_numbered(world.machine, 0, 4);
@@ -903,7 +950,7 @@ TEST(Follow, ADeletionThatAMarkStandsForIsNotBlamedOnOthers) {
   }
 }
 
-TEST(Trim, OfASuspendedListLeavesTheMark) {
+TEST(Trim, OfASuspendedListLeavesThePendingTrim) {
   World world({}, {.method = Method::kCount});
   add_numbered(world.machine, 0, 3);
   world.follow();
@@ -917,8 +964,8 @@ TEST(Trim, OfASuspendedListLeavesTheMark) {
   EXPECT_FALSE(must(world.keeper.archive().pending()).has_value());
 }
 
-// On such a host there is never a quiet second to tell what the PCRs stand for.
-TEST(Follow, ArchivesAListThatNeverFitsThoughItIsNeverQuiet) {
+// On such a host the list never stays unchanged for a second, so no look is settled.
+TEST(Follow, ArchivesAListThatNeverMatchesThoughItIsNeverQuiet) {
   World world({}, {.method = Method::kCount});
   add_numbered(world.machine, 0, 3);
   world.follow();
@@ -944,7 +991,7 @@ TEST(Follow, ArchivesAListThatNeverFitsThoughItIsNeverQuiet) {
   EXPECT_EQ(world.keeper.wrong(), "");
 }
 
-// Nothing that the list holds was seen before, so nothing but the PCRs could tell where it belongs.
+// The keeper has seen no record of the list before, so only the PCRs could tell its place.
 TEST(Follow, ArchivesWhatCameAfterAGapThoughItIsNeverQuiet) {
   World world;
   add_numbered(world.machine, 0, 3);
@@ -1011,7 +1058,7 @@ TEST(Follow, AHeadlessListThatIsNeverQuietIsCalledHeadlessOnceItIs) {
   EXPECT_TRUE(world.keeper.complete());
 }
 
-TEST(Follow, PcrsThatNeverFitMakeFewAnchorsAndOneIncident) {
+TEST(Follow, PcrsThatNeverMatchMakeFewAnchorsAndOneIncident) {
   World world;
   add_numbered(world.machine, 0, 1);
   world.follow();
@@ -1031,7 +1078,7 @@ TEST(Follow, PcrsThatNeverFitMakeFewAnchorsAndOneIncident) {
   EXPECT_TRUE(world.follow().proven);
 }
 
-// What a kexec restored is not in the table, so its records come again.
+// Records that a kexec restored are not in the table, so they repeat.
 TEST(Follow, AListCutToARecordLikeItsFirstIsNotTakenForTheWholeList) {
   World world;
   ASSERT_TRUE(world.machine.add(ima_ng("/again")));
@@ -1049,7 +1096,7 @@ TEST(Follow, AListCutToARecordLikeItsFirstIsNotTakenForTheWholeList) {
   EXPECT_EQ(world.keeper.wrong(), "");
 }
 
-TEST(Follow, GoesOnBehindADamagedSegmentAndTrimsNothing) {
+TEST(Follow, ContinuesAfterADamagedSegmentAndTrimsNothing) {
   World world({}, {.method = Method::kCount});
   add_numbered(world.machine, 0, 4);
   world.follow();
@@ -1089,7 +1136,7 @@ TEST(Follow, RefusesARowThatGoesBeyondTheChain) {
   EXPECT_EQ(followed.error().code, ErrorCode::kMalformed);
 }
 
-// ---- where the list lies, by the PCRs
+// ---- the list's place, by the PCRs
 
 void add_equal(Machine& machine, std::uint64_t count) {
   const Content equal = violation("/run");
@@ -1122,7 +1169,7 @@ void stage_and_delete(Machine& machine) {
   ASSERT_TRUE(machine.other(ListPart::kStaged, "D\n"));
 }
 
-// Whatever happened before: nothing that was read goes without being archived.
+// The keeper archives every record that it reads, whatever happened before.
 void expect_that_nothing_is_lost(World& world) {
   ASSERT_TRUE(world.machine.add(ima_ng("/late1")));
   (void)world.keeper.keeper().trim();
@@ -1141,7 +1188,7 @@ TEST_P(RepeatingTable, AfterAGapAllOfTheListIsNew) {
   world.follow();
   stage_and_delete(world.machine);
   for (const char* path : {"/cron", "/a"}) ASSERT_TRUE(world.machine.add(ima_ng(path)));
-  stage_and_delete(world.machine);  // these are lost by somebody else
+  stage_and_delete(world.machine);  // others delete these before they are archived
   measure_round(world.machine);
   restart(world);
   EXPECT_FALSE(world.follow().proven);
@@ -1180,7 +1227,7 @@ TEST_P(RepeatingTable, ALostRecordOfAPcrThatNothingArchivedNamesDoublesNothing) 
   EXPECT_EQ(world.keeper.copies(), 0u);
   EXPECT_EQ(world.keeper.wrong(), "");
   ASSERT_TRUE(world.machine.add(ima_ng("/also-of11", 11)));
-  EXPECT_TRUE(world.follow().proven) << "PCR 11 goes on from the anchor";
+  EXPECT_TRUE(world.follow().proven) << "PCR 11 has changed since the anchor";
 }
 
 TEST_P(RepeatingTable, AfterAnAnchorALostRecordOfAnotherPcrDoublesNothing) {
@@ -1256,7 +1303,7 @@ TEST(Follow, AfterAKexecEqualContentProvesNothing) {
   EXPECT_TRUE(world.keeper.complete());
 }
 
-// What a kexec dropped holds a violation of PCR 11. To count the archived one again leads to PCR 11's value too.
+// A kexec dropped a violation of PCR 11. A replay that counts the archived one again matches PCR 11's value too.
 TEST(Follow, AViolationThatWasLostDecidesNothingWhereAnotherPcrParted) {
   World world({.table = mlist::TableMode::kFlushed});
   ASSERT_TRUE(world.machine.add(ima_ng("boot_aggregate")));
@@ -1269,7 +1316,7 @@ TEST(Follow, AViolationThatWasLostDecidesNothingWhereAnotherPcrParted) {
   ASSERT_GT(world.machine.kexec(), 0u);
   world.keeper.start();
   EXPECT_FALSE(world.follow().proven);
-  EXPECT_EQ(world.keeper.row().trimmed_by_others, 0u) << "nobody deleted what the list still holds";
+  EXPECT_EQ(world.keeper.row().trimmed_by_others, 0u) << "the list still holds these records";
   EXPECT_EQ(world.keeper.wrong(), "");
 }
 
@@ -1413,7 +1460,7 @@ TEST(Follow, AMachineThatWasSetBackAndMeasuresTheSameAgainIsNoGap) {
   }
 }
 
-// A violation that nobody saw was deleted, and the next one took its place in the archive.
+// A violation was deleted unseen, and the next one took its place in the archive.
 TEST(Follow, ALostViolationBeforeAnotherIsNoSetBack) {
   for (const int before : {3, 5000}) {
     World world({.table = mlist::TableMode::kNone}, {.method = Method::kCount});
@@ -1495,7 +1542,7 @@ TEST(Follow, ASecondBootThatMeasuresTheSameIsAChainOfItsOwn) {
   }
 }
 
-// A kexec within both boots looks like one boot that went on. Only the TPM's counts tell.
+// With a kexec in both boots, they look like one boot that continued. Only the TPM's counts tell.
 TEST(Follow, ResetCountsTellBootsApartThatAKexecMakesAlike) {
   World world;
   world.keeper.pcrs.resets = tpm::ResetCounts{.resets = 7, .restarts = 3};
@@ -1517,14 +1564,14 @@ TEST(Follow, ResetCountsTellBootsApartThatAKexecMakesAlike) {
   EXPECT_EQ(origin->tpm_resets, 8u);
 }
 
-// The TPM's counts say that the chain is the same one, though a kexec dropped records and somebody deleted others.
+// The TPM's counts say that the chain is the same one, though a kexec dropped records and others were deleted.
 TEST(Follow, WhileTheTpmWasNotResetAListThatLostBothItsEndsStaysInItsChain) {
   World world;
   world.keeper.pcrs.resets = tpm::ResetCounts{.resets = 7, .restarts = 3};
   ASSERT_TRUE(world.machine.add(ima_ng("boot_aggregate")));
   add_numbered(world.machine, 0, 4);
   world.follow();
-  world.machine.foreign_extend();  // stands for the records that the kexec dropped unseen
+  world.machine.foreign_extend();  // takes the place of the records that the kexec dropped unseen
   world.machine.kexec();
   ASSERT_TRUE(world.machine.other(ListPart::kCurrent, "2\n"));
   restart(world);
@@ -1606,7 +1653,7 @@ TEST(Trim, OfAListWithAPcrThatCannotBeReadIsArchivedAndNotTrimmed) {
   }
 }
 
-// A TPM may be busy for a moment. What PCR 11 says leaves it open how many of the equal records are new.
+// A TPM may be busy for a moment. The value of PCR 11 does not tell how many of the equal records are new.
 TEST(Follow, WaitsForThePcrThatAloneTellsWhereTheListLies) {
   for (const bool for_good : {false, true}) {
     World world({.table = mlist::TableMode::kNone});

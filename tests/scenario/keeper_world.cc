@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "archive/archive_reader.h"
+#include "imalog/extend_rule.h"
 
 namespace imakeep::keeper::test {
 
@@ -297,6 +298,11 @@ void KeeperProcess::kill() {
 void KeeperProcess::start() {
   const auto& shown = machine_.ima.list->shown_banks();
   inner_ = std::make_unique<MemoryImaSource>(machine_.ima, task_, shown.size() > 1 ? shown[1] : shown[0]);
+  if (machine_.options.other_padding) {
+    // A keeper that starts takes the fills of its archive's last chain.
+    const auto last = must(archive_.host_chain());
+    inner_->set_banks(last ? last->banks : imalog::with_other_padding(shown));
+  }
   source_ = std::make_unique<FaultyImaSource>(*inner_);
   source_->watch([this, part = ListPart::kCurrent](ImaCall call, CallPoint point,
                                                    const std::string& request) mutable -> std::optional<Error> {
@@ -361,7 +367,8 @@ void KeeperProcess::deletes(std::uint64_t id) {
 
 std::vector<archive::IncidentRow> KeeperProcess::incidents() {
   auto incidents = must(archive_.incidents());
-  // One that was put down since may be of a chain before this boot's, where the keeper took the list for that one's.
+  // An incident that was stored since may be of a chain before this boot's, where the keeper took the list for that
+  // one's.
   std::erase_if(incidents, [this](const archive::IncidentRow& row) { return row.incident <= forgotten_incidents_; });
   return incidents;
 }
@@ -378,7 +385,7 @@ std::string KeeperProcess::wrong() {
   return wrong_record_;
 }
 
-// What a commit brought in, while the list still holds it.
+// The records of one commit, while the list still holds them.
 void KeeperProcess::take_stock() {
   for (const archive::Chain& chain : chains()) {
     const std::uint64_t known = ids_[chain.chain].size();
@@ -388,8 +395,8 @@ void KeeperProcess::take_stock() {
     }
     const auto anchors = must(store.anchors(chain.chain));
     if (!anchors.empty()) {
-      // The PCRs stood still while the list was read, so an anchor knows of all breaks before it. What was lost or
-      // broke after its commit it does not know, even while its number is still the chain's end.
+      // The PCRs did not change while the list was read, so an anchor covers all breaks before it. It does not cover
+      // losses and breaks after its commit, even while its number is still the chain's end.
       const archive::AnchorRow& last = anchors.back();
       const AnchorSeen seen{.number = last.number, .since_unix_s = last.since_unix_s, .pcrs = last.pcrs};
       const auto known_anchor = anchors_.find(chain.chain);
@@ -406,7 +413,7 @@ void KeeperProcess::take_stock() {
 }
 
 // Which of the log the chain's records are, from number `from` on: those of the list that are not archived yet or,
-// where the PCRs do not decide, all of the list.
+// if the PCRs do not decide, all of the list.
 std::string KeeperProcess::identify(const archive::Chain& chain, std::uint64_t from) {
   const auto& log = machine_.log();
   std::vector<std::uint64_t>& ids = ids_[chain.chain];
@@ -456,9 +463,9 @@ bool KeeperProcess::decided() const {
   return !unknown_pcr && lost_.size() == lost_at_anchor_ && machine_.breaks().size() == anchored;
 }
 
-// The first lost record of the log between these for which their replay cannot lead to any value that its PCR had. A
+// The first lost record of the log between these, if the replay of these cannot match any value that its PCR had. A
 // lost record is missed by its own PCR only: of a PCR that none of these names nothing is called proven. And each PCR
-// is extended alike by every violation: where one was lost and another follows, replay leads to a value that the PCR
+// is extended alike by every violation: if one was lost and another follows, the replay matches a value that the PCR
 // had one violation before.
 std::optional<std::uint64_t> KeeperProcess::lost_between(std::span<const std::uint64_t> ids) const {
   const auto& log = machine_.log();
@@ -490,7 +497,7 @@ bool KeeperProcess::is_log_before(std::span<const std::uint64_t> ids, std::uint6
   return true;
 }
 
-// That a record is called proven says that replay leads from a reset, or from an anchor, to the PCRs at or after it.
+// That a record is called proven says that a replay from a reset, or from an anchor, matches the PCRs at or after it.
 std::string KeeperProcess::not_proven() {
   for (const auto& [chain, ids] : ids_) {
     const auto row = must(archive_.list(chain));

@@ -2,9 +2,9 @@
 // keeper_world.h - a machine for the keeper's tests: kernel, TPM and others who use the list, and the truth about every
 // record, kept apart from all of them. Threads: one.
 //
-// The truth of a boot is its log: every record in the order it was measured. Whoever deletes records is noted, so at
-// any moment it is known what each keeper's archive has to hold: the log without what others deleted, or a kexec
-// dropped, before that keeper had archived it.
+// The truth of a boot is its log: every record in the order it was measured. The machine notes each deletion and its
+// actor, so at any moment it is known what each keeper's archive has to hold: the log without what others deleted, or a
+// kexec dropped, before that keeper had archived it.
 #pragma once
 
 #include <deque>
@@ -27,7 +27,7 @@ namespace imakeep::keeper::test {
 using imakeep::test::TestClock;
 using mlist::test::Content;
 
-// What a process that is killed leaves behind: nothing of it goes on.
+// Thrown to kill a process: it does nothing afterwards.
 struct Crash {};
 
 // An archive's rows as a disk keeps them: what was committed is there after a crash.
@@ -79,7 +79,8 @@ struct MachineOptions {
   mlist::TableMode table = mlist::TableMode::kKept;
   bool has_staging = true;
   bool takes_numbers = true;
-  bool boot_loader = false;  // extends PCR 10 before IMA does
+  bool boot_loader = false;    // extends PCR 10 before IMA does
+  bool other_padding = false;  // keepers assume the other padding of padded banks
 };
 
 class KeeperProcess;
@@ -94,12 +95,12 @@ class Machine {
   TestClock clock;
   std::vector<KeeperProcess*> keepers;
 
-  // What happens on the machine.
+  // Events on the machine.
   bool add(const Content& content);  // false if the list refuses it
   void fail_next_extend() { fail_extend_ = true; }
   void delay_extends(bool delay);  // a record stays in flight until the next comes, or until this is called again
   void foreign_extend();
-  // A snapshot of the machine with nothing staged, and going back to it; false where the list cannot be made again.
+  // A snapshot of the machine with nothing staged, and the return to it; false if the list cannot be restored.
   void take_snapshot();
   bool has_snapshot() const { return snapshot_.has_value(); }
   bool restore_snapshot();
@@ -107,7 +108,7 @@ class Machine {
   // The next kernel measures the same boot_aggregate, and then `alike` of the records that the last one measured first.
   void reboot(std::uint64_t alike = 0);
   void kexec_load();
-  // The second half of a kexec: what did not fit into the segment is dropped. Returns how many that were.
+  // The second half of a kexec: drops records that do not fit into the segment. Returns their count.
   std::uint64_t kexec();
   std::uint64_t kexec_without_list();  // to a kernel to which no record is passed on
   void kexec_as_captured();            // adds no records of its own: the capture has them
@@ -116,7 +117,7 @@ class Machine {
   // A second actor, who deletes without archiving. False if the list was busy or refused.
   bool other(ListPart part, const std::string& request);
 
-  // What a keeper has to be told of PCRs that are not zero before the first record.
+  // The start values of PCRs that are not zero before the first record, for the keeper's options.
   std::vector<imalog::PcrValue> start() const;
 
   // The truth.
@@ -124,14 +125,14 @@ class Machine {
   std::uint64_t in_list() const { return staged_.size() + current_.size(); }
   int boot() const { return boot_; }
   std::uint64_t others_deleted() const { return others_deleted_; }
-  // Records whose extend failed, and extends that no record explains: after how many records of the log.
+  // Records whose extend failed, and extends that no record explains: the count of records of the log before each.
   const std::vector<std::uint64_t>& breaks() const { return breaks_; }
   // The records in the list, staged ones first.
   std::vector<std::uint64_t> listed() const;
   std::uint64_t in_flight() const { return delayed_ ? 1 : 0; }
   // The list's ids and what they are, for a person.
   std::string list_text() const;
-  // `request` was carried out by that keeper, or by somebody else.
+  // `request` was carried out by that keeper, or by another actor.
   void carried_out(ListPart part, const std::string& request, KeeperProcess* by);
 
  private:
@@ -167,7 +168,7 @@ class KeeperProcess {
   KeeperProcess(Machine& machine, KeeperOptions options, std::int32_t task = 1, bool with_pcrs = true);
   ~KeeperProcess();
 
-  void kill();  // whatever it had open is closed; what was not committed is gone
+  void kill();  // its open files are closed; uncommitted rows are lost
   void start();
   Keeper& keeper() { return *keeper_; }
   FaultyImaSource& source() { return *source_; }
@@ -184,10 +185,10 @@ class KeeperProcess {
   std::uint64_t lost_records(std::uint32_t pcr) const;
   void lose(std::uint64_t id);
   void forget_boot();
-  // Compares every archived record with the truth when it comes in, and the archive with itself. What is wrong, or
+  // Compares every archived record with the truth when it comes in, and the archive with itself. Returns the fault, or
   // empty: a record that was not measured, one kept twice though the PCRs decide, one called proven that is not.
   std::string wrong();
-  // Records that were kept twice, where the PCRs do not decide.
+  // Count of records that were archived twice because the PCRs do not decide.
   std::uint64_t copies() const { return copies_; }
   std::string archive_text();
   // Everything is archived that was not lost.
@@ -196,7 +197,7 @@ class KeeperProcess {
   std::function<std::optional<Error>(const std::string& what)> on_effect;
   // Asserted when this keeper deletes.
   void deletes(std::uint64_t id);
-  std::string bad_deletion;  // the first, if there was one
+  std::string bad_deletion;  // the first, or empty
 
   archive::ListRow row();
   // Of this boot.
@@ -223,7 +224,7 @@ class KeeperProcess {
   std::set<std::uint64_t> lost_;
   std::set<std::uint64_t> have_;                             // the log's records that are archived
   std::map<std::uint64_t, std::vector<std::uint64_t>> ids_;  // by chain: which of the log each record is
-  std::map<std::uint64_t, std::uint64_t> anchored_;          // by chain: how many breaks there were at the last anchor
+  std::map<std::uint64_t, std::uint64_t> anchored_;          // by chain: the count of breaks at the last anchor
   struct AnchorSeen {
     std::uint64_t number = 0;
     std::int64_t since_unix_s = 0;

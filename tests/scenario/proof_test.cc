@@ -82,7 +82,7 @@ bool as_natively(const Case& of, std::size_t prefix, const digest::Bank& bank, s
   return naive_value(of, prefix, bank, pcr, Kernel::kNative) == true_value(of, prefix, bank, pcr);
 }
 
-// A prefix of `least` records or more that leads to the quote's digest.
+// A prefix of `least` records or more whose replay matches the quote's digest.
 std::optional<std::size_t> quote_match_from(const Case& of, std::size_t least) {
   for (std::size_t prefix = least; prefix <= of.log.size(); ++prefix) {
     Bytes joined;
@@ -115,7 +115,7 @@ bool quoted(const Case& of, const digest::Bank& bank, std::uint32_t pcr) {
   return false;
 }
 
-// What a match says of records. A bank that was invalidated says nothing once a record was extended into it.
+// The records that a match proves. A bank that was invalidated proves nothing once a record was extended into it.
 enum class Worth : std::uint8_t { kNothing, kSha1, kOwnHash };
 
 Worth worth_of(const Case& of, const digest::Bank& bank, bool natively) {
@@ -136,7 +136,7 @@ Worth worth_of_value(const Case& of, const PcrValue& value) {
   return worth_of(of, value.bank, !match || as_natively(of, *match, value.bank, value.pcr));
 }
 
-// What each bank that was quoted or given for the PCR is worth.
+// The strength of each bank that was quoted or given for the PCR.
 std::vector<Worth> worths(const Case& of, std::uint32_t pcr) {
   std::vector<Worth> all;
   for (const PcrValue& value : of.expected.values) {
@@ -319,7 +319,7 @@ std::vector<digest::Bank> kept_banks(const Case& of) {
   return banks;
 }
 
-// What a TPM says of a log that stands still: values of all its PCRs, at its end, at an earlier moment or at several.
+// The values of all PCRs of a log that does not change: at its end, at an earlier moment or at several moments.
 std::vector<PcrValue> random_pcrs(Random& random, const Case& of, const std::vector<digest::Bank>& banks) {
   const bool several = random.percent(30);
   const std::size_t prefix = random.percent(60) ? of.log.size() : random.below(of.log.size() + 1);
@@ -379,7 +379,7 @@ void compare(const Case& of, const LogCheck& checked) {
   EXPECT_TRUE(checked.problem || !nothing_or_not_all);
 }
 
-// A keeper, the list that it keeps, and the values of a TPM beside it.
+// A keeper, the list that it keeps, and the values of a TPM.
 class Kept {
  public:
   Kept(const Case& of, const std::vector<digest::Bank>& banks, ByteOrder order) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What several threads take out of a list while others add to it, joined, is every record once, in PCR order.
+// Several threads cut pieces from a list while others add to it. The joined pieces are every record once, in PCR order.
 
 #include <atomic>
 #include <charconv>
@@ -60,7 +60,7 @@ Origin origin_of(const imalog::RecordContentView& content) {
   return origin_of(as_text(content.body.subspan(path)));
 }
 
-// Adds records until told to stop; every sixteenth is tried again, which the table must notice. Returns how many.
+// Adds records until told to stop; every sixteenth is tried again, which the table must notice. Returns the count.
 std::uint64_t add_until(const std::atomic<bool>& stop, MeasurementList& list, std::size_t adder) {
   std::uint64_t number = 0;
   while (!stop) {
@@ -97,7 +97,7 @@ class JoinedLog {
  public:
   explicit JoinedLog(std::vector<digest::Bank> banks) : replay_(imalog::PcrState(std::move(banks))) {}
 
-  // The number of the piece that was cut just now. The caller sees to it that nobody cuts in between.
+  // The number of the piece that was cut just now. The caller ensures that no other thread cuts in between.
   std::size_t cut() {
     const MutexLock lock(mutex_);
     pieces_.emplace_back();
@@ -146,10 +146,10 @@ class JoinedLog {
   std::array<std::uint64_t, kAdders> next_ IMAKEEP_GUARDED_BY(mutex_) = {};
 };
 
-// ---- those who take records out -------------------------------------------------------------------------------------
+// ---- threads that trim ----------------------------------------------------------------------------------------------
 
-// Both cut the current list. Who cuts first is decided by this lock, so that the pieces' order is known; nobody else
-// takes it, and all else happens at the same time.
+// Both cut the current list. This lock decides which cuts first, so that the order of the pieces is known. No other
+// thread takes it, and all else happens at the same time.
 struct Cutting {
   MeasurementList& list;
   JoinedLog& log;
@@ -196,7 +196,7 @@ void delete_by_number_until(const std::atomic<bool>& stop, Cutting& cutting) {
     {
       const MutexLock lock(cutting.mutex);
       std::uint64_t records = 0;
-      // Every other time all there is, down to the record that is being added just now.
+      // Every other time the whole list, down to the record that is being added just now.
       const std::uint64_t at_most = round % 2 == 0 ? kMaxWaitingRecords * 2 : 1 + random() % 3000;
       bytes = first_records(cutting.list, bank, at_most, records);
       if (records == 0) continue;

@@ -51,7 +51,7 @@ class View {
     refresh();
     return chain;
   }
-  // All that may go; says how many.
+  // Retires all records that may be retired; returns their count.
   std::uint64_t retire(std::uint64_t chain) { return must(archive_.retire(chain, {.unacknowledged = true})).records; }
   void lose_segments(std::uint64_t chain) {
     archive::Transaction transaction(*store_);
@@ -317,7 +317,7 @@ TEST(ViewFiles, ABlockIsMadeOnceForAllWhoComeSoonAfter) {
   EXPECT_EQ(errno_of(Open(view, kAscii256).read(0, 10)), EIO) << "nor this";
 }
 
-TEST(ViewFiles, WhatCannotBeReadIsSaidUntilItCan) {
+TEST(ViewFiles, DamageIsReportedUntilItCanBeRead) {
   View view;
   const Incoming log = archive::test::made("/unread/", 6000);
   const std::uint64_t chain = view.show_chain(log);
@@ -350,7 +350,7 @@ std::vector<std::uint64_t> block_offsets(View& view) {
   return offsets;
 }
 
-TEST(ViewFiles, WhoReadsInOrderFindsTheNextBlockMadeAndNobodyElseDoes) {
+TEST(ViewFiles, OnlyAReaderInOrderFindsTheNextBlockMade) {
   View view;
   const std::uint64_t chain = view.show_chain(archive::test::made("/ahead/", 10'000));
   const auto at = block_offsets(view);
@@ -366,7 +366,7 @@ TEST(ViewFiles, WhoReadsInOrderFindsTheNextBlockMadeAndNobodyElseDoes) {
   EXPECT_EQ(errno_of(anywhere.read(at[3], 10)), EIO);
 }
 
-TEST(ViewFiles, ABlockThatMayGrowIsNotMadeAhead) {
+TEST(ViewFiles, ABlockThatMayGrowIsNotMadeBeforeItIsRead) {
   View view;
   const std::uint64_t chain = view.show_chain(archive::test::made("/last/", 6000));
   const auto at = block_offsets(view);
@@ -378,7 +378,7 @@ TEST(ViewFiles, ABlockThatMayGrowIsNotMadeAhead) {
   EXPECT_EQ(errno_of(open.read(last, 10)), EIO);
 }
 
-TEST(ViewFiles, WhatWasMadeLongAgoIsNotKept) {
+TEST(ViewFiles, ABlockMadeLongAgoIsNotKept) {
   View view;
   const Incoming log = archive::test::made("/much/", 110'000);
   const std::uint64_t chain = view.show_chain(log);
@@ -404,7 +404,7 @@ TEST(ViewFiles, ABlockThatGrewIsMadeAgain) {
   }
 }
 
-TEST(ViewFiles, WhoComesToTheEndIsShownWhatIsNewByThen) {
+TEST(ViewFiles, AReaderAtTheEndIsShownNewRecords) {
   View view;
   const Incoming log = archive::test::made("/news/", 20);
   const std::uint64_t chain = view.begin_chain();
@@ -418,7 +418,7 @@ TEST(ViewFiles, WhoComesToTheEndIsShownWhatIsNewByThen) {
   EXPECT_EQ(must(open.read(0, shown)).size(), shown);
   EXPECT_EQ(asked, 0) << "all of it was there";
   EXPECT_EQ(must(open.read(10, shown)).size(), shown - 10);
-  EXPECT_EQ(asked, 1) << "there may be more";
+  EXPECT_EQ(asked, 1) << "the list may have more";
   view.on_news_wanted = [&] {
     view.append(chain, log, 10, 5);
     view.refresh();
@@ -441,7 +441,7 @@ TEST(ViewFiles, AListThatGrowsAllTheTimeComesToAnEnd) {
   view.refresh();
   std::size_t appended = 10;
   view.on_news_wanted = [&] {
-    if (appended == log.records.size()) return;  // whoever is asked so often has no end
+    if (appended == log.records.size()) return;  // a reader that is asked so often has no end
     view.append(chain, log, appended++, 1);
     view.refresh();
   };
@@ -453,7 +453,7 @@ TEST(ViewFiles, AListThatGrowsAllTheTimeComesToAnEnd) {
   EXPECT_EQ(open.rest().size(), archive::test::made("/flood/", 13).list.size()) << "and by who begins anew";
 }
 
-TEST(ViewFiles, WhoBeginsAnewBeforeTheEndWasToldIsShownWhatIsNewByThen) {
+TEST(ViewFiles, AReaderThatBeginsAnewBeforeTheEndIsShownNewRecords) {
   View view;
   const Incoming log = archive::test::made("/anew/", 20);
   const std::uint64_t chain = view.begin_chain();
@@ -471,7 +471,7 @@ TEST(ViewFiles, WhoBeginsAnewBeforeTheEndWasToldIsShownWhatIsNewByThen) {
   EXPECT_EQ(open.rest(shown / 2).size(), log.list.size() - shown / 2);
 }
 
-TEST(ViewFiles, WhoReadsOnAfterAPauseIsShownWhatIsNewByThen) {
+TEST(ViewFiles, AReaderThatContinuesAfterAPauseIsShownNewRecords) {
   View view;
   const Incoming log = archive::test::made("/pause/", 3);
   view.show_chain(log);
@@ -535,7 +535,7 @@ TEST(ViewFiles, AChainIsShownOnceAllOfItIsKnown) {
   must(archive.append(chain.chain, 0, log.records, log.bank, 0));
   test::TestClock clock;
   ViewFiles files(
-      {.banks = imatest::banks("sha1")}, [] { return fail(ErrorCode::kEnvironment, "nobody reads here"); }, clock);
+      {.banks = imatest::banks("sha1")}, [] { return fail(ErrorCode::kEnvironment, "no archive to read"); }, clock);
   store.fails = true;
   EXPECT_EQ(files.refresh(archive, {}).error().code, ErrorCode::kIo);
   EXPECT_EQ(files.chain(), 0u);
@@ -550,7 +550,7 @@ TEST(ViewFiles, ConnectionsToTheArchiveAreUsedAgain) {
   view.show_chain(archive::test::made("/stores/", 6000));
   Open(view, kBinary1).rest();
   Open(view, kAscii256).rest();
-  // One for the reader, and one that makes blocks ahead of it.
+  // One for the reader, and one that makes blocks before they are read.
   EXPECT_LE(view.opened_stores(), 2);
 }
 
@@ -563,7 +563,7 @@ TEST(ViewFiles, AnArchiveThatCannotBeOpenedIsEio) {
   EXPECT_EQ(must(Open(view, kBinary1).read(0, 10)).size(), 10u);
 }
 
-TEST(ViewFiles, WhatLiesBeforeDamageIsReadAndWhoComesForTheRestIsTold) {
+TEST(ViewFiles, RecordsBeforeDamageAreReadAndAReaderOfTheRestIsTold) {
   View view;
   const Incoming log = archive::test::made("/damage/", 6000);
   const std::uint64_t chain = view.begin_chain();

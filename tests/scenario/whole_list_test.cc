@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// whole_list_test.cc - the whole list is what the kernel's files would show, byte for byte, wherever one begins to
-// read.
+// whole_list_test.cc - the whole list is what the kernel's files would show, byte for byte, wherever a reader
+// begins.
 #include "view/whole_list.h"
 
 #include <gtest/gtest.h>
@@ -154,7 +154,7 @@ RC_GTEST_PROP(WholeList, KeepsUnknownTemplatesByteForByteInEitherByteOrder, ()) 
   }
 }
 
-// What blocks of a file are found from its front to its end: each begins where the one before it ended.
+// The blocks of a file from its front to its end. Each begins at the end of the one before it.
 std::size_t expect_whole_blocks(const WholeList& list, const ListFile& file) {
   std::size_t blocks = 0;
   std::uint64_t record = 0;
@@ -247,7 +247,7 @@ TEST(WholeList, CountsViolations) {
   EXPECT_EQ(list.records(), 50u);
 }
 
-TEST(WholeList, ShowsTheDigestThatTheListShowedThoughItDoesNotFit) {
+TEST(WholeList, ShowsTheDigestThatTheListShowedThoughItDoesNotMatch) {
   World world;
   archive::test::Incoming log = archive::test::made("/altered/", 5, "sha256");
   log.list[10] ^= std::byte{1};  // Within the first record's digest.
@@ -274,7 +274,7 @@ TEST(WholeList, ShowsTheOldImaTemplateInBothForms) {
   }
 }
 
-TEST(WholeList, WhatCannotBePrintedIsDamageInAsciiOnly) {
+TEST(WholeList, AnUnprintableRecordIsDamageInAsciiOnly) {
   World world;
   const std::vector<Content> contents{{.template_name = "ima-ng", .body = imatest::bytes_of("no fields")}};
   world.append(contents);
@@ -288,7 +288,7 @@ TEST(WholeList, WhatCannotBePrintedIsDamageInAsciiOnly) {
   EXPECT_EQ(list.bytes_of(world.store(), ascii, *block).error().code, ErrorCode::kMalformed);
 }
 
-TEST(WholeList, BehindDamageIsOneByteThatCannotBeRead) {
+TEST(WholeList, AfterDamageIsOneByteThatCannotBeRead) {
   World world;
   const std::vector<Content> contents = numbered(4000);
   for (std::size_t at = 0; at < 4000; at += 1000) world.append(contents, at, 1000);
@@ -305,13 +305,13 @@ TEST(WholeList, BehindDamageIsOneByteThatCannotBeRead) {
     EXPECT_EQ(list.block_at(file, known.size()).error().code, ErrorCode::kMalformed);
     EXPECT_EQ(list.block_at(file, known.size() + 100).error().code, ErrorCode::kMalformed);
   }
-  // What comes in later has no place either.
+  // Later records have no place either.
   world.append(numbered(4001), 4000, 1);
   world.extend(list);
   EXPECT_EQ(list.records(), lost);
 }
 
-TEST(WholeList, WhatIsLostLaterFailsAloneAndKeepsItsSize) {
+TEST(WholeList, ABlockThatIsLostLaterFailsAloneAndKeepsItsSize) {
   World world;
   const std::vector<Content> contents = numbered(4000);
   for (std::size_t at = 0; at < 4000; at += 1000) world.append(contents, at, 1000);
@@ -381,7 +381,7 @@ TEST(WholeList, AChainWhoseBeginningWasRetiredHasNoByteThatCanBeRead) {
     const auto block = list.block_at(file, 0);
     ASSERT_FALSE(block);
     EXPECT_NE(block.error().message.find("retired"), std::string::npos) << block.error().message;
-    // Whoever had begun before finds the rest where it was.
+    // A reader that had begun before finds the rest at the same offset.
     const auto last = must(before.block_at(file, before.bytes(file) - 1));
     EXPECT_TRUE(before.bytes_of(world.store(), file, *last));
     EXPECT_EQ(before.bytes_of(world.store(), file, *must(before.block_at(file, 0))).error().code,

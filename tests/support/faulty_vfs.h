@@ -14,7 +14,7 @@ enum class Fault : std::uint8_t {
   kNoSpace,     // ENOSPC before anything is written
   kIoBefore,    // EIO before it took effect
   kIoAfter,     // EIO after it took effect
-  kShortWrite,  // half of the bytes are written, then ENOSPC; EIO where nothing is written
+  kShortWrite,  // half of the bytes are written, then ENOSPC; EIO if the operation writes nothing
 };
 
 class FaultyVfs {
@@ -24,9 +24,9 @@ class FaultyVfs {
   FaultyVfs(const FaultyVfs&) = delete;
   FaultyVfs& operator=(const FaultyVfs&) = delete;
 
-  // What SqliteStore::open() takes.
+  // The name for SqliteStore::open().
   std::string name() const;
-  // The `operation`th effect from now on (from 0) fails; if `lasting`, so does every one behind it.
+  // The `operation`th effect from now on (from 0) fails; if `lasting`, so does every later one.
   void fail_at(std::uint64_t operation, Fault fault, bool lasting);
   void fail_never();
   // Effects since then, and those of them that were a sync.

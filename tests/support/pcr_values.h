@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// support/pcr_values.h - digests to extend, and the PCR values they lead to. Threads: no shared state.
+// support/pcr_values.h - digests to extend, and the PCR values that result. Threads: no shared state.
 #pragma once
 
 #include <vector>
@@ -18,7 +18,7 @@ inline std::vector<digest::Digest> digests_for(const std::vector<digest::Bank>& 
   return digests;
 }
 
-// The values, a bank each, that extending zeros leads to.
+// The values, a bank each, after extending zeros.
 inline std::vector<digest::Digest> values_after(const std::vector<digest::Bank>& banks,
                                                 const std::vector<std::vector<digest::Digest>>& extends) {
   digest::PcrState state(banks);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// scratch_directory.h - a folder of a test's own, gone with the object. Threads: one.
+// scratch_directory.h - a folder of a test's own, removed with the object. Threads: one.
 #pragma once
 
 #include <stdlib.h>
@@ -24,7 +24,8 @@ class ScratchDirectory {
   ScratchDirectory(const ScratchDirectory&) = delete;
   ScratchDirectory& operator=(const ScratchDirectory&) = delete;
 
-  // In memory where the machine has that: for tests that make thousands of files and do not ask what a disk keeps.
+  // A directory in memory if the machine has one: for tests that make thousands of files and do not ask what a disk
+  // keeps.
   static std::filesystem::path in_memory() {
     return std::filesystem::is_directory("/dev/shm") ? "/dev/shm" : std::filesystem::temp_directory_path();
   }

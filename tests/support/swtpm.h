@@ -32,7 +32,7 @@ class Swtpm {
   Swtpm(const Swtpm&) = delete;
   Swtpm& operator=(const Swtpm&) = delete;
 
-  // What EsysPcrBanks::open() and tpm2-tools' -T take.
+  // The TCTI for EsysPcrBanks::open() and tpm2-tools' -T.
   std::string tcti() const;
 
   void kill();    // at once, as a machine that loses its TPM; nothing once it is dead
@@ -44,7 +44,7 @@ class Swtpm {
  private:
   explicit Swtpm(SwtpmOptions options);
   Result<void> launch();
-  // Whether it listens now; false when it ended, most often because somebody else has a port.
+  // Whether it listens now; false when it ended, most often because another process has a port.
   bool becomes_ready();
 
   const SwtpmOptions options_;

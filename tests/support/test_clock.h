@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// test_clock.h - time that passes only when somebody sleeps. The wall clock may be set.
+// test_clock.h - time that passes only during a sleep. The wall clock may be set.
 // Threads: safe from any thread; what `on_sleep` does is its own affair.
 #pragma once
 

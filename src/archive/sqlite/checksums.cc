@@ -83,7 +83,7 @@ std::vector<std::string> covered_columns(SQLite::Database& database, const std::
 
 constexpr char kRestore[] = "; restore the archive from a backup before it is upgraded";
 
-// The seals of a table by chain, without those that stand for no rows.
+// The seals of a table by chain, without those that cover no rows.
 std::map<std::uint64_t, Seal> all_seals(SQLite::Database& database, const std::string& table) {
   std::map<std::uint64_t, Seal> seals;
   SQLite::Statement row(database, "SELECT chain FROM seal WHERE name = ? AND rows <> 0");

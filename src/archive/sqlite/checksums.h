@@ -49,7 +49,7 @@ std::int64_t checksum_of_data(ByteView data);
 // The checksum of a statement's current row, over `count` columns from column `from` on.
 std::int64_t checksum_of(std::string_view table, const SQLite::Statement& row, int from, int count);
 
-// The contents of a seal: the rows of a table, or of a chain in a table. A new Seal stands for no rows.
+// The contents of a seal: the rows of a table, or of a chain in a table. A new Seal covers no rows.
 struct Seal {
   std::uint64_t rows = 0;
   std::uint64_t sum = 0;  // of the checksums, modulo 2^64

@@ -31,7 +31,7 @@ struct SqliteStore::Connection {
 
   const char* vfs_name() const;
 
-  // For a writer: opens the database and its write-ahead log, and sets `beside`.
+  // For a writer: opens the database and its write-ahead log, and sets `side_files`.
   void connect_to_write();
   SideFiles side_files_now() const;
 

@@ -14,11 +14,11 @@
 namespace imakeep::archive {
 
 // The name of the VFS. The first call registers it. If this SQLite has no "unix", the result is a null pointer, which
-// stands for SQLite's default VFS.
+// means SQLite's default VFS.
 const char* index_space_vfs();
 
 // The errno of this thread's last open through the VFS, 0 if it succeeded. Use it if an archive could not be opened:
-// then there is no connection to ask.
+// then no connection exists that could be asked.
 int last_open_errno();
 
 }  // namespace imakeep::archive

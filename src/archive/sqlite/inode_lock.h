@@ -24,7 +24,7 @@ struct FileIdentity {
   friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
 };
 
-// Empty if there is no such file.
+// Empty if the file does not exist.
 std::optional<FileIdentity> identity_of(const std::string& path);
 
 class InodeLock {

@@ -247,8 +247,8 @@ void open_to_read(OptionalDatabase& into, const std::string& path, const char* v
   } catch (const SQLite::Exception& exception) {
     if (primary_code(exception) != SQLITE_CANTOPEN && primary_code(exception) != SQLITE_READONLY) throw;
   }
-  // On a read-only medium SQLite cannot make the files of a write-ahead log. It needs none if there is no log to read.
-  // On any other medium a writer may be active, or SQLite first has to recover what a crashed writer left.
+  // On a read-only medium SQLite cannot make the files of a write-ahead log. It needs none if the archive has no log to
+  // read. On any other medium a writer may be active, or SQLite first has to recover what a crashed writer left.
   if (on_read_only_medium(path) && !left_over(path, "-wal") && !left_over(path, "-journal")) {
     return connect_to_read(into, immutable_uri(path), SQLite::OPEN_READONLY | SQLite::OPEN_URI, vfs);
   }
@@ -351,7 +351,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& name, 
     auto file = InodeLock::take(path);
     if (!file) return unexpected(file.error());
     connection->file.emplace(std::move(*file));
-    // Under both locks: nobody else has made an archive of the new file meanwhile.
+    // Under both locks: no other process has made an archive of the new file meanwhile.
     auto fit = require_no_lone_log(path);
     if (fit) fit = require_file_system(path);
     if (!fit) {

@@ -401,7 +401,7 @@ Result<Bytes> SqliteStore::segment_data(std::uint64_t chain, std::uint64_t first
     if (!statement.executeStep()) return std::nullopt;
     Bytes data;
     read_value(statement, 0, data);
-    // A damaged index may have led to the data of another row.
+    // A damaged index may have given the data of another row.
     Rows<SegmentRow> rows(database, "WHERE chain = ? AND first = ?", chain, first);
     if (rows.checked() && (!rows.step() || rows.take().data_checksum != checksum_of_data(data))) {
       throw_damaged("the data of table segment, chain " + std::to_string(chain) + ", first " + std::to_string(first) +

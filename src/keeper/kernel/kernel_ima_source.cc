@@ -21,7 +21,7 @@ digest::Bank preferred(const std::vector<digest::Bank>& banks) {
   return std::ranges::find(banks, sha256) != banks.end() ? sha256 : banks.front();
 }
 
-// What the user can do about a file that could not be opened.
+// The remedy for a file that could not be opened.
 std::string remedy(int os_errno, bool to_write) {
   switch (os_errno) {
     case EBUSY:

@@ -7,7 +7,7 @@
 // until reboot. So the source never has two. All descriptors are O_CLOEXEC. Reading is pread(2), so the position that a
 // request leaves does not matter.
 //
-// Source: ima_fs.c of Linux 7.3; DESIGN 2.1 to 2.3. Threads: as ImaSource.
+// Source: docs/protocol.md, "Files and requests" and "Opening"; ima_fs.c of Linux 7.3. Threads: as ImaSource.
 #pragma once
 
 #include <memory>

@@ -3,7 +3,7 @@
 // rules for opening it.
 //
 // A MemoryIma is the machine: it holds the list, and knows which tasks have it open. Several sources may use one, as
-// several processes use one kernel. Threads: one at a time; each source stands for a task of its own.
+// several processes use one kernel. Threads: one at a time; each source is a task of its own.
 #pragma once
 
 #include <memory>
@@ -29,7 +29,9 @@ class MemoryImaSource : public ImaSource {
   ~MemoryImaSource() override { close(); }
 
   const std::string& name() const override { return name_; }
-  const std::vector<digest::Bank>& banks() const override { return ima_.list->shown_banks(); }
+  const std::vector<digest::Bank>& banks() const override { return banks_.empty() ? ima_.list->shown_banks() : banks_; }
+  // As KernelImaSource::set_banks().
+  void set_banks(std::vector<digest::Bank> banks) { banks_ = std::move(banks); }
   const digest::Bank& bank() const override { return bank_; }
   ByteOrder order() const override { return ima_.list->options().order; }
   bool has_staging() const override { return ima_.has_staging; }
@@ -49,6 +51,7 @@ class MemoryImaSource : public ImaSource {
   const mlist::TaskId task_;
   const digest::Bank bank_;
   const std::string name_ = "memory";
+  std::vector<digest::Bank> banks_;  // empty: the list's
   int readers_ = 0;
   std::optional<ListPart> writes_;
   std::optional<mlist::ListCursor> staged_;

@@ -97,7 +97,7 @@ void MountGuard::kill_child() {
 void MountGuard::end_child() {
   socket_ = UniqueFd();
   if (child_ < 0) return;
-  // Do not wait longer for a child that hangs in the kernel: SIGKILL ends it once the kernel lets go.
+  // Do not wait longer for a child that hangs in the kernel: SIGKILL ends it when the system call returns.
   if (ends_within(child_, kEndLimit) || (::kill(child_, SIGKILL) == 0 && ends_within(child_, kEndLimit))) {
     while (::waitpid(child_, nullptr, 0) < 0 && errno == EINTR) {
     }

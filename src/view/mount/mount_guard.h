@@ -57,11 +57,11 @@ class MountGuard {
   // If `leave` is true, the mounts stay when this process ends: another process holds the descriptor and continues to
   // serve them.
   Result<void> leave_mounts(bool leave);
-  // False if somebody unmounted a part, or mounted something over it. kEnvironment if the child cannot tell now.
+  // False if another process unmounted a part, or mounted something over it. kEnvironment if the child cannot tell now.
   Result<bool> in_place();
   Result<void> unmount();
 
-  // Becomes readable, for poll(2), when the child has ended; -1 while there is no child.
+  // Becomes readable, for poll(2), when the child has ended; -1 while no child runs.
   int descriptor() const { return socket_.get(); }
   // Count of replaced children.
   int replaced() const { return replaced_; }
