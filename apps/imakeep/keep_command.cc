@@ -67,13 +67,11 @@ struct KeepSignals {
 };
 
 Result<KeepSignals> take_signals() {
-  auto to_end = daemon::EndWatch::take_signals();
-  if (!to_end) return unexpected(to_end.error());
-  auto to_trim = daemon::signal_descriptor({SIGUSR1});
-  if (!to_trim) return unexpected(to_trim.error());
+  IMAKEEP_TRY(auto to_end, daemon::EndWatch::take_signals());
+  IMAKEEP_TRY(auto to_trim, daemon::signal_descriptor({SIGUSR1}));
   // The process that reads our output may end before us.
   ::signal(SIGPIPE, SIG_IGN);
-  return KeepSignals{.to_end = std::move(*to_end), .to_trim = std::move(*to_trim)};
+  return KeepSignals{.to_end = std::move(to_end), .to_trim = std::move(to_trim)};
 }
 
 Result<void> run_until_stopped(daemon::KeepLoop& loop, const daemon::KeepConfig& config,
@@ -83,9 +81,8 @@ Result<void> run_until_stopped(daemon::KeepLoop& loop, const daemon::KeepConfig&
   if (!requests) return unexpected(requests.error());
   std::unique_ptr<monitor::MetricsServer> metrics;
   if (!config.metrics.empty()) {
-    auto listening = monitor::MetricsServer::listen(config.metrics, snapshot);
-    if (!listening) return unexpected(listening.error());
-    metrics = std::move(*listening);
+    IMAKEEP_TRY(auto listening, monitor::MetricsServer::listen(config.metrics, snapshot));
+    metrics = std::move(listening);
   }
   std::unique_ptr<control::SocketServer> server;
   if (!config.control.empty()) {
@@ -99,13 +96,11 @@ Result<void> run_until_stopped(daemon::KeepLoop& loop, const daemon::KeepConfig&
 }
 
 Result<int> keep(const KeepCommand& command) {
-  const auto config = configuration(command);
-  if (!config) return unexpected(config.error());
+  IMAKEEP_TRY(const auto& config, configuration(command));
   KeepSignals signals;
   if (!command.once) {
-    auto taken = take_signals();
-    if (!taken) return unexpected(taken.error());
-    signals = std::move(*taken);
+    IMAKEEP_TRY(auto taken, take_signals());
+    signals = std::move(taken);
   }
   // NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread runs yet
   monitor::KeepLog log(command.json, monitor::log_target(STDERR_FILENO, std::getenv("JOURNAL_STREAM")));
@@ -121,36 +116,32 @@ Result<int> keep(const KeepCommand& command) {
     end_watch = std::move(*watch);
   }
   std::unique_ptr<daemon::ViewKeeper> view;
-  if (!config->view.empty()) {
-    auto prepared = daemon::ViewKeeper::prepare(*config);
-    if (!prepared) return unexpected(prepared.error());
-    view = std::move(*prepared);
+  if (!config.view.empty()) {
+    IMAKEEP_TRY(auto prepared, daemon::ViewKeeper::prepare(config));
+    view = std::move(prepared);
   }
-  auto source = keeper::KernelImaSource::in(view ? view->source_path() : config->ima_dir, config->ima_dir);
+  auto source = keeper::KernelImaSource::in(view ? view->source_path() : config.ima_dir, config.ima_dir);
   if (!source && source.error().os_errno == ENOTCONN) {
     source.error().message += "; if an earlier keeper left its view over the list's files, unmount it with: " +
-                              std::string("imakeep view unmount --ima-dir ") + config->ima_dir;
+                              std::string("imakeep view unmount --ima-dir ") + config.ima_dir;
   }
   if (!source) return unexpected(source.error());
   SystemClock clock;
-  const auto pcrs = pcrs::open_keep_pcrs(config->pcrs, clock);
-  if (!pcrs) return unexpected(pcrs.error());
-  const auto store = archive::SqliteStore::open(config->archive, archive::OpenMode::kCreate);
-  if (!store) return unexpected(store.error());
-  if (const auto file = (*store)->locked_file(); view && file) view->set_archive_file(*file);
+  IMAKEEP_TRY(const auto& pcrs, pcrs::open_keep_pcrs(config.pcrs, clock));
+  IMAKEEP_TRY(const auto& store, archive::SqliteStore::open(config.archive, archive::OpenMode::kCreate));
+  if (const auto file = store->locked_file(); view && file) view->set_archive_file(*file);
   IMAKEEP_CHECK((*source)->take());
-  archive::Archive archive(**store);
-  if (pcrs->banks) {
-    auto banks = daemon::banks_as_extended(**source, *pcrs->banks, archive);
-    if (!banks) return unexpected(banks.error());
-    (*source)->set_banks(std::move(*banks));
+  archive::Archive archive(*store);
+  if (pcrs.banks) {
+    IMAKEEP_TRY(auto banks, daemon::banks_as_extended(**source, *pcrs.banks, archive));
+    (*source)->set_banks(std::move(banks));
   }
   const bool of_kernel = !(*source)->directory().on_fuse();
   monitor::MetricsSnapshot snapshot;
-  monitor::MetricsPublisher metrics(config->metrics_file, config->metrics.empty() ? nullptr : &snapshot);
+  monitor::MetricsPublisher metrics(config.metrics_file, config.metrics.empty() ? nullptr : &snapshot);
   daemon::KeepLoop loop({.source = **source,
                          .archive = archive,
-                         .pcrs = pcrs->banks.get(),
+                         .pcrs = pcrs.banks.get(),
                          .clock = clock,
                          .log = log,
                          .metrics = metrics,
@@ -162,7 +153,7 @@ Result<int> keep(const KeepCommand& command) {
                                progress->at(read);
                                if (read >= total) progress.reset();
                              }},
-                        *config, of_kernel ? host::table_of_this_kernel() : pcrs->table);
+                        config, of_kernel ? host::table_of_this_kernel() : pcrs.table);
   IMAKEEP_CHECK(loop.check_method());
   loop.say_what_is_kept();
   if (view && view->hidden()) {
@@ -175,7 +166,7 @@ Result<int> keep(const KeepCommand& command) {
     if (!fits) return exit_code(fits.error());
     return *fits ? kDone : kNotAsItShouldBe;
   }
-  IMAKEEP_CHECK(run_until_stopped(loop, *config, activity, signals.to_trim.get(), end_watch->descriptor(), snapshot));
+  IMAKEEP_CHECK(run_until_stopped(loop, config, activity, signals.to_trim.get(), end_watch->descriptor(), snapshot));
   return loop.last_look_failed() ? kEnvironmentForbids : kDone;
 }
 

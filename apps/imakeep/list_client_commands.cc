@@ -52,9 +52,8 @@ struct AddReport {
 
 Result<void> send_piece(control::Client& client, Bytes& piece, AddReport& total) {
   if (piece.empty()) return {};
-  const auto report = client.append(std::exchange(piece, {}), control::kMadeBank, true);
-  if (!report) return unexpected(report.error());
-  total.appended += *report;
+  IMAKEEP_TRY(const auto& report, client.append(std::exchange(piece, {}), control::kMadeBank, true));
+  total.appended += report;
   return {};
 }
 
@@ -140,27 +139,24 @@ std::vector<ByteView> pieces_of(ByteView list, const imalog::ListFormat& format)
 
 Result<control::AppendReport> load(const LoadOptions& options) {
   const auto check_front = [&options](ByteView front) { return imalog::check_front(front, options.bank); };
-  const auto list = read_file(options.file, {.most_bytes = kMostListBytes, .check_front = check_front});
-  if (!list) return unexpected(list.error());
-  const auto format = imalog::format_of(*list, options.bank);
+  IMAKEEP_TRY(const auto& list, read_file(options.file, {.most_bytes = kMostListBytes, .check_front = check_front}));
+  const auto format = imalog::format_of(list, options.bank);
   if (!format) return unexpected(named(format.error(), options.file));
   // Check the list before anything is sent, so that a damaged list adds no record.
-  const auto contents = control::check_list(*list, format->bank, format->order);
+  const auto contents = control::check_list(list, format->bank, format->order);
   if (!contents) return unexpected(named(contents.error(), options.file));
 
-  auto client = control::Client::connect(options.control, control::Client::kWorkLimit);
-  if (!client) return unexpected(client.error());
-  const auto served = control::ask_how_to_measure(*client);
-  if (!served) return unexpected(served.error());
-  if (!contents->empty() && served->order != format->order) {
+  IMAKEEP_TRY(auto client, control::Client::connect(options.control, control::Client::kWorkLimit));
+  IMAKEEP_TRY(const auto& served, control::ask_how_to_measure(client));
+  if (!contents->empty() && served.order != format->order) {
     return fail(ErrorCode::kUsage,
                 options.file + ": its byte order differs from that of the served list; serve one with --byte-order " +
                     std::string(format->order == ByteOrder::kBig ? "big" : "little"));
   }
   control::AppendReport total;
-  Progress progress("loading", list->size());
-  for (const ByteView piece : pieces_of(*list, *format)) {
-    const auto report = client->append(Bytes(piece.begin(), piece.end()), format->bank, options.deduplicate);
+  Progress progress("loading", list.size());
+  for (const ByteView piece : pieces_of(list, *format)) {
+    const auto report = client.append(Bytes(piece.begin(), piece.end()), format->bank, options.deduplicate);
     if (!report) {
       Error error = report.error();
       if (error.record) error.record = *error.record + total.added + total.repeated;
@@ -186,9 +182,8 @@ struct AskOptions {
 };
 
 Result<control::Message> ask(const std::string& control, const char* operation) {
-  auto client = control::Client::connect(control, control::Client::kWorkLimit);
-  if (!client) return unexpected(client.error());
-  return client->ask({.head = {{"op", operation}}});
+  IMAKEEP_TRY(auto client, control::Client::connect(control, control::Client::kWorkLimit));
+  return client.ask({.head = {{"op", operation}}});
 }
 
 int run_pcrs(const AskOptions& options) {

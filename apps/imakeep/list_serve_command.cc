@@ -94,9 +94,8 @@ Result<mlist::ListOptions> list_options(const ServeOptions& options, const std::
                 "no such hash: '" + options.hash +
                     "'; use one of OpenSSL's, such as sha1, sha256, sha384, sha512 or sm3; or md5 for template ima");
   list.hash = *hash;
-  auto templates = imalog::TemplateSet::parse(options.templates);
-  if (!templates) return unexpected(templates.error());
-  list.templates = std::move(*templates);
+  IMAKEEP_TRY(auto templates, imalog::TemplateSet::parse(options.templates));
+  list.templates = std::move(templates);
   list.table = options.flush_hash_table ? mlist::TableMode::kFlushed
                : options.no_hash_table  ? mlist::TableMode::kNone
                                         : mlist::TableMode::kKept;
@@ -111,9 +110,8 @@ Result<mlist::ListOptions> list_options(const ServeOptions& options, const std::
 // Starts the list with a kexec image. Reports on standard error if Linux would have stopped restoring early.
 Result<void> restore(mlist::MeasurementList& list, const std::string& file) {
   const auto check_front = [&list](ByteView front) { return mlist::check_kexec_header(front, list.options().order); };
-  const auto image = read_file(file, {.most_bytes = kMostListBytes, .check_front = check_front});
-  if (!image) return unexpected(image.error());
-  const auto restored = mlist::restore_kexec_image(list, *image);
+  IMAKEEP_TRY(const auto& image, read_file(file, {.most_bytes = kMostListBytes, .check_front = check_front}));
+  const auto restored = mlist::restore_kexec_image(list, image);
   if (!restored) return unexpected(named(restored.error(), file));
   if (restored->stopped) {
     std::fprintf(stderr, "imakeep: %s: restored %llu records and stopped, as Linux would: %s\n",
@@ -124,32 +122,29 @@ Result<void> restore(mlist::MeasurementList& list, const std::string& file) {
 }
 
 Result<void> serve(const ServeOptions& options) {
-  auto pcrs = pcrs::ListPcrs::open(options.pcrs);
-  if (!pcrs) return unexpected(pcrs.error());
-  auto made = list_options(options, pcrs->banks());
-  if (!made) return unexpected(made.error());
+  IMAKEEP_TRY(auto pcrs, pcrs::ListPcrs::open(options.pcrs));
+  IMAKEEP_TRY(auto made, list_options(options, pcrs.banks()));
 
   // The PCRs' start values may depend on the restored records, so restore these first.
   std::unique_ptr<control::PcrRecorder> recorder;
-  made->extend = [&recorder](std::uint32_t pcr, std::span<const digest::Digest> digests) {
+  made.extend = [&recorder](std::uint32_t pcr, std::span<const digest::Digest> digests) {
     return recorder->extend(pcr, digests);
   };
-  mlist::MeasurementList list(*made);
+  mlist::MeasurementList list(made);
   if (!options.restore.empty()) IMAKEEP_CHECK(restore(list, options.restore));
 
-  IMAKEEP_CHECK(pcrs->start(list));
-  recorder = std::make_unique<control::PcrRecorder>(pcrs->pcrs(), pcrs->extended());
+  IMAKEEP_CHECK(pcrs.start(list));
+  recorder = std::make_unique<control::PcrRecorder>(pcrs.pcrs(), pcrs.extended());
 
   listfs::ListFiles files(list);
   std::optional<HoldStopSignals> hold(std::in_place);
-  auto mount = listfs::Mount::mount(files, options.mount);
-  if (!mount) return unexpected(mount.error());
+  IMAKEEP_TRY(auto mount, listfs::Mount::mount(files, options.mount));
   control::ListService service(list, *recorder,
                                {.template_name = options.template_name,
                                 .md5 = options.hash == control::kMd5Name,
                                 .pcr = options.pcrs.ima_pcr,
                                 .measure_critical_data = !options.no_critical_data});
-  served = mount->get();
+  served = mount.get();
   stop_on_signals();
   hold.reset();
   const auto server = control::SocketServer::listen(
@@ -159,7 +154,7 @@ Result<void> serve(const ServeOptions& options) {
   std::printf("ready: list in %s, control socket %s\n", options.mount.c_str(), options.control.c_str());
   std::fflush(stdout);
   ::sd_notify(0, "READY=1");
-  auto ended = (*mount)->run();
+  auto ended = mount->run();
   ::sd_notify(0, "STOPPING=1");
   served = nullptr;
   return ended;

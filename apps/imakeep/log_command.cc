@@ -53,9 +53,8 @@ struct ChainAnchors {
 Result<std::vector<ChainAnchors>> read_anchors(archive::Archive& archive, const std::vector<archive::Chain>& chains) {
   std::vector<ChainAnchors> all;
   for (const archive::Chain& chain : chains) {
-    auto anchors = archive.anchors(chain);
-    if (!anchors) return unexpected(anchors.error());
-    if (!anchors->empty()) all.push_back({.chain = chain.chain, .anchors = std::move(*anchors)});
+    IMAKEEP_TRY(auto anchors, archive.anchors(chain));
+    if (!anchors.empty()) all.push_back({.chain = chain.chain, .anchors = std::move(anchors)});
   }
   return all;
 }
@@ -132,16 +131,13 @@ struct ChainStats {
 
 // Returns the statistics of chain `only`, or of all chains.
 Result<std::vector<ChainStats>> read_stats(archive::Archive& archive, std::optional<std::uint64_t> only) {
-  auto chains = archive.chains();
-  if (!chains) return unexpected(chains.error());
+  IMAKEEP_TRY(auto chains, archive.chains());
   std::vector<ChainStats> all;
-  for (archive::Chain& chain : *chains) {
+  for (archive::Chain& chain : chains) {
     if (only && chain.chain != *only) continue;
-    const auto stats = archive.stats(chain.chain);
-    if (!stats) return unexpected(stats.error());
-    auto anchors = archive.anchors(chain);
-    if (!anchors) return unexpected(anchors.error());
-    all.push_back({.chain = std::move(chain), .stats = *stats, .anchors = std::move(*anchors)});
+    IMAKEEP_TRY(const auto& stats, archive.stats(chain.chain));
+    IMAKEEP_TRY(auto anchors, archive.anchors(chain));
+    all.push_back({.chain = std::move(chain), .stats = stats, .anchors = std::move(anchors)});
   }
   return all;
 }
@@ -231,26 +227,25 @@ Result<bool> print_records(archive::Store& store, const archive::Chain& chain, c
   bool whole = true;
   archive::ArchiveReader reader(store, chain, range.from, range.to);
   for (;;) {
-    const auto step = reader.next();
-    if (!step) return unexpected(step.error());
-    if (step->done()) break;
-    if (step->damage) {
+    IMAKEEP_TRY(const auto& step, reader.next());
+    if (step.done()) break;
+    if (step.damage) {
       IMAKEEP_CHECK(output.flush());
       report({.code = ErrorCode::kMalformed,
-              .message = "left out records " + std::to_string(step->damage->first) + " to " +
-                         std::to_string(step->damage->first + step->damage->records - 1) + ": " + step->damage->what},
+              .message = "left out records " + std::to_string(step.damage->first) + " to " +
+                         std::to_string(step.damage->first + step.damage->records - 1) + ": " + step.damage->what},
              file);
       whole = false;
       continue;
     }
-    if (step->record->number < range.first_printed ||
-        (range.violations_only && !step->record->record.content.violation)) {
-      writer.pass(*step->record);
+    if (step.record->number < range.first_printed ||
+        (range.violations_only && !step.record->record.content.violation)) {
+      writer.pass(*step.record);
       continue;
     }
-    if (const auto shown = writer.append(output.text(), *step->record); !shown) {
+    if (const auto shown = writer.append(output.text(), *step.record); !shown) {
       Error error = shown.error();
-      error.record = step->record->number;
+      error.record = step.record->number;
       report(error, file);
       whole = false;
     }
@@ -262,9 +257,8 @@ Result<bool> print_records(archive::Store& store, const archive::Chain& chain, c
 
 // If the archive holds no chain yet, returns a chain without records.
 Result<archive::Chain> choose_chain(archive::Archive& archive, const LogOptions& options) {
-  auto chain = archive.chain_or_last(options.chain);
-  if (!chain) return unexpected(chain.error());
-  if (*chain) return std::move(**chain);
+  IMAKEEP_TRY(auto chain, archive.chain_or_last(options.chain));
+  if (chain) return std::move(*chain);
   if (!options.follow) return archive::Chain{};
   return fail(ErrorCode::kEnvironment, options.archive + " holds no chain yet; retry when it does");
 }
@@ -274,10 +268,9 @@ Result<archive::Chain> choose_chain(archive::Archive& archive, const LogOptions&
 Result<bool> wait_for_more(archive::Archive& archive, archive::Chain& chain, std::uint64_t end, bool others) {
   constexpr auto kPoll = std::chrono::milliseconds(200);
   for (;; std::this_thread::sleep_for(kPoll)) {
-    auto now = archive.chain(chain.chain);
-    if (!now) return unexpected(now.error());
-    if (now->end > end) {
-      chain = std::move(*now);
+    IMAKEEP_TRY(auto now, archive.chain(chain.chain));
+    if (now.end > end) {
+      chain = std::move(now);
       return false;
     }
     if (!others) continue;
@@ -294,14 +287,12 @@ Result<bool> wait_for_more(archive::Archive& archive, archive::Chain& chain, std
 // Prints the violations among retired records, which the archive keeps.
 Result<void> print_retired_violations(archive::Store& store, const archive::Chain& chain, output::RecordWriter& writer,
                                       Output& output) {
-  const auto rows = store.violations(chain.chain);
-  if (!rows) return unexpected(rows.error());
-  for (const archive::ViolationRow& row : *rows) {
+  IMAKEEP_TRY(const auto& rows, store.violations(chain.chain));
+  for (const archive::ViolationRow& row : rows) {
     archive::SegmentReader reader(row.record);
-    const auto record = reader.next();
-    if (!record) return unexpected(record.error());
-    if (!*record) continue;
-    IMAKEEP_CHECK(writer.append(output.text(), {.number = row.number, .record = **record}));
+    IMAKEEP_TRY(const auto& record, reader.next());
+    if (!record) continue;
+    IMAKEEP_CHECK(writer.append(output.text(), {.number = row.number, .record = *record}));
   }
   return output.flush();
 }
@@ -324,34 +315,29 @@ Result<void> check_range(const LogOptions& options, const archive::Chain& chain,
 }
 
 Result<bool> run_records(archive::Archive& archive, const LogOptions& options) {
-  const auto bank = digest::parse_bank(options.bank);
-  if (!bank) return unexpected(bank.error());
-  const auto templates = imalog::TemplateSet::parse(options.templates);
-  if (!templates) return unexpected(templates.error());
-  auto chain = choose_chain(archive, options);
-  if (!chain) return unexpected(chain.error());
-  std::uint64_t from = options.from.value_or(chain->first_kept);
-  auto writer = output::make_record_writer(options.format, *bank, chain->banks, chain->order, *templates);
+  IMAKEEP_TRY(const auto& bank, digest::parse_bank(options.bank));
+  IMAKEEP_TRY(const auto& templates, imalog::TemplateSet::parse(options.templates));
+  IMAKEEP_TRY(auto chain, choose_chain(archive, options));
+  std::uint64_t from = options.from.value_or(chain.first_kept);
+  auto writer = output::make_record_writer(options.format, bank, chain.banks, chain.order, templates);
   if (options.format == "ascii" && ::isatty(STDOUT_FILENO) == 1)
     writer = output::escape_for_terminal(std::move(writer));
-  IMAKEEP_CHECK(check_range(options, *chain, *writer, from));
+  IMAKEEP_CHECK(check_range(options, chain, *writer, from));
   Output output;
   writer->begin(output.text());
   if (options.violations && !options.from) {
-    IMAKEEP_CHECK(print_retired_violations(archive.store(), *chain, *writer, output));
+    IMAKEEP_CHECK(print_retired_violations(archive.store(), chain, *writer, output));
   }
   bool whole = true;
-  for (std::uint64_t next = writer->counts_from_first() ? chain->first_kept : from;;) {
-    const std::uint64_t to = std::min(options.to.value_or(chain->end), chain->end);
+  for (std::uint64_t next = writer->counts_from_first() ? chain.first_kept : from;;) {
+    const std::uint64_t to = std::min(options.to.value_or(chain.end), chain.end);
     const Range range{.from = next, .to = to, .first_printed = from, .violations_only = options.violations};
-    const auto printed = print_records(archive.store(), *chain, range, *writer, output, options.archive);
-    if (!printed) return unexpected(printed.error());
-    whole = whole && *printed;
+    IMAKEEP_TRY(const auto& printed, print_records(archive.store(), chain, range, *writer, output, options.archive));
+    whole = whole && printed;
     next = std::max(next, to);
     if (!options.follow || (options.to && next >= *options.to)) break;
-    const auto another = wait_for_more(archive, *chain, next, !options.chain && !options.to);
-    if (!another) return unexpected(another.error());
-    if (*another) next = from = chain->first_kept;
+    IMAKEEP_TRY(const auto& another, wait_for_more(archive, chain, next, !options.chain && !options.to));
+    if (another) next = from = chain.first_kept;
   }
   writer->end(output.text());
   IMAKEEP_CHECK(output.flush());

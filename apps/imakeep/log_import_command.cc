@@ -47,12 +47,11 @@ Result<Lists> read_lists(const ImportCommand& command) {
                           }};
   Lists lists;
   for (const std::string& file : command.files) {
-    auto list = file == attest::kStandardInput ? read_all(STDIN_FILENO, attest::shown_name(file), limits)
-                                               : read_file(file, limits);
-    if (!list) return unexpected(list.error());
-    list->shrink_to_fit();
-    lists.total_bytes += list->size();
-    lists.bytes.push_back(std::move(*list));
+    IMAKEEP_TRY(auto list, file == attest::kStandardInput ? read_all(STDIN_FILENO, attest::shown_name(file), limits)
+                                                          : read_file(file, limits));
+    list.shrink_to_fit();
+    lists.total_bytes += list.size();
+    lists.bytes.push_back(std::move(list));
   }
   for (std::size_t i = 0; i < command.files.size(); ++i) {
     const Bytes& list = lists.bytes[i];
@@ -65,16 +64,14 @@ Result<Lists> read_lists(const ImportCommand& command) {
 }
 
 Result<archive::ImportOptions> import_options(const ImportCommand& command) {
-  const auto banks = digest::parse_banks(command.banks);
-  if (!banks) return unexpected(banks.error());
-  archive::ImportOptions options{.banks = *banks, .no_repeats = command.no_repeats, .new_chain = command.new_chain};
+  IMAKEEP_TRY(const auto& banks, digest::parse_banks(command.banks));
+  archive::ImportOptions options{.banks = banks, .no_repeats = command.no_repeats, .new_chain = command.new_chain};
   options.now_unix_s =
       std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
   options.chain = command.chain;
   if (command.pcrs.empty()) return options;
-  auto values = imalog::read_pcr_file(command.pcrs);
-  if (!values) return unexpected(values.error());
-  options.pcrs = std::move(*values);
+  IMAKEEP_TRY(auto values, imalog::read_pcr_file(command.pcrs));
+  options.pcrs = std::move(values);
   return options;
 }
 

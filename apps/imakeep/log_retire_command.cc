@@ -46,9 +46,8 @@ archive::Retention retention(const RetireOptions& options) {
 // Without a chain's first records, a view would show different bytes at each offset, and a list that does not match the
 // PCRs. The view then shows nothing.
 Result<void> check_not_shown(archive::Archive& archive, std::uint64_t chain) {
-  const auto shown = keeper::is_of_this_boot(archive, chain);
-  if (!shown) return unexpected(shown.error());
-  if (!*shown) return {};
+  IMAKEEP_TRY(const auto& shown, keeper::is_of_this_boot(archive, chain));
+  if (!shown) return {};
   return fail(
       ErrorCode::kRefused,
       "chain " + std::to_string(chain) +
@@ -65,17 +64,14 @@ Result<ChainRetired> retire(const RetireOptions& options) {
   if (!options.before && !options.older_than_ms && !options.keep_bytes) {
     return fail(ErrorCode::kUsage, "log retire requires --before, --older-than or --keep-bytes");
   }
-  auto store = archive::SqliteStore::open(options.archive,
-                                          options.dry_run ? archive::OpenMode::kRead : archive::OpenMode::kWrite);
-  if (!store) return unexpected(store.error());
-  archive::Archive archive(**store);
-  const auto chain = archive.chain_or_last(options.chain);
-  if (!chain) return unexpected(chain.error());
-  if (!*chain) return fail(ErrorCode::kUsage, options.archive + " holds no chain yet");
-  if (!options.running) IMAKEEP_CHECK(check_not_shown(archive, (*chain)->chain));
-  const auto retired = archive.retire((*chain)->chain, retention(options));
-  if (!retired) return unexpected(retired.error());
-  return ChainRetired{.chain = (*chain)->chain, .retired = *retired};
+  IMAKEEP_TRY(auto store, archive::SqliteStore::open(
+                              options.archive, options.dry_run ? archive::OpenMode::kRead : archive::OpenMode::kWrite));
+  archive::Archive archive(*store);
+  IMAKEEP_TRY(const auto& chain, archive.chain_or_last(options.chain));
+  if (!chain) return fail(ErrorCode::kUsage, options.archive + " holds no chain yet");
+  if (!options.running) IMAKEEP_CHECK(check_not_shown(archive, chain->chain));
+  IMAKEEP_TRY(const auto& retired, archive.retire(chain->chain, retention(options)));
+  return ChainRetired{.chain = chain->chain, .retired = retired};
 }
 
 void print_dry_run(const ChainRetired& would, bool json) {

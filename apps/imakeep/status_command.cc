@@ -29,36 +29,32 @@ struct StatusOptions {
 };
 
 Result<json> ask_keeper(const std::string& socket) {
-  auto client = control::Client::connect(socket, control::Client::kQuestionLimit);
-  if (!client) return unexpected(client.error());
-  auto answer = client->ask({.head = {{"op", "status"}}});
+  IMAKEEP_TRY(auto client, control::Client::connect(socket, control::Client::kQuestionLimit));
+  auto answer = client.ask({.head = {{"op", "status"}}});
   if (!answer) return unexpected(named(answer.error(), socket));
   answer->head.erase("ok");
   return std::move(answer->head);
 }
 
 Result<std::string> ask_keeper_for_metrics(const std::string& socket) {
-  auto client = control::Client::connect(socket, control::Client::kQuestionLimit);
-  if (!client) return unexpected(client.error());
-  const auto answer = client->ask({.head = {{"op", "metrics"}}});
+  IMAKEEP_TRY(auto client, control::Client::connect(socket, control::Client::kQuestionLimit));
+  const auto answer = client.ask({.head = {{"op", "metrics"}}});
   if (!answer) return unexpected(named(answer.error(), socket));
   return std::string(as_text(answer->payload));
 }
 
 Result<json> read_archive(const StatusOptions& options) {
-  const auto store = archive::SqliteStore::open(options.archive, archive::OpenMode::kRead);
-  if (!store) return unexpected(store.error());
-  archive::Archive archive(**store);
+  IMAKEEP_TRY(const auto& store, archive::SqliteStore::open(options.archive, archive::OpenMode::kRead));
+  archive::Archive archive(*store);
   auto status = monitor::archive_status(archive, options.archive);
   SystemClock clock;
   if (status) (*status)["at_unix_s"] = clock.unix_s();
   if (!status || options.ima_dir.empty()) return status;
-  const auto source = keeper::KernelImaSource::in(options.ima_dir);
-  if (!source) return unexpected(source.error());
+  IMAKEEP_TRY(const auto& source, keeper::KernelImaSource::in(options.ima_dir));
   const keeper::TableMode table =
-      (*source)->directory().on_fuse() ? keeper::TableMode::kUnknown : host::table_of_this_kernel();
-  const keeper::Keeper keeper(**source, archive, nullptr, clock, {.table = table});
-  monitor::add_list_status(*status, **source, keeper.method(), table, host::find_holders((*source)->name()));
+      source->directory().on_fuse() ? keeper::TableMode::kUnknown : host::table_of_this_kernel();
+  const keeper::Keeper keeper(*source, archive, nullptr, clock, {.table = table});
+  monitor::add_list_status(*status, *source, keeper.method(), table, host::find_holders(source->name()));
   monitor::compare_with_list(*status);
   return status;
 }

@@ -68,9 +68,8 @@ struct Evidence {
 // Reads the file and parses it with `parse`. Errors name the file.
 template <class Parse>
 auto read_as(const std::string& file, Parse parse) -> decltype(parse(ByteView())) {
-  const auto bytes = read_file(file, {.most_bytes = kMostTextBytes});
-  if (!bytes) return unexpected(bytes.error());
-  auto parsed = parse(ByteView(*bytes));
+  IMAKEEP_TRY(const auto& bytes, read_file(file, {.most_bytes = kMostTextBytes}));
+  auto parsed = parse(ByteView(bytes));
   if (!parsed) return unexpected(named(parsed.error(), file));
   return parsed;
 }
@@ -94,10 +93,9 @@ Result<std::optional<digest::Algorithm>> parse_hash(const std::optional<std::str
 // Returns the signature of the quote, from its own file or from the quote's file.
 Result<std::vector<attest::Candidate>> read_candidates(const VerifyOptions& options, const attest::QuoteFile& quote,
                                                        const std::vector<attest::VerificationKey>& keys) {
-  const auto told = parse_hash(options.hash);
-  if (!told) return unexpected(told.error());
+  IMAKEEP_TRY(const auto& told, parse_hash(options.hash));
   const auto parse = [&](ByteView signature) {
-    return attest::parse_candidates(signature, keys, *told ? *told : quote.plain_hash);
+    return attest::parse_candidates(signature, keys, told ? told : quote.plain_hash);
   };
   if (quote.signature && options.signature) {
     return fail(ErrorCode::kUsage, *options.quote + " contains its signature; leave out --signature");
@@ -110,22 +108,18 @@ Result<std::vector<attest::Candidate>> read_candidates(const VerifyOptions& opti
 }
 
 Result<GoodQuote> read_quote(const VerifyOptions& options) {
-  const auto nonce = parse_nonce(options.nonce);
-  if (!nonce) return unexpected(nonce.error());
-  const auto file = read_as(*options.quote, attest::parse_quote_file);
-  if (!file) return unexpected(file.error());
-  auto quote = tpm::parse_quote(file->statement);
+  IMAKEEP_TRY(const auto& nonce, parse_nonce(options.nonce));
+  IMAKEEP_TRY(const auto& file, read_as(*options.quote, attest::parse_quote_file));
+  auto quote = tpm::parse_quote(file.statement);
   if (!quote) return unexpected(named(quote.error(), *options.quote));
-  const auto keys = read_as(*options.key, attest::VerificationKey::parse);
-  if (!keys) return unexpected(keys.error());
-  const auto candidates = read_candidates(options, *file, *keys);
-  if (!candidates) return unexpected(candidates.error());
-  auto good = attest::check_quote(*quote, *candidates, *nonce);
+  IMAKEEP_TRY(const auto& keys, read_as(*options.key, attest::VerificationKey::parse));
+  IMAKEEP_TRY(const auto& candidates, read_candidates(options, file, keys));
+  auto good = attest::check_quote(*quote, candidates, nonce);
   if (!good) return unexpected(named(good.error(), *options.quote));
   return GoodQuote{.quote = std::move(*quote),
                    .signature = std::move(good->signature),
                    .key = good->key.name(),
-                   .nonce_checked = nonce->has_value()};
+                   .nonce_checked = nonce.has_value()};
 }
 
 struct TpmValues {
@@ -166,11 +160,10 @@ Result<TpmValues> read_tpm(const std::string& spec) {
   if (std::filesystem::is_regular_file(spec, ignored)) {
     return fail(ErrorCode::kUsage, "--tpm took " + spec + " for a TPM; write the lists before --tpm");
   }
-  const auto banks = pcrs::open_pcr_banks(spec);
-  if (!banks) return unexpected(banks.error());
-  auto values = read_every_pcr(**banks);
+  IMAKEEP_TRY(const auto& banks, pcrs::open_pcr_banks(spec));
+  auto values = read_every_pcr(*banks);
   for (int reads = 1; values && reads < kMostReads; ++reads) {
-    auto again = read_every_pcr(**banks);
+    auto again = read_every_pcr(*banks);
     if (!again) return again;
     const bool settled = same_values(values->values, again->values);
     values = std::move(again);
@@ -186,24 +179,21 @@ Result<TpmValues> read_tpm(const std::string& spec) {
 Result<Evidence> read_evidence(const VerifyOptions& options) {
   Evidence evidence;
   if (options.pcrs) {
-    auto values = imalog::read_pcr_file(*options.pcrs);
-    if (!values) return unexpected(values.error());
-    evidence.expected.values = std::move(*values);
+    IMAKEEP_TRY(auto values, imalog::read_pcr_file(*options.pcrs));
+    evidence.expected.values = std::move(values);
     evidence.rtmrs = imalog::names_rtmrs(*options.pcrs);
     evidence.every_pcr = evidence.rtmrs;
   }
   if (options.with_tpm) {
     evidence.every_pcr = true;
-    auto read = read_tpm(options.tpm);
-    if (!read) return unexpected(read.error());
-    evidence.expected.values = std::move(read->values);
-    evidence.unread = std::move(read->unread);
+    IMAKEEP_TRY(auto read, read_tpm(options.tpm));
+    evidence.expected.values = std::move(read.values);
+    evidence.unread = std::move(read.unread);
   }
   if (options.quote) {
-    auto quote = read_quote(options);
-    if (!quote) return unexpected(quote.error());
-    evidence.expected.quote = attest::quoted_pcrs(quote->quote, quote->signature);
-    evidence.quote = std::move(*quote);
+    IMAKEEP_TRY(auto quote, read_quote(options));
+    evidence.expected.quote = attest::quoted_pcrs(quote.quote, quote.signature);
+    evidence.quote = std::move(quote);
   }
   return evidence;
 }
@@ -211,17 +201,16 @@ Result<Evidence> read_evidence(const VerifyOptions& options) {
 // Returns the PCR state before the first record that is read, as --start gives it.
 Result<std::optional<imalog::PcrState>> read_start(const VerifyOptions& options, Evidence& evidence) {
   if (!options.start) return std::nullopt;
-  const auto values = imalog::read_pcr_file(*options.start);
-  if (!values) return unexpected(values.error());
+  IMAKEEP_TRY(const auto& values, imalog::read_pcr_file(*options.start));
   if (options.with_tpm) {
     std::erase_if(evidence.expected.values, [&](const imalog::PcrValue& read) {
-      return std::ranges::none_of(*values, [&](const imalog::PcrValue& value) { return value.bank == read.bank; });
+      return std::ranges::none_of(values, [&](const imalog::PcrValue& value) { return value.bank == read.bank; });
     });
     if (evidence.expected.values.empty()) {
       return fail(ErrorCode::kUsage, *options.start + ": no value is of a bank of the TPM");
     }
   }
-  auto state = attest::start_state(*values, evidence.expected);
+  auto state = attest::start_state(values, evidence.expected);
   if (!state) return unexpected(named(state.error(), *options.start));
   return std::optional<imalog::PcrState>(std::move(*state));
 }
@@ -245,20 +234,18 @@ Result<OpenLog> open_log(const VerifyOptions& options) {
       return fail(ErrorCode::kUsage,
                   "--bank applies to lists only: an archive has every bank, and verify compares those of the PCRs");
     }
-    auto log = output::ArchiveLog::open(*options.archive, options.chain);
-    if (!log) return unexpected(log.error());
-    OpenLog open{.first = (*log)->first(),
-                 .ranges = (*log)->unproven_ranges(options.start.has_value()),
-                 .limit = (*log)->replay_limit(options.start.has_value())};
-    open.log = std::move(*log);
+    IMAKEEP_TRY(auto log, output::ArchiveLog::open(*options.archive, options.chain));
+    OpenLog open{.first = log->first(),
+                 .ranges = log->unproven_ranges(options.start.has_value()),
+                 .limit = log->replay_limit(options.start.has_value())};
+    open.log = std::move(log);
     return open;
   }
   IMAKEEP_CHECK(attest::check_distinct(options.files));
   std::optional<digest::Bank> bank;
   if (options.bank) {
-    const auto parsed = digest::parse_bank(*options.bank);
-    if (!parsed) return unexpected(parsed.error());
-    bank = *parsed;
+    IMAKEEP_TRY(const auto& parsed, digest::parse_bank(*options.bank));
+    bank = parsed;
   }
   return OpenLog{.log = std::make_unique<attest::ListLog>(options.files, attest::open_files(spool_folder()), bank)};
 }

@@ -23,9 +23,8 @@ constexpr std::uint64_t kMostWaitUs = 5'000'000;
 // Stores the host's mount namespace in the service manager, for the next keeper of the same unit.
 Result<int> share_namespace() {
   // Use process 1's namespace and not our own: systemd gives even a command with "+" a mount namespace of its own.
-  const auto mounts = open_file("/proc/1/ns/mnt", O_RDONLY);
-  if (!mounts) return unexpected(mounts.error());
-  const int fd = mounts->get();
+  IMAKEEP_TRY(const auto& mounts, open_file("/proc/1/ns/mnt", O_RDONLY));
+  const int fd = mounts.get();
   const int sent = ::sd_pid_notify_with_fds(0, 0, "FDSTORE=1\nFDNAME=mountns", &fd, 1);
   if (sent > 0 && ::sd_notify_barrier(0, kMostWaitUs) >= 0) return kDone;
   return fail(ErrorCode::kEnvironment,

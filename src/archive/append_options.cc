@@ -17,13 +17,12 @@ Result<void> put_anchor(Store& store, Chain& chain, const AnchorRow& given) {
   }
   AnchorRow row = given;
   row.before_pcrs = pcr_bytes(chain.end_pcrs);
-  const auto there = store.anchors_from(chain.chain, chain.end);
-  if (!there) return unexpected(there.error());
-  if (!there->empty() && there->front().number == row.number) {
+  IMAKEEP_TRY(const auto& there, store.anchors_from(chain.chain, chain.end));
+  if (!there.empty() && there.front().number == row.number) {
     // The chain's PCRs are those of the anchor that is replaced, so the state after the replay of the records is in its
     // row. Records that it calls broken stay broken.
-    row.before_pcrs = there->front().before_pcrs;
-    row.broken_at = std::min(row.broken_at, there->front().broken_at);
+    row.before_pcrs = there.front().before_pcrs;
+    row.broken_at = std::min(row.broken_at, there.front().broken_at);
   }
   chain.end_pcrs = std::move(*pcrs);
   return store.put_anchor(row);

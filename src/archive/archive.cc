@@ -55,13 +55,12 @@ class SegmentWriter {
     const auto tail = store_.tail(chain_.chain, kMaxSmallSegments + 1);
     if (!tail && tail.error().code == ErrorCode::kMalformed) return {};  // Leave damaged segments as they are.
     if (!tail) return unexpected(tail.error());
-    const auto from = first_to_gather(*tail);
-    if (!from) return unexpected(from.error());
+    IMAKEEP_TRY(const auto& from, first_to_gather(*tail));
     std::vector<std::pair<SegmentRow, Bytes>> small;  // newest first
     std::size_t bytes = coming_bytes;
     std::uint64_t end = chain_.end;
     for (const SegmentRow& row : *tail) {
-      if (row.payload_bytes >= kSegmentPayloadBytes || row.end() != end || row.first < *from) break;
+      if (row.payload_bytes >= kSegmentPayloadBytes || row.end() != end || row.first < from) break;
       auto payload = read_payload(store_, row);
       if (!payload || payload->size() != row.payload_bytes) break;  // Leave damaged segments as they are.
       end = row.first;
@@ -200,13 +199,11 @@ Result<void> Archive::write(const std::function<Result<void>()>& change) {
 }
 
 Result<std::vector<Chain>> Archive::chains() {
-  const auto rows = store_.chains();
-  if (!rows) return unexpected(rows.error());
+  IMAKEEP_TRY(const auto& rows, store_.chains());
   std::vector<Chain> chains;
-  for (const ChainRow& row : *rows) {
-    auto chain = chain_of(row);
-    if (!chain) return unexpected(chain.error());
-    chains.push_back(std::move(*chain));
+  for (const ChainRow& row : rows) {
+    IMAKEEP_TRY(auto chain, chain_of(row));
+    chains.push_back(std::move(chain));
   }
   return chains;
 }
@@ -225,25 +222,21 @@ Result<Chain> Archive::chain(std::uint64_t number) {
 
 Result<std::optional<Chain>> Archive::chain_or_last(std::optional<std::uint64_t> number) {
   if (number) return chain(*number);
-  auto all = chains();
-  if (!all) return unexpected(all.error());
-  if (all->empty()) return std::nullopt;
-  return std::move(all->back());
+  IMAKEEP_TRY(auto all, chains());
+  if (all.empty()) return std::nullopt;
+  return std::move(all.back());
 }
 
 Result<bool> Archive::is_kept(std::uint64_t number) {
-  const auto origin = store_.origin(number);
-  if (!origin) return unexpected(origin.error());
-  if (*origin) return (*origin)->origin == "list";
-  const auto row = store_.list(number);
-  if (!row) return unexpected(row.error());
-  return row->has_value();
+  IMAKEEP_TRY(const auto& origin, store_.origin(number));
+  if (origin) return origin->origin == "list";
+  IMAKEEP_TRY(const auto& row, store_.list(number));
+  return row.has_value();
 }
 
 Result<bool> Archive::is_imported(std::uint64_t number) {
-  const auto origin = store_.origin(number);
-  if (!origin) return unexpected(origin.error());
-  if (*origin) return (*origin)->origin == "import";
+  IMAKEEP_TRY(const auto& origin, store_.origin(number));
+  if (origin) return origin->origin == "import";
   // A chain of an older imakeep has no origin. If a keeper followed it, it has a ListRow.
   const auto kept = is_kept(number);
   const auto sources = store_.sources();
@@ -252,12 +245,10 @@ Result<bool> Archive::is_imported(std::uint64_t number) {
 }
 
 Result<std::optional<Chain>> Archive::host_chain() {
-  auto all = chains();
-  if (!all) return unexpected(all.error());
-  for (auto chain = all->rbegin(); chain != all->rend(); ++chain) {
-    const auto imported = is_imported(chain->chain);
-    if (!imported) return unexpected(imported.error());
-    if (!*imported) return std::move(*chain);
+  IMAKEEP_TRY(auto all, chains());
+  for (auto chain = all.rbegin(); chain != all.rend(); ++chain) {
+    IMAKEEP_TRY(const auto& imported, is_imported(chain->chain));
+    if (!imported) return std::move(*chain);
   }
   return std::nullopt;
 }
@@ -265,9 +256,8 @@ Result<std::optional<Chain>> Archive::host_chain() {
 Result<Chain> Archive::begin_chain(const digest::PcrState& pcrs, ChainStart start, ByteOrder order, OriginRow origin) {
   Chain chain{.chain = 1, .banks = pcrs.banks(), .order = order, .start = start, .end_pcrs = pcrs};
   auto written = write([&]() -> Result<void> {
-    const auto rows = store_.chains();
-    if (!rows) return unexpected(rows.error());
-    if (!rows->empty()) chain.chain = rows->back().chain + 1;
+    IMAKEEP_TRY(const auto& rows, store_.chains());
+    if (!rows.empty()) chain.chain = rows.back().chain + 1;
     origin.chain = chain.chain;
     if (!origin.origin.empty()) IMAKEEP_CHECK(store_.put_origin(origin));
     return store_.put_chain(row_of(chain));
@@ -277,21 +267,19 @@ Result<Chain> Archive::begin_chain(const digest::PcrState& pcrs, ChainStart star
 }
 
 Result<void> Archive::set_fills(std::uint64_t number, const std::vector<digest::Bank>& banks) {
-  const auto counted = stats(number);
-  if (!counted) return unexpected(counted.error());
+  IMAKEEP_TRY(const auto& counted, stats(number));
   return write([&]() -> Result<void> {
-    auto chain_now = chain(number);
-    if (!chain_now) return unexpected(chain_now.error());
-    if (!std::ranges::equal(chain_now->banks, banks, {}, &digest::Bank::algorithm, &digest::Bank::algorithm)) {
+    IMAKEEP_TRY(auto chain_now, chain(number));
+    if (!std::ranges::equal(chain_now.banks, banks, {}, &digest::Bank::algorithm, &digest::Bank::algorithm)) {
       return fail(ErrorCode::kUsage, "chain " + std::to_string(number) + " has the banks " +
-                                         digest::bank_names(chain_now->banks) + ", not " + digest::bank_names(banks));
+                                         digest::bank_names(chain_now.banks) + ", not " + digest::bank_names(banks));
     }
-    if (counted->violations > 0) {
+    if (counted.violations > 0) {
       return fail(ErrorCode::kUsage, "chain " + std::to_string(number) + " holds violations as " +
-                                         digest::bank_names(chain_now->banks) + " extends them");
+                                         digest::bank_names(chain_now.banks) + " extends them");
     }
-    chain_now->banks = banks;
-    return store_.put_chain(row_of(*chain_now));
+    chain_now.banks = banks;
+    return store_.put_chain(row_of(chain_now));
   });
 }
 
@@ -299,19 +287,17 @@ Result<Appended> Archive::append(std::uint64_t number, std::uint64_t first, std:
                                  const digest::Bank& shown, std::int64_t now_unix_s, const AppendOptions& options) {
   Appended appended;
   auto written = write([&]() -> Result<void> {
-    auto chain_now = chain(number);
-    if (!chain_now) return unexpected(chain_now.error());
-    if (chain_now->end != first) {
+    IMAKEEP_TRY(auto chain_now, chain(number));
+    if (chain_now.end != first) {
       return fail(ErrorCode::kMismatch, "chain " + std::to_string(number) + " goes on with record " +
-                                            std::to_string(chain_now->end) + ", not " + std::to_string(first));
+                                            std::to_string(chain_now.end) + ", not " + std::to_string(first));
     }
     if (!records.empty()) {
-      auto taken = Intake(store_, *chain_now, shown, now_unix_s).take(records);
-      if (!taken) return unexpected(taken.error());
-      appended = std::move(*taken);
+      IMAKEEP_TRY(auto taken, Intake(store_, chain_now, shown, now_unix_s).take(records));
+      appended = std::move(taken);
     }
-    IMAKEEP_CHECK(put_append_options(store_, *chain_now, options));
-    return store_.put_chain(row_of(*chain_now));
+    IMAKEEP_CHECK(put_append_options(store_, chain_now, options));
+    return store_.put_chain(row_of(chain_now));
   });
   if (!written) return unexpected(written.error());
   return appended;
@@ -323,31 +309,28 @@ Result<digest::PcrState> Archive::state_at(const Chain& chain, std::uint64_t num
     return fail(ErrorCode::kUsage, "the archive holds records " + std::to_string(chain.first_kept) + " to " +
                                        std::to_string(chain.end) + " of the chain");
   }
-  const auto segment = store_.segment_from(chain.chain, number);
-  if (!segment) return unexpected(segment.error());
-  if (!*segment || (*segment)->first > number) return fail(ErrorCode::kMalformed, "no segment holds the record");
-  auto state = pcr_state((*segment)->start_pcrs, chain.banks);
+  IMAKEEP_TRY(const auto& segment, store_.segment_from(chain.chain, number));
+  if (!segment || segment->first > number) return fail(ErrorCode::kMalformed, "no segment holds the record");
+  auto state = pcr_state(segment->start_pcrs, chain.banks);
   if (!state) return state;
-  const auto payload = read_payload(store_, **segment);
+  const auto payload = read_payload(store_, *segment);
   if (!payload && payload.error().code == ErrorCode::kUsage) {
     return fail(ErrorCode::kMalformed, "the segment that holds the record has no data");
   }
   if (!payload) return unexpected(payload.error());
   SegmentReader reader(*payload);
-  for (std::uint64_t at = (*segment)->first; at < number; ++at) {
-    const auto record = reader.next();
-    if (!record) return unexpected(record.error());
-    if (!*record) return fail(ErrorCode::kMalformed, "the segment holds fewer records than it should");
-    extend(*state, **record);
+  for (std::uint64_t at = segment->first; at < number; ++at) {
+    IMAKEEP_TRY(const auto& record, reader.next());
+    if (!record) return fail(ErrorCode::kMalformed, "the segment holds fewer records than it should");
+    extend(*state, *record);
   }
   return state;
 }
 
 Result<std::vector<Anchor>> Archive::anchors(const Chain& chain) {
-  auto rows = store_.anchors(chain.chain);
-  if (!rows) return unexpected(rows.error());
+  IMAKEEP_TRY(auto rows, store_.anchors(chain.chain));
   std::vector<Anchor> anchors;
-  for (AnchorRow& row : *rows) {
+  for (AnchorRow& row : rows) {
     if (row.number > chain.end) break;
     auto pcrs = pcr_state(row.pcrs, chain.banks);
     auto before_pcrs = pcr_state(row.before_pcrs, chain.banks);
@@ -366,35 +349,31 @@ Result<std::vector<Anchor>> Archive::anchors(const Chain& chain) {
 }
 
 Result<ReplayStart> Archive::replay_start(const Chain& chain) {
-  auto known = anchors(chain);
-  if (!known) return unexpected(known.error());
-  if (!known->empty() && known->back().number >= chain.first_kept) {
-    return ReplayStart{.number = known->back().number, .pcrs = std::move(known->back().pcrs)};
+  IMAKEEP_TRY(auto known, anchors(chain));
+  if (!known.empty() && known.back().number >= chain.first_kept) {
+    return ReplayStart{.number = known.back().number, .pcrs = std::move(known.back().pcrs)};
   }
-  auto state = state_at(chain, chain.first_kept);
-  if (!state) return unexpected(state.error());
-  if (chain.first_kept == 0 && state->touched_pcrs() == 0) return ReplayStart{};
-  return ReplayStart{.number = chain.first_kept, .pcrs = std::move(*state)};
+  IMAKEEP_TRY(auto state, state_at(chain, chain.first_kept));
+  if (chain.first_kept == 0 && state.touched_pcrs() == 0) return ReplayStart{};
+  return ReplayStart{.number = chain.first_kept, .pcrs = std::move(state)};
 }
 
 Result<Stats> Archive::stats(std::uint64_t chain) {
   Transaction reading(store_);
   IMAKEEP_CHECK(reading.begin_reading());
-  const auto of = this->chain(chain);
-  if (!of) return unexpected(of.error());
+  IMAKEEP_TRY(const auto& of, this->chain(chain));
   const SegmentListing listing = store_.segments(chain);
-  const auto retired = store_.violations(chain);
-  if (!retired) return unexpected(retired.error());
+  IMAKEEP_TRY(const auto& retired, store_.violations(chain));
   if (!listing.damage.empty()) return unexpected(listing.damage.front());
-  Stats stats{.segments = listing.segments.size(), .violations = retired->size()};
-  std::uint64_t next = of->first_kept;
+  Stats stats{.segments = listing.segments.size(), .violations = retired.size()};
+  std::uint64_t next = of.first_kept;
   for (const SegmentRow& row : listing.segments) {
     if (row.first != next) break;
     next = row.end();
     stats.violations += row.violations;
     stats.payload_bytes += row.payload_bytes;
   }
-  if (next != of->end) {
+  if (next != of.end) {
     return fail(ErrorCode::kMalformed, "no segment holds record " + std::to_string(next) + " of chain " +
                                            std::to_string(chain) + "; `imakeep log --check` tells what is damaged");
   }

@@ -14,20 +14,18 @@ namespace {
 
 // The state after the segment's records. kMalformed if the records do not match the segment's row.
 Result<digest::PcrState> replay_segment(Store& store, const Chain& chain, const SegmentRow& row) {
-  const auto payload = read_payload(store, row);
-  if (!payload) return unexpected(payload.error());
+  IMAKEEP_TRY(const auto& payload, read_payload(store, row));
   auto state = pcr_state(row.start_pcrs, chain.banks);
   if (!state) return state;
-  SegmentReader reader(*payload);
+  SegmentReader reader(payload);
   std::uint64_t violations = 0;
   for (;;) {
-    const auto record = reader.next();
-    if (!record) return unexpected(record.error());
-    if (!*record) break;
-    extend(*state, **record);
-    violations += (*record)->content.violation ? 1u : 0u;
+    IMAKEEP_TRY(const auto& record, reader.next());
+    if (!record) break;
+    extend(*state, *record);
+    violations += record->content.violation ? 1u : 0u;
   }
-  if (reader.records_read() != row.records || violations != row.violations || payload->size() != row.payload_bytes) {
+  if (reader.records_read() != row.records || violations != row.violations || payload.size() != row.payload_bytes) {
     return fail(ErrorCode::kMalformed, "the segment holds " + std::to_string(reader.records_read()) +
                                            " records; its row says " + std::to_string(row.records));
   }

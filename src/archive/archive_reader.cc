@@ -37,9 +37,8 @@ Result<std::optional<Damage>> ArchiveReader::load() {
   constexpr int kTries = 5;
   for (int tried = 0; tried < kTries; ++tried) {
     std::string why = "no segment holds them";
-    auto found = find_segment(why);
-    if (!found) return unexpected(found.error());
-    segment = std::move(*found);
+    IMAKEEP_TRY(auto found, find_segment(why));
+    segment = std::move(found);
     if (!segment) return skip_to(end_, std::move(why));
     if (segment->first > next_) return skip_to(segment->first, std::move(why));
     payload = read_payload(store_, *segment);
@@ -80,9 +79,8 @@ Result<ArchiveReader::Run> ArchiveReader::next_run() {
       damage = skip_to(broken_->to, std::move(broken_->why));
       broken_.reset();
     } else if (next_ < end_) {
-      auto loaded = load();
-      if (!loaded) return unexpected(loaded.error());
-      damage = std::move(*loaded);
+      IMAKEEP_TRY(auto loaded, load());
+      damage = std::move(loaded);
     }
     if (damage) {
       const std::uint64_t first = damage->first;
@@ -97,11 +95,10 @@ Result<ArchiveReader::Run> ArchiveReader::next_run() {
 
 Result<ArchiveReader::Step> ArchiveReader::next() {
   if (at_ == records_.size()) {
-    auto run = next_run();
-    if (!run) return unexpected(run.error());
-    if (run->done() || run->damage) return Step{.record = std::nullopt, .damage = std::move(run->damage)};
+    IMAKEEP_TRY(auto run, next_run());
+    if (run.done() || run.damage) return Step{.record = std::nullopt, .damage = std::move(run.damage)};
     // Return the records of the run one by one.
-    next_ = run->first;
+    next_ = run.first;
     at_ = 0;
   }
   return Step{.record = NumberedRecord{.number = next_++, .record = records_[at_++]}, .damage = std::nullopt};

@@ -34,25 +34,22 @@ Result<std::vector<PcrTrace>> begin_traces(const Chain& chain, const ReplayStart
 }
 
 Result<Known> read_known(Archive& archive, const Chain& chain, const std::vector<imalog::PcrValue>& values) {
-  const auto start = values.empty() ? ReplayStart{} : archive.replay_start(chain);
-  if (!start) return unexpected(start.error());
-  auto traces = begin_traces(chain, *start, values);
-  if (!traces) return unexpected(traces.error());
-  Known known{.base = chain.first_kept, .traces = std::move(*traces)};
+  IMAKEEP_TRY(const auto& start, values.empty() ? ReplayStart{} : archive.replay_start(chain));
+  IMAKEEP_TRY(auto traces, begin_traces(chain, start, values));
+  Known known{.base = chain.first_kept, .traces = std::move(traces)};
   ArchiveReader reader(archive.store(), chain, chain.first_kept, chain.end);
   for (;;) {
-    const auto step = reader.next();
-    if (!step) return unexpected(step.error());
-    if (step->done()) return known;
-    if (step->damage) {
-      return fail(ErrorCode::kMalformed, "the archive is damaged from record " + std::to_string(step->damage->first) +
-                                             " on (" + step->damage->what +
+    IMAKEEP_TRY(const auto& step, reader.next());
+    if (step.done()) return known;
+    if (step.damage) {
+      return fail(ErrorCode::kMalformed, "the archive is damaged from record " + std::to_string(step.damage->first) +
+                                             " on (" + step.damage->what +
                                              "), so nothing can be joined to it; import into a new archive");
     }
-    const imalog::RecordContentView& content = step->record->record.content;
+    const imalog::RecordContentView& content = step.record->record.content;
     known.ids.push_back(record_id(content));
     known.violations.push_back(content.violation);
-    if (step->record->number < start->number) continue;
+    if (step.record->number < start.number) continue;
     for (PcrTrace& trace : known.traces) trace.follow(content, known.ids.size());
   }
 }
@@ -63,36 +60,30 @@ class Import {
 
   Result<ImportReport> run(std::span<const ImportPart> given) {
     for (const ImportPart& part : given) {
-      auto decoded = decode_part(part);
-      if (!decoded) return unexpected(decoded.error());
-      parts_.push_back(std::move(*decoded));
+      IMAKEEP_TRY(auto decoded, decode_part(part));
+      parts_.push_back(std::move(decoded));
     }
     IMAKEEP_CHECK(read_sources());
-    auto chain = choose_chain();
-    if (!chain) return unexpected(chain.error());
-    IMAKEEP_CHECK(take_order(*chain));
-    IMAKEEP_CHECK(find_earlier(*chain));
-    const auto values = values_of_records();
-    if (!values) return unexpected(values.error());
-    const auto firsts = place(*chain, *values);
-    if (!firsts) return unexpected(firsts.error());
-    if (chain->chain == 0) IMAKEEP_CHECK(begin(*chain));
+    IMAKEEP_TRY(auto chain, choose_chain());
+    IMAKEEP_CHECK(take_order(chain));
+    IMAKEEP_CHECK(find_earlier(chain));
+    IMAKEEP_TRY(const auto& values, values_of_records());
+    IMAKEEP_TRY(const auto& firsts, place(chain, values));
+    if (chain.chain == 0) IMAKEEP_CHECK(begin(chain));
 
-    ImportReport report{.chain = chain->chain};
-    std::uint64_t end = chain->end;
+    ImportReport report{.chain = chain.chain};
+    std::uint64_t end = chain.end;
     for (std::size_t i = 0; i < parts_.size(); ++i) {
-      auto added = add(chain->chain, i, (*firsts)[i], end);
-      if (!added) return unexpected(added.error());
-      report.parts.push_back(std::move(*added));
+      IMAKEEP_TRY(auto added, add(chain.chain, i, firsts[i], end));
+      report.parts.push_back(std::move(added));
     }
     return report;
   }
 
  private:
   Result<void> read_sources() {
-    auto rows = archive_.store().sources();
-    if (!rows) return unexpected(rows.error());
-    sources_ = std::move(*rows);
+    IMAKEEP_TRY(auto rows, archive_.store().sources());
+    sources_ = std::move(rows);
     return {};
   }
 
@@ -161,9 +152,8 @@ class Import {
       const auto bank = std::ranges::find(chain.banks, value.bank.algorithm, &digest::Bank::algorithm);
       if (bank != chain.banks.end() && !is_told(value.bank)) value.bank = *bank;
     }
-    auto known = read_known(archive_, chain, values);
-    if (!known) return unexpected(known.error());
-    return place_parts(std::move(*known), parts_, options_.no_repeats);
+    IMAKEEP_TRY(auto known, read_known(archive_, chain, values));
+    return place_parts(std::move(known), parts_, options_.no_repeats);
   }
 
   // Gives each of `banks` the fill that `filled` has for its algorithm.
@@ -177,19 +167,17 @@ class Import {
   // The chain to continue. Its number is 0 if the chain has still to be begun.
   Result<Chain> choose_chain() {
     if (options_.chain) return chosen_chain(*options_.chain);
-    auto chains = archive_.chains();
-    if (!chains) return unexpected(chains.error());
+    IMAKEEP_TRY(auto chains, archive_.chains());
     // Saved lists never continue a chain that a keeper makes from its host's list.
-    while (!chains->empty()) {
-      const auto kept = archive_.is_kept(chains->back().chain);
-      if (!kept) return unexpected(kept.error());
-      if (!*kept) break;
-      chains->pop_back();
+    while (!chains.empty()) {
+      IMAKEEP_TRY(const auto& kept, archive_.is_kept(chains.back().chain));
+      if (!kept) break;
+      chains.pop_back();
     }
     const std::vector<digest::Bank> banks = banks_as_given();
     Chain fresh{.banks = banks, .end_pcrs = digest::PcrState(banks)};
-    if (chains->empty()) return fresh;
-    Chain& last = chains->back();
+    if (chains.empty()) return fresh;
+    Chain& last = chains.back();
     const bool empty =
         last.end == 0 && std::ranges::equal(last.banks, banks, {}, &digest::Bank::algorithm, &digest::Bank::algorithm);
     if (!options_.new_chain || empty || begun_with_these(last)) return std::move(last);
@@ -199,9 +187,8 @@ class Import {
   Result<Chain> chosen_chain(std::uint64_t number) {
     auto chain = archive_.chain(number);
     if (!chain) return chain;
-    const auto kept = archive_.is_kept(number);
-    if (!kept) return unexpected(kept.error());
-    if (*kept) {
+    IMAKEEP_TRY(const auto& kept, archive_.is_kept(number));
+    if (kept) {
       return fail(ErrorCode::kRefused, "`imakeep keep` archives its host's list into chain " + std::to_string(number) +
                                            "; import saved lists into a chain of their own, without --chain");
     }
@@ -271,10 +258,9 @@ class Import {
                       imalog::is_boot_aggregate(with_records->records.front().content, with_records->order);
     // PCR values that match a replay from zeros also prove that the chain begins at its boot.
     const bool proven = !options_.pcrs.empty();
-    auto begun = archive_.begin_chain(chain.banks, boot || proven ? ChainStart::kBoot : ChainStart::kUnknown,
-                                      chain.order, {.origin = "import"});
-    if (!begun) return unexpected(begun.error());
-    chain = std::move(*begun);
+    IMAKEEP_TRY(auto begun, archive_.begin_chain(chain.banks, boot || proven ? ChainStart::kBoot : ChainStart::kUnknown,
+                                                 chain.order, {.origin = "import"}));
+    chain = std::move(begun);
     return {};
   }
 
@@ -294,10 +280,9 @@ class Import {
     while (done < part.records.size()) {
       const auto batch = batch_from(part, done);
       source.done = done + batch.size();
-      const auto appended =
-          archive_.append(chain, first + done, batch, part.bank, options_.now_unix_s, {.source = &source});
-      if (!appended) return unexpected(appended.error());
-      report.mismatched.insert(report.mismatched.end(), appended->mismatched.begin(), appended->mismatched.end());
+      IMAKEEP_TRY(const auto& appended,
+                  archive_.append(chain, first + done, batch, part.bank, options_.now_unix_s, {.source = &source}));
+      report.mismatched.insert(report.mismatched.end(), appended.mismatched.begin(), appended.mismatched.end());
       report.added += batch.size();
       done += batch.size();
       end = first + done;

@@ -149,9 +149,8 @@ class Placement {
         continue;
       }
       const Overlaps found = overlaps(have_, part.ids);
-      const auto length = certain_overlap(part, found.lengths);
-      if (!length) return unexpected(length.error());
-      place_at(part, found, *length);
+      IMAKEEP_TRY(const auto& length, certain_overlap(part, found.lengths));
+      place_at(part, found, length);
     }
     return firsts_;
   }

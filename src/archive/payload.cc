@@ -4,9 +4,8 @@
 namespace imakeep::archive {
 
 Result<Bytes> read_payload(Store& store, const SegmentRow& row) {
-  const auto data = store.segment_data(row.chain, row.first);
-  if (!data) return unexpected(data.error());
-  return decompress(*data);
+  IMAKEEP_TRY(const auto& data, store.segment_data(row.chain, row.first));
+  return decompress(data);
 }
 
 }  // namespace imakeep::archive

@@ -11,16 +11,13 @@ namespace imakeep::archive {
 
 Result<void> Archive::acknowledge(const std::string& verifier, std::uint64_t number, std::uint64_t record) {
   return write([&]() -> Result<void> {
-    const auto of = chain(number);
-    if (!of) return unexpected(of.error());
-    const auto rows = store_.verifiers();
-    if (!rows) return unexpected(rows.error());
-    const auto known = std::find_if(rows->begin(), rows->end(), [&](const VerifierRow& row) {
-      return row.name == verifier && row.chain == number;
-    });
-    if (record > of->end || (known != rows->end() && record < known->acknowledged)) {
+    IMAKEEP_TRY(const auto& of, chain(number));
+    IMAKEEP_TRY(const auto& rows, store_.verifiers());
+    const auto known = std::find_if(
+        rows.begin(), rows.end(), [&](const VerifierRow& row) { return row.name == verifier && row.chain == number; });
+    if (record > of.end || (known != rows.end() && record < known->acknowledged)) {
       return fail(ErrorCode::kUsage, "verifier " + verifier + " cannot acknowledge " + std::to_string(record) +
-                                         " records: the chain has " + std::to_string(of->end) +
+                                         " records: the chain has " + std::to_string(of.end) +
                                          ", and an acknowledgement never decreases");
     }
     return store_.put_verifier({.name = verifier, .chain = number, .acknowledged = record});
@@ -28,13 +25,12 @@ Result<void> Archive::acknowledge(const std::string& verifier, std::uint64_t num
 }
 
 Result<std::optional<std::uint64_t>> Archive::acknowledged(std::uint64_t number) {
-  const auto rows = store_.verifiers();
-  if (!rows) return unexpected(rows.error());
+  IMAKEEP_TRY(const auto& rows, store_.verifiers());
   std::optional<std::uint64_t> lowest;
-  for (const VerifierRow& verifier : *rows) {
+  for (const VerifierRow& verifier : rows) {
     // A verifier without an acknowledgement of this chain has acknowledged none of its records.
     std::uint64_t here = 0;
-    for (const VerifierRow& row : *rows) {
+    for (const VerifierRow& row : rows) {
       if (row.name == verifier.name && row.chain == number) here = row.acknowledged;
     }
     lowest = std::min(lowest.value_or(here), here);
@@ -47,17 +43,15 @@ namespace {
 // Copies the segment's violations to rows of their own, so that they stay in the host's history. Returns their count.
 Result<std::uint64_t> keep_violations(Store& store, const SegmentRow& row) {
   if (row.violations == 0) return std::uint64_t{0};
-  const auto payload = read_payload(store, row);
-  if (!payload) return unexpected(payload.error());
-  SegmentReader reader(*payload);
+  IMAKEEP_TRY(const auto& payload, read_payload(store, row));
+  SegmentReader reader(payload);
   std::uint64_t kept = 0;
   for (std::uint64_t number = row.first;; ++number) {
-    const auto record = reader.next();
-    if (!record) return unexpected(record.error());
-    if (!*record) return kept;
-    if (!(*record)->content.violation) continue;
+    IMAKEEP_TRY(const auto& record, reader.next());
+    if (!record) return kept;
+    if (!record->content.violation) continue;
     Bytes bytes;
-    append_record(bytes, **record);
+    append_record(bytes, *record);
     IMAKEEP_CHECK(store.put_violation({.chain = row.chain, .number = number, .record = std::move(bytes)}));
     ++kept;
   }
@@ -98,17 +92,14 @@ Limit limit_of_list(const ListRow& list) {
 Result<Retired> Archive::retire(std::uint64_t number, const Retention& retention) {
   Retired retired;
   const auto decide = [&]() -> Result<void> {
-    const auto rows = store_.chains();
-    if (!rows) return unexpected(rows.error());
-    const auto row = std::find_if(rows->begin(), rows->end(), [&](const ChainRow& r) { return r.chain == number; });
-    if (row == rows->end()) return fail(ErrorCode::kUsage, "no chain " + std::to_string(number) + " in the archive");
+    IMAKEEP_TRY(const auto& rows, store_.chains());
+    const auto row = std::find_if(rows.begin(), rows.end(), [&](const ChainRow& r) { return r.chain == number; });
+    if (row == rows.end()) return fail(ErrorCode::kUsage, "no chain " + std::to_string(number) + " in the archive");
     ChainRow kept = *row;
-    const auto proven = acknowledged(number);
-    if (!proven) return unexpected(proven.error());
-    const auto list = store_.list(number);
-    if (!list) return unexpected(list.error());
-    Limit limit = retention.unacknowledged ? Limit{.before = kept.end, .why = {}} : limit_of_verifiers(*proven);
-    if (*list && (*list)->head < limit.before) limit = limit_of_list(**list);
+    IMAKEEP_TRY(const auto& proven, acknowledged(number));
+    IMAKEEP_TRY(const auto& list, store_.list(number));
+    Limit limit = retention.unacknowledged ? Limit{.before = kept.end, .why = {}} : limit_of_verifiers(proven);
+    if (list && list->head < limit.before) limit = limit_of_list(*list);
     const SegmentListing listing = store_.segments(number);
     if (!listing.damage.empty()) return unexpected(listing.damage.front());
     const std::uint64_t before = std::min(retention.before, oldest_within(listing.segments, retention.keep_bytes));
@@ -125,16 +116,15 @@ Result<Retired> Archive::retire(std::uint64_t number, const Retention& retention
       if (segment.end() > before || newest_unix_s >= retention.added_before_unix_s) break;
       held_back = segment.end() > limit.before;
       if (held_back) break;
-      const auto violations =
-          retention.dry_run ? Result<std::uint64_t>(segment.violations) : keep_violations(store_, segment);
-      if (!violations) return unexpected(violations.error());
+      IMAKEEP_TRY(const auto& violations,
+                  retention.dry_run ? Result<std::uint64_t>(segment.violations) : keep_violations(store_, segment));
       if (!retention.dry_run) IMAKEEP_CHECK(store_.remove_segment(number, segment.first));
       if (retired.records == 0) retired.first = segment.first;
       if (retired.records == 0) retired.oldest_unix_s = segment.added_unix_s;
       retired.newest_unix_s = newest_unix_s;
       retired.stored_bytes += segment.stored_bytes;
       retired.records += segment.records;
-      retired.violations_kept += *violations;
+      retired.violations_kept += violations;
       kept.first_kept = segment.end();
     }
     if (held_back && retired.records == 0) {

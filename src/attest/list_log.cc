@@ -18,10 +18,9 @@ ListLog::ListLog(std::vector<std::string> names, Open open, std::optional<digest
 Result<bool> ListLog::open_next() {
   list_.reset();
   if (opened_ == names_.size()) return false;
-  auto source = open_(names_[opened_++]);
-  if (!source) return unexpected(source.error());
-  source_ = std::move(source->name);
-  list_.emplace(std::move(source->read));
+  IMAKEEP_TRY(auto source, open_(names_[opened_++]));
+  source_ = std::move(source.name);
+  list_.emplace(std::move(source.read));
   const auto format = told_bank_ ? list_->detect(*told_bank_) : list_->detect();
   if (!format) {
     list_.reset();
@@ -42,9 +41,8 @@ Result<std::optional<LoggedRecord>> ListLog::next() {
             .content = (*record)->content(), .bank = format_.bank, .shown = (*record)->digest, .order = format_.order};
       }
     }
-    const auto opened = open_next();
-    if (!opened) return unexpected(opened.error());
-    if (!*opened) return std::nullopt;
+    IMAKEEP_TRY(const auto& opened, open_next());
+    if (!opened) return std::nullopt;
   }
 }
 

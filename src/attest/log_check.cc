@@ -206,9 +206,8 @@ class Pass {
     if (fills == Fills::kAll) std::ranges::copy(imalog::other_fills(value.bank), std::back_inserter(banks));
     for (const digest::Bank& bank : banks) {
       value.bank = bank;
-      const auto match = matching_.expect(value);
-      if (!match) return unexpected(match.error());
-      match_of_.back().push_back(*match);
+      IMAKEEP_TRY(const auto& match, matching_.expect(value));
+      match_of_.back().push_back(match);
     }
     return {};
   }
@@ -436,9 +435,8 @@ Result<LogCheck> check_log(LogSource& log, const Expected& expected, const std::
   PcrSet replayed = 1u << imalog::kImaPcr;
   if (expected.quote) {
     if (selects_other_pcrs(*expected.quote)) {
-      const auto pcrs = pcrs_of_log(log, start);
-      if (!pcrs) return unexpected(pcrs.error());
-      replayed = *pcrs;
+      IMAKEEP_TRY(const auto& pcrs, pcrs_of_log(log, start));
+      replayed = pcrs;
     }
     composite = composite_of(*expected.quote, expected.values, replayed);
     IMAKEEP_CHECK(check_composite(*composite, replayed));
@@ -456,9 +454,9 @@ Result<std::vector<digest::Bank>> find_fills(LogSource& log, const std::vector<P
   const std::optional<PcrComposite> no_quote;
   const std::optional<PcrState> reset;
   const std::optional<ReplayLimit> no_limit;
-  const auto pass = best_pass(log, {.expected = expected, .composite = no_quote, .start = reset, .limit = no_limit});
-  if (!pass) return unexpected(pass.error());
-  const auto& found = (*pass)->values();
+  IMAKEEP_TRY(const auto& pass,
+              best_pass(log, {.expected = expected, .composite = no_quote, .start = reset, .limit = no_limit}));
+  const auto& found = pass->values();
   // Linux before 5.8 pads every bank but sha1. A later one that pads a bank has hashes of its own for others.
   const bool since_5_8 = std::ranges::any_of(found, [](const ValueMatch& match) {
     return match.found_at.value_or(0) > 0 && match.matched_as.algorithm != digest::Algorithm::kSha1 &&

@@ -206,16 +206,15 @@ Result<std::vector<Key>> pem_keys(ByteView text) {
 }
 
 Result<Key> tpm_key(ByteView file) {
-  const auto area = tpm::parse_public_key(file);
-  if (!area) return unexpected(area.error());
+  IMAKEEP_TRY(const auto& area, tpm::parse_public_key(file));
   // Part 1, 31.3: a restricted key signs bytes from outside only if they do not begin with TPM_GENERATED_VALUE. Any
   // other key would also sign a forged statement that begins with it.
-  if (!area->attests) {
+  if (!area.attests) {
     return fail(ErrorCode::kUnsupported,
                 "the key's attributes are not those of an attestation key (signing, restricted, fixed to its TPM): it "
                 "could sign a statement that no TPM made");
   }
-  Key key = area->ecc ? ecc_key(*area) : rsa_key(*area);
+  Key key = area.ecc ? ecc_key(area) : rsa_key(area);
   if (!key) return fail(ErrorCode::kMalformed, "the key is not a point of its curve, or not an RSA key");
   return key;
 }
@@ -227,9 +226,8 @@ constexpr std::byte kDerSequence{0x30};
 Result<std::vector<Key>> parse_keys(ByteView file) {
   const ErrorQueueCleared cleared;
   if (as_text(file).find("-----BEGIN ") != std::string_view::npos) return pem_keys(file);
-  auto key = !file.empty() && file.front() == kDerSequence ? der_key(file) : tpm_key(file);
-  if (!key) return unexpected(key.error());
-  return std::vector<Key>{std::move(*key)};
+  IMAKEEP_TRY(auto key, !file.empty() && file.front() == kDerSequence ? der_key(file) : tpm_key(file));
+  return std::vector<Key>{std::move(key)};
 }
 
 // ---- signatures -----------------------------------------------------------------------------------------------------
@@ -293,18 +291,17 @@ Result<VerificationKey> VerificationKey::checked(std::shared_ptr<evp_pkey_st> ke
 }
 
 Result<std::vector<VerificationKey>> VerificationKey::parse(ByteView file) {
-  const auto keys = parse_keys(file);
-  if (!keys) return unexpected(keys.error());
+  IMAKEEP_TRY(const auto& keys, parse_keys(file));
   std::vector<VerificationKey> usable;
   std::optional<Error> unusable;
-  for (std::size_t i = 0; i < keys->size(); ++i) {
-    auto key = checked((*keys)[i]);
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    auto key = checked(keys[i]);
     if (!key) {
       if (!unusable) unusable = std::move(key).error();
       continue;
     }
-    if (keys->size() > 1) {
-      key->position_ = ", key " + std::to_string(i + 1) + " of " + std::to_string(keys->size());
+    if (keys.size() > 1) {
+      key->position_ = ", key " + std::to_string(i + 1) + " of " + std::to_string(keys.size());
     }
     usable.push_back(std::move(*key));
   }

@@ -116,8 +116,7 @@ void append_sized(Bytes& out, const Bytes& bytes) {
 
 // One TPMS_PCR_SELECTION.
 Result<void> append_selection(Bytes& out, const json& selection) {
-  const auto hash = algorithm_of(member(selection, "hash"), "pcrSelect");
-  if (!hash) return unexpected(hash.error());
+  IMAKEEP_TRY(const auto& hash, algorithm_of(member(selection, "hash"), "pcrSelect"));
   const json* const pcrs = member(selection, "pcrSelect");
   if (pcrs == nullptr || !pcrs->is_array()) return bad_field("pcrSelect");
   std::array<std::uint8_t, digest::kPcrCount / 8> bits{};
@@ -126,7 +125,7 @@ Result<void> append_selection(Bytes& out, const json& selection) {
     if (!index) return bad_field("pcrSelect");
     bits[*index / 8] = static_cast<std::uint8_t>(bits[*index / 8] | 1u << *index % 8);
   }
-  append_int(out, digest::info(*hash).tpm_alg, ByteOrder::kBig);
+  append_int(out, digest::info(hash).tpm_alg, ByteOrder::kBig);
   append_u8(out, bits.size());
   for (const std::uint8_t byte : bits) append_u8(out, byte);
   return {};
@@ -187,11 +186,9 @@ Result<QuoteFile> parse_fapi(std::string_view text) {
                 "JSON, but not FAPI's quote info; give the TPMS_ATTEST (tpm2_quote -m), or what tss2_quote -q writes");
   }
   const json* const details = member(*scheme, "details");
-  const auto hash = algorithm_of(details == nullptr ? nullptr : member(*details, "hashAlg"), "hashAlg");
-  if (!hash) return unexpected(hash.error());
-  auto statement = statement_of(*attest);
-  if (!statement) return unexpected(statement.error());
-  return QuoteFile{.statement = std::move(*statement), .plain_hash = *hash};
+  IMAKEEP_TRY(const auto& hash, algorithm_of(details == nullptr ? nullptr : member(*details, "hashAlg"), "hashAlg"));
+  IMAKEEP_TRY(auto statement, statement_of(*attest));
+  return QuoteFile{.statement = std::move(statement), .plain_hash = hash};
 }
 
 }  // namespace

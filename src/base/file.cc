@@ -50,9 +50,8 @@ Result<Bytes> read_within(int fd, const std::string& path, const ReadLimits& lim
   bool front_checked = !limits.check_front;
   for (;;) {
     if (filled == bytes.size()) bytes.resize(filled + std::clamp(filled, kLeastBytes, kMostBytes));
-    const auto got = read_some(fd, std::span(bytes).subspan(filled), path);
-    if (!got) return unexpected(got.error());
-    filled += *got;
+    IMAKEEP_TRY(const auto& got, read_some(fd, std::span(bytes).subspan(filled), path));
+    filled += got;
     if (filled > limits.most_bytes) {
       return unexpected(Error{.code = ErrorCode::kMalformed,
                               .message = path + " is larger than " + std::to_string(limits.most_bytes) +
@@ -65,7 +64,7 @@ Result<Bytes> read_within(int fd, const std::string& path, const ReadLimits& lim
         return unexpected(named(std::move(checked).error(), path));
       }
     }
-    if (*got != 0) continue;
+    if (got != 0) continue;
     bytes.resize(filled);
     return bytes;
   }
@@ -82,9 +81,8 @@ Result<Bytes> read_all(int fd, const std::string& path, const ReadLimits& limits
 }
 
 Result<Bytes> read_file(const std::string& path, const ReadLimits& limits) {
-  auto fd = open_file(path, O_RDONLY);
-  if (!fd) return unexpected(fd.error());
-  return read_all(fd->get(), path, limits);
+  IMAKEEP_TRY(auto fd, open_file(path, O_RDONLY));
+  return read_all(fd.get(), path, limits);
 }
 
 Result<void> write_all(int fd, ByteView bytes, const std::string& path) {
@@ -102,10 +100,9 @@ Result<void> write_all(int fd, ByteView bytes, const std::string& path) {
 namespace {
 
 Result<void> write_durably(const std::string& path, ByteView bytes, mode_t mode) {
-  auto fd = open_file(path, O_WRONLY | O_CREAT | O_TRUNC, mode);
-  if (!fd) return unexpected(fd.error());
-  IMAKEEP_CHECK(write_all(fd->get(), bytes, path));
-  if (::fsync(fd->get()) != 0) return fail_errno(errno, "cannot sync " + path);
+  IMAKEEP_TRY(auto fd, open_file(path, O_WRONLY | O_CREAT | O_TRUNC, mode));
+  IMAKEEP_CHECK(write_all(fd.get(), bytes, path));
+  if (::fsync(fd.get()) != 0) return fail_errno(errno, "cannot sync " + path);
   return {};
 }
 
@@ -118,10 +115,9 @@ Result<void> check_replaceable(const std::string& path, ByteView prefix, const s
   Bytes front(prefix.size());
   std::size_t got = 0;
   while (got < front.size()) {
-    const auto more = read_some(fd->get(), std::span(front).subspan(got), path);
-    if (!more) return unexpected(more.error());
-    if (*more == 0) break;
-    got += *more;
+    IMAKEEP_TRY(const auto& more, read_some(fd->get(), std::span(front).subspan(got), path));
+    if (more == 0) break;
+    got += more;
   }
   if (got == 0 || equal(ByteView(front).first(got), prefix)) return {};
   return fail(ErrorCode::kUsage, path + " exists and is no " + kind + ", so it is not replaced; name another file");
@@ -140,9 +136,8 @@ Result<void> replace_file(const std::string& path, ByteView bytes, mode_t mode) 
   }
   // The new name is durable only after its directory is synced.
   const std::string directory = std::filesystem::path(path).parent_path().string();
-  auto directory_fd = open_file(directory.empty() ? "." : directory, O_RDONLY | O_DIRECTORY);
-  if (!directory_fd) return unexpected(directory_fd.error());
-  if (::fsync(directory_fd->get()) != 0) return fail_errno(errno, "cannot sync the directory of " + path);
+  IMAKEEP_TRY(auto directory_fd, open_file(directory.empty() ? "." : directory, O_RDONLY | O_DIRECTORY));
+  if (::fsync(directory_fd.get()) != 0) return fail_errno(errno, "cannot sync the directory of " + path);
   return {};
 }
 

@@ -94,9 +94,8 @@ Result<std::int64_t> parse_duration_ms(std::string_view text) {
   if (!parts.digits.empty() && parts.unit.empty()) return refused(text, "has no unit", kDurationsAccepted);
   const auto factor = duration_factor(parts.unit);
   if (!factor) return refused(text, "is not a duration", kDurationsAccepted);
-  const auto ms = scaled(text, parts, *factor, kMaxDurationMs, kDurationsAccepted);
-  if (!ms) return unexpected(ms.error());
-  return static_cast<std::int64_t>(*ms);
+  IMAKEEP_TRY(const auto& ms, scaled(text, parts, *factor, kMaxDurationMs, kDurationsAccepted));
+  return static_cast<std::int64_t>(ms);
 }
 
 Result<std::uint64_t> parse_size_bytes(std::string_view text) {

@@ -65,3 +65,16 @@ std::string describe(const Error& error);
       return ::imakeep::unexpected(std::move(imakeep_checked).error()); \
     }                                                                   \
   } while (false)
+
+#define IMAKEEP_JOIN_EXPANDED(a, b) a##b
+#define IMAKEEP_JOIN(a, b) IMAKEEP_JOIN_EXPANDED(a, b)
+
+// IMAKEEP_TRY(const auto& name, EXPR): if EXPR, a Result, fails, returns its error from the enclosing function.
+// Otherwise declares `name` as its value. A reference lives as long as the enclosing block. The macro is several
+// statements, so it needs braces after `if`. A line has at most one.
+#define IMAKEEP_TRY(declaration, ...)                                                        \
+  auto IMAKEEP_JOIN(imakeep_tried_, __LINE__) = (__VA_ARGS__);                               \
+  if (!IMAKEEP_JOIN(imakeep_tried_, __LINE__)) {                                             \
+    return ::imakeep::unexpected(std::move(IMAKEEP_JOIN(imakeep_tried_, __LINE__)).error()); \
+  }                                                                                          \
+  declaration = *std::move(IMAKEEP_JOIN(imakeep_tried_, __LINE__))

@@ -24,11 +24,10 @@ Result<std::string> read_from(Spool& spool, std::uint64_t offset, std::size_t mo
   std::string text;
   Bytes room(most_bytes);
   for (;;) {
-    const auto got = spool.read_at(offset, room);
-    if (!got) return unexpected(got.error());
-    if (*got == 0) return text;
-    text += as_text(ByteView(room).first(*got));
-    offset += *got;
+    IMAKEEP_TRY(const auto& got, spool.read_at(offset, room));
+    if (got == 0) return text;
+    text += as_text(ByteView(room).first(got));
+    offset += got;
   }
 }
 

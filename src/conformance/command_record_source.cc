@@ -60,9 +60,8 @@ Result<std::unique_ptr<CommandRecordSource>> CommandRecordSource::start(CommandO
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return fail_errno(errno, "socketpair");
   UniqueFd ours(ends[0]);
   const UniqueFd theirs(ends[1]);
-  const auto shell = start_shell(options.command, theirs.get());
-  if (!shell) return unexpected(shell.error());
-  return std::unique_ptr<CommandRecordSource>(new CommandRecordSource(std::move(options), std::move(ours), *shell));
+  IMAKEEP_TRY(const auto& shell, start_shell(options.command, theirs.get()));
+  return std::unique_ptr<CommandRecordSource>(new CommandRecordSource(std::move(options), std::move(ours), shell));
 }
 
 CommandRecordSource::~CommandRecordSource() {
@@ -77,13 +76,12 @@ Result<void> CommandRecordSource::run(std::string_view kind, std::uint64_t seria
   if (::send(channel_.get(), line.data(), line.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(line.size())) {
     return fail_errno(errno, "cannot reach the shell that runs the add command");
   }
-  const auto status = read_status(channel_.get());
-  if (!status) return unexpected(status.error());
-  if (*status == 0) return {};
-  if (*status == kCannotDoThisKind) {
+  IMAKEEP_TRY(const auto& status, read_status(channel_.get()));
+  if (status == 0) return {};
+  if (status == kCannotDoThisKind) {
     return fail(ErrorCode::kUnsupported, "the add command cannot make a " + std::string(kind));
   }
-  return fail(ErrorCode::kEnvironment, "the add command ended with status " + std::to_string(*status) +
+  return fail(ErrorCode::kEnvironment, "the add command ended with status " + std::to_string(status) +
                                            " for IMAKEEP_KIND=" + std::string(kind) +
                                            " IMAKEEP_SERIAL=" + std::to_string(serial));
 }
@@ -115,13 +113,11 @@ Result<std::vector<imalog::PcrValue>> CommandRecordSource::pcrs() {
     auto bank = digest::parse_bank(name.substr(kPrefix.size()));
     if (!bank) continue;
     const std::string path = entry.path() / std::to_string(options_.pcr);
-    const auto text = read_file(path);
-    if (!text) return unexpected(text.error());
-    std::string_view hex = as_text(*text);
+    IMAKEEP_TRY(const auto& text, read_file(path));
+    std::string_view hex = as_text(text);
     while (hex.ends_with('\n')) hex.remove_suffix(1);
-    const auto bytes = from_hex(hex);
-    if (!bytes) return unexpected(bytes.error());
-    values.push_back({.bank = *bank, .pcr = options_.pcr, .value = digest::Digest(*bytes)});
+    IMAKEEP_TRY(const auto& bytes, from_hex(hex));
+    values.push_back({.bank = *bank, .pcr = options_.pcr, .value = digest::Digest(bytes)});
   }
   if (values.empty()) return fail(ErrorCode::kUnsupported, "no PCR values are known");
   return values;

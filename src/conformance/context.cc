@@ -25,11 +25,9 @@ Result<void> Context::add_again() {
 }
 
 Result<std::uint64_t> Context::records(Part part) const {
-  const auto bytes = read_file(directory_.list_path(Form::kBinary, directory_.first_bank(), part));
-  if (!bytes) return unexpected(bytes.error());
-  const auto decoded = decode_list(*bytes, directory_.first_bank());
-  if (!decoded) return unexpected(decoded.error());
-  return decoded->size();
+  IMAKEEP_TRY(const auto& bytes, read_file(directory_.list_path(Form::kBinary, directory_.first_bank(), part)));
+  IMAKEEP_TRY(const auto& decoded, decode_list(bytes, directory_.first_bank()));
+  return decoded.size();
 }
 
 Result<void> Context::must_answer_ok(const std::string& path, std::string_view request) {

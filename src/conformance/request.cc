@@ -28,9 +28,8 @@ std::string send_request(int fd, std::string_view bytes) {
 }
 
 Result<std::string> send_request(const std::string& path, std::string_view bytes) {
-  const auto fd = open_file(path, O_WRONLY);
-  if (!fd) return unexpected(fd.error());
-  return send_request(fd->get(), bytes);
+  IMAKEEP_TRY(const auto& fd, open_file(path, O_WRONLY));
+  return send_request(fd.get(), bytes);
 }
 
 }  // namespace imakeep::conformance

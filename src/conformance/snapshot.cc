@@ -21,15 +21,13 @@ Bytes tail_of(const Bytes& bytes, std::size_t from) {
 }
 
 Result<BankSnapshot> drop_first(const BankSnapshot& list, std::uint64_t records) {
-  const auto decoded = decode_list(list.binary, list.bank);
-  if (!decoded) return unexpected(decoded.error());
-  if (decoded->size() < records) return fail(ErrorCode::kMismatch, "the list has too few records");
-  const auto cut = decoded->begin() + static_cast<std::ptrdiff_t>(records);
+  IMAKEEP_TRY(const auto& decoded, decode_list(list.binary, list.bank));
+  if (decoded.size() < records) return fail(ErrorCode::kMismatch, "the list has too few records");
+  const auto cut = decoded.begin() + static_cast<std::ptrdiff_t>(records);
   const std::size_t binary_bytes = std::accumulate(
-      decoded->begin(), cut, std::size_t{0}, [](std::size_t sum, const auto& r) { return sum + r.encoded_bytes; });
-  const auto lines = render_list(ByteView(list.binary).first(binary_bytes), list.bank);
-  if (!lines) return unexpected(lines.error());
-  return BankSnapshot{list.bank, tail_of(list.binary, binary_bytes), tail_of(list.ascii, lines->size())};
+      decoded.begin(), cut, std::size_t{0}, [](std::size_t sum, const auto& r) { return sum + r.encoded_bytes; });
+  IMAKEEP_TRY(const auto& lines, render_list(ByteView(list.binary).first(binary_bytes), list.bank));
+  return BankSnapshot{list.bank, tail_of(list.binary, binary_bytes), tail_of(list.ascii, lines.size())};
 }
 
 std::string record_name(std::size_t index) {
@@ -41,11 +39,9 @@ std::string record_name(std::size_t index) {
 Result<Snapshot> take_snapshot(const ImaDirectory& directory, Part part) {
   Snapshot snapshot;
   for (const digest::Bank& bank : directory.banks()) {
-    auto binary = read_file(directory.list_path(Form::kBinary, bank, part));
-    if (!binary) return unexpected(binary.error());
-    auto ascii = read_file(directory.list_path(Form::kAscii, bank, part));
-    if (!ascii) return unexpected(ascii.error());
-    snapshot.banks.push_back({bank, std::move(*binary), std::move(*ascii)});
+    IMAKEEP_TRY(auto binary, read_file(directory.list_path(Form::kBinary, bank, part)));
+    IMAKEEP_TRY(auto ascii, read_file(directory.list_path(Form::kAscii, bank, part)));
+    snapshot.banks.push_back({bank, std::move(binary), std::move(ascii)});
   }
   return snapshot;
 }
@@ -54,25 +50,22 @@ Result<std::vector<imalog::RecordView>> decode_list(ByteView binary, const diges
   std::vector<imalog::RecordView> records;
   imalog::ListReader reader(binary, format_of(bank));
   for (;;) {
-    const auto record = reader.next();
-    if (!record) return unexpected(record.error());
-    if (!*record) return records;
-    records.push_back(**record);
+    IMAKEEP_TRY(const auto& record, reader.next());
+    if (!record) return records;
+    records.push_back(*record);
   }
 }
 
 Result<std::uint64_t> record_count(const Snapshot& snapshot) {
-  const auto records = decode_list(snapshot.banks.front().binary, snapshot.banks.front().bank);
-  if (!records) return unexpected(records.error());
-  return records->size();
+  IMAKEEP_TRY(const auto& records, decode_list(snapshot.banks.front().binary, snapshot.banks.front().bank));
+  return records.size();
 }
 
 Result<Snapshot> drop_first(const Snapshot& snapshot, std::uint64_t records) {
   Snapshot rest;
   for (const BankSnapshot& list : snapshot.banks) {
-    auto cut = drop_first(list, records);
-    if (!cut) return unexpected(cut.error());
-    rest.banks.push_back(std::move(*cut));
+    IMAKEEP_TRY(auto cut, drop_first(list, records));
+    rest.banks.push_back(std::move(cut));
   }
   return rest;
 }
@@ -118,11 +111,10 @@ std::string content_difference(const imalog::RecordView& a, const imalog::Record
 }
 
 Result<std::string> render_list(ByteView binary, const digest::Bank& bank) {
-  const auto records = decode_list(binary, bank);
-  if (!records) return unexpected(records.error());
+  IMAKEEP_TRY(const auto& records, decode_list(binary, bank));
   std::string text;
-  for (std::size_t i = 0; i < records->size(); ++i) {
-    const imalog::RecordView& record = (*records)[i];
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const imalog::RecordView& record = records[i];
     if (auto line = imalog::append_ascii(text, record.content(), record.digest); !line) {
       Error error = line.error();
       error.record = i;
@@ -133,10 +125,9 @@ Result<std::string> render_list(ByteView binary, const digest::Bank& bank) {
 }
 
 Result<std::string> digest_difference(ByteView binary, const digest::Bank& bank) {
-  const auto records = decode_list(binary, bank);
-  if (!records) return unexpected(records.error());
-  for (std::size_t i = 0; i < records->size(); ++i) {
-    const imalog::RecordView& record = (*records)[i];
+  IMAKEEP_TRY(const auto& records, decode_list(binary, bank));
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const imalog::RecordView& record = records[i];
     if (!imalog::digest_matches(bank, record.content(), record.digest)) {
       return record_name(i) + " shows " + to_hex(record.digest);
     }

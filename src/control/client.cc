@@ -69,10 +69,9 @@ Error Client::no_answer(const std::string& otherwise) const {
 }
 
 Result<AppendReport> Client::append(Bytes list, const digest::Bank& bank, bool deduplicate) {
-  auto answer = ask(
-      {.head = {{"op", "append"}, {"bank", bank.name()}, {"deduplicate", deduplicate}}, .payload = std::move(list)});
-  if (!answer) return unexpected(answer.error());
-  return read_answer([&head = answer->head]() -> Result<AppendReport> {
+  IMAKEEP_TRY(auto answer, ask({.head = {{"op", "append"}, {"bank", bank.name()}, {"deduplicate", deduplicate}},
+                                .payload = std::move(list)}));
+  return read_answer([&head = answer.head]() -> Result<AppendReport> {
     if (head.contains("stopped")) return unexpected(error_from_json(head["stopped"]));
     AppendReport report{.added = head.value("added", std::uint64_t{0}),
                         .repeated = head.value("repeated", std::uint64_t{0}),
@@ -83,9 +82,8 @@ Result<AppendReport> Client::append(Bytes list, const digest::Bank& bank, bool d
 }
 
 Result<MeasureOptions> ask_how_to_measure(Client& client) {
-  const auto hello = client.ask({.head = {{"op", "hello"}}});
-  if (!hello) return unexpected(hello.error());
-  return read_answer([&head = hello->head]() -> Result<MeasureOptions> {
+  IMAKEEP_TRY(const auto& hello, client.ask({.head = {{"op", "hello"}}}));
+  return read_answer([&head = hello.head]() -> Result<MeasureOptions> {
     MeasureOptions options;
     options.template_name = head.value("template", options.template_name);
     const std::string hash = head.value("hash", "");

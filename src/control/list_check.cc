@@ -12,19 +12,18 @@ Result<std::vector<imalog::RecordContentView>> check_list(ByteView list, const d
   std::string line;
   for (;;) {
     const std::size_t offset = reader.offset();
-    const auto record = reader.next();
-    if (!record) return unexpected(record.error());
-    if (!*record) return contents;
-    const imalog::RecordContentView content = (*record)->content();
+    IMAKEEP_TRY(const auto& record, reader.next());
+    if (!record) return contents;
+    const imalog::RecordContentView content = record->content();
     const auto bad = [&](ErrorCode code, std::string message) {
       return unexpected(
           Error{.code = code, .message = std::move(message), .offset = offset, .record = reader.records_read() - 1});
     };
-    if (!imalog::digest_matches(bank, content, (*record)->digest)) {
+    if (!imalog::digest_matches(bank, content, record->digest)) {
       return bad(ErrorCode::kMismatch, "the " + bank.name() + " template digest does not match the record's data");
     }
     line.clear();
-    if (auto shown = imalog::append_ascii(line, content, (*record)->digest, order); !shown) {
+    if (auto shown = imalog::append_ascii(line, content, record->digest, order); !shown) {
       return bad(ErrorCode::kMalformed, shown.error().message);
     }
     contents.push_back(content);

@@ -79,10 +79,8 @@ Result<Message> ListService::hello() {
 
 // Checks all records before it adds the first, so a damaged list adds nothing.
 Result<Message> ListService::append(const Message& request) {
-  const auto bank = digest::parse_bank(request.head.value("bank", ""));
-  if (!bank) return unexpected(bank.error());
-  const auto contents = check_list(request.payload, *bank, list_.options().order);
-  if (!contents) return unexpected(contents.error());
+  IMAKEEP_TRY(const auto& bank, digest::parse_bank(request.head.value("bank", "")));
+  IMAKEEP_TRY(const auto& contents, check_list(request.payload, bank, list_.options().order));
   const auto repeats = request.head.value("deduplicate", true) ? mlist::Repeats::kRefuse : mlist::Repeats::kAdd;
 
   std::uint64_t added = 0;
@@ -90,7 +88,7 @@ Result<Message> ListService::append(const Message& request) {
   std::uint64_t extends_failed = 0;
   std::optional<Error> extend_failure;
   std::optional<Error> stopped;
-  for (const imalog::RecordContentView& content : *contents) {
+  for (const imalog::RecordContentView& content : contents) {
     if (content.violation) list_.count_violation();
     const auto appended = list_.append(content, repeats);
     if (appended) {
@@ -117,9 +115,8 @@ Result<Message> ListService::pcrs() {
   std::map<std::uint32_t, std::vector<digest::Digest>> read;
   for (std::uint32_t pcr = 0; pcr < digest::kPcrCount; ++pcr) {
     if (!pcrs_.extended(pcr)) continue;
-    auto values = pcrs_.banks().read(pcr);
-    if (!values) return unexpected(values.error());
-    read.emplace(pcr, std::move(*values));
+    IMAKEEP_TRY(auto values, pcrs_.banks().read(pcr));
+    read.emplace(pcr, std::move(values));
   }
   nlohmann::json answer = nlohmann::json::array();
   for (std::size_t bank = 0; bank < pcrs_.banks().banks().size(); ++bank) {
@@ -147,17 +144,14 @@ Result<Message> ListService::stats() {
 
 Result<Message> ListService::kexec_load() {
   const MutexLock lock(saver_mutex_);
-  const auto segment_bytes = saver_.load();
-  if (!segment_bytes) return unexpected(segment_bytes.error());
-  return Message{.head = {{"segment_bytes", *segment_bytes}}};
+  IMAKEEP_TRY(const auto& segment_bytes, saver_.load());
+  return Message{.head = {{"segment_bytes", segment_bytes}}};
 }
 
 Result<Message> ListService::save() {
   const MutexLock lock(saver_mutex_);
-  auto image = saver_.save();
-  if (!image) return unexpected(image.error());
-  return Message{.head = {{"records", image->records}, {"dropped", image->dropped}},
-                 .payload = std::move(image->bytes)};
+  IMAKEEP_TRY(auto image, saver_.save());
+  return Message{.head = {{"records", image.records}, {"dropped", image.dropped}}, .payload = std::move(image.bytes)};
 }
 
 }  // namespace imakeep::control

@@ -68,10 +68,9 @@ Result<FileDigests> hash_file(int fd, const std::string& path, digest::Algorithm
 }
 
 Result<FileDigests> md5_file(int fd, const std::string& path) {
-  auto md5 = digest::Md5Hasher::create();
-  if (!md5) return unexpected(md5.error());
-  IMAKEEP_CHECK(read_pieces(fd, path, [&](ByteView bytes) { md5->update(bytes); }));
-  return FileDigests{.by_hash = {}, .plain = md5->finish()};
+  IMAKEEP_TRY(auto md5, digest::Md5Hasher::create());
+  IMAKEEP_CHECK(read_pieces(fd, path, [&](ByteView bytes) { md5.update(bytes); }));
+  return FileDigests{.by_hash = {}, .plain = md5.finish()};
 }
 
 // The inode's attributes, as Linux puts them into a record.
@@ -111,10 +110,9 @@ Result<void> add_record(Bytes& list, const imalog::EventView& event, bool violat
     return fail(ErrorCode::kUsage,
                 "ima_hash=md5 works with template ima only, not with '" + options.template_name + "'");
   }
-  const auto body = imalog::make_body(options.template_name, event, options.order);
-  if (!body) return unexpected(body.error());
+  IMAKEEP_TRY(const auto& body, imalog::make_body(options.template_name, event, options.order));
   const imalog::RecordContentView content{
-      .pcr = options.pcr, .template_name = options.template_name, .body = *body, .violation = violation};
+      .pcr = options.pcr, .template_name = options.template_name, .body = body, .violation = violation};
   imalog::encode_record(list, content, imalog::shown_digest(kMadeBank, content).view(), options.order);
   return {};
 }
@@ -122,25 +120,22 @@ Result<void> add_record(Bytes& list, const imalog::EventView& event, bool violat
 }  // namespace
 
 Result<void> measure_file(Bytes& list, const std::string& path, const MeasureOptions& options) {
-  const auto fd = open_file(path, O_RDONLY | O_NONBLOCK);
-  if (!fd) return unexpected(fd.error());
-  const auto attributes = attributes_of(fd->get(), path);
-  if (!attributes) return unexpected(attributes.error());
-  if (!S_ISREG(attributes->status.st_mode))
+  IMAKEEP_TRY(const auto& fd, open_file(path, O_RDONLY | O_NONBLOCK));
+  IMAKEEP_TRY(const auto& attributes, attributes_of(fd.get(), path));
+  if (!S_ISREG(attributes.status.st_mode))
     return fail(ErrorCode::kEnvironment, path + " is not a regular file; only regular files are measured");
   std::error_code failed;
   const std::filesystem::path canonical = std::filesystem::canonical(path, failed);
   if (failed) return fail_errno(failed.value(), "cannot resolve " + path);
-  const auto digests = options.md5 ? md5_file(fd->get(), path) : hash_file(fd->get(), path, options.hash);
-  if (!digests) return unexpected(digests.error());
+  IMAKEEP_TRY(const auto& digests, options.md5 ? md5_file(fd.get(), path) : hash_file(fd.get(), path, options.hash));
 
   const std::string shown_path = canonical.string();
   imalog::EventView event{.path = shown_path,
                           .algorithm = options.hash,
-                          .file_digest = digests->by_hash.view(),
-                          .plain_file_digest = digests->plain.view(),
-                          .signature = attributes->has_signature() ? ByteView(attributes->ima) : ByteView()};
-  attributes->put_into(event);
+                          .file_digest = digests.by_hash.view(),
+                          .plain_file_digest = digests.plain.view(),
+                          .signature = attributes.has_signature() ? ByteView(attributes.ima) : ByteView()};
+  attributes.put_into(event);
   return add_record(list, event, false, options);
 }
 
@@ -153,9 +148,8 @@ Result<void> record_violation(Bytes& list, const std::string& path, const Measur
   const auto fd = std::filesystem::is_regular_file(absolute, failed)
                       ? open_file(absolute, O_RDONLY | O_NONBLOCK)
                       : Result<UniqueFd>(fail(ErrorCode::kEnvironment, "not a regular file"));
-  const auto attributes = fd ? attributes_of(fd->get(), path) : Result<FileAttributes>(FileAttributes());
-  if (!attributes) return unexpected(attributes.error());
-  attributes->put_into(event);
+  IMAKEEP_TRY(const auto& attributes, fd ? attributes_of(fd->get(), path) : Result<FileAttributes>(FileAttributes()));
+  attributes.put_into(event);
   return add_record(list, event, true, options);
 }
 

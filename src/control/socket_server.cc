@@ -60,9 +60,8 @@ class Server : public SocketServer {
 };
 
 Result<void> Server::start(const std::string& path) {
-  auto listening = listen_on(path, 0600, "control socket");
-  if (!listening) return unexpected(listening.error());
-  listening_ = std::move(*listening);
+  IMAKEEP_TRY(auto listening, listen_on(path, 0600, "control socket"));
+  listening_ = std::move(listening);
   spare_ = UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   path_ = path;
   accepting_ = std::thread([this] { accept(); });

@@ -55,13 +55,11 @@ std::vector<digest::Bank> with_fills_of(std::vector<digest::Bank> banks, const s
 Result<std::vector<digest::Bank>> banks_as_extended(const keeper::KernelImaSource& source, tpm::PcrBanks& pcrs,
                                                     archive::Archive& archive) {
   std::vector<digest::Bank> banks = source.banks();
-  const auto last = archive.chain_or_last(std::nullopt);
-  if (!last) return unexpected(last.error());
-  if (*last) {
-    banks = with_fills_of(std::move(banks), (*last)->banks);
-    const auto of_this_boot = keeper::is_of_this_boot(archive, (*last)->chain);
-    if (!of_this_boot) return unexpected(of_this_boot.error());
-    if (*of_this_boot) return banks;
+  IMAKEEP_TRY(const auto& last, archive.chain_or_last(std::nullopt));
+  if (last) {
+    banks = with_fills_of(std::move(banks), last->banks);
+    IMAKEEP_TRY(const auto& of_this_boot, keeper::is_of_this_boot(archive, last->chain));
+    if (of_this_boot) return banks;
   }
   const auto values = values_of(pcrs, source.banks());
   if (values.empty()) return banks;

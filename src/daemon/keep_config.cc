@@ -38,23 +38,20 @@ Result<void> set_switch(bool& to, const std::string& text) {
 }
 
 Result<void> set_number(std::uint64_t& to, const std::string& text) {
-  const auto parsed = parse_count(text);
-  if (!parsed) return unexpected(parsed.error());
-  to = *parsed;
+  IMAKEEP_TRY(const auto& parsed, parse_count(text));
+  to = parsed;
   return {};
 }
 
 Result<void> set_size(std::uint64_t& to, const std::string& text) {
-  const auto parsed = parse_size_bytes(text);
-  if (!parsed) return unexpected(parsed.error());
-  to = *parsed;
+  IMAKEEP_TRY(const auto& parsed, parse_size_bytes(text));
+  to = parsed;
   return {};
 }
 
 Result<void> set_duration(std::int64_t& to, const std::string& text) {
-  const auto parsed = parse_duration_ms(text);
-  if (!parsed) return unexpected(parsed.error());
-  to = *parsed;
+  IMAKEEP_TRY(const auto& parsed, parse_duration_ms(text));
+  to = parsed;
   return {};
 }
 
@@ -93,9 +90,8 @@ constexpr std::array kOptions{
                [](KeepConfig& config, const std::string& text) -> Result<void> {
                  config.start.clear();
                  if (text.empty()) return {};
-                 auto values = imalog::read_pcr_file(text);
-                 if (!values) return unexpected(values.error());
-                 config.start = std::move(*values);
+                 IMAKEEP_TRY(auto values, imalog::read_pcr_file(text));
+                 config.start = std::move(values);
                  return {};
                }},
     KeepOption{"method", ValueKind::kText, "HOW", "trim method: auto, stage (A, read, D) or count (N) (default: auto)",
@@ -131,7 +127,7 @@ constexpr std::array kOptions{
                [](KeepConfig& config, const std::string& text) { return set_switch(config.bind, text); }},
     KeepOption{"templates", ValueKind::kText, "DESCRIPTIONS", imalog::kTemplatesHelp,
                [](KeepConfig& config, const std::string& text) -> Result<void> {
-                 if (const auto known = imalog::TemplateSet::parse(text); !known) return unexpected(known.error());
+                 IMAKEEP_CHECK(imalog::TemplateSet::parse(text));
                  config.templates = text;
                  return {};
                }},

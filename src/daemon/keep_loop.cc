@@ -429,9 +429,8 @@ void KeepLoop::look_around() {
 }
 
 Result<std::string> KeepLoop::metrics(bool fresh) {
-  const auto made = status(fresh);
-  if (!made) return unexpected(made.error());
-  return monitor::metrics_text(*made, IMAKEEP_VERSION);
+  IMAKEEP_TRY(const auto& made, status(fresh));
+  return monitor::metrics_text(made, IMAKEEP_VERSION);
 }
 
 void KeepLoop::publish_if_due() {

@@ -64,10 +64,9 @@ Result<std::unique_ptr<archive::Store>> open_kept(const std::string& file,
   const auto is_kept = [&] { return kept && archive::identity_of(file) == kept; };
   const auto replaced = fail(ErrorCode::kEnvironment, file + " was removed or replaced while in use");
   if (!is_kept()) return replaced;
-  auto store = archive::SqliteStore::open(file, archive::OpenMode::kRead);
-  if (!store) return unexpected(store.error());
+  IMAKEEP_TRY(auto store, archive::SqliteStore::open(file, archive::OpenMode::kRead));
   if (!is_kept()) return replaced;
-  return std::unique_ptr<archive::Store>(std::move(*store));
+  return std::unique_ptr<archive::Store>(std::move(store));
 }
 
 timespec now() {
@@ -83,16 +82,14 @@ Result<std::unique_ptr<ViewKeeper>> ViewKeeper::prepare(const KeepConfig& config
   // The process that mounts has another working directory.
   absolute.ima_dir = std::filesystem::absolute(config.ima_dir);
   std::unique_ptr<ViewKeeper> view(new ViewKeeper(absolute));
-  const auto group = group_of(config.group);
-  if (!group) return unexpected(group.error());
-  view->group_ = *group;
+  IMAKEEP_TRY(const auto& group, group_of(config.group));
+  view->group_ = group;
   view->inherited_ = inherited_descriptors();
   // NOLINTNEXTLINE(concurrency-mt-unsafe): the only other thread waits for signals
   view->under_manager_ = std::getenv("NOTIFY_SOCKET") != nullptr;
   view->store_works_ = view->inherited_.contains(kNamespaceName);
-  auto guard = view::MountGuard::start(std::exchange(view->inherited_[kNamespaceName], {}));
-  if (!guard) return unexpected(guard.error());
-  view->guard_ = std::move(*guard);
+  IMAKEEP_TRY(auto guard, view::MountGuard::start(std::exchange(view->inherited_[kNamespaceName], {})));
+  view->guard_ = std::move(guard);
   view->source_path_ = config.ima_dir;
   if (config.bind) {
     IMAKEEP_CHECK(view->cover_source());
@@ -163,9 +160,8 @@ Result<bool> ViewKeeper::show(archive::Archive& archive, const std::vector<diges
   if (server_ == nullptr && !take_over()) IMAKEEP_CHECK(mount());
   if (bound_chain_ == files_->chain()) return false;
   if (config_.bind) {
-    const auto wanted = binds();
-    if (!wanted) return unexpected(wanted.error());
-    IMAKEEP_CHECK(guard_->bind(*wanted));
+    IMAKEEP_TRY(const auto& wanted, binds());
+    IMAKEEP_CHECK(guard_->bind(wanted));
   }
   bound_chain_ = files_->chain();
   remember_chain();
@@ -184,11 +180,10 @@ Result<void> ViewKeeper::mount() {
   }
   IMAKEEP_CHECK(guard_->check(config_.view));
   const int descriptor = fuse->get();
-  auto server = view::ViewServer::begin(*files_, std::move(*fuse));
-  if (!server) return unexpected(server.error());
-  (*server)->on_first_request = [this](ByteView request) { remember(request); };
+  IMAKEEP_TRY(auto server, view::ViewServer::begin(*files_, std::move(*fuse)));
+  server->on_first_request = [this](ByteView request) { remember(request); };
   IMAKEEP_CHECK(guard_->mount(config_.view, descriptor, ::geteuid(), group_));
-  serve(std::move(*server));
+  serve(std::move(server));
   bound_chain_ = 0;
   return {};
 }

@@ -71,10 +71,9 @@ Result<Bank> with_fill(Bank bank, Fill fill) {
 
 Result<Bank> parse_bank(std::string_view name) {
   if (const std::size_t colon = name.find(':'); colon != std::string_view::npos) {
-    const auto bank = parse_bank(name.substr(0, colon));
-    if (!bank) return unexpected(bank.error());
+    IMAKEEP_TRY(const auto& bank, parse_bank(name.substr(0, colon)));
     const auto fill = parse_fill(name.substr(colon + 1));
-    return fill ? with_fill(*bank, *fill) : unexpected(fill.error());
+    return fill ? with_fill(bank, *fill) : unexpected(fill.error());
   }
   if (const auto algorithm = algorithm_from_name(name); algorithm && known_to_linux(*algorithm)) {
     return bank_of(*algorithm);
@@ -95,12 +94,11 @@ std::optional<Bank> bank_from_tpm_alg(std::uint16_t tpm_alg) {
 Result<std::vector<Bank>> parse_banks(std::string_view names) {
   std::vector<Bank> banks;
   for (const std::string_view part : split(names, ",")) {
-    const auto bank = parse_bank(part);
-    if (!bank) return unexpected(bank.error());
-    if (std::find(banks.begin(), banks.end(), *bank) != banks.end()) {
+    IMAKEEP_TRY(const auto& bank, parse_bank(part));
+    if (std::find(banks.begin(), banks.end(), bank) != banks.end()) {
       return fail(ErrorCode::kUsage, "bank named twice: '" + std::string(part) + "'");
     }
-    banks.push_back(*bank);
+    banks.push_back(bank);
   }
   return banks;
 }

@@ -18,12 +18,11 @@ namespace {
 constexpr std::size_t kFrontBytes = 1u << 20;
 
 Result<Bytes> read_front(const std::string& path, std::size_t most_bytes) {
-  const auto file = open_file(path, O_RDONLY);
-  if (!file) return unexpected(file.error());
+  IMAKEEP_TRY(const auto& file, open_file(path, O_RDONLY));
   Bytes bytes(most_bytes);
   std::size_t size = 0;
   while (size < bytes.size()) {
-    const ssize_t got = ::read(file->get(), bytes.data() + size, bytes.size() - size);
+    const ssize_t got = ::read(file.get(), bytes.data() + size, bytes.size() - size);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return fail_errno(errno, "cannot read " + path);
     if (got == 0) break;
@@ -72,18 +71,15 @@ Result<TemplateCheck> check_templates(const imalog::ImaDirectory& directory, con
   using imalog::Form;
   using imalog::Part;
   const std::string binary_path = directory.original();
-  const auto binary = read_front(binary_path, kFrontBytes);
-  if (!binary) return unexpected(binary.error());
+  IMAKEEP_TRY(const auto& binary, read_front(binary_path, kFrontBytes));
   // An ASCII line is longer than its binary record, apart from the binary form's length fields.
-  const auto ascii =
-      read_front(directory.list_path(Form::kAscii, directory.first_bank(), Part::kCurrent), 4 * kFrontBytes);
-  if (!ascii) return unexpected(ascii.error());
-  const auto again = read_front(binary_path, kFrontBytes);
-  if (!again) return unexpected(again.error());
-  if (!same_front(*binary, *again)) {
+  IMAKEEP_TRY(const auto& ascii,
+              read_front(directory.list_path(Form::kAscii, directory.first_bank(), Part::kCurrent), 4 * kFrontBytes));
+  IMAKEEP_TRY(const auto& again, read_front(binary_path, kFrontBytes));
+  if (!same_front(binary, again)) {
     return fail(ErrorCode::kRefused, "records were deleted from the list while it was read");
   }
-  return check_templates(*binary, as_text(*ascii), directory.first_bank(), templates);
+  return check_templates(binary, as_text(ascii), directory.first_bank(), templates);
 }
 
 }  // namespace imakeep::doctor

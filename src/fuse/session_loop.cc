@@ -47,9 +47,8 @@ Result<void> SessionLoop::run(fuse_session* session) {
       continue;
     }
     if (ready[1].revents != 0) return {};
-    const auto more = handle_one(session);
-    if (!more) return unexpected(more.error());
-    if (!*more) return {};
+    IMAKEEP_TRY(const auto& more, handle_one(session));
+    if (!more) return {};
   }
   return {};
 }

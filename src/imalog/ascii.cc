@@ -88,15 +88,14 @@ Result<void> append_fields(std::string& out, const RecordContentView& content, c
                            ByteOrder order) {
   FieldReader reader(fields, content.template_name, content.body, order);
   for (;;) {
-    const auto field = reader.next();
-    if (!field) return unexpected(field.error());
-    if (!*field) return {};
+    IMAKEEP_TRY(const auto& field, reader.next());
+    if (!field) return {};
     out += ' ';
-    if (!append_field(out, **field, order)) {
+    if (!append_field(out, *field, order)) {
       return unexpected(
           Error{.code = ErrorCode::kMalformed,
-                .message = "field " + std::string(field_name((*field)->id)) + " does not name its hash algorithm",
-                .offset = static_cast<std::uint64_t>((*field)->bytes.data() - content.body.data())});
+                .message = "field " + std::string(field_name(field->id)) + " does not name its hash algorithm",
+                .offset = static_cast<std::uint64_t>(field->bytes.data() - content.body.data())});
     }
   }
 }

@@ -33,12 +33,10 @@ std::string bank_part(std::string_view name) {
 
 // Reads once: a second read would return the number of a later moment.
 Result<std::uint64_t> read_counter(const std::string& path) {
-  const auto fd = open_file(path, O_RDONLY);
-  if (!fd) return unexpected(fd.error());
+  IMAKEEP_TRY(const auto& fd, open_file(path, O_RDONLY));
   std::array<std::byte, 64> room;
-  const auto got = read_some(fd->get(), room, path);
-  if (!got) return unexpected(got.error());
-  return parse_counter(as_text(ByteView(room).first(*got)), path);
+  IMAKEEP_TRY(const auto& got, read_some(fd.get(), room, path));
+  return parse_counter(as_text(ByteView(room).first(got)), path);
 }
 
 }  // namespace

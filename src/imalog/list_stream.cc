@@ -24,10 +24,9 @@ Result<void> ListStream::read_more() {
   }
   if (buffer_.empty()) buffer_.resize(block_bytes_);
   if (end_ == buffer_.size()) buffer_.resize(2 * buffer_.size());
-  const auto got = read_(std::span(buffer_).subspan(end_));
-  if (!got) return unexpected(got.error());
-  end_ += *got;
-  ended_ = *got == 0;
+  IMAKEEP_TRY(const auto& got, read_(std::span(buffer_).subspan(end_)));
+  end_ += got;
+  ended_ = got == 0;
   return {};
 }
 

@@ -39,13 +39,12 @@ Result<Bytes> parse_hex(std::string_view text) {
 }
 
 Result<PcrValue> value_in(const digest::Bank& bank, std::uint32_t pcr, std::string_view hex) {
-  const auto value = parse_hex(hex);
-  if (!value) return unexpected(value.error());
-  if (value->size() != bank.digest_bytes()) {
-    return fail(ErrorCode::kMalformed, "PCR value of " + std::to_string(value->size()) + " bytes; " + bank.name() +
+  IMAKEEP_TRY(const auto& value, parse_hex(hex));
+  if (value.size() != bank.digest_bytes()) {
+    return fail(ErrorCode::kMalformed, "PCR value of " + std::to_string(value.size()) + " bytes; " + bank.name() +
                                            " has " + std::to_string(bank.digest_bytes()));
   }
-  return PcrValue{.bank = bank, .pcr = pcr, .value = digest::Digest(ByteView(*value))};
+  return PcrValue{.bank = bank, .pcr = pcr, .value = digest::Digest(ByteView(value))};
 }
 
 // Parses ALG HEX, or ALG INDEX HEX.
@@ -54,11 +53,9 @@ Result<PcrValue> parse_words(std::string_view line, std::uint32_t ima_pcr) {
   if (words.size() != 2 && words.size() != 3) {
     return fail(ErrorCode::kMalformed, std::string("not a PCR; ") + kAccepted);
   }
-  const auto bank = digest::parse_bank(words[0]);
-  if (!bank) return unexpected(bank.error());
-  const auto pcr = words.size() == 3 ? parse_index(words[1]) : Result<std::uint32_t>(ima_pcr);
-  if (!pcr) return unexpected(pcr.error());
-  return value_in(*bank, *pcr, words.back());
+  IMAKEEP_TRY(const auto& bank, digest::parse_bank(words[0]));
+  IMAKEEP_TRY(const auto& pcr, words.size() == 3 ? parse_index(words[1]) : Result<std::uint32_t>(ima_pcr));
+  return value_in(bank, pcr, words.back());
 }
 
 // tpm2-tools write "sha3_256"; Linux writes "tpm_alg_27".
@@ -89,15 +86,12 @@ std::optional<std::string_view> index_in(std::string_view word) {
 
 // Parses a PCR's index and its value in hexadecimal, with or without blanks between the bytes.
 Result<PcrValue> parse_without_bank(std::string_view index, std::string_view bytes) {
-  const auto pcr = parse_index(index);
-  if (!pcr) return unexpected(pcr.error());
+  IMAKEEP_TRY(const auto& pcr, parse_index(index));
   std::string hex;
   for (const std::string_view word : words_of(bytes)) hex += word;
-  const auto value = parse_hex(hex);
-  if (!value) return unexpected(value.error());
-  const auto bank = bank_of_size(value->size());
-  if (!bank) return unexpected(bank.error());
-  return PcrValue{.bank = *bank, .pcr = *pcr, .value = digest::Digest(ByteView(*value))};
+  IMAKEEP_TRY(const auto& value, parse_hex(hex));
+  IMAKEEP_TRY(const auto& bank, bank_of_size(value.size()));
+  return PcrValue{.bank = bank, .pcr = pcr, .value = digest::Digest(ByteView(value))};
 }
 
 class Parser {
@@ -128,9 +122,8 @@ class Parser {
 
  private:
   Result<std::optional<PcrValue>> parse_bank_heading(std::string_view name) {
-    const auto bank = parse_heading(name);
-    if (!bank) return unexpected(bank.error());
-    heading_ = *bank;
+    IMAKEEP_TRY(const auto& bank, parse_heading(name));
+    heading_ = bank;
     return std::nullopt;
   }
 
@@ -138,9 +131,8 @@ class Parser {
     if (!heading_) {
       return fail(ErrorCode::kMalformed, "PCR without a bank; a heading such as 'sha256:' must come before it");
     }
-    const auto pcr = parse_index(index);
-    if (!pcr) return unexpected(pcr.error());
-    return value_in(*heading_, *pcr, hex);
+    IMAKEEP_TRY(const auto& pcr, parse_index(index));
+    return value_in(*heading_, pcr, hex);
   }
 
   const std::uint32_t ima_pcr_;
@@ -201,9 +193,8 @@ Result<std::vector<PcrValue>> parse_pcr_file(std::string_view text, std::uint32_
 
 Result<std::vector<PcrValue>> read_pcr_file(const std::string& path, std::uint32_t ima_pcr) {
   if (names_rtmrs(path)) return read_rtmrs(path);
-  const auto text = read_file(path, {.most_bytes = kMostTextBytes});
-  if (!text) return unexpected(text.error());
-  auto values = parse_pcr_file(as_text(*text), ima_pcr);
+  IMAKEEP_TRY(const auto& text, read_file(path, {.most_bytes = kMostTextBytes}));
+  auto values = parse_pcr_file(as_text(text), ima_pcr);
   if (!values) return unexpected(named(std::move(values).error(), path));
   return values;
 }

@@ -155,9 +155,9 @@ Result<std::size_t> decode_record(ByteView in, RecordFormat format, RecordView& 
     return bad(ErrorCode::kMalformed, name_at + 4, "template name with unprintable characters; is the bank right?");
   }
 
-  const auto body_bytes = record.template_name == kImaTemplate ? take_ima_body(cursor, format.ends) : take_data(cursor);
-  if (!body_bytes) return unexpected(body_bytes.error());
-  record.body = cursor.last(*body_bytes);
+  IMAKEEP_TRY(const auto& body_bytes,
+              record.template_name == kImaTemplate ? take_ima_body(cursor, format.ends) : take_data(cursor));
+  record.body = cursor.last(body_bytes);
   record.encoded_bytes = cursor.offset();
   return record.encoded_bytes;
 }

@@ -25,13 +25,11 @@ std::string file_of(const std::string& path, std::uint32_t rtmr) {
 }
 
 Result<digest::Digest> read_rtmr(const std::string& file) {
-  const auto bytes = read_file(file, {.most_bytes = kMostTextBytes});
-  if (!bytes) return unexpected(bytes.error());
-  if (bytes->size() != kRtmrBank.digest_bytes()) {
-    return fail(ErrorCode::kMalformed,
-                file + ": an RTMR of " + std::to_string(bytes->size()) + " bytes; sha384 has 48");
+  IMAKEEP_TRY(const auto& bytes, read_file(file, {.most_bytes = kMostTextBytes}));
+  if (bytes.size() != kRtmrBank.digest_bytes()) {
+    return fail(ErrorCode::kMalformed, file + ": an RTMR of " + std::to_string(bytes.size()) + " bytes; sha384 has 48");
   }
-  return digest::Digest(ByteView(*bytes));
+  return digest::Digest(ByteView(bytes));
 }
 
 }  // namespace
@@ -54,10 +52,9 @@ Result<std::vector<PcrValue>> read_rtmrs(const std::string& path) {
   for (std::uint32_t rtmr = 0; rtmr < kRtmrs; ++rtmr) {
     const std::string file = file_of(path, rtmr);
     if (file.empty()) continue;
-    const auto value = read_rtmr(file);
-    if (!value) return unexpected(value.error());
+    IMAKEEP_TRY(const auto& value, read_rtmr(file));
     for (std::uint32_t pcr = 0; pcr < kPcrCount; ++pcr) {
-      if (rtmr_of(pcr) == rtmr) values.push_back({.bank = kRtmrBank, .pcr = pcr, .value = *value});
+      if (rtmr_of(pcr) == rtmr) values.push_back({.bank = kRtmrBank, .pcr = pcr, .value = value});
     }
   }
   if (values.empty()) {

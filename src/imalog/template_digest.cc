@@ -160,10 +160,9 @@ Result<ListFormat> detect_format(ByteView list, Extent extent) {
 
 Result<ListFormat> format_of(ByteView list, std::string_view bank_name) {
   if (bank_name.empty()) return detect_format(list);
-  const auto bank = digest::parse_bank(bank_name);
-  if (!bank) return unexpected(bank.error());
+  IMAKEEP_TRY(const auto& bank, digest::parse_bank(bank_name));
   IMAKEEP_CHECK(check_kind(list));
-  return ListFormat{.bank = *bank, .order = detect_order(list, *bank)};
+  return ListFormat{.bank = bank, .order = detect_order(list, bank)};
 }
 
 Result<void> check_front(ByteView front, std::string_view bank_name) {

@@ -64,9 +64,8 @@ Result<void> TemplateSet::add(std::string_view description) {
   if (find(described.name)) return fail(ErrorCode::kUsage, "it is described twice");
   std::vector<FieldId> ids;
   for (const std::string_view field : split(description.substr(equals + 1), "|")) {
-    const auto id = field_id(field);
-    if (!id) return unexpected(id.error());
-    ids.push_back(*id);
+    IMAKEEP_TRY(const auto& id, field_id(field));
+    ids.push_back(id);
     described.field_names.emplace_back(field.substr(0, field.find(':')));
   }
   if (ids.empty() || ids.size() > kMaxFields) {

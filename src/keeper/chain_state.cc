@@ -35,36 +35,30 @@ std::uint32_t pcrs_still_parted(const std::vector<archive::Anchor>& anchors, con
 }  // namespace
 
 Result<std::optional<ChainState>> ChainState::load(archive::Archive& archive) {
-  auto chain = archive.host_chain();
-  if (!chain) return unexpected(chain.error());
-  if (!*chain) return std::nullopt;
-  ChainState state{.chain = std::move(**chain), .row = {}, .origin = {}, .shape = ListShape()};
-  auto row = archive.list(state.chain.chain);
-  if (!row) return unexpected(row.error());
-  state.followed = row->has_value();
-  state.row = row->value_or(archive::ListRow{.chain = state.chain.chain, .head = state.chain.first_kept});
+  IMAKEEP_TRY(auto chain, archive.host_chain());
+  if (!chain) return std::nullopt;
+  ChainState state{.chain = std::move(*chain), .row = {}, .origin = {}, .shape = ListShape()};
+  IMAKEEP_TRY(auto row, archive.list(state.chain.chain));
+  state.followed = row.has_value();
+  state.row = row.value_or(archive::ListRow{.chain = state.chain.chain, .head = state.chain.first_kept});
   if (state.row.head > state.chain.end || state.row.proven > state.chain.end) {
     return fail(ErrorCode::kMalformed, "the archive's row of the list of chain " + std::to_string(state.chain.chain) +
                                            " is damaged: it goes beyond the chain's end, record " +
                                            std::to_string(state.chain.end));
   }
-  auto origin = archive.store().origin(state.chain.chain);
-  if (!origin) return unexpected(origin.error());
-  state.origin = origin->value_or(archive::OriginRow{.chain = state.chain.chain, .origin = "list"});
-  auto shape = ListShape::parse(state.row.head, state.row.holes);
-  if (!shape) return unexpected(shape.error());
-  state.shape = std::move(*shape);
-  auto anchors = archive.anchors(state.chain);
-  if (!anchors) return unexpected(anchors.error());
-  if (!anchors->empty()) {
-    state.anchors_at_break = static_cast<std::uint64_t>(
-        std::ranges::count(*anchors, anchors->back().broken_at, &archive::Anchor::broken_at));
-    state.parted_pcrs = pcrs_still_parted(*anchors, state.chain);
-    state.anchor = std::move(anchors->back());
+  IMAKEEP_TRY(auto origin, archive.store().origin(state.chain.chain));
+  state.origin = origin.value_or(archive::OriginRow{.chain = state.chain.chain, .origin = "list"});
+  IMAKEEP_TRY(auto shape, ListShape::parse(state.row.head, state.row.holes));
+  state.shape = std::move(shape);
+  IMAKEEP_TRY(auto anchors, archive.anchors(state.chain));
+  if (!anchors.empty()) {
+    state.anchors_at_break =
+        static_cast<std::uint64_t>(std::ranges::count(anchors, anchors.back().broken_at, &archive::Anchor::broken_at));
+    state.parted_pcrs = pcrs_still_parted(anchors, state.chain);
+    state.anchor = std::move(anchors.back());
   }
-  auto pending = archive.pending();
-  if (!pending) return unexpected(pending.error());
-  if (*pending && (*pending)->chain == state.chain.chain) state.pending = std::move(**pending);
+  IMAKEEP_TRY(auto pending, archive.pending());
+  if (pending && pending->chain == state.chain.chain) state.pending = std::move(*pending);
   return state;
 }
 

@@ -110,18 +110,16 @@ Result<Finding> explain(archive::ArchiveReader* unproven, ListStream& stream, co
     }
   };
   while (unproven != nullptr) {
-    const auto step = unproven->next();
-    if (!step) return unexpected(step.error());
-    if (step->done()) break;
+    IMAKEEP_TRY(const auto& step, unproven->next());
+    if (step.done()) break;
     // Damaged records are counted, but a replay without them matches nothing.
-    if (step->damage) records += step->damage->records;
-    if (step->record) add(step->record->record.content, archive::shown_digest(shown, step->record->record).view());
+    if (step.damage) records += step.damage->records;
+    if (step.record) add(step.record->record.content, archive::shown_digest(shown, step.record->record).view());
   }
   for (;;) {
-    const auto record = stream.next();
-    if (!record) return unexpected(record.error());
-    if (!*record) break;
-    add((*record)->content(), (*record)->digest);
+    IMAKEEP_TRY(const auto& record, stream.next());
+    if (!record) break;
+    add(record->content(), record->digest);
   }
 
   // The first PCR that the records do not match. If they match all PCRs of this bank, another bank does not match.

@@ -131,10 +131,9 @@ Result<std::vector<archive::IncidentRow>> new_incidents(archive::Archive& archiv
     if (!passing) incidents.push_back(incident_of(each, now_unix_s));
   }
   if (incidents.empty()) return incidents;
-  const auto said = archive.incidents();
-  if (!said) return unexpected(said.error());
+  IMAKEEP_TRY(const auto& said, archive.incidents());
   std::erase_if(incidents, [&](const archive::IncidentRow& incident) {
-    return std::ranges::any_of(*said, [&](const archive::IncidentRow& old) {
+    return std::ranges::any_of(said, [&](const archive::IncidentRow& old) {
       return old.chain == incident.chain && old.kind == incident.kind && old.first == incident.first;
     });
   });
@@ -217,7 +216,8 @@ Result<std::optional<KnownChain>> Keeper::known_chain(const std::optional<ChainS
 }
 
 // Until a chain has its first violation, its PCRs do not tell by which padding the kernel extends a bank, and the
-// assumption may turn out to be wrong.
+// assumption may turn out to be wrong. Once a violation is archived, the chain's states depend on the padding. So a
+// wrong one stays if the first violation was archived without proof, for example after a gap.
 Result<bool> Keeper::matches_with_other_padding(ListStream& stream, const std::optional<KnownChain>& known,
                                                 const std::vector<digest::Bank>& all_banks,
                                                 const std::vector<digest::Bank>& compared) {
@@ -226,9 +226,8 @@ Result<bool> Keeper::matches_with_other_padding(ListStream& stream, const std::o
   auto repadded = known;
   if (repadded) {
     archive::Chain& chain = repadded->chain;
-    const auto counted = archive_.stats(chain.chain);
-    if (!counted) return unexpected(counted.error());
-    if (counted->violations == 0) {
+    IMAKEEP_TRY(const auto& counted, archive_.stats(chain.chain));
+    if (counted.violations == 0) {
       chain.banks = imalog::with_other_padding(chain.banks);
       chain.end_pcrs = chain.end_pcrs.with_fills(chain.banks);
     } else if (known->boot_id == source_.boot_id()) {
@@ -237,11 +236,9 @@ Result<bool> Keeper::matches_with_other_padding(ListStream& stream, const std::o
       repadded.reset();  // the list of another boot may begin a chain of its own
     }
   }
-  const auto start = start_of_chain(banks);
-  if (!start) return unexpected(start.error());
-  const auto look = compare_list(stream, repadded, *start, imalog::with_other_padding(compared), nullptr);
-  if (!look) return unexpected(look.error());
-  if (!look->placed.position) return false;
+  IMAKEEP_TRY(const auto& start, start_of_chain(banks));
+  IMAKEEP_TRY(const auto& look, compare_list(stream, repadded, start, imalog::with_other_padding(compared), nullptr));
+  if (!look.placed.position) return false;
   if (repadded) IMAKEEP_CHECK(archive_.set_fills(repadded->chain.chain, repadded->chain.banks));
   other_padding_ = !other_padding_;
   return true;
@@ -250,17 +247,13 @@ Result<bool> Keeper::matches_with_other_padding(ListStream& stream, const std::o
 Result<FollowResult> Keeper::look() {
   Hold hold(source_, clock_);
   IMAKEEP_CHECK(hold.open_to_read());
-  const auto all_banks = banks();
-  if (!all_banks) return unexpected(all_banks.error());
-  auto state = ChainState::load(archive_);
-  if (!state) return unexpected(state.error());
-  const auto known = known_chain(*state, *all_banks);
-  if (!known) return unexpected(known.error());
-  const auto compared = compared_banks(*known ? *state : std::nullopt, *all_banks);
-  const auto start = start_of_chain(*all_banks);
-  if (!start) return unexpected(start.error());
+  IMAKEEP_TRY(const auto& all_banks, banks());
+  IMAKEEP_TRY(auto state, ChainState::load(archive_));
+  IMAKEEP_TRY(const auto& known, known_chain(state, all_banks));
+  const auto compared = compared_banks(known ? state : std::nullopt, all_banks);
+  IMAKEEP_TRY(const auto& start, start_of_chain(all_banks));
   ListStream stream(source_, parts_of(source_), options_.progress);
-  auto look = compare_list(stream, *known, *start, compared, nullptr);
+  auto look = compare_list(stream, known, start, compared, nullptr);
   if (!look) return unexpected(look.error());
   if (pcrs_ != nullptr &&
       (look->placed.mismatch || look->placed.position->in_flight || !look->placed.position->certain)) {
@@ -269,13 +262,12 @@ Result<FollowResult> Keeper::look() {
     // The list stays open during the wait. If it were closed, others could delete one record while the kernel adds one.
     // The count would then be the same although an extend is in flight.
     clock_.sleep_ms(kSettleMs);
-    look = compare_list(stream, *known, *start, compared, &before);
+    look = compare_list(stream, known, start, compared, &before);
     if (!look) return unexpected(look.error());
   }
   if (look->placed.mismatch) {
-    const auto matches = matches_with_other_padding(stream, *known, *all_banks, compared);
-    if (!matches) return unexpected(matches.error());
-    if (*matches) {
+    IMAKEEP_TRY(const auto& matches, matches_with_other_padding(stream, known, all_banks, compared));
+    if (matches) {
       hold.close();
       return this->look();
     }
@@ -291,8 +283,8 @@ Result<FollowResult> Keeper::look() {
   const std::uint64_t staged = stream.records_before_last();
   const Placed& placed = look->placed;
   auto followed = placed.position
-                      ? archive_matched(stream, std::move(*state), *placed.position, *start, look->evidence)
-                      : archive_unmatched(stream, std::move(*state), *placed.mismatch, *start, look->evidence);
+                      ? archive_matched(stream, std::move(state), *placed.position, start, look->evidence)
+                      : archive_unmatched(stream, std::move(state), *placed.mismatch, start, look->evidence);
   if (followed) followed->staged_records = staged;
   return followed;
 }
@@ -308,10 +300,10 @@ Result<FollowResult> Keeper::archive_matched(ListStream& stream, std::optional<C
     return followed;
   }
   if (position.new_chain) {
-    auto begun =
-        begin_chain(state, start, with_pcrs ? archive::ChainStart::kBoot : archive::ChainStart::kUnknown, evidence);
-    if (!begun) return unexpected(begun.error());
-    state = std::move(*begun);
+    IMAKEEP_TRY(
+        auto begun,
+        begin_chain(state, start, with_pcrs ? archive::ChainStart::kBoot : archive::ChainStart::kUnknown, evidence));
+    state = std::move(begun);
   }
   const archive::ListRow before = state->row;
   const std::int64_t now = clock_.unix_s();
@@ -323,8 +315,7 @@ Result<FollowResult> Keeper::archive_matched(ListStream& stream, std::optional<C
   }
   append_all(followed.found, altered_records(state->chain.chain, position));
   if (evidence.unread != 0) followed.found.push_back(nothing_proven_unread(*state, evidence));
-  const auto incidents = new_incidents(archive_, followed.found, now);
-  if (!incidents) return unexpected(incidents.error());
+  IMAKEEP_TRY(const auto& incidents, new_incidents(archive_, followed.found, now));
   const std::uint64_t end = state->chain.end + (position.matched_until - position.new_from.records);
   // An anchor proves nothing by itself: the PCRs must go on from it as the list does.
   const bool proves = with_pcrs && evidence.unread == 0 && !(state->anchor && state->anchor->number == end) &&
@@ -334,13 +325,13 @@ Result<FollowResult> Keeper::archive_matched(ListStream& stream, std::optional<C
     state->row.proven_unix_s = now;
   }
   archive::AppendOptions options{
-      .list = &state->row, .clear_pending = decides && state->pending.has_value(), .incidents = *incidents};
+      .list = &state->row, .clear_pending = decides && state->pending.has_value(), .incidents = incidents};
   const bool from_reset =
       state->chain.start == archive::ChainStart::kUnknown && state->chain.end == 0 && !state->anchor;
   if (with_pcrs && from_reset && end > 0) options.start = archive::ChainStart::kBoot;
   const bool other_resets = takes_resets(state->origin, evidence);
   if (other_resets) options.origin = &state->origin;
-  const bool changed = end > state->chain.end || other_resets || options.clear_pending || !incidents->empty() ||
+  const bool changed = end > state->chain.end || other_resets || options.clear_pending || !incidents.empty() ||
                        !state->followed || !same_place(before, state->row);
   followed.archived = end - state->chain.end;
   stream.seek(position.new_from);
@@ -372,17 +363,15 @@ Result<FollowResult> Keeper::archive_unmatched(ListStream& stream, std::optional
   }
   if (ahead) {
     // No record of this list belongs after the archived ones, so the keeper stores only the incident.
-    const auto incidents = new_incidents(archive_, followed.found, now);
-    if (!incidents) return unexpected(incidents.error());
-    if (!incidents->empty()) {
-      IMAKEEP_CHECK(commit_records(stream, *state, stream.records(), false, {.incidents = *incidents}));
+    IMAKEEP_TRY(const auto& incidents, new_incidents(archive_, followed.found, now));
+    if (!incidents.empty()) {
+      IMAKEEP_CHECK(commit_records(stream, *state, stream.records(), false, {.incidents = incidents}));
     }
     return followed;
   }
   if (mismatch.as_read.new_chain) {
-    auto begun = begin_chain(state, start, archive::ChainStart::kUnknown, evidence);
-    if (!begun) return unexpected(begun.error());
-    state = std::move(*begun);
+    IMAKEEP_TRY(auto begun, begin_chain(state, start, archive::ChainStart::kUnknown, evidence));
+    state = std::move(begun);
   }
   const std::uint64_t end_before = state->chain.end;
   const std::uint64_t broken_at = state->row.proven;
@@ -441,10 +430,9 @@ Result<ChainState> Keeper::begin_chain(const std::optional<ChainState>& last, co
   if (is_this_one) return *last;
   archive::OriginRow origin{.origin = "list"};
   static_cast<void>(takes_resets(origin, evidence));
-  auto chain = archive_.begin_chain(start_pcrs, start, source_.order(), origin);
-  if (!chain) return unexpected(chain.error());
-  origin.chain = chain->chain;
-  ChainState state{.chain = std::move(*chain), .row = {}, .origin = std::move(origin), .shape = ListShape()};
+  IMAKEEP_TRY(auto chain, archive_.begin_chain(start_pcrs, start, source_.order(), origin));
+  origin.chain = chain.chain;
+  ChainState state{.chain = std::move(chain), .row = {}, .origin = std::move(origin), .shape = ListShape()};
   state.row.chain = state.chain.chain;
   return state;
 }
@@ -460,20 +448,19 @@ Result<void> Keeper::commit_records(ListStream& stream, ChainState& state, std::
   digest::PcrState end = state.chain.end_pcrs;
   const auto commit = [&](const archive::AppendOptions& with) -> Result<void> {
     const auto views = batch.views();
-    const auto appended = archive_.append(state.chain.chain, state.chain.end, views, shown, clock_.unix_s(), with);
-    if (!appended) return unexpected(appended.error());
-    state.chain.end += appended->records;
+    IMAKEEP_TRY(const auto& appended,
+                archive_.append(state.chain.chain, state.chain.end, views, shown, clock_.unix_s(), with));
+    state.chain.end += appended.records;
     batch.clear();
     return {};
   };
   while (stream.records() < until) {
     if (batch.full()) IMAKEEP_CHECK(commit({}));
-    const auto record = stream.next();
-    if (!record) return unexpected(record.error());
-    if (!*record) return fail(ErrorCode::kMismatch, source_.name() + " lost records while it was held for reading");
-    const imalog::RecordContentView content = (*record)->content();
+    IMAKEEP_TRY(const auto& record, stream.next());
+    if (!record) return fail(ErrorCode::kMismatch, source_.name() + " lost records while it was held for reading");
+    const imalog::RecordContentView content = record->content();
     if (as_shown) {
-      batch.add(content, (*record)->digest);
+      batch.add(content, record->digest);
     } else {
       // The PCRs prove the data. The digest in the list may have been altered, and kAlteredRecord reports that.
       batch.add(content, imalog::shown_digest(shown, content).view());
@@ -482,9 +469,8 @@ Result<void> Keeper::commit_records(ListStream& stream, ChainState& state, std::
   }
   if (at_end) at_end(state.chain.end + batch.size(), std::move(end));
   IMAKEEP_CHECK(commit(options));
-  auto chain = archive_.chain(state.chain.chain);
-  if (!chain) return unexpected(chain.error());
-  state.chain = std::move(*chain);
+  IMAKEEP_TRY(auto chain, archive_.chain(state.chain.chain));
+  state.chain = std::move(chain);
   return {};
 }
 

@@ -72,9 +72,8 @@ std::vector<digest::Bank> Keeper::compared_banks(const std::optional<ChainState>
 }
 
 Result<Evidence> Keeper::read_evidence(const std::vector<digest::Bank>& banks, std::uint32_t pcrs) {
-  const auto before = source_.count();
-  if (!before) return unexpected(before.error());
-  Evidence evidence{.pcrs = {}, .count_before = *before, .count_after = *before};
+  IMAKEEP_TRY(const auto& before, source_.count());
+  Evidence evidence{.pcrs = {}, .count_before = before, .count_after = before};
   if (banks.empty()) return evidence;
   std::optional<Error> unread;
   for (std::uint32_t pcr = 0; pcr < digest::kPcrCount; ++pcr) {
@@ -94,9 +93,8 @@ Result<Evidence> Keeper::read_evidence(const std::vector<digest::Bank>& banks, s
   }
   if (evidence.pcrs.empty() && unread) return unexpected(*unread);
   if (unread) evidence.why_unread = describe(*unread);
-  const auto after = source_.count();
-  if (!after) return unexpected(after.error());
-  evidence.count_after = *after;
+  IMAKEEP_TRY(const auto& after, source_.count());
+  evidence.count_after = after;
   return evidence;
 }
 
@@ -109,14 +107,13 @@ Result<Keeper::Look> Keeper::compare_list(ListStream& stream, const std::optiona
   const auto resets = pcrs_ == nullptr ? Result<std::optional<tpm::ResetCounts>>(std::nullopt) : pcrs_->reset_counts();
   for (;;) {
     // The keeper reads PCRs before the list. Only a reading of the list tells which PCRs its records name.
-    auto evidence = read_evidence(compared, pcrs);
-    if (!evidence) return unexpected(evidence.error());
-    if (resets) evidence->resets = *resets;
-    evidence->settled = before != nullptr && same_evidence(*before, *evidence);
-    auto placed = place(stream, archive_.store(), known, *evidence, start, source_.bank(), source_.boot_id());
-    if (!placed) return unexpected(placed.error());
+    IMAKEEP_TRY(auto evidence, read_evidence(compared, pcrs));
+    if (resets) evidence.resets = *resets;
+    evidence.settled = before != nullptr && same_evidence(*before, evidence);
+    IMAKEEP_TRY(auto placed,
+                place(stream, archive_.store(), known, evidence, start, source_.bank(), source_.boot_id()));
     const std::uint32_t named = of_chain | stream.named_pcrs();
-    if (pcrs_ == nullptr || named == 0 || named == pcrs) return Look{std::move(*evidence), std::move(*placed)};
+    if (pcrs_ == nullptr || named == 0 || named == pcrs) return Look{std::move(evidence), std::move(placed)};
     pcrs = named;
   }
 }

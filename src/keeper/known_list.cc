@@ -7,19 +7,18 @@ Result<std::optional<imalog::RecordContentView>> KnownList::next() {
   if (index_ == records_) return std::nullopt;
   const std::uint64_t number = shape_.number_at(index_);
   if (!reader_ || number != reads_at_) reader_.emplace(store_, chain_, number, chain_.end);
-  const auto step = reader_->next();
-  if (!step) return unexpected(step.error());
+  IMAKEEP_TRY(const auto& step, reader_->next());
   ++index_;
-  if (!step->record || step->record->number != number) {
+  if (!step.record || step.record->number != number) {
     reader_.reset();
     return fail(ErrorCode::kMalformed, "record " + std::to_string(number) + " of chain " +
                                            std::to_string(chain_.chain) + " cannot be read from the archive" +
-                                           (step->damage ? ": " + step->damage->what : "") +
+                                           (step.damage ? ": " + step.damage->what : "") +
                                            "; the keeper does not delete it from the list. `imakeep log --check` names "
                                            "all damage; restore the archive from a copy, or begin another");
   }
   reads_at_ = number + 1;
-  return step->record->record.content;
+  return step.record->record.content;
 }
 
 }  // namespace imakeep::keeper

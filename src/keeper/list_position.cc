@@ -36,14 +36,12 @@ class Placer {
     // the deleted ones. It is better to archive records twice than to lose them, so the pending trim counts as carried
     // out if it explains the list.
     const bool by_pending = !with_pcrs() && known_->pending > 0;
-    auto as_seen = by_pending ? Result<std::optional<ListPosition>>(std::nullopt) : as_last_seen();
-    if (!as_seen) return unexpected(as_seen.error());
-    auto placed = *as_seen ? Result<Placed>(Placed{.position = std::move(**as_seen)}) : by_summary();
+    IMAKEEP_TRY(auto as_seen, by_pending ? Result<std::optional<ListPosition>>(std::nullopt) : as_last_seen());
+    auto placed = as_seen ? Result<Placed>(Placed{.position = std::move(*as_seen)}) : by_summary();
     if (placed && placed->position && !placed->position->new_chain) placed = told_from_alike(std::move(*placed));
     if (!placed || !placed->position || !known_->judged) return placed;
-    const auto certain = has_lasting_record(placed->position->matched_until);
-    if (!certain) return unexpected(certain.error());
-    placed->position->certain = *certain;
+    IMAKEEP_TRY(const auto& certain, has_lasting_record(placed->position->matched_until));
+    placed->position->certain = certain;
     return placed;
   }
 
@@ -67,10 +65,9 @@ class Placer {
     stream_.seek({});
     for (;;) {
       const std::uint64_t index = stream_.records();
-      const auto record = stream_.next();
-      if (!record) return unexpected(record.error());
-      if (!*record) break;
-      if (index > 0 && is_boot_aggregate(**record)) return placed;
+      IMAKEEP_TRY(const auto& record, stream_.next());
+      if (!record) break;
+      if (index > 0 && is_boot_aggregate(*record)) return placed;
     }
     auto from_reset = as_new_chain({});
     if (!from_reset) return from_reset;
@@ -96,14 +93,13 @@ class Placer {
     std::vector<std::uint64_t> wrong_digests;
     search.begin_at(stream_.records());
     for (;;) {
-      const auto record = stream_.next();
-      if (!record) return unexpected(record.error());
-      if (!*record) {
+      IMAKEEP_TRY(const auto& record, stream_.next());
+      if (!record) {
         list_records_ = stream_.records();
         return wrong_digests;
       }
-      const imalog::RecordContentView content = (*record)->content();
-      if (wrong_digests.size() < kMostAltered && !imalog::digest_matches(shown_, content, (*record)->digest)) {
+      const imalog::RecordContentView content = record->content();
+      if (wrong_digests.size() < kMostAltered && !imalog::digest_matches(shown_, content, record->digest)) {
         wrong_digests.push_back(stream_.records() - 1);
       }
       search.add(content);
@@ -114,21 +110,19 @@ class Placer {
   Result<Placed> as_new_chain(const std::string& why_not_the_last) {
     stream_.seek({});
     Search search(start_, evidence_.pcrs, {Family{}}, 0);
-    auto wrong_digests = replay_rest(search);
-    if (!wrong_digests) return unexpected(wrong_digests.error());
+    IMAKEEP_TRY(auto wrong_digests, replay_rest(search));
     const auto match = match_of(search.seen(0, 0), 0, list_records_, window());
     ListPosition placement{.new_chain = true, .records = list_records_};
     if (match) {
       placement.in_flight = match->in_flight;
       placement.matched_until = match->until;
       placement.reach = match->reach;
-      placement.altered = std::move(*wrong_digests);
+      placement.altered = std::move(wrong_digests);
       return Placed{.position = std::move(placement)};
     }
     // A record of a complete list may have been altered, or an extend may have failed.
-    auto explained = explain_new_chain(why_not_the_last);
-    if (!explained) return unexpected(explained.error());
-    return Placed{.mismatch = Mismatch{.found = std::move(*explained), .as_read = std::move(placement)}};
+    IMAKEEP_TRY(auto explained, explain_new_chain(why_not_the_last));
+    return Placed{.mismatch = Mismatch{.found = std::move(explained), .as_read = std::move(placement)}};
   }
 
   Result<Finding> explain_new_chain(const std::string& why_not_the_last) {
@@ -138,9 +132,8 @@ class Placer {
     if (!found || found->diagnosis != Diagnosis::kUnexplainedExtend) return found;
     if (!why_not_the_last.empty()) return headless(why_not_the_last, *found);
     stream_.seek({});
-    const auto first = stream_.next();
-    if (!first) return unexpected(first.error());
-    if (!*first || !is_boot_aggregate(**first)) return headless({}, *found);
+    IMAKEEP_TRY(const auto& first, stream_.next());
+    if (!first || !is_boot_aggregate(*first)) return headless({}, *found);
     found->diagnosis = Diagnosis::kStartNotZero;
     found->records.reset();
     found->what =
@@ -187,9 +180,8 @@ class Placer {
       // The PCRs decide without the damaged record. The keeper deletes nothing while it is damaged: a trim reads it, in
       // Keeper::may_go() or in compare(), and fails.
       if (!archived && (!damaged || !with_pcrs())) return unexpected(archived.error());
-      const auto record = stream_.next();
-      if (!record) return unexpected(record.error());
-      if (!*record || (!damaged && !((*record)->content() == **archived))) return std::nullopt;
+      IMAKEEP_TRY(const auto& record, stream_.next());
+      if (!record || (!damaged && !(record->content() == **archived))) return std::nullopt;
     }
     return after(known.records());
   }
@@ -200,11 +192,9 @@ class Placer {
     if (!with_pcrs()) return std::nullopt;
     stream_.seek({});
     KnownList known(store_, known_->chain, known_->shape);
-    const auto archived = known.next();
-    if (!archived) return unexpected(archived.error());
-    const auto record = stream_.next();
-    if (!record) return unexpected(record.error());
-    const bool same_head = *archived && *record && !(*archived)->violation && (*record)->content() == **archived;
+    IMAKEEP_TRY(const auto& archived, known.next());
+    IMAKEEP_TRY(const auto& record, stream_.next());
+    const bool same_head = archived && record && !archived->violation && record->content() == *archived;
     if (!same_head || stream_.place().part != known_->read_until->part || stream_.records_before_last() > 0 ||
         known.records() != known_->read_until->records) {
       return std::nullopt;
@@ -221,14 +211,13 @@ class Placer {
     if (other_kernel() && (!with_pcrs() || evidence_.unread != 0)) return std::nullopt;
     const ListStream::Place new_from = stream_.place();
     Search search(chain.end_pcrs, evidence_.pcrs, {Family{.kind = Family::Kind::kEnd, .first = known}}, 0);
-    const auto wrong_digests = replay_rest(search);
-    if (!wrong_digests) return unexpected(wrong_digests.error());
+    IMAKEEP_TRY(const auto& wrong_digests, replay_rest(search));
     const auto match = match_of(search.seen(0, 0), known, list_records_, window());
     if (!match) return std::nullopt;
     ListPosition placement = placement_of({.known = known, .shape = known_->shape, .missing = {}}, new_from, *match);
     // This is the list as it was last seen, so it needs no second look. The next call takes a record that is in flight.
     placement.in_flight = false;
-    add_wrong_digests(placement, known, *wrong_digests);
+    add_wrong_digests(placement, known, wrong_digests);
     return placement;
   }
 
@@ -257,17 +246,15 @@ class Placer {
   Result<void> summarize() {
     KnownList archived(store_, known_->chain, known_->shape);
     for (;;) {
-      const auto record = archived.next();
-      if (!record) return unexpected(record.error());
-      if (!*record) break;
-      archived_.add(**record, known_->chain.order);
+      IMAKEEP_TRY(const auto& record, archived.next());
+      if (!record) break;
+      archived_.add(*record, known_->chain.order);
     }
     stream_.seek({});
     for (;;) {
-      const auto record = stream_.next();
-      if (!record) return unexpected(record.error());
-      if (!*record) break;
-      list_.add((*record)->content(), stream_.order());
+      IMAKEEP_TRY(const auto& record, stream_.next());
+      if (!record) break;
+      list_.add(record->content(), stream_.order());
     }
     list_.staged = static_cast<std::size_t>(stream_.records_before_last());
     list_records_ = stream_.records();
@@ -300,11 +287,10 @@ class Placer {
     if (!from_reset) return from_reset;
     if (from_reset->position && is_this_list()) return of_another_tpm();
     if (from_reset->position && !same_kernel()) return from_reset;
-    const auto facts = facts_of(search);
-    if (!facts) return unexpected(facts.error());
+    IMAKEEP_TRY(const auto& facts, facts_of(search));
     // If a kernel was set back to a snapshot, its list matches the PCRs from a reset on as well.
-    const bool set_back = facts->set_back && facts->set_back->at > 0;
-    return from_reset->position && !set_back ? std::move(*from_reset) : mismatch(search, *facts);
+    const bool set_back = facts.set_back && facts.set_back->at > 0;
+    return from_reset->position && !set_back ? std::move(*from_reset) : mismatch(search, facts);
   }
 
   // Whether the same kernel runs, and its list begins with all records of the chain, from the chain's first one on.
@@ -317,8 +303,7 @@ class Placer {
   // The list matches these PCRs from a reset on, so the PCRs that the chain was anchored with were those of another
   // TPM.
   Result<Placed> of_another_tpm() {
-    auto as_read = read_as({.known = known_->chain.end, .shape = known_->shape, .missing = {}});
-    if (!as_read) return unexpected(as_read.error());
+    IMAKEEP_TRY(auto as_read, read_as({.known = known_->chain.end, .shape = known_->shape, .missing = {}}));
     Mismatch mismatch{
         .found = {.diagnosis = Diagnosis::kUnexplainedExtend,
                   .chain = known_->chain.chain,
@@ -326,7 +311,7 @@ class Placer {
                   .what = "chain " + std::to_string(known_->chain.chain) +
                           " was anchored with PCRs that its list does not match, such as those of another TPM; "
                           "from a TPM reset on, the list matches the PCRs that are read now"},
-        .as_read = std::move(*as_read)};
+        .as_read = std::move(as_read)};
     return Placed{.mismatch = std::move(mismatch)};
   }
 
@@ -464,12 +449,10 @@ class Placer {
     KnownList archived(store_, known_->chain, alignment.shape);
     std::vector<std::uint64_t> altered;
     for (std::uint64_t index = 0; index < alignment.known; ++index) {
-      const auto record = stream_.next();
-      if (!record) return unexpected(record.error());
+      IMAKEEP_TRY(const auto& record, stream_.next());
       if (alignment.same) continue;
-      const auto before = archived.next();
-      if (!before) return unexpected(before.error());
-      if (*record && *before && !((*record)->content() == **before)) {
+      IMAKEEP_TRY(const auto& before, archived.next());
+      if (record && before && !(record->content() == *before)) {
         altered.push_back(alignment.shape.number_at(index));
       }
     }
@@ -477,10 +460,9 @@ class Placer {
     placement.altered = std::move(altered);
     std::vector<std::uint64_t> wrong_digests;
     for (std::uint64_t index = alignment.known; wrong_digests.size() < kMostAltered; ++index) {
-      const auto record = stream_.next();
-      if (!record) return unexpected(record.error());
-      if (!*record) break;
-      if (!imalog::digest_matches(shown_, (*record)->content(), (*record)->digest)) wrong_digests.push_back(index);
+      IMAKEEP_TRY(const auto& record, stream_.next());
+      if (!record) break;
+      if (!imalog::digest_matches(shown_, record->content(), record->digest)) wrong_digests.push_back(index);
     }
     add_wrong_digests(placement, alignment.known, wrong_digests);
     return Placed{.position = std::move(placement)};
@@ -531,12 +513,11 @@ class Placer {
     if (!with_pcrs()) return facts;
     const archive::Chain& chain = known_->chain;
     const std::uint64_t from = std::max(chain.first_kept, known_->anchored_at);
-    const auto start = archive::Archive(store_).state_at(chain, from);
-    if (!start) return unexpected(start.error());
-    const auto search_back = find_set_back(store_, chain, from, *start, stream_, list_, evidence_.pcrs, window());
-    if (!search_back) return unexpected(search_back.error());
-    facts.set_back = search_back->found;
-    if (!search_back->tried_all) {
+    IMAKEEP_TRY(const auto& start, archive::Archive(store_).state_at(chain, from));
+    IMAKEEP_TRY(const auto& search_back,
+                find_set_back(store_, chain, from, start, stream_, list_, evidence_.pcrs, window()));
+    facts.set_back = search_back.found;
+    if (!search_back.tried_all) {
       not_tried_ += "; not every record at which the machine may have been set back was tried";
     }
     return facts;
@@ -557,9 +538,8 @@ class Placer {
     Mismatch mismatch;
     const auto decided = decided_alignment(facts);
     const Alignment none{.shape = ListShape(known_->chain.end), .missing = {}};
-    auto as_read = read_as(decided.value_or(none));
-    if (!as_read) return unexpected(as_read.error());
-    mismatch.as_read = std::move(*as_read);
+    IMAKEEP_TRY(auto as_read, read_as(decided.value_or(none)));
+    mismatch.as_read = std::move(as_read);
     // The list seems to hold these records still, so the keeper does not know of any deletion.
     if (!decided && facts.by_content) mismatch.as_read.gone = 0;
     mismatch.found.chain = known_->chain.chain;
@@ -574,9 +554,8 @@ class Placer {
   Result<ListPosition> read_as(const Alignment& alignment) {
     stream_.seek({});
     while (stream_.records() < alignment.known) {
-      const auto record = stream_.next();
-      if (!record) return unexpected(record.error());
-      if (!*record) break;
+      IMAKEEP_TRY(const auto& record, stream_.next());
+      if (!record) break;
     }
     return placement_of(alignment, stream_.place(), {});
   }
@@ -584,9 +563,8 @@ class Placer {
   // Adds the reading by which the list is the known records and more, if the list looks so.
   Result<void> add_grown(Mismatch& mismatch, const Alignment& overlap, const ListFacts& facts) {
     if (facts.other_kernel || overlap.known != in_list() || overlap.gone > 0 || !overlap.missing.empty()) return {};
-    auto grown = read_as(overlap);
-    if (!grown) return unexpected(grown.error());
-    mismatch.grown = std::move(*grown);
+    IMAKEEP_TRY(auto grown, read_as(overlap));
+    mismatch.grown = std::move(grown);
     return {};
   }
 
@@ -614,15 +592,13 @@ class Placer {
     const Alignment none{.shape = ListShape(known_->chain.end), .missing = {}};
     const auto decided = decided_alignment(facts);
     const Alignment likely = decided ? *decided : facts.by_content.value_or(none);
-    auto by_content = read_as(likely);
-    if (!by_content) return unexpected(by_content.error());
-    auto explained = explain_known(likely, by_content->new_from);
-    if (!explained) return unexpected(explained.error());
-    mismatch.found = std::move(*explained);
+    IMAKEEP_TRY(auto by_content, read_as(likely));
+    IMAKEEP_TRY(auto explained, explain_known(likely, by_content.new_from));
+    mismatch.found = std::move(explained);
     const Diagnosis diagnosis = mismatch.found.diagnosis;
     // But for what was found, the PCRs match the list, so they decide after all.
     if (diagnosis == Diagnosis::kAlteredRecord || diagnosis == Diagnosis::kFailedExtend) {
-      mismatch.as_read = std::move(*by_content);
+      mismatch.as_read = std::move(by_content);
     } else if (!decided && facts.by_content) {
       mismatch.found.diagnosis = Diagnosis::kGapOrExtend;
       mismatch.found.what += "; this kernel may measure equal records more than once, so all " +
@@ -653,9 +629,8 @@ class Placer {
   Result<Finding> explain_known(const Alignment& alignment, const ListStream::Place& new_from) {
     const archive::Chain& chain = known_->chain;
     const std::uint64_t from = std::max(known_->proven, chain.first_kept);
-    const auto start = archive::Archive(store_).state_at(chain, from);
-    if (!start) return unexpected(start.error());
-    if (stand_at_start(*start)) {
+    IMAKEEP_TRY(const auto& start, archive::Archive(store_).state_at(chain, from));
+    if (stand_at_start(start)) {
       Finding found = measured_without_tpm();
       found.chain = chain.chain;
       found.first = from;
@@ -663,7 +638,7 @@ class Placer {
     }
     archive::ArchiveReader unproven(store_, chain, from, chain.end);
     stream_.seek(new_from);
-    auto found = explain(&unproven, stream_, shown_, *start, from, evidence_.pcrs);
+    auto found = explain(&unproven, stream_, shown_, start, from, evidence_.pcrs);
     if (!found) return unexpected(found.error());
     found->chain = chain.chain;
     if (const auto pcr = first_named_after_anchor(); pcr && found->diagnosis != Diagnosis::kAlteredRecord) {
@@ -709,10 +684,9 @@ class Placer {
   Result<bool> has_lasting_record(std::uint64_t to) {
     stream_.seek({});
     while (stream_.records() < to) {
-      const auto record = stream_.next();
-      if (!record) return unexpected(record.error());
-      if (!*record) break;
-      if (!(*record)->content().violation) return true;
+      IMAKEEP_TRY(const auto& record, stream_.next());
+      if (!record) break;
+      if (!record->content().violation) return true;
     }
     return false;
   }

@@ -53,10 +53,9 @@ Result<std::optional<imalog::RecordView>> ListStream::next() {
                               .record = records_});
     };
     if (record.error().code != ErrorCode::kTruncated) return bad("cannot be read: " + record.error().message);
-    const auto more = fill();
-    if (!more) return unexpected(more.error());
+    IMAKEEP_TRY(const auto& more, fill());
     format.order = source_.order();
-    if (*more) continue;
+    if (more) continue;
     if (filled_ > 0 && !std::exchange(format.ends, true)) continue;
     if (filled_ > 0) return bad("ends within a record");
     if (part_ + 1 == parts_.size()) return std::nullopt;

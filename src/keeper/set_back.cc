@@ -74,11 +74,10 @@ class SetBackFinder {
   Result<bool> each_record(const Visit& visit) {
     archive::ArchiveReader reader(store_, chain_, from_, chain_.end);
     for (;;) {
-      const auto step = reader.next();
-      if (!step) return unexpected(step.error());
-      if (step->done()) return true;
-      if (step->damage) return false;
-      visit(step->record->record);
+      IMAKEEP_TRY(const auto& step, reader.next());
+      if (step.done()) return true;
+      if (step.damage) return false;
+      visit(step.record->record);
     }
   }
 
@@ -112,20 +111,18 @@ class SetBackFinder {
       if (!can_be_tried(kMostReplayed)) return search;
     }
     if (places_.empty()) return search;
-    auto replays = replays_at_places();
-    if (!replays) return unexpected(replays.error());
+    IMAKEEP_TRY(auto replays, replays_at_places());
     stream_.seek({});
     for (std::uint64_t index = 0; index < list_.ids.size(); ++index) {
-      const auto record = stream_.next();
-      if (!record) return unexpected(record.error());
-      if (!*record) break;
+      IMAKEEP_TRY(const auto& record, stream_.next());
+      if (!record) break;
       for (std::size_t i = 0; i < places_.size(); ++i) {
-        if (index >= places_[i].known) (*replays)[i].add((*record)->content());
+        if (index >= places_[i].known) replays[i].add(record->content());
       }
     }
     for (std::size_t i = 0; i < places_.size(); ++i) {
       const Place& place = places_[i];
-      if (!match_of((*replays)[i].seen(0, 0), place.known, list_.ids.size(), window_)) continue;
+      if (!match_of(replays[i].seen(0, 0), place.known, list_.ids.size(), window_)) continue;
       if (list_holds_rest(place)) continue;
       search.found = SetBack{.at = place.end, .went_on = list_.ids.size() - place.known};
       break;

@@ -34,15 +34,13 @@ Result<Compared> compare(ListStream& stream, KnownList& known) {
   Compared compared;
   for (;;) {
     const ListStream::Place place = stream.place();
-    const auto record = stream.next();
-    if (!record) return unexpected(record.error());
-    if (!*record) return compared;
-    const imalog::RecordContentView content = (*record)->content();
+    IMAKEEP_TRY(const auto& record, stream.next());
+    if (!record) return compared;
+    const imalog::RecordContentView content = record->content();
     ++compared.records;
-    const auto archived = known.next();
-    if (!archived) return unexpected(archived.error());
-    if (*archived) {
-      compared.same = compared.same && content == **archived;
+    IMAKEEP_TRY(const auto& archived, known.next());
+    if (archived) {
+      compared.same = compared.same && content == *archived;
       ++compared.known;
     } else if (compared.known + 1 == compared.records) {
       compared.new_from = place;
@@ -55,51 +53,46 @@ Result<Compared> compare(ListStream& stream, KnownList& known) {
 Result<TrimResult> Keeper::trim() {
   std::vector<Finding> found;  // by all tries together
   for (int tries = 1;; ++tries) {
-    const auto followed = follow();
-    if (!followed) return unexpected(followed.error());
-    found.insert(found.end(), followed->found.begin(), followed->found.end());
+    IMAKEEP_TRY(const auto& followed, follow());
+    found.insert(found.end(), followed.found.begin(), followed.found.end());
     last_.found = found;
-    const auto chosen = method();
-    if (!chosen) return unexpected(chosen.error());
-    if (followed->list_records == 0) return nothing(*chosen, "the list is empty");
-    if (!followed->chain) {
-      if (followed->found.empty()) return nothing(*chosen, "no record of the list is extended yet");
-      return fail(ErrorCode::kMismatch, followed->found.back().what + "; nothing is deleted");
+    IMAKEEP_TRY(const auto& chosen, method());
+    if (followed.list_records == 0) return nothing(chosen, "the list is empty");
+    if (!followed.chain) {
+      if (followed.found.empty()) return nothing(chosen, "no record of the list is extended yet");
+      return fail(ErrorCode::kMismatch, followed.found.back().what + "; nothing is deleted");
     }
-    const auto altered = std::ranges::find(followed->found, Diagnosis::kAlteredRecord, &Finding::diagnosis);
-    if (altered != followed->found.end()) return fail(ErrorCode::kMismatch, altered->what + "; nothing is deleted");
-    const auto state = ChainState::load(archive_);
-    if (!state) return unexpected(state.error());
-    const bool lagging = followed->lag > 0 && pcrs_ != nullptr;
-    if (!followed->proven && !options_.unproven) {
+    const auto altered = std::ranges::find(followed.found, Diagnosis::kAlteredRecord, &Finding::diagnosis);
+    if (altered != followed.found.end()) return fail(ErrorCode::kMismatch, altered->what + "; nothing is deleted");
+    IMAKEEP_TRY(const auto& state, ChainState::load(archive_));
+    const bool lagging = followed.lag > 0 && pcrs_ != nullptr;
+    if (!followed.proven && !options_.unproven) {
       if (pcrs_ == nullptr) {
         return fail(ErrorCode::kMismatch, "no PCRs prove the records; nothing is deleted without --unproven");
       }
-      const std::string what = followed->found.empty() ? "nothing was extended since the list was anchored"
-                                                       : std::string(word(followed->found.back().diagnosis)) + ": " +
-                                                             followed->found.back().what;
+      const std::string what = followed.found.empty() ? "nothing was extended since the list was anchored"
+                                                      : std::string(word(followed.found.back().diagnosis)) + ": " +
+                                                            followed.found.back().what;
       return fail(ErrorCode::kMismatch, what + "; nothing is deleted");
     }
     // Staged records are deleted first, whoever staged them. try_stage() archives those that follow() did not.
-    const bool staged = followed->staged_records > 0;
+    const bool staged = followed.staged_records > 0;
     const bool last_try = tries == kMostTries;
     // Lag does not prevent "A": it stages lagging records too, after their extend.
-    const bool stages = !staged && *chosen == Method::kStage;
+    const bool stages = !staged && chosen == Method::kStage;
     if (!lagging || stages || last_try) {
-      auto tried = staged || stages ? try_stage(**state, staged) : try_count(**state, last_try);
-      if (!tried) return unexpected(tried.error());
-      if (*tried) return std::move(**tried);
+      IMAKEEP_TRY(auto tried, staged || stages ? try_stage(*state, staged) : try_count(*state, last_try));
+      if (tried) return std::move(*tried);
     }
-    if (last_try) return nothing(*chosen, "records keep being added; the keeper retries");
+    if (last_try) return nothing(chosen, "records keep being added; the keeper retries");
     clock_.sleep_ms(tries);
   }
 }
 
 // The current values of `pcrs`, the PCRs that the records name.
 Result<Evidence> Keeper::evidence_of(const ChainState& state, std::uint32_t pcrs) {
-  const auto all_banks = banks();
-  if (!all_banks) return unexpected(all_banks.error());
-  return read_evidence(compared_banks(state, *all_banks), pcrs);
+  IMAKEEP_TRY(const auto& all_banks, banks());
+  return read_evidence(compared_banks(state, all_banks), pcrs);
 }
 
 // Whether the PCRs match `end`, and the current list had `count` records before and after the PCRs were read. If so, no
@@ -117,21 +110,18 @@ bool Keeper::stood_exactly_at(const digest::PcrState& end, std::uint64_t count, 
 // list under a hold, with nothing staged. Returns the count of records at its front that are archived and proven.
 // Returns 0 if the PCRs do not prove that it is the list that `state` describes.
 Result<std::uint64_t> Keeper::proven_by_reading(ListStream& stream, const ChainState& state) {
-  const auto all_banks = banks();
-  if (!all_banks) return unexpected(all_banks.error());
-  const auto start = start_of_chain(*all_banks);
-  if (!start) return unexpected(start.error());
-  const auto look = compare_list(stream, state.known(), *start, compared_banks(state, *all_banks), nullptr);
-  if (!look) return unexpected(look.error());
-  const auto& found = look->placed.position;
-  if (look->evidence.unread != 0 || !found || found->new_chain || !(found->shape == state.shape)) return 0;
+  IMAKEEP_TRY(const auto& all_banks, banks());
+  IMAKEEP_TRY(const auto& start, start_of_chain(all_banks));
+  IMAKEEP_TRY(const auto& look, compare_list(stream, state.known(), start, compared_banks(state, all_banks), nullptr));
+  const auto& found = look.placed.position;
+  if (look.evidence.unread != 0 || !found || found->new_chain || !(found->shape == state.shape)) return 0;
   if (found->matched_until < found->new_from.records) return 0;
   // Where records repeat, equal new records may have taken the place of known ones, so content does not tell which
   // records are archived. The counts do. Of the `count_before` records, all are archived except those that some PCR
   // proves to be new, and one record that may be in flight. The keeper reads the PCRs one after the other, so a PCR
   // that it read later may match after more new records: hence `reach`.
   const std::uint64_t unsafe = 1 + std::max(found->reach, found->matched_until) - found->new_from.records;
-  return look->evidence.count_before - std::min(look->evidence.count_before, unsafe);
+  return look.evidence.count_before - std::min(look.evidence.count_before, unsafe);
 }
 
 // How many of the list's known records "N" may delete: all before the last one that is no violation, otherwise all but
@@ -140,10 +130,9 @@ Result<std::uint64_t> Keeper::may_go(const ChainState& state) {
   std::uint64_t last_lasting = 0;
   KnownList known(archive_.store(), state.chain, state.shape);
   for (std::uint64_t index = 0;; ++index) {
-    const auto record = known.next();
-    if (!record) return unexpected(record.error());
-    if (!*record) return last_lasting > 0 ? last_lasting : index - std::min<std::uint64_t>(index, 1);
-    if (!(*record)->violation) last_lasting = index;
+    IMAKEEP_TRY(const auto& record, known.next());
+    if (!record) return last_lasting > 0 ? last_lasting : index - std::min<std::uint64_t>(index, 1);
+    if (!record->violation) last_lasting = index;
   }
 }
 
@@ -151,9 +140,8 @@ Result<std::uint64_t> Keeper::may_go(const ChainState& state) {
 // flush its table.
 Result<std::optional<TrimResult>> Keeper::try_count(const ChainState& state, bool read_all) {
   const std::uint64_t in_list = state.in_list();
-  auto records = may_go(state);
-  if (!records) return unexpected(records.error());
-  if (*records == 0) return nothing(Method::kCount, "the list holds no record that may be deleted");
+  IMAKEEP_TRY(auto records, may_go(state));
+  if (records == 0) return nothing(Method::kCount, "the list holds no record that may be deleted");
   IMAKEEP_CHECK(archive_.store().secure());
   Hold hold(source_, clock_);
   IMAKEEP_CHECK(hold.open_to_write(ListPart::kCurrent));
@@ -162,32 +150,26 @@ Result<std::optional<TrimResult>> Keeper::try_count(const ChainState& state, boo
   const bool by_pcrs = pcrs_ != nullptr && !options_.unproven;
   if (by_pcrs && !read_all) {
     const digest::PcrState& end = state.chain.end_pcrs;
-    const auto evidence = evidence_of(state, end.touched_pcrs());
-    if (!evidence) return unexpected(evidence.error());
-    if (!stood_exactly_at(end, in_list, *evidence)) return std::nullopt;
-    const auto head = stream.next();
-    if (!head) return unexpected(head.error());
-    const auto archived = known.next();
-    if (!archived) return unexpected(archived.error());
-    if (!*head || !*archived || !((*head)->content() == **archived)) return std::nullopt;
+    IMAKEEP_TRY(const auto& evidence, evidence_of(state, end.touched_pcrs()));
+    if (!stood_exactly_at(end, in_list, evidence)) return std::nullopt;
+    IMAKEEP_TRY(const auto& head, stream.next());
+    IMAKEEP_TRY(const auto& archived, known.next());
+    if (!head || !archived || !(head->content() == *archived)) return std::nullopt;
   } else if (by_pcrs) {
-    const auto proven = proven_by_reading(stream, state);
-    if (!proven) return unexpected(proven.error());
-    if (*proven == 0) return std::nullopt;
-    *records = std::min(*records, *proven);
+    IMAKEEP_TRY(const auto& proven, proven_by_reading(stream, state));
+    if (proven == 0) return std::nullopt;
+    records = std::min(records, proven);
   } else {
-    const auto compared = compare(stream, known);
-    if (!compared) return unexpected(compared.error());
-    if (!compared->same || compared->known != in_list) return std::nullopt;
+    IMAKEEP_TRY(const auto& compared, compare(stream, known));
+    if (!compared.same || compared.known != in_list) return std::nullopt;
   }
   IMAKEEP_CHECK(archive_.set_pending({.chain = state.chain.chain,
                                       .method = "count",
                                       .first = state.shape.head(),
-                                      .records = *records,
+                                      .records = records,
                                       .since_unix_s = clock_.unix_s()}));
-  const auto before = source_.count();
-  if (!before) return unexpected(before.error());
-  const auto deleted = source_.request(std::to_string(*records) + "\n");
+  IMAKEEP_TRY(const auto& before, source_.count());
+  const auto deleted = source_.request(std::to_string(records) + "\n");
   if (!deleted && refused_with(deleted.error(), EINVAL)) {
     hold.close();
     table_ = TableMode::kFlushed;
@@ -198,11 +180,10 @@ Result<std::optional<TrimResult>> Keeper::try_count(const ChainState& state, boo
   if (!deleted) return unexpected(deleted.error());
   // A deletion counts only if the record count shows it. If at least as many records were added meanwhile, the next
   // follow() decides by the pending trim.
-  const auto after = source_.count();
-  if (!after) return unexpected(after.error());
-  if (*after >= *before) return std::nullopt;
+  IMAKEEP_TRY(const auto& after, source_.count());
+  if (after >= before) return std::nullopt;
   if (table_ == TableMode::kUnknown) table_ = TableMode::kKept;
-  return ended(hold, state, *records, Method::kCount);
+  return ended(hold, state, records, Method::kCount);
 }
 
 // One attempt. Returns empty if the list changed meanwhile: staged records then stay staged, and the next attempt
@@ -216,9 +197,8 @@ Result<std::optional<TrimResult>> Keeper::try_stage(const ChainState& before, bo
   if (!staged && by_pcrs) {
     // Staged records that cannot be proven stay staged, and every follow() has to read them again. So the keeper
     // requests "A" only if no record came in while it read the PCRs.
-    const auto now = evidence_of(state, pcrs);
-    if (!now) return unexpected(now.error());
-    if (now->count_before != now->count_after) return std::nullopt;
+    IMAKEEP_TRY(const auto& now, evidence_of(state, pcrs));
+    if (now.count_before != now.count_after) return std::nullopt;
   }
   if (!staged) {
     const auto moved = source_.request("A\n");
@@ -232,25 +212,23 @@ Result<std::optional<TrimResult>> Keeper::try_stage(const ChainState& before, bo
   if (!evidence) return unexpected(evidence.error());
   ListStream stream(source_, {ListPart::kStaged});
   KnownList known(archive_.store(), state.chain, state.shape);
-  const auto compared = compare(stream, known);
-  if (!compared) return unexpected(compared.error());
-  if (!compared->same || compared->records == 0) return std::nullopt;
-  const std::uint64_t left = known.records() - compared->known;  // known records that the current list should hold
-  const bool has_new = compared->records > compared->known;
+  IMAKEEP_TRY(const auto& compared, compare(stream, known));
+  if (!compared.same || compared.records == 0) return std::nullopt;
+  const std::uint64_t left = known.records() - compared.known;  // known records that the current list should hold
+  const bool has_new = compared.records > compared.known;
 
   digest::PcrState end = state.chain.end_pcrs;
   RecordBatch batch;
   if (has_new) {
-    stream.seek(compared->new_from);
+    stream.seek(compared.new_from);
     for (;;) {
-      const auto record = stream.next();
-      if (!record) return unexpected(record.error());
-      if (!*record) break;
-      const imalog::RecordContentView content = (*record)->content();
+      IMAKEEP_TRY(const auto& record, stream.next());
+      if (!record) break;
+      const imalog::RecordContentView content = record->content();
       // The digest was altered in the list. The next follow() says so.
-      if (!imalog::digest_matches(source_.bank(), content, (*record)->digest)) return std::nullopt;
+      if (!imalog::digest_matches(source_.bank(), content, record->digest)) return std::nullopt;
       imalog::extend(end, content);
-      batch.add(content, (*record)->digest);
+      batch.add(content, record->digest);
     }
   }
   if (by_pcrs) {
@@ -265,7 +243,7 @@ Result<std::optional<TrimResult>> Keeper::try_stage(const ChainState& before, bo
   const archive::PendingRow pending{.chain = state.chain.chain,
                                     .method = "stage",
                                     .first = state.shape.head(),
-                                    .records = compared->records,
+                                    .records = compared.records,
                                     .since_unix_s = clock_.unix_s()};
   const auto views = batch.views();
   const auto appended = archive_.append(state.chain.chain, state.chain.end, views, source_.bank(), clock_.unix_s(),
@@ -281,7 +259,7 @@ Result<std::optional<TrimResult>> Keeper::try_stage(const ChainState& before, bo
   const bool no_memory = !deleted && refused_with(deleted.error(), ENOMEM) && gone;
   if (!deleted && !no_memory) return unexpected(deleted.error());
   if (!gone) return std::nullopt;
-  auto trimmed = ended(hold, state, compared->records, Method::kStage);
+  auto trimmed = ended(hold, state, compared.records, Method::kStage);
   if (!trimmed) return unexpected(trimmed.error());
   trimmed->no_table_memory = no_memory;
   return trimmed;

@@ -58,11 +58,11 @@ Result<void> KexecSaver::add_critical_data(std::string_view event) {
   const ByteView buffer = as_bytes({text, static_cast<std::size_t>(length)});
   const digest::Algorithm hash = list_.options().hash;
   const digest::Digest buffer_digest = digest::hash(hash, buffer);
-  const auto body = imalog::make_body(
-      "ima-buf", {.path = event, .algorithm = hash, .file_digest = buffer_digest.view(), .buffer = buffer},
-      list_.options().order);
-  if (!body) return unexpected(body.error());
-  const auto appended = list_.append({.pcr = pcr_, .template_name = "ima-buf", .body = *body});
+  IMAKEEP_TRY(const auto& body,
+              imalog::make_body(
+                  "ima-buf", {.path = event, .algorithm = hash, .file_digest = buffer_digest.view(), .buffer = buffer},
+                  list_.options().order));
+  const auto appended = list_.append({.pcr = pcr_, .template_name = "ima-buf", .body = body});
   // If a reboot has begun, the list is suspended already. Linux, too, then continues without the record.
   if (!appended && appended.error().os_errno != ENODEV) return unexpected(appended.error());
   return {};
@@ -143,21 +143,20 @@ Result<void> check_kexec_header(ByteView front, ByteOrder order) {
 }
 
 Result<KexecRestored> restore_kexec_image(MeasurementList& list, ByteView image) {
-  const auto header = decode_header(image, list.options().order);
-  if (!header) return unexpected(header.error());
-  const ByteView records = image.subspan(kKexecHeaderBytes, header->buffer_size - kKexecHeaderBytes);
+  IMAKEEP_TRY(const auto& header, decode_header(image, list.options().order));
+  const ByteView records = image.subspan(kKexecHeaderBytes, header.buffer_size - kKexecHeaderBytes);
 
   // Check all records before restoring the first.
   std::vector<imalog::RecordContentView> contents;
   KexecRestored restored;
   imalog::ListReader reader(records, {.digest_bytes = kDigestBytes, .order = list.options().order});
   std::string line;
-  while (contents.size() < header->count) {
+  while (contents.size() < header.count) {
     const std::size_t offset = reader.offset();
     const auto record = reader.next();
     if (record && !*record) {
       return bad(ErrorCode::kMalformed,
-                 "kexec image counts " + std::to_string(header->count) + " records and holds " +
+                 "kexec image counts " + std::to_string(header.count) + " records and holds " +
                      std::to_string(contents.size()),
                  16);
     }

@@ -83,10 +83,9 @@ Result<void> ListCursor::seek(ListWalk& walk, std::uint64_t offset) {
   std::uint64_t left = offset;
   while (left > 0) {
     if (const Chunk* const chunk = walk.whole_chunk(); chunk != nullptr) {
-      const auto bytes = chunk_bytes(*chunk, walk);
-      if (!bytes) return unexpected(bytes.error());
-      if (*bytes <= left) {
-        left -= *bytes;
+      IMAKEEP_TRY(const auto& bytes, chunk_bytes(*chunk, walk));
+      if (bytes <= left) {
+        left -= bytes;
         index_ += chunk->extent().records;
         walk.pass_chunk();
         continue;

@@ -149,12 +149,11 @@ Result<void> MeasurementList::delete_first(std::uint64_t records) {
   }
   // Only requests move the head, and this one holds request_mutex_. So the head found here stays valid without
   // heads_mutex_.
-  auto cut = head_after(head, records);
-  if (!cut) return unexpected(cut.error());
+  IMAKEEP_TRY(auto cut, head_after(head, records));
   if (suspended_) return refuse(ESTALE, "measurement is suspended");
   head = {};
   const MutexLock heads_lock(heads_mutex_);
-  deleted = std::exchange(current_, std::move(*cut));
+  deleted = std::exchange(current_, std::move(cut));
   return {};
 }
 

@@ -37,9 +37,8 @@ Result<void> carry_out(MeasurementList& list, ListKind file, std::string_view wr
   // Linux checks this before it parses the number.
   if (list.options().table == TableMode::kFlushed)
     return refuse(EINVAL, "the digest table is to be flushed: stage instead");
-  const auto records = parse_number(request);
-  if (!records) return unexpected(records.error());
-  return list.delete_first(*records);
+  IMAKEEP_TRY(const auto& records, parse_number(request));
+  return list.delete_first(records);
 }
 
 }  // namespace imakeep::mlist

@@ -101,10 +101,9 @@ json json_of(const archive::PendingRow& pending) {
 }
 
 Result<void> add_chain(json& status, archive::Archive& archive, const keeper::ChainState& state) {
-  const auto anchors = archive.anchors(state.chain);
-  if (!anchors) return unexpected(anchors.error());
+  IMAKEEP_TRY(const auto& anchors, archive.anchors(state.chain));
   const archive::ListRow& row = state.row;
-  status["chain"] = json_of(state.chain, *anchors);
+  status["chain"] = json_of(state.chain, anchors);
   status["trimmed"] = {{"records", row.trimmed},
                        {"times", row.trims},
                        {"last_unix_s", row.trimmed_unix_s},
@@ -178,46 +177,38 @@ json json_of(const SeenWriters& seen) {
 }
 
 Result<json> archive_status(archive::Archive& archive, const std::string& file) {
-  const auto chains = archive.chains();
-  if (!chains) return unexpected(chains.error());
-  const auto incidents = archive.incidents();
-  if (!incidents) return unexpected(incidents.error());
-  const auto pending = archive.pending();
-  if (!pending) return unexpected(pending.error());
-  const auto state = keeper::ChainState::load(archive);
-  if (!state) return unexpected(state.error());
+  IMAKEEP_TRY(const auto& chains, archive.chains());
+  IMAKEEP_TRY(const auto& incidents, archive.incidents());
+  IMAKEEP_TRY(const auto& pending, archive.pending());
+  IMAKEEP_TRY(const auto& state, keeper::ChainState::load(archive));
   std::uint64_t records = 0;
-  for (const archive::Chain& chain : *chains) records += chain.end - chain.first_kept;
-  json status = {{"archive",
-                  {{"file", file},
-                   {"records", records},
-                   {"chains", chains->size()},
-                   {"file_bytes", archive.store().file_bytes()}}},
-                 {"chain", nullptr},
-                 {"pcrs", {{"state", "not proven"}}},
-                 {"pending", *pending ? json_of(**pending) : json(nullptr)},
-                 {"incidents", last_incidents(*incidents)},
-                 {"incident_counts", counts_by_kind(*incidents)}};
+  for (const archive::Chain& chain : chains) records += chain.end - chain.first_kept;
+  json status = {
+      {"archive",
+       {{"file", file}, {"records", records}, {"chains", chains.size()}, {"file_bytes", archive.store().file_bytes()}}},
+      {"chain", nullptr},
+      {"pcrs", {{"state", "not proven"}}},
+      {"pending", pending ? json_of(*pending) : json(nullptr)},
+      {"incidents", last_incidents(incidents)},
+      {"incident_counts", counts_by_kind(incidents)}};
   if (const auto space = host::disk_space_at(file)) {
     status["archive"]["free_bytes"] = space->free_bytes;
     status["archive"]["filesystem_bytes"] = space->total_bytes;
   }
-  if (!*state) return status;
-  status["pcrs"] = pcrs_of(**state, *incidents);
-  IMAKEEP_CHECK(add_chain(status, archive, **state));
+  if (!state) return status;
+  status["pcrs"] = pcrs_of(*state, incidents);
+  IMAKEEP_CHECK(add_chain(status, archive, *state));
   return status;
 }
 
 Result<json> archive_totals(archive::Archive& archive) {
-  const auto chains = archive.chains();
-  if (!chains) return unexpected(chains.error());
+  IMAKEEP_TRY(const auto& chains, archive.chains());
   std::uint64_t payload_bytes = 0;
   std::uint64_t violations = 0;
-  for (const archive::Chain& chain : *chains) {
-    const auto stats = archive.stats(chain.chain);
-    if (!stats) return unexpected(stats.error());
-    payload_bytes += stats->payload_bytes;
-    violations += stats->violations;
+  for (const archive::Chain& chain : chains) {
+    IMAKEEP_TRY(const auto& stats, archive.stats(chain.chain));
+    payload_bytes += stats.payload_bytes;
+    violations += stats.violations;
   }
   return json{{"payload_bytes", payload_bytes}, {"violations", violations}};
 }

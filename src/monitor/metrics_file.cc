@@ -15,11 +15,10 @@ namespace imakeep::monitor {
 namespace {
 
 Result<void> write_new(const std::string& path, std::string_view text) {
-  auto fd = open_file(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
-  if (!fd) return unexpected(fd.error());
+  IMAKEEP_TRY(auto fd, open_file(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
   // Set the mode explicitly, because the service may have any umask.
-  if (::fchmod(fd->get(), 0644) != 0) return fail_errno(errno, "cannot set the mode of " + path);
-  return write_all(fd->get(), as_bytes(text), path);
+  if (::fchmod(fd.get(), 0644) != 0) return fail_errno(errno, "cannot set the mode of " + path);
+  return write_all(fd.get(), as_bytes(text), path);
 }
 
 }  // namespace

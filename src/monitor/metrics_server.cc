@@ -108,10 +108,9 @@ class Server : public MetricsServer {
 
 Result<void> Server::start(const std::string& path) {
   if (!stop_.valid()) return fail_errno(errno, "cannot make an eventfd for the metrics socket");
-  auto listening = control::listen_on(path, 0666, "metrics socket");
-  if (!listening) return unexpected(listening.error());
+  IMAKEEP_TRY(auto listening, control::listen_on(path, 0666, "metrics socket"));
   path_ = path;
-  listening_ = std::move(*listening);
+  listening_ = std::move(listening);
   // A client may disconnect between poll() and accept4(), and accept4() must not block then.
   ::fcntl(listening_.get(), F_SETFL, O_NONBLOCK);
   // Without MHD_USE_ERROR_LOG, libmicrohttpd prints nothing.

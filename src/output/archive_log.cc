@@ -66,16 +66,13 @@ std::optional<attest::ReplayLimit> replay_limit(const archive::Chain& chain,
 }
 
 Result<std::unique_ptr<ArchiveLog>> ArchiveLog::open(const std::string& path, std::optional<std::uint64_t> number) {
-  auto store = archive::SqliteStore::open(path, archive::OpenMode::kRead);
-  if (!store) return unexpected(store.error());
-  archive::Archive archive(**store);
-  auto chosen = archive.chain_or_last(number);
-  if (!chosen) return unexpected(chosen.error());
-  if (!*chosen) return fail(ErrorCode::kUsage, path + " holds no chain yet");
-  archive::Chain& chain = **chosen;
-  auto anchors = archive.anchors(chain);
-  if (!anchors) return unexpected(anchors.error());
-  std::unique_ptr<ArchiveLog> log(new ArchiveLog(path, std::move(*store), std::move(chain), std::move(*anchors)));
+  IMAKEEP_TRY(auto store, archive::SqliteStore::open(path, archive::OpenMode::kRead));
+  archive::Archive archive(*store);
+  IMAKEEP_TRY(auto chosen, archive.chain_or_last(number));
+  if (!chosen) return fail(ErrorCode::kUsage, path + " holds no chain yet");
+  archive::Chain& chain = *chosen;
+  IMAKEEP_TRY(auto anchors, archive.anchors(chain));
+  std::unique_ptr<ArchiveLog> log(new ArchiveLog(path, std::move(store), std::move(chain), std::move(anchors)));
   IMAKEEP_CHECK(log->rewind());
   return log;
 }
@@ -90,16 +87,15 @@ Result<void> ArchiveLog::rewind() {
 }
 
 Result<std::optional<attest::LoggedRecord>> ArchiveLog::next() {
-  const auto step = reader_->next();
-  if (!step) return unexpected(step.error());
-  if (step->done()) return std::nullopt;
-  if (step->damage) {
-    return fail(ErrorCode::kMalformed, path_ + ": records " + std::to_string(step->damage->first) + " to " +
-                                           std::to_string(step->damage->first + step->damage->records - 1) +
-                                           " are damaged: " + step->damage->what);
+  IMAKEEP_TRY(const auto& step, reader_->next());
+  if (step.done()) return std::nullopt;
+  if (step.damage) {
+    return fail(ErrorCode::kMalformed, path_ + ": records " + std::to_string(step.damage->first) + " to " +
+                                           std::to_string(step.damage->first + step.damage->records - 1) +
+                                           " are damaged: " + step.damage->what);
   }
-  last_ = step->record->number;
-  const archive::RecordView& record = step->record->record;
+  last_ = step.record->number;
+  const archive::RecordView& record = step.record->record;
   const digest::Bank bank = record.own ? record.own->bank : chain_.banks.front();
   shown_ = archive::shown_digest(bank, record);
   return attest::LoggedRecord{.content = record.content, .bank = bank, .shown = shown_.view(), .order = chain_.order};

@@ -17,9 +17,8 @@ constexpr std::chrono::seconds kAnswerLimit{5};
 }  // namespace
 
 Result<std::unique_ptr<ControlPcrBanks>> ControlPcrBanks::connect(const std::string& socket) {
-  auto client = control::Client::connect(socket, kAnswerLimit);
-  if (!client) return unexpected(client.error());
-  const auto hello = client->ask({.head = {{"op", "hello"}}});
+  IMAKEEP_TRY(auto client, control::Client::connect(socket, kAnswerLimit));
+  const auto hello = client.ask({.head = {{"op", "hello"}}});
   if (!hello) return unexpected(named(hello.error(), socket));
   std::vector<digest::Bank> banks;
   for (const auto& name : hello->head.value("banks", nlohmann::json::array())) {
@@ -30,7 +29,7 @@ Result<std::unique_ptr<ControlPcrBanks>> ControlPcrBanks::connect(const std::str
   if (banks.empty())
     return fail(ErrorCode::kIo, socket + " is not the control socket of a list server: its answer names no banks");
   return std::unique_ptr<ControlPcrBanks>(
-      new ControlPcrBanks(socket, std::move(banks), hello->head.value("table", ""), std::move(*client)));
+      new ControlPcrBanks(socket, std::move(banks), hello->head.value("table", ""), std::move(client)));
 }
 
 Result<void> ControlPcrBanks::extend(std::uint32_t, std::span<const digest::Digest>) {
@@ -45,10 +44,9 @@ Result<control::Message> ControlPcrBanks::ask_pcrs() {
     // The list did not answer in time; it would not answer on another connection either.
     if (answer.error().os_errno == ETIMEDOUT) return answer;
   }
-  auto client = control::Client::connect(socket_, kAnswerLimit);
-  if (!client) return unexpected(client.error());
-  auto answer = client->ask({.head = {{"op", "pcrs"}}});
-  if (answer) client_ = std::move(*client);
+  IMAKEEP_TRY(auto client, control::Client::connect(socket_, kAnswerLimit));
+  auto answer = client.ask({.head = {{"op", "pcrs"}}});
+  if (answer) client_ = std::move(client);
   return answer;
 }
 

@@ -47,10 +47,9 @@ Result<KeepPcrs> open_keep_pcrs(const std::string& spec, Clock& clock) {
   IMAKEEP_CHECK(check_pcr_spec(spec));
   if (spec == "none") return KeepPcrs{};
   if (const auto socket = behind(spec, "memory:")) {
-    auto served = ControlPcrBanks::connect(*socket);
-    if (!served) return unexpected(served.error());
-    const keeper::TableMode table = table_mode((*served)->table());
-    return KeepPcrs{.banks = std::move(*served), .table = table};
+    IMAKEEP_TRY(auto served, ControlPcrBanks::connect(*socket));
+    const keeper::TableMode table = table_mode(served->table());
+    return KeepPcrs{.banks = std::move(served), .table = table};
   }
   auto banks = tpm::ReconnectingPcrBanks::begin([spec] { return open_pcrs(spec); }, clock);
   if (!banks) return unexpected(banks.error());

@@ -13,9 +13,8 @@ namespace imakeep::pcrs {
 namespace {
 
 Result<void> set_pcrs(digest::PcrState& state, const std::string& file, std::uint32_t ima_pcr) {
-  const auto values = imalog::read_pcr_file(file, ima_pcr);
-  if (!values) return unexpected(values.error());
-  for (const imalog::PcrValue& value : *values) {
+  IMAKEEP_TRY(const auto& values, imalog::read_pcr_file(file, ima_pcr));
+  for (const imalog::PcrValue& value : values) {
     for (std::size_t bank = 0; bank < state.banks().size(); ++bank) {
       if (state.banks()[bank].algorithm == value.bank.algorithm) state.set(bank, value.pcr, value.value);
     }
@@ -29,15 +28,12 @@ Result<void> set_fill(std::vector<digest::Bank>& banks, const std::string& how) 
   if (equals == std::string::npos) {
     return fail(ErrorCode::kUsage, "--extend " + how + ": write ALG=HOW, such as sha256=padded-short");
   }
-  const auto named = digest::parse_bank(how.substr(0, equals));
-  if (!named) return unexpected(named.error());
-  const auto fill = digest::parse_fill(how.substr(equals + 1));
-  if (!fill) return unexpected(fill.error());
+  IMAKEEP_TRY(const auto& named, digest::parse_bank(how.substr(0, equals)));
+  IMAKEEP_TRY(const auto& fill, digest::parse_fill(how.substr(equals + 1)));
   for (digest::Bank& bank : banks) {
-    if (bank.algorithm != named->algorithm) continue;
-    const auto filled = digest::with_fill(bank, *fill);
-    if (!filled) return unexpected(filled.error());
-    bank = *filled;
+    if (bank.algorithm != named.algorithm) continue;
+    IMAKEEP_TRY(const auto& filled, digest::with_fill(bank, fill));
+    bank = filled;
     return {};
   }
   return fail(ErrorCode::kUsage, "--extend " + how + ": the list extends no such bank; see --banks");
@@ -50,14 +46,12 @@ Result<ListPcrs> ListPcrs::open(ListPcrsOptions options) {
   const bool soft = !opened.options_.tcti;
   if (soft && opened.options_.banks.empty()) opened.options_.banks = kSoftBanks;
   if (!opened.options_.banks.empty()) {
-    auto banks = digest::parse_banks(opened.options_.banks);
-    if (!banks) return unexpected(banks.error());
-    opened.banks_ = std::move(*banks);
+    IMAKEEP_TRY(auto banks, digest::parse_banks(opened.options_.banks));
+    opened.banks_ = std::move(banks);
   }
   if (!soft) {
-    auto tpm = tpm::EsysPcrBanks::open(*opened.options_.tcti, {.banks = opened.banks_});
-    if (!tpm) return unexpected(tpm.error());
-    opened.pcrs_ = std::move(*tpm);
+    IMAKEEP_TRY(auto tpm, tpm::EsysPcrBanks::open(*opened.options_.tcti, {.banks = opened.banks_}));
+    opened.pcrs_ = std::move(tpm);
     opened.banks_ = opened.pcrs_->banks();
   }
   for (const std::string& how : opened.options_.extend) IMAKEEP_CHECK(set_fill(opened.banks_, how));
@@ -77,9 +71,8 @@ Result<void> ListPcrs::start(const mlist::MeasurementList& list) {
 
 Result<void> ListPcrs::start_tpm(const digest::PcrState& restored, bool any_restored) {
   extended_ = restored.touched_pcrs();
-  const auto values = pcrs_->read(options_.ima_pcr);
-  if (!values) return unexpected(values.error());
-  const bool zero = std::all_of(values->begin(), values->end(),
+  IMAKEEP_TRY(const auto& values, pcrs_->read(options_.ima_pcr));
+  const bool zero = std::all_of(values.begin(), values.end(),
                                 [](const auto& value) { return value == digest::Digest(value.size()); });
   if (zero) return {};
   extended_ |= 1u << options_.ima_pcr;

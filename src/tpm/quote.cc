@@ -161,22 +161,20 @@ Result<PublicKey> key_of(const TPMT_PUBLIC& area) {
 
 Result<Quote> parse_quote(ByteView bytes) {
   IMAKEEP_CHECK(check_is_quote(bytes));
-  const auto attest = unmarshal<TPMS_ATTEST>(Tss2_MU_TPMS_ATTEST_Unmarshal, bytes, kQuote);
-  if (!attest) return unexpected(attest.error());
-  if (attest->clockInfo.safe > 1)
+  IMAKEEP_TRY(const auto& attest, unmarshal<TPMS_ATTEST>(Tss2_MU_TPMS_ATTEST_Unmarshal, bytes, kQuote));
+  if (attest.clockInfo.safe > 1)
     return fail(ErrorCode::kMalformed, std::string("not a ") + kQuote + ": `safe` is not 0 or 1");
-  auto selections = selections_of(attest->attested.quote.pcrSelect);
-  if (!selections) return unexpected(selections.error());
+  IMAKEEP_TRY(auto selections, selections_of(attest.attested.quote.pcrSelect));
   return Quote{.signed_bytes = Bytes(bytes.begin(), bytes.end()),
-               .signer = bytes_of(attest->qualifiedSigner),
-               .extra_data = bytes_of(attest->extraData),
-               .clock = {.clock_ms = attest->clockInfo.clock,
-                         .reset_count = attest->clockInfo.resetCount,
-                         .restart_count = attest->clockInfo.restartCount,
-                         .safe = attest->clockInfo.safe == 1},
-               .firmware_version = attest->firmwareVersion,
-               .selections = std::move(*selections),
-               .pcr_digest = bytes_of(attest->attested.quote.pcrDigest)};
+               .signer = bytes_of(attest.qualifiedSigner),
+               .extra_data = bytes_of(attest.extraData),
+               .clock = {.clock_ms = attest.clockInfo.clock,
+                         .reset_count = attest.clockInfo.resetCount,
+                         .restart_count = attest.clockInfo.restartCount,
+                         .safe = attest.clockInfo.safe == 1},
+               .firmware_version = attest.firmwareVersion,
+               .selections = std::move(selections),
+               .pcr_digest = bytes_of(attest.attested.quote.pcrDigest)};
 }
 
 std::string_view name(SignatureScheme scheme) {
@@ -211,14 +209,13 @@ Result<Signature> parse_signature(ByteView bytes) {
   const auto hash = digest::algorithm_from_tpm_alg(u16_at(bytes, 2));
   if (!hash) return unknown("the signature's hash with TPM_ALG_ID", u16_at(bytes, 2));
   signature.hash = *hash;
-  const auto parsed = unmarshal<TPMT_SIGNATURE>(Tss2_MU_TPMT_SIGNATURE_Unmarshal, bytes, kSignature);
-  if (!parsed) return unexpected(parsed.error());
+  IMAKEEP_TRY(const auto& parsed, unmarshal<TPMT_SIGNATURE>(Tss2_MU_TPMT_SIGNATURE_Unmarshal, bytes, kSignature));
   if (signature.scheme == SignatureScheme::kEcdsa) {
-    signature.r = bytes_of(parsed->signature.ecdsa.signatureR);
-    signature.s = bytes_of(parsed->signature.ecdsa.signatureS);
+    signature.r = bytes_of(parsed.signature.ecdsa.signatureR);
+    signature.s = bytes_of(parsed.signature.ecdsa.signatureS);
   } else {
     // RSASSA and RSAPSS have the same layout.
-    signature.rsa = bytes_of(parsed->signature.rsassa.sig);
+    signature.rsa = bytes_of(parsed.signature.rsassa.sig);
   }
   return signature;
 }
@@ -236,9 +233,8 @@ Result<PublicKey> parse_public_key(ByteView bytes) {
   if (const std::uint16_t type = u16_at(bytes, 0); !is_key_type(type)) {
     return unknown("the type of key with TPM_ALG_ID", type);
   }
-  const auto area = unmarshal<TPMT_PUBLIC>(Tss2_MU_TPMT_PUBLIC_Unmarshal, bytes, kKey);
-  if (!area) return unexpected(area.error());
-  return key_of(*area);
+  IMAKEEP_TRY(const auto& area, unmarshal<TPMT_PUBLIC>(Tss2_MU_TPMT_PUBLIC_Unmarshal, bytes, kKey));
+  return key_of(area);
 }
 
 }  // namespace imakeep::tpm

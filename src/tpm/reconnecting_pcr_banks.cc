@@ -12,9 +12,8 @@ constexpr std::int64_t kLastPauseUs = 60'000'000;
 }  // namespace
 
 Result<std::unique_ptr<ReconnectingPcrBanks>> ReconnectingPcrBanks::begin(Open open, Clock& clock) {
-  auto inner = open();
-  if (!inner) return unexpected(inner.error());
-  return std::unique_ptr<ReconnectingPcrBanks>(new ReconnectingPcrBanks(std::move(open), clock, std::move(*inner)));
+  IMAKEEP_TRY(auto inner, open());
+  return std::unique_ptr<ReconnectingPcrBanks>(new ReconnectingPcrBanks(std::move(open), clock, std::move(inner)));
 }
 
 Result<void> ReconnectingPcrBanks::connect() {

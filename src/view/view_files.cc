@@ -62,18 +62,17 @@ std::uint64_t ViewFiles::chain_of(Inode inode) {
 }
 
 Result<void> ViewFiles::refresh(archive::Archive& archive, timespec now) {
-  const auto chain = archive.host_chain();
-  if (!chain) return unexpected(chain.error());
-  if (!*chain) return {};
+  IMAKEEP_TRY(const auto& chain, archive.host_chain());
+  if (!chain) return {};
   reach_archive();
   std::shared_ptr<WholeList> list;
   {
     const MutexLock lock(mutex_);
-    const auto found = lists_.find((*chain)->chain);
-    list = found == lists_.end() ? std::make_shared<WholeList>(**chain, options_.templates) : found->second;
+    const auto found = lists_.find(chain->chain);
+    list = found == lists_.end() ? std::make_shared<WholeList>(*chain, options_.templates) : found->second;
   }
   const std::uint64_t before = list->records();
-  auto extended = list->extend(archive.store(), (*chain)->end);
+  auto extended = list->extend(archive.store(), chain->end);
   const MutexLock lock(mutex_);
   // A new chain is shown only after all of it was read. A chain that is already shown grows also by the records that
   // were read before an error.
@@ -294,11 +293,10 @@ void ViewFiles::note(const BlockKey& key, const Result<SharedBytes>& made) {
 }
 
 Result<ViewFiles::SharedBytes> ViewFiles::make(const WholeList& list, std::size_t node, const Block& block) {
-  auto store = borrow_store();
-  if (!store) return unexpected(store.error());
-  auto bytes = list.bytes_of(**store, *lists_shown_[node], block);
+  IMAKEEP_TRY(auto store, borrow_store());
+  auto bytes = list.bytes_of(*store, *lists_shown_[node], block);
   const MutexLock lock(mutex_);
-  stores_.push_back(std::move(*store));
+  stores_.push_back(std::move(store));
   if (!bytes) return unexpected(bytes.error());
   return std::make_shared<const Bytes>(std::move(*bytes));
 }

@@ -89,14 +89,13 @@ Result<void> WholeList::extend(archive::Store& store, std::uint64_t end) {
   }
   archive::ArchiveReader reader(store, chain_, growth->end().first, end);
   for (;;) {
-    const auto run = reader.next_run();
-    if (!run) return unexpected(run.error());
-    if (run->done()) return {};
-    growth->add(run->records);
+    IMAKEEP_TRY(const auto& run, reader.next_run());
+    if (run.done()) return {};
+    growth->add(run.records);
     const MutexLock lock(mutex_);
-    if (run->damage) {
-      damage_ = "the archive is damaged at record " + std::to_string(run->first) + " of chain " +
-                std::to_string(chain_.chain) + ": " + run->damage->what;
+    if (run.damage) {
+      damage_ = "the archive is damaged at record " + std::to_string(run.first) + " of chain " +
+                std::to_string(chain_.chain) + ": " + run.damage->what;
       return {};
     }
     for (const Mark& block : growth->take_blocks()) blocks_.push_back(block);
@@ -156,18 +155,17 @@ Result<Bytes> WholeList::bytes_of(archive::Store& store, const ListFile& file, c
     ascii.reserve(block.bytes);
   }
   for (;;) {
-    const auto run = reader.next_run();
-    if (!run) return unexpected(run.error());
-    if (run->damage) {
-      return fail(ErrorCode::kMalformed, "record " + std::to_string(run->damage->first) +
-                                             " cannot be read from the archive: " + run->damage->what);
+    IMAKEEP_TRY(const auto& run, reader.next_run());
+    if (run.damage) {
+      return fail(ErrorCode::kMalformed, "record " + std::to_string(run.damage->first) +
+                                             " cannot be read from the archive: " + run.damage->what);
     }
-    if (run->done()) break;
+    if (run.done()) break;
     digests.clear();
-    for (const archive::RecordView& record : run->records) archive::add_shown(digests, record);
+    for (const archive::RecordView& record : run.records) archive::add_shown(digests, record);
     const auto shown = digests.compute();
     for (std::size_t i = 0; i < shown.size(); ++i) {
-      const imalog::RecordContentView& content = run->records[i].content;
+      const imalog::RecordContentView& content = run.records[i].content;
       sum = sum_with(sum, content);
       if (in_binary) {
         imalog::encode_record(binary, content, shown[i].view(), chain_.order);

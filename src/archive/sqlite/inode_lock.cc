@@ -61,15 +61,14 @@ std::optional<FileIdentity> identity_of(const std::string& path) {
 Result<InodeLock> InodeLock::take(const std::string& path) {
   const auto file = identity_of(path);
   if (!file) return fail_errno(errno, "cannot lock " + path);
-  auto fd = descriptor_of(path, *file);
-  if (!fd) return unexpected(fd.error());
-  if (::flock(fd->get(), LOCK_EX | LOCK_NB) != 0) {
+  IMAKEEP_TRY(auto fd, descriptor_of(path, *file));
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     const int os_errno = errno;
-    keep_open(std::move(*fd), *file);
+    keep_open(std::move(fd), *file);
     if (os_errno != EWOULDBLOCK) return fail_errno(os_errno, "cannot lock " + path);
     return fail(ErrorCode::kEnvironment, path + " is being written by another process under another name");
   }
-  return InodeLock(fd->release(), *file);
+  return InodeLock(fd.release(), *file);
 }
 
 InodeLock::InodeLock(InodeLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)), file_(other.file_) {}

@@ -57,9 +57,8 @@ Result<void> make_file(const std::string& path) {
   const auto fd = open_file(path, O_RDWR | O_CREAT, 0600);
   if (!fd) return unexpected(fd.error());
   const std::string directory = std::filesystem::path(path).parent_path().string();
-  const auto directory_fd = open_file(directory.empty() ? "." : directory, O_RDONLY | O_DIRECTORY);
-  if (!directory_fd) return unexpected(directory_fd.error());
-  if (::fsync(directory_fd->get()) != 0) return fail_errno(errno, "cannot sync the directory of " + path);
+  IMAKEEP_TRY(const auto& directory_fd, open_file(directory.empty() ? "." : directory, O_RDONLY | O_DIRECTORY));
+  if (::fsync(directory_fd.get()) != 0) return fail_errno(errno, "cannot sync the directory of " + path);
   return {};
 }
 
@@ -106,10 +105,9 @@ Result<void> require_one_name(const std::string& path) {
 // page from that, so then nothing is refused.
 Result<void> require_first_page(const std::string& path) {
   constexpr std::string_view kFirst("SQLite format 3\0", 16);
-  const auto fd = open_file(path, O_RDONLY);
-  if (!fd) return unexpected(fd.error());
+  IMAKEEP_TRY(const auto& fd, open_file(path, O_RDONLY));
   char first[kFirst.size()] = {};
-  const ssize_t bytes = ::pread(fd->get(), first, sizeof first, 0);
+  const ssize_t bytes = ::pread(fd.get(), first, sizeof first, 0);
   if (bytes < 0) return fail_errno(errno, "cannot read " + path);
   std::error_code missing;
   if (bytes == 0 || std::string_view(first, sizeof first) == kFirst ||
@@ -345,12 +343,10 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& name, 
   if (mode != OpenMode::kRead) {
     IMAKEEP_CHECK(require_one_name(path));
     IMAKEEP_CHECK(require_first_page(path));
-    auto lock = lock_for_writing(path);
-    if (!lock) return unexpected(lock.error());
-    connection->lock = std::move(*lock);
-    auto file = InodeLock::take(path);
-    if (!file) return unexpected(file.error());
-    connection->file.emplace(std::move(*file));
+    IMAKEEP_TRY(auto lock, lock_for_writing(path));
+    connection->lock = std::move(lock);
+    IMAKEEP_TRY(auto file, InodeLock::take(path));
+    connection->file.emplace(std::move(file));
     // Under both locks: no other process has made an archive of the new file meanwhile.
     auto fit = require_no_lone_log(path);
     if (fit) fit = require_file_system(path);

@@ -9,26 +9,23 @@ namespace imakeep::conformance {
 
 Result<std::unique_ptr<ControlRecordSource>> ControlRecordSource::connect(const std::string& socket,
                                                                           const std::string& run) {
-  auto client = control::Client::connect(socket, control::Client::kWorkLimit);
-  if (!client) return unexpected(client.error());
-  auto measure = control::ask_how_to_measure(*client);
-  if (!measure) return unexpected(measure.error());
-  return std::unique_ptr<ControlRecordSource>(new ControlRecordSource(std::move(*client), run, std::move(*measure)));
+  IMAKEEP_TRY(auto client, control::Client::connect(socket, control::Client::kWorkLimit));
+  IMAKEEP_TRY(auto measure, control::ask_how_to_measure(client));
+  return std::unique_ptr<ControlRecordSource>(new ControlRecordSource(std::move(client), run, std::move(measure)));
 }
 
 Result<void> ControlRecordSource::append_record(Bytes& list, std::uint64_t serial, bool violation) const {
   const std::string path = "/conformance/" + run_ + "/" + std::to_string(serial);
   const digest::Digest digest = digest::hash(measure_.hash, as_bytes(path));
   const digest::Digest sha1 = digest::hash(digest::Algorithm::kSha1, as_bytes(path));
-  const auto body = imalog::make_body(measure_.template_name,
-                                      {.path = path,
-                                       .algorithm = measure_.hash,
-                                       .file_digest = violation ? ByteView() : digest.view(),
-                                       .plain_file_digest = violation ? ByteView() : sha1.view()},
-                                      measure_.order);
-  if (!body) return unexpected(body.error());
+  IMAKEEP_TRY(const auto& body, imalog::make_body(measure_.template_name,
+                                                  {.path = path,
+                                                   .algorithm = measure_.hash,
+                                                   .file_digest = violation ? ByteView() : digest.view(),
+                                                   .plain_file_digest = violation ? ByteView() : sha1.view()},
+                                                  measure_.order));
   const imalog::RecordContentView content{
-      .pcr = measure_.pcr, .template_name = measure_.template_name, .body = *body, .violation = violation};
+      .pcr = measure_.pcr, .template_name = measure_.template_name, .body = body, .violation = violation};
   imalog::encode_record(list, content, imalog::shown_digest(control::kMadeBank, content).view(), measure_.order);
   return {};
 }
@@ -58,15 +55,12 @@ Result<void> ControlRecordSource::add_violation() {
 }
 
 Result<std::vector<imalog::PcrValue>> ControlRecordSource::pcrs() {
-  const auto answer = client_.ask({.head = {{"op", "pcrs"}}});
-  if (!answer) return unexpected(answer.error());
+  IMAKEEP_TRY(const auto& answer, client_.ask({.head = {{"op", "pcrs"}}}));
   std::vector<imalog::PcrValue> values;
-  for (const auto& pcr : answer->head["pcrs"]) {
-    const auto bank = digest::parse_bank(pcr.value("bank", ""));
-    if (!bank) return unexpected(bank.error());
-    const auto value = from_hex(pcr.value("value", ""));
-    if (!value) return unexpected(value.error());
-    values.push_back({.bank = *bank, .pcr = pcr.value("pcr", 0u), .value = digest::Digest(*value)});
+  for (const auto& pcr : answer.head["pcrs"]) {
+    IMAKEEP_TRY(const auto& bank, digest::parse_bank(pcr.value("bank", "")));
+    IMAKEEP_TRY(const auto& value, from_hex(pcr.value("value", "")));
+    values.push_back({.bank = bank, .pcr = pcr.value("pcr", 0u), .value = digest::Digest(value)});
   }
   return values;
 }

@@ -67,10 +67,9 @@ Result<std::unique_ptr<KernelImaSource>> KernelImaSource::in(const std::string& 
     found.error().message += remedy(found.error().os_errno, false);
     return unexpected(found.error());
   }
-  auto boot_id = boot_id_in(boot_id_file);
-  if (!boot_id) return unexpected(boot_id.error());
+  IMAKEEP_TRY(auto boot_id, boot_id_in(boot_id_file));
   return std::unique_ptr<KernelImaSource>(
-      new KernelImaSource(std::move(*found), name.empty() ? directory : name, std::move(*boot_id)));
+      new KernelImaSource(std::move(*found), name.empty() ? directory : name, std::move(boot_id)));
 }
 
 KernelImaSource::KernelImaSource(imalog::ImaDirectory directory, std::string name, std::string boot_id)
@@ -81,14 +80,13 @@ KernelImaSource::KernelImaSource(imalog::ImaDirectory directory, std::string nam
       bank_(preferred(banks_)) {}
 
 Result<void> KernelImaSource::take() {
-  auto fd = open_file(directory_.path(), O_RDONLY | O_DIRECTORY);
-  if (!fd) return unexpected(fd.error());
-  if (::flock(fd->get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+  IMAKEEP_TRY(auto fd, open_file(directory_.path(), O_RDONLY | O_DIRECTORY));
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
     return fail(ErrorCode::kEnvironment, name_ +
                                              " is kept by another imakeep already, with another archive: each would "
                                              "delete records that only the other has archived; stop one of them");
   }
-  taken_ = std::move(*fd);
+  taken_ = std::move(fd);
   return {};
 }
 
@@ -128,18 +126,16 @@ Result<void> KernelImaSource::open_to_read() {
 
 Result<void> KernelImaSource::open_to_write(ListPart part) {
   close();
-  auto opened = open_list(path(part), O_RDWR);
-  if (!opened) return unexpected(opened.error());
-  IMAKEEP_CHECK(require_live_list(*opened, path(part)));
-  descriptor(part) = std::move(*opened);
+  IMAKEEP_TRY(auto opened, open_list(path(part), O_RDWR));
+  IMAKEEP_CHECK(require_live_list(opened, path(part)));
+  descriptor(part) = std::move(opened);
   writes_ = part;
   return {};
 }
 
 Result<void> KernelImaSource::require_live() {
-  const auto opened = open_list(path(ListPart::kCurrent), O_RDONLY);
-  if (!opened) return unexpected(opened.error());
-  return require_live_list(*opened, path(ListPart::kCurrent));
+  IMAKEEP_TRY(const auto& opened, open_list(path(ListPart::kCurrent), O_RDONLY));
+  return require_live_list(opened, path(ListPart::kCurrent));
 }
 
 void KernelImaSource::close() noexcept {

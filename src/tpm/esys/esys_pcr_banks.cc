@@ -77,20 +77,18 @@ Result<std::unique_ptr<EsysPcrBanks>> EsysPcrBanks::open(Tcti tcti, const std::s
 
 Result<std::unique_ptr<EsysPcrBanks>> EsysPcrBanks::start(std::string name, Connection::OpenTcti open,
                                                           const EsysOptions& options) {
-  auto connection = Connection::open(std::move(open), options.answer_limit);
-  if (!connection) return unexpected(connection.error());
-  std::unique_ptr<EsysPcrBanks> pcrs(new EsysPcrBanks(std::move(name), std::move(*connection)));
-  const auto allocated = pcrs->allocated_banks();
-  if (!allocated) return unexpected(allocated.error());
-  const std::string has = allocated->empty() ? "none that imakeep knows" : digest::bank_names(*allocated);
-  if (allocated->empty())
+  IMAKEEP_TRY(auto connection, Connection::open(std::move(open), options.answer_limit));
+  std::unique_ptr<EsysPcrBanks> pcrs(new EsysPcrBanks(std::move(name), std::move(connection)));
+  IMAKEEP_TRY(const auto& allocated, pcrs->allocated_banks());
+  const std::string has = allocated.empty() ? "none that imakeep knows" : digest::bank_names(allocated);
+  if (allocated.empty())
     return fail(ErrorCode::kEnvironment, "the TPM at " + pcrs->name_ + " has PCR banks, but " + has);
   for (const digest::Bank& bank : options.banks) {
-    if (contains(*allocated, bank)) continue;
+    if (contains(allocated, bank)) continue;
     return fail(ErrorCode::kEnvironment,
                 "the TPM at " + pcrs->name_ + " has no PCR bank " + bank.name() + "; name banks it has: " + has);
   }
-  pcrs->banks_ = options.banks.empty() ? *allocated : options.banks;
+  pcrs->banks_ = options.banks.empty() ? allocated : options.banks;
   return pcrs;
 }
 

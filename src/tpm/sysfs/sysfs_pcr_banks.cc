@@ -44,9 +44,8 @@ Result<std::vector<digest::Digest>> SysfsPcrBanks::read(std::uint32_t pcr) {
   std::vector<digest::Digest> values;
   for (const digest::Bank& bank : banks_) {
     const std::string path = folder_ + "/" + std::string(kFolderPrefix) + bank.name() + "/" + std::to_string(pcr);
-    const auto text = read_file(path, {.most_bytes = kMostTextBytes});
-    if (!text) return unexpected(text.error());
-    std::string_view hex = as_text(*text);
+    IMAKEEP_TRY(const auto& text, read_file(path, {.most_bytes = kMostTextBytes}));
+    std::string_view hex = as_text(text);
     if (hex.ends_with('\n')) hex.remove_suffix(1);
     const auto value = from_hex(hex);
     if (!value || value->size() != bank.digest_bytes()) {

@@ -83,7 +83,7 @@ class Child {
                                                  " is a mount point already: a running keeper shows its view there; "
                                                  "end it or choose another directory");
       }
-      if (const auto undone = unmount_view(path); !undone) return unexpected(undone.error());
+      IMAKEEP_CHECK(unmount_view(path));
     }
     ::umask(022);
     if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) {
@@ -100,7 +100,7 @@ class Child {
       for (const auto& [path, source] : covers_in(directory)) {
         if (!alive.contains(source)) alive[source] = answers(path, kPeerLimit);
         if (alive[source]) continue;
-        if (const auto done = unmount_view(path, source); !done) return unexpected(done.error());
+        IMAKEEP_CHECK(unmount_view(path, source));
         undone = true;
       }
     }
@@ -138,7 +138,7 @@ class Child {
   Result<void> bind(const std::string& from, const std::string& file) {
     const std::string covered = canonical_path(file);
     // Unmount first: a bind mount cannot stack once the path resolves to a different file.
-    if (const auto undone = unmount_view(covered); !undone) return unexpected(undone.error());
+    IMAKEEP_CHECK(unmount_view(covered));
     if (::mount(from.c_str(), covered.c_str(), nullptr, MS_BIND, nullptr) != 0) {
       return fail_errno(errno, "cannot bind " + from + " over " + covered);
     }

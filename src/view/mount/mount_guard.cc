@@ -73,9 +73,8 @@ Result<void> MountGuard::begin_child() {
     return fail_errno(errno, "cannot make a socket");
   UniqueFd ours(ends[0]);
   const UniqueFd theirs(ends[1]);
-  const auto child = spawn_child(theirs.get(), mount_namespace_.get());
-  if (!child) return unexpected(child.error());
-  child_ = *child;
+  IMAKEEP_TRY(const auto& child, spawn_child(theirs.get(), mount_namespace_.get()));
+  child_ = child;
   socket_ = std::move(ours);
   const auto begun = receive_answer(socket_.get(), static_cast<int>(kBeginLimit.count()));
   if (!begun) {
@@ -180,10 +179,9 @@ Result<void> MountGuard::mount(const std::string& directory, int fuse, uid_t own
 }
 
 Result<void> MountGuard::adopt(const std::string& directory, const std::vector<Bind>& binds) {
-  auto source = ask(MountCommand::kAdopt, {directory});
-  if (!source) return unexpected(source.error());
+  IMAKEEP_TRY(auto source, ask(MountCommand::kAdopt, {directory}));
   directory_ = directory;
-  source_ = std::move(*source);
+  source_ = std::move(source);
   for (const auto& [from, covered] : binds) {
     IMAKEEP_CHECK(ask(MountCommand::kAdoptBind, {covered}));
     bound_.push_back(covered);
@@ -201,9 +199,8 @@ Result<void> MountGuard::bind(const std::vector<Bind>& binds) {
 }
 
 Result<bool> MountGuard::in_place() {
-  const auto missing = ask(MountCommand::kInPlace, {});
-  if (!missing) return unexpected(missing.error());
-  return missing->empty();
+  IMAKEEP_TRY(const auto& missing, ask(MountCommand::kInPlace, {}));
+  return missing.empty();
 }
 
 Result<void> MountGuard::leave_mounts(bool leave) {

@@ -102,9 +102,8 @@ bool answers(const std::string& path, std::chrono::milliseconds limit) {
 }
 
 Result<void> join_host_mounts() {
-  const auto host = open_file("/proc/1/ns/mnt", O_RDONLY);
-  if (!host) return unexpected(host.error());
-  if (::setns(host->get(), CLONE_NEWNS) != 0) {
+  IMAKEEP_TRY(const auto& host, open_file("/proc/1/ns/mnt", O_RDONLY));
+  if (::setns(host.get(), CLONE_NEWNS) != 0) {
     return fail_errno(errno, "cannot enter the host's mount namespace (this needs root)");
   }
   return {};
