@@ -9,7 +9,6 @@
 
 #include <gtest/gtest.h>
 
-
 namespace imakeep::daemon {
 namespace end_watch_test {
 

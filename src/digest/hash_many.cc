@@ -40,7 +40,8 @@ class Lanes {
 
   // Processes blocks of some messages together with each extend. Returns the count of messages that were hashed; the
   // caller hashes the rest.
-  std::size_t run_together(const Extends& extends) requires requires { Hash::kBesideExtend; }
+  std::size_t run_together(const Extends& extends)
+    requires requires { Hash::kBesideExtend; }
   {
     for (std::size_t lane = 0; lane < Hash::kBesideExtend; ++lane) begin_next(lane);
     extend_each(extends, [&](auto& pcr, const std::byte* digest, std::byte* after) {

@@ -116,9 +116,7 @@ class Open {
       append_bytes(bytes, more);
     }
   }
-  struct stat attributes() {
-    return must(files_.attributes(inode_));
-  }
+  struct stat attributes() { return must(files_.attributes(inode_)); }
 
  private:
   View& view_;

@@ -63,9 +63,7 @@ class Mounted : public Mount {
 
   const Node& node(fuse_ino_t inode) const { return files_.nodes()[inode - kFirstNode]; }
   struct stat initial_attributes(fuse_ino_t inode) const;
-  struct stat& attributes(fuse_ino_t inode) {
-    return attributes_[inode - kRoot];
-  }
+  struct stat& attributes(fuse_ino_t inode) { return attributes_[inode - kRoot]; }
   void answer_deferred();
   bool try_open(DeferredOpen& open, bool last_chance);
 

@@ -43,9 +43,8 @@ Bytes random_bytes() {
 // Starts this program again, as a mount child. Both descriptors stay open in it; -1 is none.
 Result<pid_t> spawn_child(int socket, int mount_namespace) {
   std::vector<std::string> arguments = mount_child_arguments(socket, mount_namespace);
-  std::vector<char*> argv;
-  for (std::string& argument : arguments) argv.push_back(argument.data());
-  argv.push_back(nullptr);
+  std::vector<char*> argv(arguments.size() + 1);  // the last one is null
+  std::ranges::transform(arguments, argv.begin(), [](std::string& argument) { return argument.data(); });
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
   // To duplicate a descriptor onto itself clears FD_CLOEXEC.
