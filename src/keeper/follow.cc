@@ -238,13 +238,14 @@ Result<bool> Keeper::matches_with_other_padding(ListStream& stream, const std::o
   }
   IMAKEEP_TRY(const auto& start, start_of_chain(banks));
   IMAKEEP_TRY(const auto& look, compare_list(stream, repadded, start, imalog::with_other_padding(compared), nullptr));
-  if (!look.placed.position) return false;
+  const auto& position = look.placed.position;
+  if (!position || position->in_flight || position->matched_until == 0) return false;
   if (repadded) IMAKEEP_CHECK(archive_.set_fills(repadded->chain.chain, repadded->chain.banks));
   other_padding_ = !other_padding_;
   return true;
 }
 
-Result<FollowResult> Keeper::look() {
+Result<FollowResult> Keeper::look(bool may_repad) {
   Hold hold(source_, clock_);
   IMAKEEP_CHECK(hold.open_to_read());
   IMAKEEP_TRY(const auto& all_banks, banks());
@@ -265,11 +266,11 @@ Result<FollowResult> Keeper::look() {
     look = compare_list(stream, known, start, compared, &before);
     if (!look) return unexpected(look.error());
   }
-  if (look->placed.mismatch) {
+  if (may_repad && look->placed.mismatch) {
     IMAKEEP_TRY(const auto& matches, matches_with_other_padding(stream, known, all_banks, compared));
     if (matches) {
       hold.close();
-      return this->look();
+      return this->look(false);
     }
   }
   if (!look->placed.position || !look->placed.position->ambiguous) {

@@ -132,7 +132,8 @@ class Keeper {
                                            const std::vector<digest::Bank>& banks) const;
 
   // follow.cc
-  Result<FollowResult> look();
+  // `may_repad`: if the list does not match, the other padding of padded banks is tried.
+  Result<FollowResult> look(bool may_repad = true);
   // Whether the list matches the PCRs if padded banks have their other padding. Then the chain and all later looks have
   // it.
   Result<bool> matches_with_other_padding(ListStream& stream, const std::optional<KnownChain>& known,
