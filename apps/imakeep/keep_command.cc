@@ -140,6 +140,7 @@ Result<int> keep(const KeepCommand& command) {
   monitor::MetricsSnapshot snapshot;
   monitor::MetricsPublisher metrics(config.metrics_file, config.metrics.empty() ? nullptr : &snapshot);
   daemon::KeepLoop loop({.source = **source,
+                         .list_directory = (*source)->directory().path(),
                          .archive = archive,
                          .pcrs = pcrs.banks.get(),
                          .clock = clock,

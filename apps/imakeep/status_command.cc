@@ -10,6 +10,7 @@
 #include "host/boot_options.h"
 #include "monitor/keeper_metrics.h"
 #include "monitor/keeper_status.h"
+#include "monitor/status_json.h"
 #include "monitor/status_text.h"
 
 namespace imakeep::app {
@@ -43,18 +44,18 @@ Result<std::string> ask_keeper_for_metrics(const std::string& socket) {
   return std::string(as_text(answer->payload));
 }
 
-Result<json> read_archive(const StatusOptions& options) {
+Result<monitor::Status> read_archive(const StatusOptions& options) {
   IMAKEEP_TRY(const auto& store, archive::SqliteStore::open(options.archive, archive::OpenMode::kRead));
   archive::Archive archive(*store);
-  auto status = monitor::archive_status(archive, options.archive);
   SystemClock clock;
-  if (status) (*status)["at_unix_s"] = clock.unix_s();
+  auto status = monitor::archive_status(archive, options.archive, clock.unix_s());
   if (!status || options.ima_dir.empty()) return status;
   IMAKEEP_TRY(const auto& source, keeper::KernelImaSource::in(options.ima_dir));
   const keeper::TableMode table =
       source->directory().on_fuse() ? keeper::TableMode::kUnknown : host::table_of_this_kernel();
   const keeper::Keeper keeper(*source, archive, nullptr, clock, {.table = table});
-  monitor::add_list_status(*status, *source, keeper.method(), table, host::find_holders(source->name()));
+  status->list = monitor::list_status(*source, keeper.method(), table);
+  status->holders = monitor::status_of(host::find_holders(source->name()));
   monitor::compare_with_list(*status);
   return status;
 }
@@ -74,27 +75,35 @@ int print_metrics(const StatusOptions& options) {
   return kDone;
 }
 
-int run_status(const StatusOptions& options) {
-  if (options.prometheus) return print_metrics(options);
-  const auto status = options.control.empty() ? read_archive(options) : ask_keeper(options.control);
-  if (!status) return report(status.error());
-  if (options.json) {
-    print_json(*status);
-  } else {
-    std::fputs(monitor::status_text(*status).c_str(), stdout);
+// A keeper's answer is printed as it is with --json, members that this imakeep does not know among them.
+struct ShownStatus {
+  json all;
+  monitor::Status status;
+};
+
+Result<ShownStatus> read_status(const StatusOptions& options) {
+  if (options.control.empty()) {
+    IMAKEEP_TRY(auto status, read_archive(options));
+    return ShownStatus{.all = monitor::json_of(status), .status = std::move(status)};
   }
-  return monitor::status_is_good(*status) ? kDone : kNotAsItShouldBe;
+  IMAKEEP_TRY(auto all, ask_keeper(options.control));
+  auto status = monitor::status_of(all);
+  if (status) return ShownStatus{.all = std::move(all), .status = std::move(*status)};
+  return fail(ErrorCode::kEnvironment, options.control + ": " + status.error().message +
+                                           "; name a keeper's socket with --control, and use the imakeep of "
+                                           "the keeper's version");
 }
 
-// The program that answers on the socket may not be a keeper, so its answer may have members of other types.
-int run_status_guarded(const StatusOptions& options) {
-  try {
-    return run_status(options);
-  } catch (const json::exception&) {
-    return report({.code = ErrorCode::kEnvironment,
-                   .message = "the program that answers is not a keeper; name a keeper's socket with --control"},
-                  options.control);
+int run_status(const StatusOptions& options) {
+  if (options.prometheus) return print_metrics(options);
+  const auto shown = read_status(options);
+  if (!shown) return report(shown.error());
+  if (options.json) {
+    print_json(shown->all);
+  } else {
+    std::fputs(monitor::status_text(shown->status).c_str(), stdout);
   }
+  return monitor::is_good(shown->status) ? kDone : kNotAsItShouldBe;
 }
 
 }  // namespace
@@ -115,7 +124,7 @@ void add_status(const Command& root) {
   command.add_flag("--prometheus", options->prometheus, "metrics in Prometheus' text format").excludes(json);
   command.set_action([options] {
     if (options->control.empty() && options->archive.empty()) options->control = kServiceSocket;
-    return run_status_guarded(*options);
+    return run_status(*options);
   });
 }
 

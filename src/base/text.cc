@@ -88,4 +88,8 @@ std::string human_bytes(std::uint64_t bytes) {
   return text;
 }
 
+std::string records_text(std::uint64_t records) {
+  return std::to_string(records) + (records == 1 ? " record" : " records");
+}
+
 }  // namespace imakeep

@@ -25,5 +25,7 @@ std::string printable(std::string_view text);
 
 // "1.2 MB"
 std::string human_bytes(std::uint64_t bytes);
+// "1 record", "2 records"
+std::string records_text(std::uint64_t records);
 
 }  // namespace imakeep

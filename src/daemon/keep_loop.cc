@@ -6,20 +6,15 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <bit>
-#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <limits>
 #include <thread>
 
-#include <nlohmann/json.hpp>
 #include <systemd/sd-daemon.h>
 
 #include "control/message.h"
-#include "host/holders.h"
 #include "host/memory_pressure.h"
-#include "monitor/keeper_metrics.h"
 #include "monitor/keeper_status.h"
 
 namespace imakeep::daemon {
@@ -33,19 +28,6 @@ using keeper::Outcome;
 constexpr int kLastLooks = 10;
 constexpr std::chrono::milliseconds kBetweenLastLooks{100};
 
-bool is_busy(const Error& error) {
-  return error.code == ErrorCode::kEnvironment && error.os_errno == EBUSY;
-}
-
-// During a reboot, Linux answers D and N with ESTALE. Once measurement is suspended, it answers A with EACCES.
-bool is_reboot(const Error& error) {
-  return error.code == ErrorCode::kRefused && (error.os_errno == ESTALE || error.os_errno == EACCES);
-}
-
-std::string records_text(std::uint64_t records) {
-  return std::to_string(records) + (records == 1 ? " record" : " records");
-}
-
 bool unsettled(const keeper::FollowResult& followed) {
   return std::ranges::find(followed.found, Diagnosis::kConcurrentChange, &keeper::Finding::diagnosis) !=
          followed.found.end();
@@ -55,13 +37,6 @@ bool unsettled(const keeper::FollowResult& followed) {
 constexpr const char* kMoreTimeToStart = "EXTEND_TIMEOUT_USEC=60000000";
 
 }  // namespace
-
-// Results that take long to find out, and the time when the loop found them.
-struct KeepLoop::Around {
-  std::int64_t at_ms = 0;
-  host::Holders holders;
-  nlohmann::json archive_totals;
-};
 
 KeepLoop::KeepLoop(const KeepParts& parts, KeepConfig config, keeper::TableMode table)
     : parts_(parts),
@@ -73,7 +48,13 @@ KeepLoop::KeepLoop(const KeepParts& parts, KeepConfig config, keeper::TableMode 
                 .bytes = config_.bytes,
                 .follow_every_ms = config_.follow_every_ms},
                why_no_trim_.empty(), now_ms()),
-      stats_(parts.clock.unix_s()) {}
+      reporter_({.source = parts.source,
+                 .archive = parts.archive,
+                 .clock = parts.clock,
+                 .log = parts.log,
+                 .metrics = parts.metrics,
+                 .archive_file = config_.archive,
+                 .list_directory = parts.list_directory}) {}
 
 KeepLoop::~KeepLoop() = default;
 
@@ -116,21 +97,20 @@ void KeepLoop::say_what_is_kept() {
 
 Result<void> KeepLoop::follow() {
   const ActivityScope reading(parts_.activity, "reading the list " + parts_.source.name());
-  parts_.metrics.changed();
+  reporter_.begins();
   const auto followed = keeper_.follow();
   follow_error_.reset();
   if (!followed) {
     follow_error_ = followed.error();
-    trigger_.followed(now_ms(), failed("follow", followed.error(), trigger_.busy_follows()));
+    trigger_.followed(now_ms(), reporter_.follow_failed(followed.error(), trigger_.busy_follows()));
     if (parts_.view != nullptr && !placed_) {
       say_view(
           "waiting until the keeper has read the list once, because the archived records may be of an earlier boot");
     }
     return unexpected(followed.error());
   }
-  parts_.log.state("follow", "");
-  stats_.followed();
-  say_found();
+  reporter_.followed();
+  reporter_.found(followed->found);
   show();
   trigger_.list_is(followed->list_records, parts_.source.bytes_seen());
   trigger_.followed(now_ms(), Outcome::kDone, followed->lag > 0 || unsettled(*followed));
@@ -139,28 +119,22 @@ Result<void> KeepLoop::follow() {
 
 Result<keeper::TrimResult> KeepLoop::trim() {
   const ActivityScope trimming(parts_.activity, "trimming the list " + parts_.source.name());
-  parts_.metrics.changed();
+  reporter_.begins();
   const std::uint32_t busy_before = trigger_.busy_trims();
   const auto before = keeper::ChainState::load(parts_.archive);
   auto trimmed = keeper_.trim();
   trim_error_.reset();
-  say_found();
+  reporter_.found(keeper_.last().found);
   show();
   if (!trimmed) {
     trim_error_ = trimmed.error();
     trigger_.list_is(keeper_.last().list_records, parts_.source.bytes_seen());
-    trigger_.trimmed(now_ms(), failed("trim", trimmed.error(), busy_before));
+    trigger_.trimmed(now_ms(), reporter_.trim_failed(trimmed.error(), busy_before));
     return trimmed;
   }
-  parts_.log.state("trim", "");
-  parts_.log.state("follow", "");
-  if (busy_before > 0) {
-    parts_.log.say("free", "the list is free again");
-    around_.reset();
-  }
-  stats_.trim_ended(parts_.clock.unix_s());
-  say_trimmed(monitor::trim_story(*trimmed, keeper_.last().list_records, before.value_or(std::nullopt), parts_.archive,
-                                  parts_.source.bank().digest_bytes()));
+  reporter_.trimmed(monitor::trim_story(*trimmed, keeper_.last().list_records, before.value_or(std::nullopt),
+                                        parts_.archive, parts_.source.bank().digest_bytes()),
+                    busy_before);
   trigger_.list_is(keeper_.last().list_records, trimmed->records > 0 ? 0 : parts_.source.bytes_seen());
   trigger_.trimmed(now_ms(), trimmed->records > 0 ? Outcome::kDone : Outcome::kNothing);
   return trimmed;
@@ -180,13 +154,7 @@ void KeepLoop::show() {
     parts_.log.say("mounts", "the mount child ended or did not answer; the keeper started another one");
   }
   say_view(covered ? parts_.view->damage() : describe(covered.error()));
-  if (!covered || !*covered) return;
-  const host::Holders holders = host::find_holders(parts_.source.directory().path());
-  if (holders.holders.empty()) return;
-  parts_.log.say("held",
-                 "the view covers the list's own files, but some are still open: " + describe(holders) +
-                     "; no process can trim until they are closed: restart the holder, so that it opens the view's",
-                 {{"holders", monitor::json_of(holders)}});
+  if (covered && *covered) reporter_.covered();
 }
 
 void KeepLoop::say_view(const std::string& error) {
@@ -214,7 +182,7 @@ void KeepLoop::take_catch_up() {
 // ---- run once, and run until told to end
 
 Result<bool> KeepLoop::once() {
-  once_ = true;
+  reporter_.set_retry(Retry::kByUser);
   first_total_ = parts_.source.count().value_or(0);
   Result<void> done;
   if (why_no_trim_.empty()) {
@@ -272,7 +240,7 @@ void KeepLoop::step() {
     case Next::kWait:
       return;
   }
-  tell_systemd();
+  reporter_.tell_systemd(state());
 }
 
 void KeepLoop::wait(const KeepEvents& wanted) {
@@ -307,7 +275,7 @@ void KeepLoop::wait(const KeepEvents& wanted) {
     show();
   }
   if ((events[1].revents & POLLIN) == 0) return;
-  wanted.requests.answer_all([this](const control::Message& request) { return answer(request); });
+  wanted.requests.answer_all([this](const control::Message& request) { return answer_request(request, *this); });
 }
 
 // If the process that mounts ends again and again, the loop replaces it at most once a second.
@@ -358,148 +326,40 @@ void KeepLoop::end() {
   last_look_failed_ = !looked;
 }
 
-// ---- requests
+// ---- what others ask for
 
-control::Message KeepLoop::answer(const control::Message& request) {
-  const auto op = request.head.find("op");
-  const std::string name = op != request.head.end() && op->is_string() ? op->get<std::string>() : "";
-  nlohmann::json head;
-  if (name == "status") {
-    auto made = status();
-    if (!made) return refusal(made.error());
-    head = std::move(*made);
-  } else if (name == "metrics") {
-    const auto text = metrics();
-    if (!text) return refusal(text.error());
-    const ByteView bytes = as_bytes(*text);
-    return {.head = {{"ok", true}, {"content_type", monitor::kMetricsContentType}},
-            .payload = Bytes(bytes.begin(), bytes.end())};
-  } else if (name == "follow") {
-    const auto followed = follow();
-    if (!followed) return refusal(followed.error());
-    head = {{"archived", keeper_.last().archived}, {"list_records", keeper_.last().list_records}};
-  } else if (name == "trim" && !why_no_trim_.empty()) {
-    return refusal({.code = ErrorCode::kUnsupported, .message = why_no_trim_});
-  } else if (name == "trim") {
-    const auto trimmed = trim();
-    if (!trimmed) return refusal(trimmed.error());
-    head = monitor::json_of(*trimmed);
-    head["list_records"] = keeper_.last().list_records;
-  } else {
-    return refusal({.code = ErrorCode::kUsage,
-                    .message = "unknown operation '" + name + "'; a keeper has status, follow, trim and metrics"});
-  }
-  head["ok"] = true;
-  return {.head = std::move(head)};
-}
-
-// ---- status
-
-Result<nlohmann::json> KeepLoop::status(bool fresh) {
-  auto status = monitor::archive_status(parts_.archive, config_.archive);
-  if (!status) return status;
-  if (fresh || !around_ || now_ms() - around_->at_ms >= monitor::MetricsPublisher::kEveryMs) look_around();
-  (*status)["at_unix_s"] = parts_.clock.unix_s();
-  (*status)["archive"].update(around_->archive_totals);
-  monitor::add_list_status(*status, parts_.source, keeper_.method(), keeper_.table(), around_->holders);
-  monitor::add_keeper_status(*status, {.last = keeper_.last(),
-                                       .last_error = last_error(),
-                                       .follows_only = why_no_trim_,
-                                       .has_pcrs = parts_.pcrs != nullptr,
-                                       .stats = stats_,
-                                       .now_ms = now_ms(),
-                                       .last_writers = writers_.seen()});
+LoopState KeepLoop::state() const {
+  LoopState state{.last = keeper_.last(),
+                  .last_error = last_error(),
+                  .method = keeper_.method(),
+                  .table = keeper_.table(),
+                  .why_no_trim = why_no_trim_,
+                  .has_pcrs = parts_.pcrs != nullptr,
+                  .view = {}};
   if (parts_.view != nullptr) {
-    (*status)["view"] = {{"directory", config_.view},
-                         {"mounted", parts_.view->mounted()},
-                         {"chain", parts_.view->chain()},
-                         {"covers_list", config_.bind}};
-    if (!view_error_.empty()) (*status)["view"]["error"] = view_error_;
+    state.view = monitor::ViewStatus{.directory = config_.view,
+                                     .mounted = parts_.view->mounted(),
+                                     .chain = parts_.view->chain(),
+                                     .covers_list = config_.bind,
+                                     .error = view_error_};
   }
-  return status;
-}
-
-void KeepLoop::look_around() {
-  around_ = std::make_unique<Around>(
-      Around{.at_ms = now_ms(),
-             .holders = host::find_holders(parts_.source.directory().path()),
-             // A damaged archive has no totals; other parts of the status report the damage.
-             .archive_totals = monitor::archive_totals(parts_.archive).value_or(nlohmann::json::object())});
-  writers_.saw(around_->holders, parts_.clock.unix_s());
-}
-
-Result<std::string> KeepLoop::metrics(bool fresh) {
-  IMAKEEP_TRY(const auto& made, status(fresh));
-  return monitor::metrics_text(made, IMAKEEP_VERSION);
+  return state;
 }
 
 void KeepLoop::publish_if_due() {
-  if (now_ms() < parts_.metrics.due_ms()) return;
   const ActivityScope publishing(parts_.activity, "computing the metrics");
-  const auto published = parts_.metrics.publish(metrics(false), now_ms());
-  parts_.log.state("metrics", published ? "" : "cannot publish metrics: " + describe(published.error()));
+  reporter_.publish_if_due(state());
 }
 
-// ---- messages
-
-// Handles an error of a follow or trim: counts it, logs it if it is new, and returns the outcome for the trigger.
-// `busy_before`: count of times in a row that the list was busy before this time.
-Outcome KeepLoop::failed(const std::string& event, const Error& error, std::uint32_t busy_before) {
-  if (event == "trim") {
-    stats_.trim_failed(now_ms(), is_busy(error));
-  } else {
-    stats_.follow_failed(now_ms(), is_busy(error));
-  }
-  if (!is_busy(error)) {
-    const auto members = error.os_errno == 0 ? nlohmann::json::object() : nlohmann::json{{"errno", error.os_errno}};
-    parts_.log.state(event, (is_reboot(error) ? "a reboot or kexec is under way: " : "") + describe(error), members);
-    return Outcome::kFailed;
-  }
-  const std::uint32_t times = busy_before + 1;
-  // Logged only at the 1st, 2nd, 4th, 8th time and so on.
-  if (std::has_single_bit(times)) {
-    const host::Holders holders = host::find_holders(parts_.source.directory().path());
-    writers_.saw(holders, parts_.clock.unix_s());
-    if (around_) around_->holders = holders;
-    parts_.log.say("busy",
-                   parts_.source.name() + " is busy: " + describe(holders) +
-                       (once_        ? "; run this again when the list is free"
-                        : times == 1 ? "; the keeper retries"
-                                     : "; tried " + std::to_string(times) + " times"),
-                   {{"holders", monitor::json_of(holders)}});
-  }
-  return Outcome::kBusy;
+Result<keeper::FollowResult> KeepLoop::follow_now() {
+  IMAKEEP_CHECK(follow());
+  return keeper_.last();
 }
 
-void KeepLoop::say_found() {
-  std::set<std::string> found_now;
-  for (const keeper::Finding& found : keeper_.last().found) {
-    const std::string text =
-        "chain " + std::to_string(found.chain) + ": " + std::string(keeper::word(found.diagnosis)) + ": " + found.what;
-    found_now.insert(text);
-    if (said_.contains(text)) continue;
-    nlohmann::json members = monitor::json_of(found);
-    const std::string suspects = writers_.suspects(found.diagnosis);
-    if (!suspects.empty() && writers_.seen()) members["last_writers"] = monitor::json_of(*writers_.seen());
-    parts_.log.say("found", text + suspects, std::move(members));
-  }
-  said_ = std::move(found_now);
-}
-
-void KeepLoop::say_trimmed(const monitor::TrimStory& story) {
-  if (story.trimmed.records == 0) {
-    parts_.log.state("idle", "nothing was trimmed: " + story.trimmed.why_not);
-    return;
-  }
-  parts_.log.state("idle", "");
-  stats_.took_out(story.trimmed.hold_us, story.range ? story.range->bytes : 0);
-  parts_.log.say("trimmed", monitor::text_of(story), monitor::json_of(story));
-}
-
-void KeepLoop::tell_systemd() {
-  const std::string status = "STATUS=" + records_text(keeper_.last().list_records) + " in the list; " +
-                             (last_error() ? describe(*last_error()) : std::string("archived"));
-  ::sd_notify(0, status.c_str());
+Result<KeepOperations::Trimmed> KeepLoop::trim_now() {
+  if (!why_no_trim_.empty()) return fail(ErrorCode::kUnsupported, why_no_trim_);
+  IMAKEEP_TRY(const auto& trimmed, trim());
+  return Trimmed{.result = trimmed, .list_records = keeper_.last().list_records};
 }
 
 }  // namespace imakeep::daemon

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// daemon/keep_loop.h - the main loop of `imakeep keep`: looks at the list when it has changed, trims when a trim is
-// due, and answers requests.
+// daemon/keep_loop.h - the main loop of `imakeep keep`: decides when to look at the list and when to trim, and carries
+// out what is asked of it. keep_requests.h answers requests; keep_reporter.h logs and counts.
 //
 // Only the thread that calls run() or once() touches the list: to Linux, that is the thread that has the list open.
 // Only a signal ends the loop. If an operation fails, the loop logs that and retries later. Threads: one, the same for
@@ -8,30 +8,25 @@
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <optional>
-#include <set>
-
-#include <nlohmann/json_fwd.hpp>
 
 #include "daemon/activity.h"
 #include "daemon/keep_config.h"
+#include "daemon/keep_reporter.h"
+#include "daemon/keep_requests.h"
 #include "daemon/request_queue.h"
 #include "daemon/view_keeper.h"
 #include "keeper/keeper.h"
-#include "keeper/kernel/kernel_ima_source.h"
 #include "keeper/trim_trigger.h"
 #include "monitor/keep_log.h"
-#include "monitor/keeper_stats.h"
-#include "monitor/last_writers.h"
 #include "monitor/metrics_publisher.h"
-#include "monitor/trim_story.h"
 
 namespace imakeep::daemon {
 
 // The parts that the loop works with. The loop borrows all of them.
 struct KeepParts {
-  keeper::KernelImaSource& source;
+  keeper::ImaSource& source;
+  std::string list_directory;  // where others may have the list open; empty: nobody can
   archive::Archive& archive;
   tpm::PcrBanks* pcrs;  // null without PCRs
   Clock& clock;
@@ -51,11 +46,11 @@ struct KeepEvents {
   RequestQueue& requests;
 };
 
-class KeepLoop {
+class KeepLoop : private KeepOperations {
  public:
   KeepLoop(const KeepParts& parts, KeepConfig config, keeper::TableMode table);
 
-  ~KeepLoop();
+  ~KeepLoop() override;
   KeepLoop(const KeepLoop&) = delete;
   KeepLoop& operator=(const KeepLoop&) = delete;
 
@@ -79,6 +74,7 @@ class KeepLoop {
   keeper::KeeperOptions keeper_options(keeper::TableMode table);
   std::string why_no_trim() const;
   const std::optional<Error>& last_error() const { return trim_error_ ? trim_error_ : follow_error_; }
+  LoopState state() const;
 
   Result<void> follow();
   Result<keeper::TrimResult> trim();
@@ -96,28 +92,22 @@ class KeepLoop {
   void watch_pressure();
   void end();
 
-  control::Message answer(const control::Message& request);
-  // If `fresh` is false, the holders and the totals over all segments may be up to monitor::MetricsPublisher::kEveryMs
-  // old.
-  Result<nlohmann::json> status(bool fresh = true);
-  void look_around();
-  Result<std::string> metrics(bool fresh = true);
   void publish_if_due();
 
-  keeper::Outcome failed(const std::string& event, const Error& error, std::uint32_t busy_before);
-  void say_found();
-  void say_trimmed(const monitor::TrimStory& story);
-  void tell_systemd();
+  Result<monitor::Status> tell_status() override { return reporter_.status(state()); }
+  Result<std::string> tell_metrics() override { return reporter_.metrics(state()); }
+  Result<keeper::FollowResult> follow_now() override;
+  Result<Trimmed> trim_now() override;
 
   const KeepParts parts_;
   const KeepConfig config_;
   keeper::Keeper keeper_;
   const std::string why_no_trim_;  // empty if the loop may trim
   keeper::TrimTrigger trigger_;
+  KeepReporter reporter_;
   bool first_look_ = true;
   std::uint64_t first_total_ = 0;  // records in the list before the first look
   UniqueFd pressure_;
-  bool once_ = false;
   bool ready_ = false;   // systemd was told that the service is ready
   bool placed_ = false;  // a look has found that the list belongs to the archive's last chain
   bool stopping_ = false;
@@ -127,12 +117,7 @@ class KeepLoop {
   int replaced_mounters_ = 0;          // number of replacements that were logged
   std::int64_t mounts_looked_ms_ = 0;  // when the loop last found that the process that mounts had ended
   std::string view_error_;             // why the view does not show the whole list; empty if it does
-  std::set<std::string> said_;         // findings of the last look at the list
-  monitor::KeeperStats stats_;
-  monitor::LastWriters writers_;
-  struct Around;
-  std::unique_ptr<Around> around_;  // null before the first look around
-  std::int64_t watchdog_ms_ = 0;    // systemd's watchdog interval; 0: no watchdog
+  std::int64_t watchdog_ms_ = 0;       // systemd's watchdog interval; 0: no watchdog
 };
 
 }  // namespace imakeep::daemon

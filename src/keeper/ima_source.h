@@ -54,8 +54,12 @@ class ImaSource {
   // Linux's errno. If the write was interrupted, it is not known whether the request took effect.
   virtual Result<void> request(const std::string& text) = 0;
 
-  // The count of records in the current list. Works with nothing open.
+  // The count of records in the current list, and of violations since the kernel started. Both work with nothing open.
   virtual Result<std::uint64_t> count() = 0;
+  virtual Result<std::uint64_t> violations() = 0;
+  // Bytes of both parts that were read since they were opened to read: the list's size, if both were read to their
+  // ends.
+  virtual std::uint64_t bytes_seen() const = 0;
 };
 
 }  // namespace imakeep::keeper

@@ -6,59 +6,19 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include "base/file.h"
-#include "monitor/keeper_stats.h"
+#include "monitor/test_support.h"
 
 namespace imakeep::monitor {
 namespace keeper_metrics_test {
 
-using nlohmann::json;
+using test::full_status;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
-// As a keeper answers it.
-json full_status() {
-  KeeperStats stats(1'800'000'000);
-  stats.took_out(240, 18'000);
-  stats.took_out(3'000'000, 2'000);
-  stats.trim_failed(1'000, true);
-  json status = {
-      {"at_unix_s", 1'800'000'100},
-      {"archive",
-       {{"file", "/var/lib/imakeep/archive.imk"},
-        {"file_bytes", 40'960},
-        {"records", 135},
-        {"chains", 2},
-        {"free_bytes", 5'000'000'000},
-        {"filesystem_bytes", 9'000'000'000},
-        {"payload_bytes", 14'000},
-        {"violations", 3}}},
-      {"chain",
-       {{"chain", 2},
-        {"start", "boot"},
-        {"first_kept", 0},
-        {"end", 135},
-        {"banks", {"sha1"}},
-        {"broken", {{{"first", 10}, {"end", 14}, {"why", "gap"}, {"since_unix_s", 1}}}}}},
-      {"trimmed",
-       {{"records", 100}, {"times", 4}, {"last_unix_s", 1'800'000'050}, {"by_others", {{"records", 5}, {"times", 1}}}}},
-      {"proven", {{"records", 130}, {"last_unix_s", 1'800'000'060}}},
-      {"pcrs", {{"state", "does not fit"}, {"diagnosis", "gap"}, {"what", "..."}}},
-      {"pending", {{"chain", 2}, {"method", "count"}, {"first", 90}, {"records", 7}, {"since_unix_s", 1'800'000'070}}},
-      {"incident_counts", {{"gap", 2}, {"odd\"one\\", 1}}},
-      {"list",
-       {{"current_records", 30}, {"archived_records", 30}, {"violations", 6}, {"method", "count"}, {"table", "kept"}}},
-      {"holders", {{{"pid", 5}, {"writes", false}}, {{"pid", 7}, {"writes", true}}, {{"pid", 8}, {"writes", false}}}},
-      {"view", {{"directory", "/run/imakeep/ima"}}}};
-  status["keeper"] = stats.json(3'500);
-  status["keeper"].update({{"list_records", 32}, {"staged_records", 2}, {"lag", 1}, {"found", {{"gap", 1}}}});
-  return status;
-}
-
-std::string text_of(const json& status) {
+std::string text_of(const Status& status) {
   return "\n" + metrics_text(status, "0.1.0");
 }
 
@@ -147,22 +107,20 @@ TEST(KeeperMetrics, HoldersAreCountedByHow) {
 }
 
 TEST(KeeperMetrics, TheViewIsCompleteUntilItHasAnError) {
-  json status = full_status();
+  Status status = full_status();
   expect_sample(text_of(status), "imakeep_view_complete 1");
-  status["view"]["error"] = "a segment is damaged";
+  status.view->error = "a segment is damaged";
   expect_sample(text_of(status), "imakeep_view_complete 0");
 }
 
 TEST(KeeperMetrics, AnUnknownValueHasNoSample) {
-  json status = full_status();
-  status.erase("keeper");
-  status.erase("holders");
-  status.erase("list");
-  status["chain"] = nullptr;
-  status["pending"] = nullptr;
-  status.erase("trimmed");
-  status.erase("proven");
-  status.erase("view");
+  Status status = full_status();
+  status.keeper.reset();
+  status.holders.reset();
+  status.list.reset();
+  status.chain.reset();
+  status.pending.reset();
+  status.view.reset();
   const std::string text = text_of(status);
   expect_sample(text, "imakeep_archive_records 135");
   expect_sample(text, "imakeep_pending_age_seconds 0");
@@ -173,9 +131,9 @@ TEST(KeeperMetrics, AnUnknownValueHasNoSample) {
 }
 
 TEST(KeeperMetrics, AKeeperThatTakesNothingOutSaysSo) {
-  json status = full_status();
-  status["keeper"]["follows_only"] = "no PCRs";
-  status["list"]["method"] = nullptr;
+  Status status = full_status();
+  status.keeper->follows_only = "no PCRs";
+  status.list->method.clear();
   const std::string text = text_of(status);
   expect_sample(text, "imakeep_follows_only 1");
   expect_sample(text, "imakeep_keeper_info{method=\"none\",table=\"kept\"} 1");

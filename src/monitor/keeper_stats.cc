@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include <nlohmann/json.hpp>
-
 namespace imakeep::monitor {
 
 void HoldHistogram::add(std::int64_t hold_us) {
@@ -52,19 +50,21 @@ void KeeperStats::took_out(std::int64_t hold_us, std::uint64_t bytes) {
   trimmed_bytes_ += bytes;
 }
 
-nlohmann::json KeeperStats::json(std::int64_t now_ms) const {
-  nlohmann::json at_most = nlohmann::json::array();
+KeeperStatus KeeperStats::status(std::int64_t now_ms) const {
+  KeeperStatus status;
+  status.started_unix_s = started_unix_s_;
+  status.busy = busy_;
+  status.busy_ms = std::max(busy_follows_.lasted_ms(now_ms), busy_trims_.lasted_ms(now_ms));
+  status.failed_follows = failed_follows_;
+  status.failed_trims = failed_trims_;
+  status.trim_ended_unix_s = trim_ended_unix_s_;
+  status.trim_overdue_ms = overdue_.lasted_ms(now_ms);
+  status.trimmed_bytes = trimmed_bytes_;
+  status.holds = {.times = holds_.times(), .us = holds_.sum_us(), .at_most = {}};
   for (std::size_t i = 0; i < HoldHistogram::kAtMostUs.size(); ++i) {
-    at_most.push_back({{"us", HoldHistogram::kAtMostUs[i]}, {"times", holds_.times_at_most()[i]}});
+    status.holds.at_most.emplace_back(HoldHistogram::kAtMostUs[i], holds_.times_at_most()[i]);
   }
-  return {{"started_unix_s", started_unix_s_},
-          {"busy", busy_},
-          {"busy_ms", std::max(busy_follows_.lasted_ms(now_ms), busy_trims_.lasted_ms(now_ms))},
-          {"failures", {{"follow", failed_follows_}, {"trim", failed_trims_}}},
-          {"trim_ended_unix_s", trim_ended_unix_s_},
-          {"trim_overdue_ms", overdue_.lasted_ms(now_ms)},
-          {"trimmed_bytes", trimmed_bytes_},
-          {"holds", {{"times", holds_.times()}, {"us", holds_.sum_us()}, {"at_most", at_most}}}};
+  return status;
 }
 
 }  // namespace imakeep::monitor

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// monitor/keeper_stats.h - counters of a running keeper since its start, and their JSON form.
+// monitor/keeper_stats.h - counters of a running keeper since its start.
 //
 // Times whose names end in _ms are times of a monotonic clock. Threads: values.
 #pragma once
@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <optional>
 
-#include <nlohmann/json_fwd.hpp>
+#include "monitor/status.h"
 
 namespace imakeep::monitor {
 
@@ -61,8 +61,8 @@ class KeeperStats {
 
   bool has_looked() const { return has_looked_; }  // whether the keeper has looked at the list at least once
 
-  // The counted members of `keeper` in docs/formats/keeper-socket.md.
-  nlohmann::json json(std::int64_t now_ms) const;
+  // The counted members; the other ones are left as they are in a new KeeperStatus.
+  KeeperStatus status(std::int64_t now_ms) const;
 
  private:
   std::int64_t started_unix_s_;

@@ -9,14 +9,11 @@
 #include "archive/archive_reader.h"
 #include "base/text.h"
 #include "monitor/keeper_status.h"
+#include "monitor/status_json.h"
 #include "monitor/time_text.h"
 
 namespace imakeep::monitor {
 namespace {
-
-std::string records_text(std::uint64_t records) {
-  return std::to_string(records) + (records == 1 ? " record" : " records");
-}
 
 std::string ms_text(std::int64_t us) {
   char text[32];
@@ -80,14 +77,14 @@ std::string text_of(const TrimStory& story) {
 }
 
 nlohmann::json json_of(const TrimStory& story) {
-  nlohmann::json json = json_of(story.trimmed);
-  json["list_records"] = story.list_records;
-  if (!story.range) return json;
-  json["chain"] = story.range->chain;
-  json["first"] = story.range->first;
-  json["bytes"] = story.range->bytes;
-  json["proven_unix_s"] = story.range->proven_unix_s;
-  return json;
+  nlohmann::json made = json_of(story.trimmed);
+  made["list_records"] = story.list_records;
+  if (!story.range) return made;
+  made["chain"] = story.range->chain;
+  made["first"] = story.range->first;
+  made["bytes"] = story.range->bytes;
+  made["proven_unix_s"] = story.range->proven_unix_s;
+  return made;
 }
 
 }  // namespace imakeep::monitor

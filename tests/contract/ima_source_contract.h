@@ -266,12 +266,36 @@ TYPED_TEST_P(ImaSourceContract, NothingIsReadOrAskedOfWhatIsNotOpen) {
   EXPECT_FALSE(this->source().read(ListPart::kCurrent, 0, piece));
 }
 
+TYPED_TEST_P(ImaSourceContract, ViolationsAreCountedWithNothingOpen) {
+  this->add(0, 2);
+  EXPECT_EQ(this->source().violations().value_or(9), 0u);
+  this->list().count_violation();
+  EXPECT_EQ(this->source().violations().value_or(9), 1u);
+}
+
+TYPED_TEST_P(ImaSourceContract, BytesSeenAreThoseOfBothPartsOnceEach) {
+  this->add(0, 3);
+  ASSERT_EQ(this->request_to(ListPart::kStaged, "A\n"), 0);
+  this->add(3, 2);
+  ASSERT_EQ(this->open_to_read(), 0);
+  EXPECT_EQ(this->source().bytes_seen(), 0u);
+  const std::size_t staged = this->read_all(ListPart::kStaged, 64).size();
+  EXPECT_EQ(this->source().bytes_seen(), staged);
+  const std::size_t current = this->read_all(ListPart::kCurrent, 64).size();
+  this->read_all(ListPart::kCurrent, 64);
+  EXPECT_EQ(this->source().bytes_seen(), staged + current);
+  this->source().close();
+  ASSERT_EQ(this->open_to_read(), 0);
+  EXPECT_EQ(this->source().bytes_seen(), 0u);
+}
+
 REGISTER_TYPED_TEST_SUITE_P(ImaSourceContract, SaysWhatThereIs, ManyMayRead, AReaderKeepsWritersOut,
                             AWriterKeepsAllOthersOut, ClosingTwiceOrNothingDoesNothing, ReadsTheSameInPiecesOfAnySize,
                             ReadsFromAnyOffsetInAnyOrder, RecordsThatComeInMeanwhileFollowTheOthers,
                             StagedRecordsAreReadThroughTheDescriptorThatStagedThem, BothPartsAreReadTogether,
                             ANumberDeletesFromTheFront, RequestsAreRefusedAsLinuxRefusesThem,
                             ASuspendedListKeepsWhatItHas, StagingIsRefusedWhileSuspended,
-                            TheCountNeedsNothingOpenAndIsOfTheCurrentListAlone, NothingIsReadOrAskedOfWhatIsNotOpen);
+                            TheCountNeedsNothingOpenAndIsOfTheCurrentListAlone, NothingIsReadOrAskedOfWhatIsNotOpen,
+                            ViolationsAreCountedWithNothingOpen, BytesSeenAreThoseOfBothPartsOnceEach);
 
 }  // namespace imakeep::test

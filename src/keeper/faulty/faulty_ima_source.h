@@ -43,6 +43,8 @@ class FaultyImaSource : public ImaSource {
   Result<std::size_t> read(ListPart part, std::uint64_t offset, std::span<std::byte> into) override;
   Result<void> request(const std::string& text) override;
   Result<std::uint64_t> count() override;
+  Result<std::uint64_t> violations() override { return inner_.violations(); }
+  std::uint64_t bytes_seen() const override { return inner_.bytes_seen(); }
 
  private:
   std::optional<Error> tell(ImaCall call, CallPoint point, const std::string& request = {});

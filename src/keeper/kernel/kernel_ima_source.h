@@ -56,10 +56,8 @@ class KernelImaSource : public ImaSource {
   Result<std::size_t> read(ListPart part, std::uint64_t offset, std::span<std::byte> into) override;
   Result<void> request(const std::string& text) override;
   Result<std::uint64_t> count() override { return directory_.count(); }
-
-  // Bytes of both parts that were read since they were opened to read: the list's size, if both were read to their
-  // ends.
-  std::uint64_t bytes_seen() const { return seen_[0] + seen_[1]; }
+  Result<std::uint64_t> violations() override { return directory_.violations(); }
+  std::uint64_t bytes_seen() const override { return seen_[0] + seen_[1]; }
 
  private:
   KernelImaSource(imalog::ImaDirectory directory, std::string name, std::string boot_id);

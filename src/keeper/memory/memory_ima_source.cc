@@ -27,6 +27,7 @@ mlist::ListCursor MemoryImaSource::cursor(ListPart part) const {
 }
 
 Result<void> MemoryImaSource::open_to_read() {
+  seen_[0] = seen_[1] = 0;
   const int wanted = ima_.has_staging ? 2 : 1;
   for (; readers_ < wanted; ++readers_) {
     if (auto opened = ima_.mediation.open_reader(); !opened) {
@@ -60,6 +61,10 @@ Result<std::size_t> MemoryImaSource::read(ListPart part, std::uint64_t offset, s
   Bytes bytes;
   IMAKEEP_CHECK(open->read(offset, into.size(), bytes));
   std::ranges::copy(bytes, into.begin());
+  if (!writes_) {
+    std::uint64_t& seen = seen_[part == ListPart::kStaged ? 0 : 1];
+    seen = std::max(seen, offset + bytes.size());
+  }
   return bytes.size();
 }
 

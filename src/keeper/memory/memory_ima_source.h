@@ -43,6 +43,8 @@ class MemoryImaSource : public ImaSource {
   Result<std::size_t> read(ListPart part, std::uint64_t offset, std::span<std::byte> into) override;
   Result<void> request(const std::string& text) override;
   Result<std::uint64_t> count() override { return ima_.list->current_records(); }
+  Result<std::uint64_t> violations() override { return ima_.list->violations(); }
+  std::uint64_t bytes_seen() const override { return seen_[0] + seen_[1]; }
 
  private:
   mlist::ListCursor cursor(ListPart part) const;
@@ -53,6 +55,7 @@ class MemoryImaSource : public ImaSource {
   const std::string name_ = "memory";
   std::vector<digest::Bank> banks_;  // empty: the list's
   int readers_ = 0;
+  std::uint64_t seen_[2] = {};  // by part
   std::optional<ListPart> writes_;
   std::optional<mlist::ListCursor> staged_;
   std::optional<mlist::ListCursor> current_;
