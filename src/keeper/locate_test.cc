@@ -3,46 +3,16 @@
 
 #include <gmock/gmock.h>
 
-#include "imalog/test_support.h"
+#include "keeper/test_support.h"
 
 namespace imakeep::keeper::locate_test {
 namespace {
 
-using imalog::test::banks;
-using imalog::test::Content;
-using imalog::test::ima_ng;
+using test::record_of;
+using test::state_after;
+using test::summary_of;
+using test::values_of;
 using testing::ElementsAre;
-
-// A letter a record; "V" is a violation, "B" a kernel's first record, and a digit a record of PCR 11.
-Content record_of(char letter) {
-  if (letter == 'B') return ima_ng("boot_aggregate");
-  Content content = ima_ng(std::string("/") + letter, letter >= '0' && letter <= '9' ? 11 : 10);
-  content.violation = letter == 'V';
-  return content;
-}
-
-RecordSummary summary_of(std::string_view letters, std::size_t staged = 0) {
-  RecordSummary summary;
-  for (const char letter : letters) summary.add(record_of(letter).view());
-  summary.staged = staged;
-  return summary;
-}
-
-digest::PcrState state_after(std::string_view letters) {
-  digest::PcrState state(banks("sha1,sha256"));
-  for (const char letter : letters) imalog::extend(state, record_of(letter).view());
-  return state;
-}
-
-std::vector<imalog::PcrValue> values_of(const digest::PcrState& state, const std::vector<std::uint32_t>& pcrs) {
-  std::vector<imalog::PcrValue> values;
-  for (const std::uint32_t pcr : pcrs) {
-    for (std::size_t bank = 0; bank < state.banks().size(); ++bank) {
-      values.push_back({.bank = state.banks()[bank], .pcr = pcr, .value = state.value(bank, pcr)});
-    }
-  }
-  return values;
-}
 
 // One list, and the records and PCRs that it is compared with.
 struct Case {

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// keeper/test_support.h - for tests only: lists and archives in which a letter stands for a record. Threads: no shared
+// state.
+#pragma once
+
+#include <cerrno>
+
+#include "archive/memory/memory_store.h"
+#include "archive/pcr_bytes.h"
+#include "archive/test_support.h"
+#include "imalog/replay.h"
+#include "keeper/alignment.h"
+#include "keeper/ima_source.h"
+
+namespace imakeep::keeper::test {
+
+// An uppercase letter is a violation, but "B" is a kernel's first record. A digit is a record of PCR 11. Every other
+// letter is a record of PCR 10.
+inline imalog::test::Content record_of(char letter) {
+  if (letter == 'B') return imalog::test::ima_ng("boot_aggregate");
+  imalog::test::Content content =
+      imalog::test::ima_ng(std::string("/") + letter, letter >= '0' && letter <= '9' ? 11 : 10);
+  content.violation = letter >= 'A' && letter <= 'Z';
+  return content;
+}
+
+inline RecordSummary summary_of(std::string_view letters, std::size_t staged = 0) {
+  RecordSummary summary;
+  for (const char letter : letters) summary.add(record_of(letter).view());
+  summary.staged = staged;
+  return summary;
+}
+
+inline digest::PcrState state_after(std::string_view letters) {
+  digest::PcrState state(imalog::test::banks("sha1,sha256"));
+  for (const char letter : letters) imalog::extend(state, record_of(letter).view());
+  return state;
+}
+
+inline std::vector<imalog::PcrValue> values_of(const digest::PcrState& state, const std::vector<std::uint32_t>& pcrs) {
+  std::vector<imalog::PcrValue> values;
+  for (const std::uint32_t pcr : pcrs) {
+    for (std::size_t bank = 0; bank < state.banks().size(); ++bank) {
+      values.push_back({.bank = state.banks()[bank], .pcr = pcr, .value = state.value(bank, pcr)});
+    }
+  }
+  return values;
+}
+
+inline Bytes list_of(std::string_view letters, const digest::Bank& bank) {
+  Bytes list;
+  for (const char letter : letters) imalog::test::append_record(list, record_of(letter), bank);
+  return list;
+}
+
+// A list that does not change, with nothing staged. It takes no request.
+class FixedList : public ImaSource {
+ public:
+  FixedList(Bytes list, const digest::Bank& bank) : list_(std::move(list)), banks_{bank} {}
+
+  const std::string& name() const override { return name_; }
+  const std::vector<digest::Bank>& banks() const override { return banks_; }
+  const digest::Bank& bank() const override { return banks_.front(); }
+  ByteOrder order() const override { return ByteOrder::kLittle; }
+  bool has_staging() const override { return false; }
+  bool takes_numbers() const override { return false; }
+  std::string boot_id() override { return "boot"; }
+  Result<void> open_to_read() override { return {}; }
+  Result<void> open_to_write(ListPart) override { return {}; }
+  void close() noexcept override {}
+  Result<std::size_t> read(ListPart part, std::uint64_t offset, std::span<std::byte> into) override {
+    if (part == ListPart::kStaged || offset >= list_.size()) return std::size_t{0};
+    const ByteView rest = ByteView(list_).subspan(static_cast<std::size_t>(offset));
+    const std::size_t bytes = std::min(rest.size(), into.size());
+    std::copy_n(rest.begin(), bytes, into.begin());
+    return bytes;
+  }
+  Result<void> request(const std::string&) override { return refuse(EACCES, "the list does not change"); }
+  Result<std::uint64_t> count() override {
+    return imalog::test::records_of(list_, imalog::test::format_of(bank())).size();
+  }
+
+ private:
+  const Bytes list_;
+  const std::vector<digest::Bank> banks_;
+  const std::string name_ = "fixed";
+};
+
+// An archive whose chain 1 holds the records of these letters.
+struct ArchivedLetters {
+  // An anchor separates the segments of `before` and `after`.
+  explicit ArchivedLetters(const std::string& before, const std::string& after = "") : letters(before + after) {
+    imalog::test::must(archive.begin_chain(imalog::test::banks("sha1,sha256"), archive::ChainStart::kBoot));
+    const archive::AnchorRow anchor{.chain = 1,
+                                    .number = before.size(),
+                                    .broken_at = before.size(),
+                                    .why = "gap",
+                                    .pcrs = archive::pcr_bytes(state_after(before))};
+    append_list(list_of(before, kBank), after.empty() ? nullptr : &anchor);
+    append_list(list_of(after, kBank));
+  }
+
+  archive::Chain chain() { return imalog::test::must(archive.chain(1)); }
+  char letter_of(const imalog::RecordContentView& content) const {
+    const auto at = std::ranges::find_if(letters, [&](char letter) { return content == record_of(letter).view(); });
+    return at == letters.end() ? '?' : *at;
+  }
+
+  void append_list(Bytes list, const archive::AnchorRow* anchor = nullptr) {
+    const archive::test::Incoming incoming(std::move(list), kBank);
+    imalog::test::must(archive.append(1, chain().end, incoming.records, kBank, 0, {.anchor = anchor}));
+  }
+
+  // Flips one bit in the middle of the segment that holds record `number`.
+  void flip_bit_of_segment(std::uint64_t number) {
+    const auto row = imalog::test::must(store.segment_from(1, number));
+    Bytes data = imalog::test::must(store.segment_data(1, row->first));
+    data[data.size() / 2] ^= std::byte{1};
+    archive::Transaction transaction(store);
+    imalog::test::must(transaction.begin());
+    imalog::test::must(store.remove_segment(1, row->first));
+    imalog::test::must(store.add_segment(*row, data));
+    imalog::test::must(transaction.commit());
+  }
+
+  static inline const digest::Bank kBank = imalog::test::bank("sha256");  // of the lists that were archived
+  const std::string letters;
+  archive::MemoryStore store;
+  archive::Archive archive{store};
+};
+
+}  // namespace imakeep::keeper::test
