@@ -136,13 +136,17 @@ class Finder {
   std::vector<Family> all_;
 };
 
-// Adds the chain's records at indexes [from, to) of the known ones. If `to` is their end, the range goes on to the
-// chain's end. Holes that the list had before within the range become part of it.
+// Adds the chain's records at indexes [from, to) of the known ones: a range for each run of consecutive numbers. The
+// holes between the runs were missing before, so they are not added.
 void add_missing(Alignment& alignment, const Contents& contents, std::uint64_t from, std::uint64_t to) {
-  if (from >= to) return;
-  const bool to_end = to >= contents.known.ids.size();
-  alignment.missing.push_back(
-      {.first = contents.shape.number_at(from), .end = to_end ? contents.end : contents.shape.number_at(to - 1) + 1});
+  const std::vector<Range>& holes = contents.shape.holes();
+  while (from < to) {
+    const std::uint64_t first = contents.shape.number_at(from);
+    const auto hole = std::ranges::upper_bound(holes, first, {}, &Range::first);
+    const std::uint64_t records = hole == holes.end() ? to - from : std::min(to - from, hole->first - first);
+    alignment.missing.push_back({.first = first, .end = first + records});
+    from += records;
+  }
 }
 
 void add_lost_between(Alignment& alignment, const Contents& contents) {

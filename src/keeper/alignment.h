@@ -54,7 +54,7 @@ struct Alignment {
   ListShape shape = ListShape();  // which records the list then holds
   std::uint64_t gone = 0;         // count of records that were deleted from the front of the list as last seen
   bool gone_by_kexec = false;     // a kexec may have lost these: none of the known records is left
-  std::vector<Range> missing;     // archived records that the list lost among or after those that it holds
+  std::vector<Range> missing;     // archived records, not missing before, that it lost among or after those it holds
   bool by_kexec = false;          // a kexec lost them
   bool same = true;               // the known records equal the archive's, byte for byte
 };
