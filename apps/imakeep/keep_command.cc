@@ -163,9 +163,9 @@ Result<int> keep(const KeepCommand& command) {
             "unit needs ExecStartPre=+imakeep view share-namespace, NotifyAccess=exec and FileDescriptorStoreMax=");
   }
   if (command.once) {
-    const auto fits = loop.once();
-    if (!fits) return exit_code(fits.error());
-    return *fits ? kDone : kNotAsItShouldBe;
+    const auto no_problem = loop.once();
+    if (!no_problem) return exit_code(no_problem.error());
+    return *no_problem ? kDone : kNotAsItShouldBe;
   }
   IMAKEEP_CHECK(run_until_stopped(loop, config, activity, signals.to_trim.get(), end_watch->descriptor(), snapshot));
   return loop.last_look_failed() ? kEnvironmentForbids : kDone;

@@ -107,10 +107,10 @@ std::string how_joined(const archive::PartReport& part, bool proven) {
 
 int print_report(const archive::ImportReport& imported, const ImportCommand& command) {
   nlohmann::ordered_json parts = nlohmann::ordered_json::array();
-  bool fits = true;
+  bool all_match = true;
   for (std::size_t i = 0; i < imported.parts.size(); ++i) {
     const archive::PartReport& part = imported.parts[i];
-    fits = fits && part.mismatched.empty();
+    all_match = all_match && part.mismatched.empty();
     parts.push_back({{"file", command.files[i]},
                      {"join", join_name(part.join)},
                      {"first", part.first},
@@ -134,7 +134,7 @@ int print_report(const archive::ImportReport& imported, const ImportCommand& com
   if (command.json) {
     print_json(nlohmann::ordered_json{{"chain", imported.chain}, {"parts", parts}});
   }
-  return fits ? kDone : kNotAsItShouldBe;
+  return all_match ? kDone : kNotAsItShouldBe;
 }
 
 int run_import(const ImportCommand& command) {

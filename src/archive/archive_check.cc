@@ -93,11 +93,11 @@ class ChainCheck {
         !pcr_state(row.before_pcrs, chain_.banks)) {
       return damaged("is damaged");
     }
-    const auto behind = std::ranges::upper_bound(segments, row.number, {}, &SegmentRow::end);
-    if (behind != segments.end() && behind->first < row.number) return damaged("lies within a segment");
+    const auto next = std::ranges::upper_bound(segments, row.number, {}, &SegmentRow::end);
+    if (next != segments.end() && next->first < row.number) return damaged("lies within a segment");
     const Bytes* follows = nullptr;
     if (row.number == chain_.end) follows = &end_pcrs_;
-    if (behind != segments.end() && behind->first == row.number) follows = &behind->start_pcrs;
+    if (next != segments.end() && next->first == row.number) follows = &next->start_pcrs;
     if (follows == nullptr || equal(row.pcrs, *follows)) return;
     damaged("does not match the PCR state that follows it");
   }

@@ -51,7 +51,7 @@ Result<DecodedPart> decode_part(const ImportPart& from) {
 void PcrTrace::follow(const imalog::RecordContentView& content, std::uint64_t records) {
   if (content.pcr != wanted_.pcr) return;
   now_ = digest::extend(wanted_.bank.algorithm, now_, imalog::extended_digest(wanted_.bank, content));
-  if (fits_now()) fits_after_ = records;
+  if (matches_now()) matched_after_ = records;
 }
 
 namespace {
@@ -80,7 +80,7 @@ class Placement {
       return fail(ErrorCode::kMismatch,
                   "too many ways to join these lists; import fewer at a time, each with its PCRs");
     }
-    if (fitted_uncertainly_) {
+    if (matched_uncertainly_) {
       return fail(
           ErrorCode::kMismatch,
           "the PCRs match more than one way of joining these lists: they were read too early; read them after the "
@@ -210,15 +210,15 @@ class Placement {
     return after;
   }
 
-  bool fits(Strictness strictness) {
+  bool matches(Strictness strictness) {
     const bool certain = std::all_of(traces_.begin(), traces_.end(), [&](const PcrTrace& trace) {
-      if (strictness == Strictness::kAtTheEnd) return trace.fits_now();
+      if (strictness == Strictness::kAtTheEnd) return trace.matches_now();
       // A match before the first record proves no record.
-      return trace.fits_after().value_or(0) >= std::max<std::size_t>(uncertain_, 1);
+      return trace.matched_after().value_or(0) >= std::max<std::size_t>(uncertain_, 1);
     });
-    fitted_uncertainly_ = fitted_uncertainly_ || std::all_of(traces_.begin(), traces_.end(), [](const PcrTrace& trace) {
-                            return trace.fits_after().value_or(0) > 0;
-                          });
+    matched_uncertainly_ = matched_uncertainly_ ||
+                           std::all_of(traces_.begin(), traces_.end(),
+                                       [](const PcrTrace& trace) { return trace.matched_after().value_or(0) > 0; });
     return certain;
   }
 
@@ -248,7 +248,7 @@ class Placement {
     firsts_.clear();
     for (;;) {
       if (frames.size() == parts_.size()) {
-        if (fits(strictness)) return true;
+        if (matches(strictness)) return true;
       } else {
         frames.push_back(frame_for(frames.size(), strictness));
       }
@@ -257,7 +257,7 @@ class Placement {
         take_back(frames.back());
         frames.pop_back();
       }
-      if (frames.empty()) return parts_.empty() && fits(strictness);
+      if (frames.empty()) return parts_.empty() && matches(strictness);
       choose(frames.back(), frames.size() - 1, strictness);
     }
   }
@@ -284,7 +284,7 @@ class Placement {
   std::size_t seen_to_ = 0;
   std::vector<PcrTrace> traces_;
   std::size_t uncertain_ = 0;  // the values must match after at least this many records
-  bool fitted_uncertainly_ = false;
+  bool matched_uncertainly_ = false;
   std::vector<std::uint64_t> firsts_;
   std::uint64_t work_ = 0;
   const std::uint64_t most_work_ = most_work();

@@ -30,21 +30,21 @@ class PcrTrace {
   // `start` is the PCR's value before the first record that is followed. `records` records come before that one.
   PcrTrace(const imalog::PcrValue& wanted, const digest::Digest& start, std::uint64_t records)
       : wanted_(wanted), now_(start) {
-    if (now_ == wanted_.value) fits_after_ = records;
+    if (now_ == wanted_.value) matched_after_ = records;
   }
 
   // `records` is the count of records from Known::base on, this one included.
   void follow(const imalog::RecordContentView& content, std::uint64_t records);
 
   const imalog::PcrValue& wanted() const { return wanted_; }
-  bool fits_now() const { return now_ == wanted_.value; }
+  bool matches_now() const { return now_ == wanted_.value; }
   // The count of records after which the PCR last had the value; empty if it never had.
-  std::optional<std::uint64_t> fits_after() const { return fits_after_; }
+  std::optional<std::uint64_t> matched_after() const { return matched_after_; }
 
  private:
   imalog::PcrValue wanted_;
   digest::Digest now_;
-  std::optional<std::uint64_t> fits_after_;
+  std::optional<std::uint64_t> matched_after_;
 };
 
 // The records of the chain that the archive holds.

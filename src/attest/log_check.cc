@@ -146,13 +146,13 @@ class Pass {
     composite_ = composite;
     if (composite) IMAKEEP_CHECK(expect_quote(*composite, fills));
     for (const PcrValue& value : expected_.values) {
-      ValueMatch fit{.value = value};
+      ValueMatch entry{.value = value};
       if (composite && selects(*expected_.quote, value.bank, value.pcr)) {
-        fit.use = holds(replayed, value.pcr) ? ValueUse::kQuoteDecides : ValueUse::kCompletesQuote;
+        entry.use = holds(replayed, value.pcr) ? ValueUse::kQuoteDecides : ValueUse::kCompletesQuote;
       }
       match_of_.emplace_back();
-      if (fit.use != ValueUse::kCompletesQuote) IMAKEEP_CHECK(expect_value(value, fills));
-      check_.values.push_back(fit);
+      if (entry.use != ValueUse::kCompletesQuote) IMAKEEP_CHECK(expect_value(value, fills));
+      check_.values.push_back(entry);
     }
     return {};
   }
@@ -173,7 +173,9 @@ class Pass {
 
   // After run(): the count of expected values that match no prefix, and one more if the quote does not.
   std::size_t unmatched() const {
-    const auto is_unmatched = [](const ValueMatch& fit) { return fit.use == ValueUse::kCompared && !fit.found_at; };
+    const auto is_unmatched = [](const ValueMatch& entry) {
+      return entry.use == ValueUse::kCompared && !entry.found_at;
+    };
     return static_cast<std::size_t>(std::ranges::count_if(check_.values, is_unmatched)) +
            (composite_ && !matching_.quote_matched() ? 1 : 0);
   }
@@ -254,9 +256,9 @@ class Pass {
     // Replay refuses what needs other banks. That is not a usage error here.
     bool any = composite_ && as_shown_->expect(*composite_);
     const bool values_count = !composite_ || (!any && digest_of_given(*composite_, expected_) == composite_->value);
-    for (const ValueMatch& fit : check_.values) {
-      const bool counts = values_count && fit.use != ValueUse::kCompletesQuote && fit.value.pcr == bad.pcr;
-      if (counts) any = as_shown_->expect(fit.value).has_value() || any;
+    for (const ValueMatch& entry : check_.values) {
+      const bool counts = values_count && entry.use != ValueUse::kCompletesQuote && entry.value.pcr == bad.pcr;
+      if (counts) any = as_shown_->expect(entry.value).has_value() || any;
     }
     if (!any) as_shown_.reset();
   }
@@ -306,15 +308,15 @@ class Pass {
   std::vector<Comparison> compared() {
     std::vector<Comparison> comparisons;
     for (std::size_t i = 0; i < check_.values.size(); ++i) {
-      ValueMatch& fit = check_.values[i];
+      ValueMatch& entry = check_.values[i];
       if (match_of_[i].empty()) continue;
-      const bool in_log = matching_.counts().of_pcr(fit.value.pcr) > 0;
-      if (fit.use == ValueUse::kCompared && !in_log && check_.records > 0) {
-        fit.use = ValueUse::kNotInLog;
+      const bool in_log = matching_.counts().of_pcr(entry.value.pcr) > 0;
+      if (entry.use == ValueUse::kCompared && !in_log && check_.records > 0) {
+        entry.use = ValueUse::kNotInLog;
         continue;
       }
       const Comparison& match = note_match(i);
-      if (fit.use == ValueUse::kCompared) comparisons.push_back(match);
+      if (entry.use == ValueUse::kCompared) comparisons.push_back(match);
     }
     if (!composite_) return comparisons;
     const auto way = matching_.quote_matched();
@@ -330,18 +332,18 @@ class Pass {
   // The first way of extending the i-th value's bank that matches, or else the usual one. Stores the match in
   // check_.values.
   const Comparison& note_match(std::size_t i) {
-    ValueMatch& fit = check_.values[i];
+    ValueMatch& entry = check_.values[i];
     const auto matches = [this](std::size_t match) { return matching_.match(match).matched.has_value(); };
     const auto first = std::ranges::find_if(match_of_[i], matches);
     if (first == match_of_[i].end()) return matching_.match(match_of_[i].front());
     const Comparison& match = matching_.match(*first);
-    fit.matched_as = match.bank;
+    entry.matched_as = match.bank;
     if (imalog::strength_of(match.bank) == imalog::Strength::kNone) {
-      fit.use = ValueUse::kInvalidated;
+      entry.use = ValueUse::kInvalidated;
       return match;
     }
-    fit.found_at = match.matched->records;
-    fit.either_padding = std::any_of(std::next(first), match_of_[i].end(), [&](std::size_t other) {
+    entry.found_at = match.matched->records;
+    entry.either_padding = std::any_of(std::next(first), match_of_[i].end(), [&](std::size_t other) {
       return matches(other) && matching_.match(other).bank.padded();
     });
     return match;

@@ -637,7 +637,7 @@ TEST(CheckLogVariants, EachWayOfExtendingABankIsFoundAndNamed) {
 TEST(CheckLogVariants, ABankThatIsExtendedByItsOwnHashIsSeenAsThat) {
   const auto contents = six_with_a_violation();
   const LogCheck result = check(list_of(contents), {.values = values_after(contents, 6)});
-  for (const ValueMatch& fit : result.values) EXPECT_EQ(fit.matched_as, fit.value.bank);
+  for (const ValueMatch& entry : result.values) EXPECT_EQ(entry.matched_as, entry.value.bank);
   EXPECT_FALSE(result.pcrs.at(0).weak);
 }
 

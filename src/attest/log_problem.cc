@@ -63,8 +63,8 @@ class Explanation {
   bool quote_matches() const { return !composite_ || check_.quote_found_at; }
 
   bool all_match() const {
-    return quote_matches() && std::ranges::all_of(check_.values, [](const ValueMatch& fit) {
-             return fit.use != ValueUse::kCompared || fit.found_at;
+    return quote_matches() && std::ranges::all_of(check_.values, [](const ValueMatch& entry) {
+             return entry.use != ValueUse::kCompared || entry.found_at;
            });
   }
 
@@ -119,7 +119,7 @@ class Explanation {
   Error no_fit_problem() {
     std::string message = subject() + ", though every digest matches its data";
     if (!quote_matches()) message += given_values_hint();
-    if (const auto some = banks_that_fit(); !some.empty()) return mismatch(message + "; " + some);
+    if (const auto some = banks_that_match(); !some.empty()) return mismatch(message + "; " + some);
     if (checked_.headless) {
       return mismatch(message + "; the log does not begin with boot_aggregate, so records at its head are missing");
     }
@@ -147,9 +147,9 @@ class Explanation {
     if (!quote_matches()) {
       IMAKEEP_CHECK(fresh.expect(*composite_));
     } else {
-      for (const ValueMatch& fit : check_.values) {
-        if (fit.use != ValueUse::kCompared || fit.found_at) continue;
-        IMAKEEP_CHECK(fresh.expect(fit.value));
+      for (const ValueMatch& entry : check_.values) {
+        if (entry.use != ValueUse::kCompared || entry.found_at) continue;
+        IMAKEEP_CHECK(fresh.expect(entry.value));
       }
     }
     return find_change(log_, fresh);
@@ -166,16 +166,16 @@ class Explanation {
   }
 
   // Text if some values match and others do not. Then the order of the records is not the cause.
-  std::string banks_that_fit() const {
-    std::string fitting;
-    std::string unfit;
-    for (const ValueMatch& fit : check_.values) {
-      if (fit.use != ValueUse::kCompared && fit.use != ValueUse::kQuoteDecides) continue;
-      std::string& list = fit.found_at ? fitting : unfit;
-      list += (list.empty() ? "" : ", ") + fit.value.bank.name() + ":" + std::to_string(fit.value.pcr);
+  std::string banks_that_match() const {
+    std::string matching;
+    std::string differing;
+    for (const ValueMatch& entry : check_.values) {
+      if (entry.use != ValueUse::kCompared && entry.use != ValueUse::kQuoteDecides) continue;
+      std::string& list = entry.found_at ? matching : differing;
+      list += (list.empty() ? "" : ", ") + entry.value.bank.name() + ":" + std::to_string(entry.value.pcr);
     }
-    if (fitting.empty() || unfit.empty()) return {};
-    return "it matches " + fitting + " but not " + unfit + ": wrong values, or something else extended these";
+    if (matching.empty() || differing.empty()) return {};
+    return "it matches " + matching + " but not " + differing + ": wrong values, or something else extended these";
   }
 
   // ---- values that match, but prove too little
@@ -210,8 +210,8 @@ class Explanation {
     const auto add = [&](const digest::Bank& bank) {
       if (bank.fill == digest::Fill::kInvalidated) banks += (banks.empty() ? "" : ", ") + bank.name();
     };
-    for (const ValueMatch& fit : check_.values) {
-      if (fit.use == ValueUse::kInvalidated) add(fit.matched_as);
+    for (const ValueMatch& entry : check_.values) {
+      if (entry.use == ValueUse::kInvalidated) add(entry.matched_as);
     }
     for (const digest::Bank& bank : check_.quote_matched_as) add(bank);
     if (banks.empty()) return {};
@@ -219,7 +219,9 @@ class Explanation {
   }
 
   bool all_at_start() const {
-    const auto elsewhere = [](const ValueMatch& fit) { return fit.use == ValueUse::kCompared && fit.found_at != 0; };
+    const auto elsewhere = [](const ValueMatch& entry) {
+      return entry.use == ValueUse::kCompared && entry.found_at != 0;
+    };
     return std::ranges::none_of(check_.values, elsewhere) && (!composite_ || check_.quote_found_at == 0);
   }
 
@@ -236,11 +238,11 @@ class Explanation {
   std::string untouched() const {
     std::string banks;
     bool all = true;
-    for (const ValueMatch& fit : check_.values) {
-      if (fit.use != ValueUse::kCompared) continue;
-      all = all && fit.found_at == 0;
-      if (fit.found_at == 0)
-        banks += (banks.empty() ? "" : ", ") + fit.value.bank.name() + ":" + std::to_string(fit.value.pcr);
+    for (const ValueMatch& entry : check_.values) {
+      if (entry.use != ValueUse::kCompared) continue;
+      all = all && entry.found_at == 0;
+      if (entry.found_at == 0)
+        banks += (banks.empty() ? "" : ", ") + entry.value.bank.name() + ":" + std::to_string(entry.value.pcr);
     }
     if (all) return "the PCRs are as they were before the log's first record";
     return banks + " are as they were before the log's first record, and others are not";

@@ -88,7 +88,7 @@ class Search {
     imalog::Replay before = fresh_;
     for (std::size_t i = 0; i < first; ++i) add(before, i);
     for (std::size_t i = first; i < records_.size(); ++i) {
-      if (possible(kind, i) && fits(kind, i, before)) return i;
+      if (possible(kind, i) && matches(kind, i, before)) return i;
       add(before, i);
     }
     return std::nullopt;
@@ -107,7 +107,7 @@ class Search {
 
   void add(imalog::Replay& replay, std::size_t i) const { replay.add_extended(records_[i].pcr, records_[i].digests); }
 
-  bool fits(ChangeKind kind, std::size_t i, imalog::Replay replay) const {
+  bool matches(ChangeKind kind, std::size_t i, imalog::Replay replay) const {
     std::size_t next = i + 1;
     if (kind == ChangeKind::kNoViolation) {
       replay.add_extended(records_[i].pcr, plain_.at(i));

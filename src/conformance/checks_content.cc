@@ -79,8 +79,8 @@ Result<Finding> count_fits(Context& c) {
   IMAKEEP_TAKE(before, directory.count());
   IMAKEEP_TAKE(records, c.records(Part::kCurrent));
   IMAKEEP_TAKE(after, directory.count());
-  const bool fits = before <= records && records <= after;
-  return Finding{std::to_string(before), std::to_string(records), fits};
+  const bool between = before <= records && records <= after;
+  return Finding{std::to_string(before), std::to_string(records), between};
 }
 
 struct ContentRow {

@@ -136,18 +136,18 @@ void sha1_extend_together(std::uint32_t* pcr, const std::byte* digest, std::byte
 template <std::size_t Part>
 void sha256_extend_together(std::uint32_t* pcr, const std::byte* digest, std::byte* after, Work& work) {
   using namespace sha_ni;
-  const auto beside = [&](auto group) __attribute__((always_inline)) {
+  const auto interleaved = [&](auto group) __attribute__((always_inline)) {
     rounds_together<64, Part, 32, group()>([&](auto round)
                                                __attribute__((always_inline)) { sha256_round<round()>(work); });
   };
   __m128i abef[1], cdgh[1], words[1][4];
   load_sha256(kSha256Start, abef[0], cdgh[0]);
   load_sha256_extend(words[0], pcr, digest);
-  sha256_words(abef, cdgh, words, Sha256Rounds(), beside);
+  sha256_words(abef, cdgh, words, Sha256Rounds(), interleaved);
   const __m128i abef_before = abef[0], cdgh_before = cdgh[0];
   sha256_padding(
       abef[0], cdgh[0], Sha256Rounds(), [&](auto group) __attribute__((always_inline)) {
-        beside(std::integral_constant<std::size_t, 16 + group()>());
+        interleaved(std::integral_constant<std::size_t, 16 + group()>());
       });
   store_sha256(pcr, _mm_add_epi32(abef[0], abef_before), _mm_add_epi32(cdgh[0], cdgh_before));
   store_sha256_digest(after, pcr);

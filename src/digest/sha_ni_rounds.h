@@ -72,17 +72,17 @@ IMAKEEP_INLINE __m128i big_endian_words(__m128i bytes) {
   return _mm_shuffle_epi8(bytes, _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203));
 }
 
-// All rounds of the block in every lane. Calls `beside`(i) after group i of four rounds. That work does not depend on
-// these rounds.
+// All rounds of the block in every lane. Calls `interleaved`(i) after group i of four rounds. That work does not depend
+// on these rounds.
 template <std::size_t Lanes, std::size_t... I, class Together>
 IMAKEEP_INLINE void sha256_words(__m128i (&abef)[Lanes], __m128i (&cdgh)[Lanes], __m128i (&words)[Lanes][4],
-                                 std::index_sequence<I...>, const Together& beside) {
+                                 std::index_sequence<I...>, const Together& interleaved) {
   __m128i abef_before[Lanes], cdgh_before[Lanes];
   for (std::size_t lane = 0; lane < Lanes; ++lane) {
     abef_before[lane] = abef[lane];
     cdgh_before[lane] = cdgh[lane];
   }
-  ((sha256_rounds<I>(abef, cdgh, words), beside(std::integral_constant<std::size_t, I>())), ...);
+  ((sha256_rounds<I>(abef, cdgh, words), interleaved(std::integral_constant<std::size_t, I>())), ...);
   for (std::size_t lane = 0; lane < Lanes; ++lane) {
     abef[lane] = _mm_add_epi32(abef[lane], abef_before[lane]);
     cdgh[lane] = _mm_add_epi32(cdgh[lane], cdgh_before[lane]);
@@ -123,8 +123,9 @@ IMAKEEP_INLINE void sha256_padding_four_rounds(__m128i& abef, __m128i& cdgh, std
 
 // The rounds of the padding block. The caller still has to add the state from before the rounds.
 template <std::size_t... I, class Together>
-IMAKEEP_INLINE void sha256_padding(__m128i& abef, __m128i& cdgh, std::index_sequence<I...>, const Together& beside) {
-  ((sha256_padding_four_rounds(abef, cdgh, I), beside(std::integral_constant<std::size_t, I>())), ...);
+IMAKEEP_INLINE void sha256_padding(__m128i& abef, __m128i& cdgh, std::index_sequence<I...>,
+                                   const Together& interleaved) {
+  ((sha256_padding_four_rounds(abef, cdgh, I), interleaved(std::integral_constant<std::size_t, I>())), ...);
 }
 
 IMAKEEP_INLINE void store_sha256_digest(std::byte* digest, const std::uint32_t* state) {
@@ -158,13 +159,13 @@ IMAKEEP_INLINE void load_reversed(__m128i (&words)[4], const std::byte* block) {
 
 template <std::size_t Lanes, std::size_t... I, class Together>
 IMAKEEP_INLINE void sha1_words(__m128i (&abcd)[Lanes], __m128i (&e)[Lanes], __m128i (&words)[Lanes][4],
-                               std::index_sequence<I...>, const Together& beside) {
+                               std::index_sequence<I...>, const Together& interleaved) {
   __m128i abcd_before[Lanes], e_before[Lanes];
   for (std::size_t lane = 0; lane < Lanes; ++lane) {
     abcd_before[lane] = abcd[lane];
     e_before[lane] = e[lane];
   }
-  ((sha1_rounds<I>(abcd, e, words), beside(std::integral_constant<std::size_t, I>())), ...);
+  ((sha1_rounds<I>(abcd, e, words), interleaved(std::integral_constant<std::size_t, I>())), ...);
   for (std::size_t lane = 0; lane < Lanes; ++lane) {
     e[lane] = _mm_sha1nexte_epu32(e[lane], e_before[lane]);
     abcd[lane] = _mm_add_epi32(abcd[lane], abcd_before[lane]);

@@ -154,9 +154,10 @@ TEST(DecodeRecord, TakesAnImaBodyWithAnMd5DigestWhateverFollowsAndInEitherByteOr
     for (const std::string& path : {std::string("/a"), std::string("/ab"), std::string("/bin/sh"),
                                     std::string(kMaxImaPathBytes, 'p'), std::string("\x01\x01")}) {
       const Bytes record = md5_record(path, 10, order);
-      for (const Bytes& behind : {Bytes(), Bytes(300), md5_record("/next", 0, order), md5_record("/next", 11, order)}) {
+      for (const Bytes& following :
+           {Bytes(), Bytes(300), md5_record("/next", 0, order), md5_record("/next", 11, order)}) {
         Bytes in = record;
-        append_bytes(in, behind);
+        append_bytes(in, following);
         const auto decoded = decode_record(in, {.digest_bytes = 20, .order = order, .ends = true});
         ASSERT_TRUE(decoded) << describe(decoded.error()) << " " << path;
         EXPECT_EQ(decoded->encoded_bytes, record.size()) << path;

@@ -23,8 +23,8 @@ std::vector<std::string> fields_of(std::string_view name, const EventView& event
   return fields;
 }
 
-std::string with_nul(std::string_view text, ByteView behind = {}) {
-  return std::string(text) + '\0' + std::string(as_text(behind));
+std::string with_nul(std::string_view text, ByteView following = {}) {
+  return std::string(text) + '\0' + std::string(as_text(following));
 }
 
 std::string_view without_nul(ByteView text) {

@@ -53,15 +53,15 @@ digest::Digest extended_digest(const digest::Bank& bank, const RecordContentView
 
 namespace {
 
-enum class Fit : std::uint8_t { kNo, kYes, kViolationsOnly, kCut };
+enum class BankMatch : std::uint8_t { kNo, kYes, kViolationsOnly, kCut };
 
-struct BankFit {
-  Fit fit = Fit::kNo;
+struct BankTrial {
+  BankMatch match = BankMatch::kNo;
   std::optional<Error> cut = std::nullopt;  // kCut: where the list ends within a record
 };
 
 // Tries a few records, so that one altered record at the front does not hide the bank.
-BankFit fit_of(ByteView list, ByteOrder order, const digest::Bank& bank, Extent extent) {
+BankTrial try_bank(ByteView list, ByteOrder order, const digest::Bank& bank, Extent extent) {
   constexpr int kTries = 16;
   ListReader reader(list, {.digest_bytes = static_cast<std::uint8_t>(bank.digest_bytes()), .order = order},
                     extent == Extent::kWhole);
@@ -69,15 +69,15 @@ BankFit fit_of(ByteView list, ByteOrder order, const digest::Bank& bank, Extent 
     const auto record = reader.next();
     if (!record && record.error().code != ErrorCode::kTruncated) return {};
     if (!record && (extent == Extent::kFront || reader.records_read() == 0)) {
-      return {.fit = Fit::kCut, .cut = record.error()};
+      return {.match = BankMatch::kCut, .cut = record.error()};
     }
     if (!record || !*record) {
-      if (tried == 0 && extent == Extent::kFront) return {.fit = Fit::kCut};
-      return {.fit = tried == 0 ? Fit::kViolationsOnly : Fit::kNo};
+      if (tried == 0 && extent == Extent::kFront) return {.match = BankMatch::kCut};
+      return {.match = tried == 0 ? BankMatch::kViolationsOnly : BankMatch::kNo};
     }
     const RecordContentView content = (*record)->content();
     if (content.violation) continue;
-    if (digest_matches(bank, content, (*record)->digest)) return {.fit = Fit::kYes};
+    if (digest_matches(bank, content, (*record)->digest)) return {.match = BankMatch::kYes};
     ++tried;
   }
   return {};
@@ -105,10 +105,10 @@ Result<digest::Bank> detect_bank(ByteView list, ByteOrder order, Extent extent) 
   for (const char* name : {"sha1", "sha256", "sha384", "sha512", "sm3", "tpm_alg_27", "tpm_alg_28", "tpm_alg_29"}) {
     const digest::Bank bank = *digest::parse_bank(name);
     if (!digest::available(bank.algorithm)) continue;
-    const BankFit found = fit_of(list, order, bank, extent);
-    if (found.fit == Fit::kYes) return bank;
-    if (found.fit == Fit::kViolationsOnly) possible.push_back(bank);
-    undecided = undecided || found.fit == Fit::kCut;
+    const BankTrial found = try_bank(list, order, bank, extent);
+    if (found.match == BankMatch::kYes) return bank;
+    if (found.match == BankMatch::kViolationsOnly) possible.push_back(bank);
+    undecided = undecided || found.match == BankMatch::kCut;
     if (found.cut) keep_further(cut, bank, *found.cut);
   }
   if (undecided && extent == Extent::kFront)

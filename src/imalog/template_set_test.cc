@@ -124,9 +124,9 @@ TEST(IsBootAggregate, LooksAtEveryFieldOfATemplateThatMainlineLacks) {
                                 ByteOrder::kLittle));
   EXPECT_FALSE(is_boot_aggregate(content({text("swapper/0"), text("-"), sha256_of("00"), text("/a")}).view(),
                                  ByteOrder::kLittle));
-  test::Content behind = content({text("boot_aggregate")});
-  behind.body.push_back(std::byte{0});
-  EXPECT_FALSE(is_boot_aggregate(behind.view(), ByteOrder::kLittle)) << "no data of whole fields";
+  test::Content with_trailing_byte = content({text("boot_aggregate")});
+  with_trailing_byte.body.push_back(std::byte{0});
+  EXPECT_FALSE(is_boot_aggregate(with_trailing_byte.view(), ByteOrder::kLittle)) << "no data of whole fields";
 }
 
 }  // namespace template_set_test

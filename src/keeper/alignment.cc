@@ -232,7 +232,7 @@ Alignment alignment_of(const Contents& contents, const Family& family, std::uint
       break;
   }
   alignment.shape.advance(alignment.gone);
-  for (const Range& range : alignment.missing) alignment.shape.add_hole(range);
+  for (const Range& range : alignment.missing) alignment.shape.add_missing(range);
   return alignment;
 }
 

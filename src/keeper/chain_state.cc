@@ -75,7 +75,7 @@ std::uint64_t ChainState::moved_to(const ListShape& found, std::uint64_t gone, b
   }
   shape = found;
   row.head = found.head();
-  row.holes = found.hole_text();
+  row.holes = found.missing_text();
   return gone - ours;
 }
 

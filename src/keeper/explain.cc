@@ -33,7 +33,7 @@ class Trail {
   std::uint64_t records() const { return records_; }
   const imalog::PcrValue& wanted() const { return wanted_; }
   bool matches() const { return of_data_ == wanted_.value; }
-  bool fits_as_shown() const { return as_shown_ == wanted_.value; }
+  bool matches_as_shown() const { return as_shown_ == wanted_.value; }
 
   // Records of the PCR that were never extended into it.
   struct Unextended {
@@ -100,13 +100,13 @@ Result<Finding> explain(archive::ArchiveReader* unproven, ListStream& stream, co
   std::optional<std::uint64_t> first_wrong;
   std::uint64_t wrong = 0;
   const auto add = [&](const imalog::RecordContentView& content, ByteView digest) {
-    const bool fits = imalog::digest_matches(shown, content, digest);
-    if (!fits && wrong++ == 0) first_wrong = first + records;
+    const bool intact = imalog::digest_matches(shown, content, digest);
+    if (!intact && wrong++ == 0) first_wrong = first + records;
     ++records;
     for (Trail& trail : trails) {
       if (content.pcr != trail.wanted().pcr) continue;
       const digest::Digest of_data = imalog::extended_digest(bank, content);
-      trail.add(first + records - 1, of_data, fits ? of_data : digest::Digest(digest));
+      trail.add(first + records - 1, of_data, intact ? of_data : digest::Digest(digest));
     }
   };
   while (unproven != nullptr) {
@@ -126,7 +126,7 @@ Result<Finding> explain(archive::ArchiveReader* unproven, ListStream& stream, co
   const auto unmatched = std::ranges::find_if(trails, [](const Trail& each) { return !each.matches(); });
   const Trail& trail = unmatched == trails.end() ? trails.front() : *unmatched;
   Finding found{.diagnosis = Diagnosis::kUnexplainedExtend, .first = first, .records = records};
-  if (in_shown != pcrs.end() && first_wrong && trail.fits_as_shown()) {
+  if (in_shown != pcrs.end() && first_wrong && trail.matches_as_shown()) {
     found.diagnosis = Diagnosis::kAlteredRecord;
     found.first = *first_wrong;
     found.records = wrong;

@@ -180,14 +180,14 @@ void append_all(std::vector<Finding>& to, std::vector<Finding> found) {
 Result<FollowResult> Keeper::follow() {
   // If records keep coming in, only the first follow() looks more than once. Later calls do not: more looks did not
   // help.
-  const int most_looks = unsettled_ == 0 ? kMostLooks : 1;
+  const int most_looks = concurrent_changes_ == 0 ? kMostLooks : 1;
   for (int looks = 1;; ++looks) {
     auto followed = look();
     if (!followed) return followed;
-    const bool unsettled =
+    const bool changed =
         std::ranges::find(followed->found, Diagnosis::kConcurrentChange, &Finding::diagnosis) != followed->found.end();
-    if (unsettled && looks < most_looks) continue;
-    unsettled_ = unsettled ? unsettled_ + 1 : 0;
+    if (changed && looks < most_looks) continue;
+    concurrent_changes_ = changed ? concurrent_changes_ + 1 : 0;
     last_ = *followed;
     return followed;
   }
@@ -360,7 +360,7 @@ Result<FollowResult> Keeper::archive_unmatched(ListStream& stream, std::optional
     found.what = "the list does not match the PCRs, and records are added while it is read; last seen: " + found.what;
     found.diagnosis = Diagnosis::kConcurrentChange;
     // A list that changes in every call is archived all the same, after kPatience calls.
-    if (ahead || unsettled_ < kPatience) return followed;
+    if (ahead || concurrent_changes_ < kPatience) return followed;
   }
   if (ahead) {
     // No record of this list belongs after the archived ones, so the keeper stores only the incident.

@@ -170,7 +170,8 @@ class Keeper {
   FollowResult last_;
   bool other_padding_ = false;  // the source's padded banks are extended by their other padding
   int ambiguous_ = 0;           // how often in a row an unreadable PCR left several possible places for the list
-  int unsettled_ = 0;  // how often in a row follow() found a list that did not match and that changed meanwhile
+  // How often in a row follow() found a list that did not match and that changed meanwhile.
+  int concurrent_changes_ = 0;
 
   // How far the keeper read the list; empty if something was staged. Holds only while the archive is unchanged.
   struct Read {

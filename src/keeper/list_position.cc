@@ -496,7 +496,7 @@ class Placer {
       return !records.boot_aggregates.empty() && records.boot_aggregates.front() == 0;
     };
     return !other_kernel() && list_.staged == 0 && is_first(list_) && is_first(archived_) &&
-           list_.ids.front() == archived_.ids.front() && known_->shape.holes().empty();
+           list_.ids.front() == archived_.ids.front() && known_->shape.missing().empty();
   }
 
   Result<ListFacts> facts_of(const Search& search) {
@@ -544,7 +544,7 @@ class Placer {
     if (!decided && facts.by_content) mismatch.as_read.gone = 0;
     mismatch.found.chain = known_->chain.chain;
     mismatch.found.first = known_->chain.end;
-    IMAKEEP_CHECK(explain_misfit(mismatch, facts, verdict));
+    IMAKEEP_CHECK(explain_mismatch(mismatch, facts, verdict));
     mismatch.found.what += not_tried_;
     const auto& alike = facts.by_content ? facts.by_content : facts.by_violations;
     if (!decided && alike && mismatch.as_read.new_from.records == 0) IMAKEEP_CHECK(add_grown(mismatch, *alike, facts));
@@ -568,7 +568,7 @@ class Placer {
     return {};
   }
 
-  Result<void> explain_misfit(Mismatch& mismatch, const ListFacts& facts, Verdict verdict) {
+  Result<void> explain_mismatch(Mismatch& mismatch, const ListFacts& facts, Verdict verdict) {
     const std::string end = std::to_string(known_->chain.end);
     switch (verdict) {
       case Verdict::kArchiveAhead:

@@ -6,21 +6,21 @@
 
 namespace imakeep::keeper {
 
-Result<ListShape> ListShape::parse(std::uint64_t head, std::string_view holes) {
+Result<ListShape> ListShape::parse(std::uint64_t head, std::string_view missing) {
   const auto bad = [&] {
-    return fail(ErrorCode::kMalformed, "not a list of record ranges: '" + std::string(holes) + "'");
+    return fail(ErrorCode::kMalformed, "not a list of record ranges: '" + std::string(missing) + "'");
   };
   ListShape shape(head);
   std::uint64_t least = head;
-  const char* at = holes.data();
-  const char* const end = at + holes.size();
+  const char* at = missing.data();
+  const char* const end = at + missing.size();
   while (at != end) {
     Range range;
     const auto first = std::from_chars(at, end, range.first);
     if (first.ec != std::errc() || first.ptr == end || *first.ptr != '-') return bad();
     const auto last = std::from_chars(first.ptr + 1, end, range.end);
     if (last.ec != std::errc() || range.first <= least || range.end <= range.first) return bad();
-    shape.holes_.push_back(range);
+    shape.missing_.push_back(range);
     least = range.end;
     at = last.ptr;
     if (at != end && (*at++ != ',' || at == end)) return bad();
@@ -28,11 +28,11 @@ Result<ListShape> ListShape::parse(std::uint64_t head, std::string_view holes) {
   return shape;
 }
 
-std::string ListShape::hole_text() const {
+std::string ListShape::missing_text() const {
   std::string text;
-  for (const Range& hole : holes_) {
+  for (const Range& range : missing_) {
     if (!text.empty()) text += ',';
-    text += std::to_string(hole.first) + '-' + std::to_string(hole.end);
+    text += std::to_string(range.first) + '-' + std::to_string(range.end);
   }
   return text;
 }
@@ -40,38 +40,38 @@ std::string ListShape::hole_text() const {
 std::uint64_t ListShape::records(std::uint64_t end) const {
   if (end <= head_) return 0;
   std::uint64_t records = end - head_;
-  for (const Range& hole : holes_) {
-    if (hole.first < end) records -= std::min(hole.end, end) - hole.first;
+  for (const Range& range : missing_) {
+    if (range.first < end) records -= std::min(range.end, end) - range.first;
   }
   return records;
 }
 
 std::uint64_t ListShape::number_at(std::uint64_t index) const {
   std::uint64_t number = head_ + index;
-  for (const Range& hole : holes_) {
-    if (hole.first <= number) number += hole.end - hole.first;
+  for (const Range& range : missing_) {
+    if (range.first <= number) number += range.end - range.first;
   }
   return number;
 }
 
 void ListShape::advance(std::uint64_t records) {
   head_ = number_at(records);
-  std::erase_if(holes_, [this](const Range& hole) { return hole.first < head_; });
+  std::erase_if(missing_, [this](const Range& range) { return range.first < head_; });
 }
 
-void ListShape::add_hole(Range range) {
+void ListShape::add_missing(Range range) {
   if (range.first >= range.end) return;
   // Missing ranges that touch the range become one with it.
-  std::erase_if(holes_, [&range](const Range& hole) {
-    if (hole.end < range.first || hole.first > range.end) return false;
-    range = {.first = std::min(hole.first, range.first), .end = std::max(hole.end, range.end)};
+  std::erase_if(missing_, [&range](const Range& other) {
+    if (other.end < range.first || other.first > range.end) return false;
+    range = {.first = std::min(other.first, range.first), .end = std::max(other.end, range.end)};
     return true;
   });
   if (range.first <= head_) {
     head_ = std::max(head_, range.end);
     return;
   }
-  holes_.insert(std::ranges::upper_bound(holes_, range.first, {}, &Range::first), range);
+  missing_.insert(std::ranges::upper_bound(missing_, range.first, {}, &Range::first), range);
 }
 
 }  // namespace imakeep::keeper

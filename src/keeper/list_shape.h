@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // keeper/list_shape.h - which of a chain's records the kernel's list holds.
 //
-//   chain   0 ........ head ..... hole ..... end
+//   chain   0 ........ head .... missing ... end
 //   list                [=======]      [=====]
-// The list holds the chain's records from its head to the chain's end, but for the missing ranges (holes()). The
+// The list holds the chain's records from its head to the chain's end, but for the missing ranges (missing()). The
 // records of a missing range are archived and proven, but not in the list any more. Either a kexec dropped them because
 // its segment was too small, or "N" deleted them while the records before them were staged. Threads: values.
 #pragma once
@@ -24,13 +24,16 @@ struct Range {
 
 class ListShape {
  public:
-  explicit ListShape(std::uint64_t head = 0, std::vector<Range> holes = {}) : head_(head), holes_(std::move(holes)) {}
-  // `holes` has the form of hole_text(). kMalformed for anything else.
-  static Result<ListShape> parse(std::uint64_t head, std::string_view holes);
+  explicit ListShape(std::uint64_t head = 0, std::vector<Range> missing = {})
+      : head_(head), missing_(std::move(missing)) {}
+  // `missing` has the form of missing_text(). kMalformed for anything else.
+  static Result<ListShape> parse(std::uint64_t head, std::string_view missing);
 
   std::uint64_t head() const { return head_; }
-  const std::vector<Range>& holes() const { return holes_; }  // by number; none is empty or touches the next or head
-  std::string hole_text() const;                              // "5-7,9-12": records 5, 6 and 9, 10, 11
+  const std::vector<Range>& missing() const {
+    return missing_;
+  }                                  // by number; none is empty or touches the next or head
+  std::string missing_text() const;  // "5-7,9-12": records 5, 6 and 9, 10, 11
 
   // How many of the chain's records before number `end` the list holds.
   std::uint64_t records(std::uint64_t end) const;
@@ -39,13 +42,13 @@ class ListShape {
   // The first `records` records of the list were deleted.
   void advance(std::uint64_t records);
   // The list lost `range`, which begins at the head or after it. Missing ranges within `range` become part of it.
-  void add_hole(Range range);
+  void add_missing(Range range);
 
   friend bool operator==(const ListShape&, const ListShape&) = default;
 
  private:
   std::uint64_t head_;
-  std::vector<Range> holes_;
+  std::vector<Range> missing_;
 };
 
 }  // namespace imakeep::keeper

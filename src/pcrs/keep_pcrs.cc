@@ -11,7 +11,7 @@ namespace imakeep::pcrs {
 namespace {
 
 // Returns the text after the prefix; empty if `spec` lacks the prefix or has no text after it.
-std::optional<std::string> behind(const std::string& spec, std::string_view prefix) {
+std::optional<std::string> text_after(const std::string& spec, std::string_view prefix) {
   if (!spec.starts_with(prefix) || spec.size() == prefix.size()) return std::nullopt;
   return spec.substr(prefix.size());
 }
@@ -23,8 +23,8 @@ keeper::TableMode table_mode(const std::string& word) {
 }
 
 Result<std::unique_ptr<tpm::PcrBanks>> open_pcrs(const std::string& spec) {
-  if (const auto tcti = behind(spec, "tcti:")) return tpm::EsysPcrBanks::open(*tcti);
-  if (spec != "auto") return tpm::SysfsPcrBanks::open(behind(spec, "sysfs:").value_or(kKernelPcrFolder));
+  if (const auto tcti = text_after(spec, "tcti:")) return tpm::EsysPcrBanks::open(*tcti);
+  if (spec != "auto") return tpm::SysfsPcrBanks::open(text_after(spec, "sysfs:").value_or(kKernelPcrFolder));
   auto banks = open_pcr_banks("");
   if (!banks) {
     banks.error().message +=
@@ -36,8 +36,8 @@ Result<std::unique_ptr<tpm::PcrBanks>> open_pcrs(const std::string& spec) {
 }  // namespace
 
 Result<void> check_pcr_spec(const std::string& spec) {
-  const bool known = spec == "auto" || spec == "none" || spec == "sysfs" || behind(spec, "sysfs:") ||
-                     behind(spec, "tcti:") || behind(spec, "memory:");
+  const bool known = spec == "auto" || spec == "none" || spec == "sysfs" || text_after(spec, "sysfs:") ||
+                     text_after(spec, "tcti:") || text_after(spec, "memory:");
   if (known) return {};
   return fail(ErrorCode::kUsage,
               "'" + spec + "' is not a source of PCRs; write auto, sysfs, sysfs:DIR, tcti:TCTI, memory:SOCK or none");
@@ -46,7 +46,7 @@ Result<void> check_pcr_spec(const std::string& spec) {
 Result<KeepPcrs> open_keep_pcrs(const std::string& spec, Clock& clock) {
   IMAKEEP_CHECK(check_pcr_spec(spec));
   if (spec == "none") return KeepPcrs{};
-  if (const auto socket = behind(spec, "memory:")) {
+  if (const auto socket = text_after(spec, "memory:")) {
     IMAKEEP_TRY(auto served, ControlPcrBanks::connect(*socket));
     const keeper::TableMode table = table_mode(served->table());
     return KeepPcrs{.banks = std::move(served), .table = table};

@@ -130,10 +130,10 @@ Result<std::optional<WholeList::Block>> WholeList::block_at(const ListFile& file
     if (!damage_.empty()) return fail(ErrorCode::kMalformed, damage_);
     return std::nullopt;
   }
-  const auto behind =
+  const auto after =
       std::ranges::upper_bound(blocks_, offset, {}, [&](const Mark& mark) { return offset_of(file, mark); });
-  const Mark& mark = *(behind - 1);
-  const Mark& next = behind == blocks_.end() ? end_ : *behind;
+  const Mark& mark = *(after - 1);
+  const Mark& next = after == blocks_.end() ? end_ : *after;
   return Block{.first = mark.first,
                .end = next.first,
                .offset = offset_of(file, mark),

@@ -438,10 +438,10 @@ TYPED_TEST_P(ArchiveContract, StoresNothingIfARowOfTheOptionsIsRefused) {
   const Chain chain = this->begin();
   const Chain other = must(this->archive().begin_chain(imatest::banks("sha512"), ChainStart::kBoot));
   const Incoming log = made("/refused/", 10);
-  const PendingRow mark{.chain = 1, .method = "stage"};
+  const PendingRow pending{.chain = 1, .method = "stage"};
   const std::vector<IncidentRow> incidents{{.chain = 1, .kind = "gap", .what = "G."}};
   const auto refused = [&](AppendOptions options, std::uint64_t first = 0) {
-    if (!options.clear_pending) options.pending = &mark;
+    if (!options.clear_pending) options.pending = &pending;
     options.incidents = incidents;
     options.start = ChainStart::kUnknown;
     return this->archive().append(1, first, log.records, log.bank, 0, options).error().code;
@@ -461,7 +461,7 @@ TYPED_TEST_P(ArchiveContract, StoresNothingIfARowOfTheOptionsIsRefused) {
   const ListRow head{.chain = 1, .head = 11};
   const ListRow proven{.chain = 1, .proven = 11};
   for (const ListRow* row : {&list_of_another, &head, &proven}) EXPECT_EQ(refused({.list = row}), ErrorCode::kUsage);
-  EXPECT_EQ(refused({.pending = &mark, .clear_pending = true}), ErrorCode::kUsage);
+  EXPECT_EQ(refused({.pending = &pending, .clear_pending = true}), ErrorCode::kUsage);
   EXPECT_EQ(refused({}, 1), ErrorCode::kMismatch);
   EXPECT_EQ(this->archive().append(1, 1, {}, log.bank, 0, {.incidents = incidents}).error().code, ErrorCode::kMismatch);
 

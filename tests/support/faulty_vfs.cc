@@ -36,7 +36,7 @@ sqlite3_vfs* real_vfs() {
 
 struct File {
   sqlite3_file base;
-  sqlite3_file* real;  // behind this object
+  sqlite3_file* real;  // the file that this object wraps
 };
 
 sqlite3_file* real(sqlite3_file* file) {

@@ -348,11 +348,11 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& name, 
     IMAKEEP_TRY(auto file, InodeLock::take(path));
     connection->file.emplace(std::move(file));
     // Under both locks: no other process has made an archive of the new file meanwhile.
-    auto fit = require_no_lone_log(path);
-    if (fit) fit = require_file_system(path);
-    if (!fit) {
+    auto usable = require_no_lone_log(path);
+    if (usable) usable = require_file_system(path);
+    if (!usable) {
       if (made && std::filesystem::file_size(path, missing) == 0) std::filesystem::remove(path, missing);
-      return unexpected(fit.error());
+      return unexpected(usable.error());
     }
   }
   connection->vfs = vfs;
