@@ -29,23 +29,23 @@ class Rates:
         return [n / (ns(self.runs[f"{name}/{n}"], clock) / 1e9) for n in LENGTHS]
 
 
-# What is measured, beside what, and how much of it is meant; None where nothing is.
+# What is measured, what it is compared with, and the target ratio; None without a target.
 ROWS = (
-    ("replay, sha256, one thread, beside the chain's limit", "replay/sha256", "replay/chain_limit", 0.6),
-    ("replay, sha1 and sha256, one thread, beside `evmctl ima_measurement`", "replay/sha1_sha256", "process/evmctl", 10),
-    ("`imakeep verify`, sha1 and sha256, beside `evmctl ima_measurement`", "process/imakeep", "process/evmctl", None),
-    ("replay, sha256, beside the same by OpenSSL alone", "replay/sha256", "replay/sha256_portable", None),
-    ("replay, sha1 and sha256, looking for a prefix, beside not looking", "replay/sha1_sha256_searched",
+    ("replay, sha256, one thread, compared with the chain's limit", "replay/sha256", "replay/chain_limit", 0.6),
+    ("replay, sha1 and sha256, one thread, compared with `evmctl ima_measurement`", "replay/sha1_sha256", "process/evmctl", 10),
+    ("`imakeep verify`, sha1 and sha256, compared with `evmctl ima_measurement`", "process/imakeep", "process/evmctl", None),
+    ("replay, sha256, compared with the same by OpenSSL alone", "replay/sha256", "replay/sha256_portable", None),
+    ("replay, sha1 and sha256, looking for a prefix, compared with not looking", "replay/sha1_sha256_searched",
      "replay/sha1_sha256", None),
-    ("replay, four banks, beside sha1 and sha256", "replay/four_banks", "replay/sha1_sha256", None),
+    ("replay, four banks, compared with sha1 and sha256", "replay/four_banks", "replay/sha1_sha256", None),
 )
 
 
 def table(rates, ratios):
     lines = [f"Measured on {cpu_name()}, g++ -O3, by lists of 10,000, 100,000 and 1,000,000 ima-ng records of /usr.", "",
-             "| what | records/s | beside it | ratio | target | |", "|---|---|---|---|---|---|"]
-    for what, name, beside, target in ROWS:
-        lines.append(f"| {what} | {short(rates.of(name))} | {short(rates.of(beside))} | "
+             "| what | records/s | compared with | ratio | target | |", "|---|---|---|---|---|---|"]
+    for what, name, compared, target in ROWS:
+        lines.append(f"| {what} | {short(rates.of(name))} | {short(rates.of(compared))} | "
                      f"{', '.join(f'{r:.2f}' for r in ratios[what])} | {'' if target is None else f'≥ {target} ×'} | "
                      f"{'' if target is None else verdict(min(ratios[what]) >= target)} |")
     blocks = rates.runs["openssl_speed/sha256_64"]["blocks_per_s"]
@@ -70,7 +70,7 @@ def check_against(path, ratios):
 def main():
     folder, options = pathlib.Path(sys.argv[1]), sys.argv[2:]
     rates = Rates(folder)
-    ratios = {what: [a / b for a, b in zip(rates.of(name), rates.of(beside))] for what, name, beside, _ in ROWS}
+    ratios = {what: [a / b for a, b in zip(rates.of(name), rates.of(compared))] for what, name, compared, _ in ROWS}
     text = table(rates, ratios)
     if options[:1] == ["--write"]:
         write_between(BEGIN, END, text)

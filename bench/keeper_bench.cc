@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keeper: how long a trim holds the list for itself, by both methods and at several lengths, beside what the hold has
-// to contain: reading what is staged, and one durable commit. Run by bench/run, which makes the table.
+// Keeper: how long a trim holds the list for itself, by both methods and at several lengths, compared with what
+// the hold has to contain: reading the staged list, and one durable commit. Run by bench/run, which makes the table.
 #include <benchmark/benchmark.h>
 
 #include "archive/sqlite/sqlite_store.h"

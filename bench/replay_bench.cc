@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Replaying lists, beside the limit that the chain of PCR extends sets: each has to wait for the one before it.
+// Replaying lists, compared with the limit that the chain of PCR extends sets: each has to wait for the one before it.
 //
 // $IMAKEEP_BENCH_SHA1 and $IMAKEEP_BENCH_SHA256 name the same list as the files of the two banks show it.
 #include <cstdlib>
@@ -62,10 +62,10 @@ void chain_limit(benchmark::State& state) {
   count_records(state, {});
 }
 
-// By the fastest kernel, unless one is named.
-void replay(benchmark::State& state, const char* banks, const char* shown, const char* kernel, bool search) {
+// By the fastest implementation, unless one is named.
+void replay(benchmark::State& state, const char* banks, const char* shown, const char* implementation, bool search) {
   const std::string_view fastest = digest::implementation_name(digest::implementations().back());
-  if (const auto used = digest::use_implementation(kernel == nullptr ? fastest : kernel); !used)
+  if (const auto used = digest::use_implementation(implementation == nullptr ? fastest : implementation); !used)
     return state.SkipWithError(used.error().message.c_str());
   const digest::Bank bank = *digest::parse_bank(shown);
   const ByteView list = list_of(bank, static_cast<std::uint64_t>(state.range(0)));

@@ -4,7 +4,7 @@
 
     table.py FOLDER [--print]
 
-Replaces what stands between the two marks in docs/performance.md, or prints it.
+Replaces the text between the two markers in docs/performance.md, or prints it.
 """
 import json
 import pathlib
@@ -38,7 +38,7 @@ def verdict(met):
 
 
 def write_between(begin, end, text):
-    """Replaces what stands between the two marks in docs/performance.md."""
+    """Replaces the text between the two markers in docs/performance.md."""
     before, _, rest = PAGE.read_text().partition(begin)
     PAGE.write_text(f"{before}{begin}\n{text}\n{end}{rest.partition(end)[2]}")
 
@@ -105,9 +105,9 @@ def archive_rows(runs):
     for banks in (1, 2, 4):
         run = runs[f"archive/ingest/{banks}"]
         took = ns(run) / run["records"]
-        beside = f"; the hashing alone {pretty(hashing)}: {took / hashing:.2f} ×" if banks == 2 else ""
+        hashing_alone = f"; the hashing alone {pretty(hashing)}: {took / hashing:.2f} ×" if banks == 2 else ""
         yield (f"archive, taking in, {banks} bank{'s' if banks > 1 else ''}, durable every 16,384 records",
-               f"{1e9 / took:,.0f} records/s, {pretty(took)} a record{beside}", "≥ 500,000/s", verdict(1e9 / took >= 5e5))
+               f"{1e9 / took:,.0f} records/s, {pretty(took)} a record{hashing_alone}", "≥ 500,000/s", verdict(1e9 / took >= 5e5))
     for bank in ("sha1", "sha256"):
         run = runs[f"archive/export/{bank}"]
         rate = run["bytes"] / (ns(run, "cpu_time") / 1e9)
@@ -125,8 +125,8 @@ def keeper_rows(runs, memory):
     def by_length(name):
         return [ns(runs[f"{name}/{n}"]) for n in KEEPER_LENGTHS]
 
-    def text(times, beside):
-        return ", ".join(f"{n:,}: {pretty(t)} ({t / b:.1f} ×)" for n, t, b in zip(KEEPER_LENGTHS, times, beside))
+    def text(times, compared):
+        return ", ".join(f"{n:,}: {pretty(t)} ({t / b:.1f} ×)" for n, t, b in zip(KEEPER_LENGTHS, times, compared))
 
     stage, needed = by_length("hold/stage"), by_length("reading_and_one_commit")
     yield ("keeper, list held for itself, by stage (× reading what is staged and one commit)", text(stage, needed),
@@ -154,16 +154,16 @@ def view_rows(runs):
 
     for file in VIEW_FILES:
         made, listed = rates("view/read_view_first", file), rates("view/read_list_again", file)
-        text = by_length(f"{rate / 1e6:.0f} MB/s ({rate / beside:.2f} ×)" for rate, beside in zip(made, listed))
+        text = by_length(f"{rate / 1e6:.0f} MB/s ({rate / of_list:.2f} ×)" for rate, of_list in zip(made, listed))
         yield (f"view, reading {file} by 128 KiB, nothing made before (× the list itself through FUSE)", text,
                "≥ 300 MB/s, linear", verdict(min(made) >= 3e8))
     first = [ns(runs[f"view/first_byte/{n}"]) for n in KEEPER_LENGTHS]
     yield "view, first byte anywhere, the longest of 20", by_length(map(pretty, first)), "≤ 5 ms", verdict(max(first) <= 5e6)
     start = [ns(runs[f"view/start/{n}"]) for n in KEEPER_LENGTHS]
     yield "view, from the keeper's start until all is shown", by_length(map(pretty, start)), "", ""
-    alone, beside = ns(runs["view/trim/alone"]), ns(runs["view/trim/beside_200"])
-    yield ("trim, beside 200 readers of the view", f"{pretty(beside)}; alone {pretty(alone)}: {beside / alone:.1f} ×",
-           "≤ 2 ×", verdict(beside <= 2 * alone))
+    alone, with_readers = ns(runs["view/trim/alone"]), ns(runs["view/trim/with_readers_200"])
+    yield ("trim, with 200 readers of the view", f"{pretty(with_readers)}; alone {pretty(alone)}: {with_readers / alone:.1f} ×",
+           "≤ 2 ×", verdict(with_readers <= 2 * alone))
 
 
 def main():

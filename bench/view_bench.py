@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""How fast the view is, through FUSE, beside the list itself through FUSE, as benchmark results.
+"""How fast the view is, through FUSE, compared with the list itself through FUSE, as benchmark results.
 
     view_bench.py IMAKEEP OUTPUT_JSON [RECORDS...]
 
-For lists of several lengths: reading a file of the view from front to end by 128 KiB, and the list's own beside it; the
+For lists of several lengths: reading a file of the view from front to end by 128 KiB, and the same of the list; the
 first byte at 20 offsets that nobody read before; how long a keeper that starts again takes until it shows everything.
 On the shortest list: how long a trim takes while 200 readers read the view, and without them.
 """
@@ -138,20 +138,20 @@ def ask_to_trim(keeper_socket):
             sys.exit(f"the keeper cannot trim: {answer}")
 
 
-def beside_readers(world, results):
+def with_readers(world, results):
     alone = trim_seconds(world, "alone")
     reader = "import sys\nwhile True:\n  with open(sys.argv[1], 'rb', buffering=0) as f:\n    while f.read(131072): pass\n"
     readers = [subprocess.Popen([sys.executable, "-c", reader, str(world.view / FILES[i % 2])])
                for i in range(READERS)]
     try:
         time.sleep(2)
-        beside = trim_seconds(world, "beside")
+        with_all = trim_seconds(world, "with-readers")
     finally:
         for process in readers:
             process.kill()
             process.wait()
     results.append({"name": "view/trim/alone", "real_time": alone, "time_unit": "s"})
-    results.append({"name": f"view/trim/beside_{READERS}", "real_time": beside, "time_unit": "s"})
+    results.append({"name": f"view/trim/with_readers_{READERS}", "real_time": with_all, "time_unit": "s"})
 
 
 def main():
@@ -163,7 +163,7 @@ def main():
             try:
                 of_length(world, length, results)
                 if length == LENGTHS[0]:
-                    beside_readers(world, results)
+                    with_readers(world, results)
             finally:
                 world.end()
     pathlib.Path(output).write_text(json.dumps({"benchmarks": results}))

@@ -25,7 +25,7 @@ void read_chain(archive::Archive& archive, const archive::Chain& chain) {
     next += step->damage ? step->damage->records : 1;
     if (step->damage) require(step->damage->records > 0, "damage is of some record");
   }
-  require(next <= chain.end, "nothing comes from behind the end");
+  require(next <= chain.end, "nothing comes after the end");
   static_cast<void>(archive.state_at(chain, chain.first_kept + (chain.end - chain.first_kept) / 2));
   static_cast<void>(archive.stats(chain.chain));
   static_cast<void>(archive.list(chain.chain));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Input: messages, each behind a byte that is its length; all kernels must give the same digests of them, alone, side
-// by side, in parts, and beside a PCR that is extended by these digests.
+// Input: messages, each after a byte that is its length. All implementations must give the same digests of them: alone,
+// several at once, in parts, and together with a PCR that these digests extend.
 #include "digest/hash_many.h"
 #include "digest/implementation.h"
 #include "fuzz/require.h"
@@ -21,10 +21,10 @@ std::vector<ByteView> messages_of(ByteView input) {
   return messages;
 }
 
-std::vector<Digest> digests_by(digest::Implementation kernel, Algorithm algorithm,
+std::vector<Digest> digests_by(digest::Implementation implementation, Algorithm algorithm,
                                const std::vector<ByteView>& messages) {
-  require(digest::use_implementation(digest::implementation_name(kernel)).has_value(),
-          "a kernel that there is can be used");
+  require(digest::use_implementation(digest::implementation_name(implementation)).has_value(),
+          "every listed implementation can be used");
   std::vector<Digest> digests(messages.size());
   digest::hash_many(algorithm, messages, digests);
   for (std::size_t i = 0; i < messages.size(); ++i) {
@@ -35,19 +35,19 @@ std::vector<Digest> digests_by(digest::Implementation kernel, Algorithm algorith
   return digests;
 }
 
-// What the PCR is after each digest, some of the messages being hashed beside it.
-std::vector<Digest> pcrs_by(digest::Implementation kernel, Algorithm algorithm, const std::vector<ByteView>& messages,
-                            const std::vector<Digest>& digests) {
-  require(digest::use_implementation(digest::implementation_name(kernel)).has_value(),
-          "a kernel that there is can be used");
-  std::vector<Digest> beside(messages.size()), after(messages.size());
+// The PCR after each digest, while some of the messages are hashed together with it.
+std::vector<Digest> pcrs_by(digest::Implementation implementation, Algorithm algorithm,
+                            const std::vector<ByteView>& messages, const std::vector<Digest>& digests) {
+  require(digest::use_implementation(digest::implementation_name(implementation)).has_value(),
+          "every listed implementation can be used");
+  std::vector<Digest> together(messages.size()), after(messages.size());
   std::size_t calls = 0;
   digest::hash_many_together(
-      algorithm, messages, beside,
+      algorithm, messages, together,
       {.pcr = Digest(digest::digest_bytes(algorithm)), .digests = digests, .after = after, .meanwhile = [&] {
          ++calls;
        }});
-  require(beside == digests, "beside a PCR the digests are the same");
+  require(together == digests, "together with a PCR the digests are the same");
   require(calls == digests.size(), "there is time for other work at each extend");
   return after;
 }
@@ -62,10 +62,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const Algorithm algorithm : {Algorithm::kSha1, Algorithm::kSha256, Algorithm::kSha384, Algorithm::kSha512}) {
     const auto expected = fuzz::digests_by(digest::Implementation::kPortable, algorithm, messages);
     const auto pcrs = fuzz::pcrs_by(digest::Implementation::kPortable, algorithm, messages, expected);
-    for (const digest::Implementation kernel : digest::implementations()) {
-      if (kernel == digest::Implementation::kPortable) continue;
-      fuzz::require(fuzz::digests_by(kernel, algorithm, messages) == expected, "all kernels agree");
-      fuzz::require(fuzz::pcrs_by(kernel, algorithm, messages, expected) == pcrs, "all kernels agree on the PCR");
+    for (const digest::Implementation implementation : digest::implementations()) {
+      if (implementation == digest::Implementation::kPortable) continue;
+      fuzz::require(fuzz::digests_by(implementation, algorithm, messages) == expected,
+                    "all implementations give the same digests");
+      fuzz::require(fuzz::pcrs_by(implementation, algorithm, messages, expected) == pcrs,
+                    "all implementations give the same PCR");
     }
   }
   return 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Input: a byte of options, then up to three binary lists of bank sha1, each behind its length as a little-endian u16.
+// Input: a byte of options, then up to three binary lists of bank sha1, each after its length as a little-endian u16.
 #include <algorithm>
 
 #include "archive/archive_reader.h"

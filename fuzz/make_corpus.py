@@ -3,8 +3,8 @@
 """Makes the seed corpora of the fuzz targets, fuzz/corpus/TARGET/, from testdata/linux-7.3.4.
 
 The same captures give the same seeds. Seeds that the code under test must refuse are called bad-*.
-What a fuzzer finds and what is worth keeping goes beside them under a name of its own; this script only writes the
-files that it makes.
+An input that a fuzzer finds and that is worth keeping goes into the same directory, under a name of its own. This
+script writes only the files that it makes.
 """
 
 import base64
