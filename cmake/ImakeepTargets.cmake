@@ -52,7 +52,7 @@ function(imakeep_cold target)
 endfunction()
 
 # imakeep_library(NAME [COLD] [BATCH n] [SOURCES ...] [DEPENDS ...] [TESTS ... [TEST_DEPENDS ...] [TEST_LABELS ...]])
-# A layer or an adapter of src/. COLD: imakeep_cold(). TESTS name the *_test.cc files beside the sources; they become one
+# A layer or an adapter of src/. COLD: imakeep_cold(). TESTS name the *_test.cc files next to the sources; they become one
 # executable.
 function(imakeep_library name)
   cmake_parse_arguments(ARG "COLD" "BATCH" "SOURCES;DEPENDS;TESTS;TEST_DEPENDS;TEST_LABELS" ${ARGN})

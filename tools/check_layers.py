@@ -10,7 +10,7 @@ Fails, and names the place, on
   - a CMake target that depends on the target of a layer that it may not see;
   - an arrow of layers.txt that no #include uses;
   - a circle of arrows.
-A layer is a directory of src/ or apps/, an adapter is a directory in a layer. Tests beside their sources count as their
+A layer is a directory of src/ or apps/, an adapter is a directory in a layer. Tests next to their sources count as their
 layer. tests/, bench/ and fuzz/ may include every header.
 """
 import graphlib
@@ -77,11 +77,11 @@ class Tree:
 
     def name_in_tree(self, file, name):
         """The included header's path as the layers have it: below src/, or from the root of the tree on."""
-        beside = (file.parent / name).resolve()
-        if beside.exists():
+        sibling = (file.parent / name).resolve()
+        if sibling.exists():
             for base in (self.root / "src", self.root):
-                if beside.is_relative_to(base):
-                    return pathlib.PurePosixPath(beside.relative_to(base))
+                if sibling.is_relative_to(base):
+                    return pathlib.PurePosixPath(sibling.relative_to(base))
         return pathlib.PurePosixPath(name)
 
     def check_sources(self):

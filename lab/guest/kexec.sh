@@ -16,8 +16,8 @@ start_kernel() { kexec -e; }
 kill_keeper() { end_keeper KILL 2>/dev/null; }
 chains() { status_number chains; }
 staged_now() { [[ $(head -c 1 $ima/binary_runtime_measurements_staged | wc -c) == 1 ]]; }
-marked() { imakeep status --archive $archive --json | grep -q '"pending":[ ]*{' || { imakeep status --archive $archive && return 1; }; }
-took_out() { tail -n +"$said_before" $keeper_log | grep -q "trimmed" || { tail -n 5 $keeper_log && return 1; }; }
+trim_is_pending() { imakeep status --archive $archive --json | grep -q '"pending":[ ]*{' || { imakeep status --archive $archive && return 1; }; }
+has_trimmed() { tail -n +"$said_before" $keeper_log | grep -q "trimmed" || { tail -n 5 $keeper_log && return 1; }; }
 
 # Records that were never archived cannot be explained: the chain has a gap, or is headless.
 missed() { [[ " $(diagnoses) " =~ \ (gap|headless)\  ]] || { diagnoses && return 1; }; }
@@ -33,7 +33,7 @@ join() {
 # trims: what the list of this part still has goes as any other.
 trims() {
   kill -USR1 "$keeper"
-  check "$part: and trims" until_true 20 took_out
+  check "$part: and trims" until_true 20 has_trimmed
 }
 
 # The kexec itself is measured as the kernel's data, when no keeper can see it any more. Where the segment is full that record is
@@ -68,10 +68,10 @@ case $part in
       : >/run/measured/staged
       while kill -0 $keeper 2>/dev/null && [[ ! $archive-wal -nt /run/measured/staged ]]; do :; done
       kill_keeper
-      staged_now && marked >/dev/null && break
+      staged_now && trim_is_pending >/dev/null && break
     done
     check "$part: killed, the keeper left records staged" staged_now
-    check "$part: and a trim is pending" marked
+    check "$part: and a trim is pending" trim_is_pending
     check "the next kernel is loaded" load_kernel deleted
     sync
     start_kernel
