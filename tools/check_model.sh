@@ -118,8 +118,8 @@ broken_end() {  # broken_end NAME MACRO...: some fair run never gets everything 
   refused "$name" 'acceptance cycle \(at depth'
 }
 
-both="trimmed_by_stage hold_given_up pending_trim_with_deletion pending_trim_without_deletion record_behind_the_pcr
-  other_accused staged_and_current_both_hold_records hole_behind_staged gap_made_by_other headless_chain unsettled"
+both="trimmed_by_stage hold_given_up pending_trim_with_deletion pending_trim_without_deletion record_not_covered_yet
+  other_accused staged_and_current_both_hold_records range_missing_after_staged gap_made_by_other headless_chain concurrent_change"
 stage="$both new_records_archived_with_the_pending_trim a_refused"
 count="$both trimmed_by_count counted_while_records_came_in"
 kexec="list_shorter_over_kexec gap_over_kexec d_refused"
@@ -189,7 +189,7 @@ in_turn broken "broken kexec" $accused $S -DBROKEN_KEXEC -DKEXECS=1 -DOTHER_ACTS
 in_turn broken "broken anchor" $gap $S -DBROKEN_ANCHOR
 in_turn broken "broken settle" $gap $S -DBROKEN_SETTLE
 in_turn broken "broken anchor, list left out" nothing_is_stepped_over $S -DBROKEN_ANCHOR_LIST
-in_turn broken "broken hole" $gap $S -DBROKEN_HOLE
+in_turn broken "broken missing range" $gap $S -DBROKEN_MISSING
 in_turn broken "broken ESTALE" no_record_comes_back $S -DBROKEN_ESTALE -DKEXECS=1
 in_turn broken_wait "broken close" $S -DBROKEN_CLOSE
 in_turn broken_end "broken EEXIST" $S -DBROKEN_EEXIST -DRECORDS=3

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* keeper.pml - how the keeper trims IMA's list without losing a record. tools/check_model.sh checks it.
+/* keeper.pml - the keeper's protocol: how it trims IMA's list without losing a record. tools/check_model.sh checks it.
  *
- * Actors: the kernel's list and its PCRs A and B (a record is appended, then extends the PCR that it names, under one
- * lock); the keeper; another actor that stages, deletes and counts as it likes; the machine, which ends the keeper at any
- * step, reboots and executes kexec. README.md says what is abstracted, and why the properties carry over.
+ * Actors:
+ *   the kernel   the list and the PCRs A and B. A record is appended, then extends the PCR it names, under one lock
+ *   the keeper
+ *   the other    stages, deletes and counts in any order
+ *   the machine  ends the keeper at any step, reboots, and executes kexec
+ * README.md says what is abstracted, and why the properties carry over.
  *
- * Records are bits: bit i of a mask is record i of the chain. No list ever changes the order of its records, so a mask is
- * a list. A hash chain never takes the same value twice, so the value of a PCR names the records that extended it: here it
- * is the number of the last of them plus one, 0 if there is none. The result of replaying a list is computed from masks.
+ * Records are bits: bit i of a mask is record i of the chain. No list ever changes the order of its records, so a mask
+ * is a list. A hash chain never takes the same value twice, so the value of a PCR names the records that extended it.
+ * Here the value is the number of the last of them plus one, or 0 if there is none. Replay is computed from masks.
  *
- * -DMETHOD=STAGE or COUNT; -DPCRS=2 lets records name PCR B; the bounds below; -DLIVE adds the property about the end of
- * every run. -DBROKEN_... leaves one rule of the protocol out, and is refused. */
+ * -DMETHOD=STAGE or COUNT selects the method. -DPCRS=2 lets records name PCR B. The bounds are below. -DLIVE adds the
+ * property about the end of every run. -DBROKEN_... leaves one rule of the protocol out; the search must then find an
+ * error. */
 
 #define STAGE 1
 #define COUNT 2
@@ -49,7 +53,7 @@
 #define AT_LEAST_0(a, b) ((a) > (b) -> (a) - (b) : 0)
 
 /* The search itself prints which claim failed, and which of the states that must be reachable it has reached. With
- * -DONLY=CLAIM the other claims are not looked at. */
+ * -DONLY=CLAIM it checks no other claim. */
 #define TEXT_OF(name) #name
 #define TEXT(name) TEXT_OF(name)
 c_decl {
@@ -103,23 +107,26 @@ bool keeper_reads, keeper_writes, other_reads, other_writes; /* who has the file
 bool has_chain;
 byte a_chain;            /* the chain it is following */
 byte end_a, end_b;       /* the PCRs' values after its last record */
-byte in_list;            /* the number of its last records that the kernel's list holds as far as is known: end - head */
-byte pending;            /* the pending trim: the number of records from the head on that we are about to delete; 0: none */
+/* The number of its last records that the kernel's list holds, as far as the keeper knows: end - head. */
+byte in_list;
+/* The pending trim: the number of records from the head on that the keeper is about to delete. 0: none. */
+byte pending;
 bool anchored;           /* its end is an anchor */
 #ifdef BROKEN_LAST_ANCHOR
 bool last_parted_a, last_parted_b;
 #endif
-bool parted_a, parted_b; /* an anchor copied this PCR's value, and the PCR still has it as far as was seen */
+bool parted_a, parted_b; /* an anchor copied this value, and the keeper saw no other value since */
 byte a_boot;             /* the kernel that the list was last seen with */
 #define NO_BOOT 255 /* a chain that was just begun */
 
-/* The truth about the current chain. Nobody but the claims reads it, nor `archived` where content tells nothing. */
+/* The truth about the current chain. Only the claims read it. The keeper reads `archived` if content tells records
+ * apart. */
 byte archived;      /* records whose content is durable in the archive */
 byte matched;       /* records whose replay matched a value of the PCR that they name; a copied value is none */
 byte lost_to_other; /* deleted by the other actor before they were archived */
 byte lost_to_kexec; /* dropped by kexec before they were archived */
 byte other_deleted; /* how many records the other actor deleted */
-byte accused;       /* how many the keeper says it did */
+byte accused;       /* how many records the keeper says that it deleted */
 
 byte records_left = RECORDS;
 byte acts_left = OTHER_ACTS;
@@ -131,21 +138,21 @@ byte kexecs_left = KEXECS;
 bool killed;
 byte verdict; /* of the last look */
 #define NOTHING 0
-#define FITS 1
-#define MISFIT 2
+#define MATCHES 1
+#define MISMATCH 2
 bool settled; /* the values are those of the last look, and the settle time is over */
 bool alike; /* content does not tell records apart */
-byte lower; /* then: by how many records the place that is found lies before the last possible one */
+byte lower; /* if alike: how many records before the last possible place the keeper places the list */
 bool was_staged;
 byte count_before, seen_a, seen_b, settle_end;
 byte deleting; /* records that the request deletes */
 
-bool fits;
+bool matches;
 byte list, records, new, index, gone, ours, known, rest, rest_a, rest_b, until; /* used within one step */
 
 inline forget_step() {
   list = 0; records = 0; new = 0; index = 0; gone = 0; ours = 0; known = 0; rest = 0; rest_a = 0;
-  rest_b = 0; until = 0; fits = 0
+  rest_b = 0; until = 0; matches = 0
 }
 inline forget_reading() { count_before = 0; seen_a = 0; seen_b = 0; settle_end = 0; settled = 0; alike = 0; lower = 0 }
 inline forget() { forget_reading(); verdict = NOTHING; was_staged = 0; deleting = 0 }
@@ -167,8 +174,8 @@ inline drop_first(mask, n) {
   CLAIM(only_what_is_archived_is_deleted, ((deleted) & ~archived) == 0); \
   CLAIM(only_what_its_own_pcr_proves_is_deleted, ((deleted) & ~matched) == 0)
 
-/* Of the records before its end the archive lacks only those that somebody else destroyed. So whatever the list holds of
- * them is archived, with missing ranges or not. */
+/* Before its end the archive lacks only records that somebody else destroyed. So each record before its end that the
+ * list holds is archived, whether the list has missing ranges or not. */
 inline claim_accounts() {
   CLAIM(nothing_is_stepped_over,
         !has_chain || a_chain != chain ||
@@ -188,8 +195,9 @@ inline accuse(n) {
   CLAIM(others_are_accused_only_of_what_they_deleted, accused <= other_deleted)
 }
 
-/* The list holds the archive's last `found` records. We deleted those that it held before and that are gone, as far as
- * the pending trim says so; somebody else deleted the others. If another kernel runs, a kexec may have dropped them. */
+/* The list holds the archive's last `found` records. Of the records that it held before and lacks now, the keeper
+ * deleted as many as the pending trim covers, and somebody else deleted the others. If another kernel runs, a kexec
+ * may have dropped them. */
 inline decide(found) {
   CLAIM(no_record_comes_back, in_list >= found);
   gone = in_list - found;
@@ -210,12 +218,13 @@ inline decide(found) {
   pending = 0;
   a_boot = boot
 }
-/* With a pending trim, or under another kernel, only a list that does not change is decided on. A record in flight that is
- * like a deleted one hides the deletion until it is extended; by then the pending trim would be cleared, and others
- * accused. */
+/* With a pending trim, or under another kernel, the keeper decides only if the list does not change. If a record in
+ * flight equals a deleted one, it hides the deletion until it is extended. By then the pending trim would be
+ * cleared, and the keeper would accuse others. */
 #define OPEN_QUESTION (pending != 0 || a_boot != boot)
 
-/* The values that a replay has matched. A value that an anchor copied and that the PCR still has only matches itself. */
+/* The records whose replay matched. A value that an anchor copied and that the PCR still has is compared with
+ * itself, so it proves nothing. */
 #ifdef BROKEN_ONE_PCR /* only PCR A is compared */
 #define COMPARED_B 0
 #else
@@ -226,9 +235,9 @@ inline match() {
   matched = matched | (BEFORE_SEEN & ((parted_a -> 0 : OF_A) | (parted_b -> 0 : COMPARED_B)))
 }
 
-/* One transaction: the list's records `rest` are archived as the log's records `new`, up to before the list's record
- * `index`. They are as many, and name the same PCRs in the same order. */
-inline take_in() {
+/* One transaction: archives the list's records `rest`, which end before the list's record `index`, as the log's records
+ * `new`. Both have the same number of records, and name the same PCRs in the same order. */
+inline archive_list() {
   rest_a = rest;
   rest_b = new;
   do
@@ -244,7 +253,7 @@ inline take_in() {
   match();
   put(new);
   CLAIM(a_gap_is_reported_if_records_were_lost, alike || ((lost_to_other | lost_to_kexec) & UNSEEN) == 0);
-  REACHED_IF(record_behind_the_pcr, ONES(list) > index);
+  REACHED_IF(record_not_covered_yet, ONES(list) > index);
   REACHED_IF(pcrs_of_two_moments, (UNSEEN & ~archived) != 0);
   in_list = in_list + ONES(new);
   end_a = TOP(OF_A & (new | BELOW(end_a)));
@@ -262,20 +271,20 @@ inline take_in() {
   fi
 }
 
-#ifdef BROKEN_HOLE /* the archived records have to be in the list without a missing range */
-#define HOLE ((archived & ~list & BELOW(LAST(list & archived)) & ~(LOWEST(list & archived) - 1)) != 0)
+#ifdef BROKEN_MISSING /* the archived records must be in the list without a missing range */
+#define LACKS_RECORDS ((archived & ~list & BELOW(LAST(list & archived)) & ~(LOWEST(list & archived) - 1)) != 0)
 #else
-#define HOLE false
+#define LACKS_RECORDS false
 #endif
 
-/* The PCRs were read between two counts of the current list. So each value is one that the PCR had when the log ended at
- * most one record before the first count, or later, but not after the second; what is staged is extended. */
+/* The PCRs were read between two counts of the current list. So the prefix of the log that a value covers ends at most
+ * one record before the first count, and not after the second count. Staged records are extended. */
 #define FIRST_PLACE (ONES(staged) + AT_LEAST_0(count_before, 1))
 
-/* Where records repeat and name both PCRs, several places may match, and give the records another order: PCR A may match
- * one record further on, with a record that was in flight or not appended when PCR A was read. Only a list that does
- * not change has one place: it is covered to its end. With two PCRs it is left out that a record was lost which is like
- * one in the list. */
+/* If records repeat and name both PCRs, several places may match, and each gives the records another order. PCR A
+ * may match one record too far: with a record that was in flight, or not appended, when PCR A was read. A list that
+ * does not change has only one place, because the PCRs cover it to its end. With two PCRs the model leaves out one
+ * case: a lost record that equals a record of the list. */
 #ifdef BROKEN_PLACES
 #define ONE_PLACE true
 #else
@@ -286,24 +295,25 @@ inline take_in() {
   ((((OF_A & FROM_TO(from_a, seen_a)) | (COMPARED_B & FROM_TO(from_b, seen_b))) & ~list) == 0)
 #define TELLS(from_a, from_b) (!alike || PCRS == 1 || ONE_PLACE && IS_LISTED(from_a, from_b))
 
-/* Replays the list after its first `known` records from the values `from_a` and `from_b`. A PCR's value is met when all
- * that extended it since then was replayed, and holds up to the next record that names the PCR. The PCRs are values of two
- * moments: the list is covered up to before the list's record `index`, where the first of them ends to hold. */
+/* Replays the list after its first `known` records, from the values `from_a` and `from_b`. A PCR's value matches after
+ * the last record that extended the PCR, and holds up to the next record that names it. The keeper read the PCRs at two
+ * moments. So the covered part of the list ends before its record `index`: the first at which a value stops to hold. */
 inline replay(from_a, from_b) {
   rest = list;
   drop_first(rest, known);
   rest_a = rest & OF_A;
   rest_b = rest & COMPARED_B;
-  fits = (ONES(rest_a) >= ONES(OF_A & FROM_TO(from_a, seen_a)) &&
+  matches = (ONES(rest_a) >= ONES(OF_A & FROM_TO(from_a, seen_a)) &&
           ONES(rest_b) >= ONES(COMPARED_B & FROM_TO(from_b, seen_b)));
   drop_first(rest_a, ONES(OF_A & FROM_TO(from_a, seen_a)));
   drop_first(rest_b, ONES(COMPARED_B & FROM_TO(from_b, seen_b)));
   until = LOWEST(rest_a | rest_b);
   index = ONES(list & (until - 1));
   rest = rest & (until - 1);
-  fits = fits && index >= FIRST_PLACE && TELLS(from_a, from_b)
+  matches = matches && index >= FIRST_PLACE && TELLS(from_a, from_b)
 }
-/* The records that `rest` is taken for: where content does not tell, the next ones of each PCR. */
+/* The records of the log as which `rest` is archived. If content does not tell them apart: the next ones of each
+ * PCR. */
 inline set_new(from_a, from_b) {
   new = rest;
   if
@@ -317,15 +327,15 @@ inline set_new(from_a, from_b) {
   fi
 }
 
-/* Finds the list's place. If content tells records apart, those that are archived are known, wherever they are, and the
- * others have to match the PCRs. If it does not, records of one PCR are alike, and several places may match. The last one
- * is taken, by which the fewest records were deleted; records that are alike in part rule out some, but never the true
- * one. */
+/* Finds the list's place. If content tells records apart, the keeper knows the archived records wherever they are,
+ * and the others must match the PCRs. If content does not tell them apart, the records of one PCR are alike, and
+ * several places may match. Then the keeper takes the last place, by which the fewest records were deleted. If only
+ * some records are alike, content rules out some places, but never the true one: `lower`. */
 #define UNSEEN_IS_LISTED ((UNSEEN & (OF_A | COMPARED_B) & ~(list & ~archived)) == 0)
 inline look() {
   list = LIST;
   was_staged = (staged != 0);
-  verdict = MISFIT;
+  verdict = MISMATCH;
   if
   :: has_chain && a_chain == chain && alike ->
      known = (in_list > ONES(list) -> ONES(list) : in_list);
@@ -333,9 +343,9 @@ inline look() {
      :: true ->
         replay(end_a, end_b);
         if
-        :: fits && (lower == 0 || !UNSEEN_IS_LISTED || known <= ONES(list & archived)) -> verdict = FITS; break
-        :: fits && !(lower == 0 || !UNSEEN_IS_LISTED || known <= ONES(list & archived)) -> lower--; known--
-        :: !fits && known > 0 -> known--
+        :: matches && (lower == 0 || !UNSEEN_IS_LISTED || known <= ONES(list & archived)) -> verdict = MATCHES; break
+        :: matches && !(lower == 0 || !UNSEEN_IS_LISTED || known <= ONES(list & archived)) -> lower--; known--
+        :: !matches && known > 0 -> known--
         :: else -> break
         fi
      od
@@ -343,24 +353,25 @@ inline look() {
      known = ONES(list & archived);
      replay(end_a, end_b);
      if
-     :: fits && UNSEEN_IS_LISTED && !HOLE -> verdict = FITS
+     :: matches && UNSEEN_IS_LISTED && !LACKS_RECORDS -> verdict = MATCHES
      :: else
      fi
   :: else
   fi;
   if
-  :: verdict == FITS -> set_new(end_a, end_b)
+  :: verdict == MATCHES -> set_new(end_a, end_b)
   :: else ->
      known = 0;
      replay(0, 0);
      if
-     :: fits && (alike || (BEFORE_SEEN & (OF_A | COMPARED_B) & ~list) == 0) ->
+     :: matches && (alike || (BEFORE_SEEN & (OF_A | COMPARED_B) & ~list) == 0) ->
         if
         :: index == 0 -> verdict = NOTHING
         :: else ->
-           /* It leads from a TPM reset to the PCRs: a new boot. The last chain is closed, its pending trim cleared. */
+           /* The list matches the PCRs from a TPM reset on: a new boot. The keeper closes the last chain, and clears
+            * its pending trim. */
            REACHED_IF(new_boot, has_chain);
-           verdict = FITS;
+           verdict = MATCHES;
            set_new(0, 0);
            has_chain = 1; a_chain = chain; end_a = 0; end_b = 0; in_list = 0; pending = 0;
            anchored = 0; parted_a = 0; parted_b = 0; a_boot = NO_BOOT
@@ -369,14 +380,15 @@ inline look() {
      fi
   fi;
   if
-  :: verdict == FITS -> take_in()
+  :: verdict == MATCHES -> archive_list()
   :: else
   fi;
   forget_step()
 }
 
-/* An extend that is under way is over after the settle time. This is all that is assumed about time. The list stays open
- * for reading meanwhile: others could delete as many records as are appended, and the count would be the same. */
+/* After the settle time, an extend that was in flight is done. The model assumes nothing else about time. The list
+ * stays open for reading meanwhile. Otherwise others could delete as many records as are appended, and the count
+ * would be the same. */
 #if defined(BROKEN_ANCHOR)
 #define SETTLE settled = 1
 #elif defined(BROKEN_SETTLE)
@@ -385,11 +397,11 @@ inline look() {
 #define SETTLE settle_end = appended; settled = 1
 #endif
 #define HAS_SETTLED (extended >= settle_end)
-#define STANDS_STILL (PCR_A == seen_a && PCR_B == seen_b && ONES(current) == count_before)
+#define UNCHANGED (PCR_A == seen_a && PCR_B == seen_b && ONES(current) == count_before)
 
-/* The list does not match the PCRs, and does not change. All of it is kept, and the PCRs are copied for its end. Where
- * content cannot tell whether a record is archived already, it is archived again rather than lost. A PCR has parted if
- * the list does not match its value. */
+/* The list does not match the PCRs, and does not change. The keeper archives all of it, and copies the PCR values
+ * for its end. If content cannot tell whether a record is archived already, the keeper archives it again rather than
+ * lose it. A PCR has parted if the list does not match its value. */
 #define PARTS(unseen, of) (alike -> ONES(new & (of)) != ONES(unseen) : (new & (of)) != (unseen))
 inline anchor() {
   list = LIST;
@@ -435,7 +447,7 @@ inline anchor() {
 #define CLOSE_READING keeper_reads = 0
 #endif
 
-/* One after the other. Records may be appended and extended between any two of these. */
+/* One step after the other. Between any two, records may be appended and extended. */
 #if PCRS == 2
 #define READ_PCRS seen_a = PCR_A; seen_b = PCR_B
 #else
@@ -462,23 +474,23 @@ inline follow() {
      d_step {
        HAS_SETTLED ->
        if
-       :: settled && !STANDS_STILL -> REACHED(unsettled)
+       :: settled && !UNCHANGED -> REACHED(concurrent_change)
        :: else ->
           look();
           lower = 0;
           if
-          :: settled && verdict == MISFIT -> anchor()
+          :: settled && verdict == MISMATCH -> anchor()
           :: else
           fi
        fi
      };
      if
-     :: d_step { verdict == MISFIT && !settled -> SETTLE }
-     :: d_step { verdict == FITS && OPEN_QUESTION -> SETTLE };
+     :: d_step { verdict == MISMATCH && !settled -> SETTLE }
+     :: d_step { verdict == MATCHES && OPEN_QUESTION -> SETTLE };
         d_step {
           HAS_SETTLED ->
           if
-          :: STANDS_STILL -> decide(ONES(LIST)); forget_step()
+          :: UNCHANGED -> decide(ONES(LIST)); forget_step()
           :: else
           fi;
           CLOSE_READING;
@@ -486,7 +498,7 @@ inline follow() {
         };
         break
      :: d_step {
-          !(verdict == MISFIT && !settled) && !(verdict == FITS && OPEN_QUESTION) ->
+          !(verdict == MISMATCH && !settled) && !(verdict == MATCHES && OPEN_QUESTION) ->
           CLOSE_READING;
           forget_reading()
         };
@@ -502,7 +514,8 @@ inline follow() {
 #endif
 #define CAN_WRITE (!keeper_reads && !other_reads && !other_writes)
 
-/* The request was carried out or refused, and the list is closed. If it was carried out, the pending trim is cleared. */
+/* The request was carried out or refused, and the list is closed. If it was carried out, the pending trim is
+ * cleared. */
 inline end_trim() {
   d_step { keeper_writes = 0; forget_reading() };
   if
@@ -537,8 +550,8 @@ inline trim_by_stage() {
 #ifdef BROKEN_ORDER
   d_step { CLAIM_DELETION(staged); staged = 0 };
 #endif
-  /* What is staged is proven if the PCRs have exactly the values to which it leads, and the current list then holds what
-   * else the archive says. One transaction: the new records, and the pending trim. */
+  /* The staged records are proven if replay of them gives exactly the PCR values, and the current list then holds the
+   * rest of the known records. One transaction takes the new records and the pending trim. */
   d_step {
     rest = staged;
     drop_first(rest, in_list);
@@ -605,9 +618,9 @@ give_up:
 }
 
 #if METHOD == COUNT
-/* The count is read before the PCRs. So each PCR has a value that covers its records among those counted, but for the last
- * one. Those that are not archived extended one of the PCRs since the archive's end: so many of the counted records, the
- * last ones, stay, and one more. */
+/* The keeper reads the count before the PCRs. So each PCR value covers its records among the counted ones, except
+ * perhaps the last. Each counted record that is not archived has extended one of the PCRs since the archive's end.
+ * The keeper leaves that number of records at the list's end, and one more. */
 inline trim_by_count() {
   atomic { OPEN_TO_WRITE };
 #ifdef BROKEN_COUNT
@@ -632,7 +645,7 @@ inline trim_by_count() {
        list = current;
        known = in_list;
        replay(end_a, end_b);
-       deleting = (fits -> AT_LEAST_0(count_before, 1 + index - known) : 0)
+       deleting = (matches -> AT_LEAST_0(count_before, 1 + index - known) : 0)
 #endif
     :: count_before > 1 + ONES(UNSEEN) -> deleting = count_before - 1 - ONES(UNSEEN)
     :: else -> REACHED(hold_given_up)
@@ -672,18 +685,18 @@ inline trim_by_count() {
 #else
 #define LEFT 1
 #endif
-/* A record after the anchor is no proof of what lies before it: each PCR that parted has to go on. */
+/* A record after the anchor proves no record before it: each PCR that parted must go on from the anchor. */
 #if defined(BROKEN_BELIEVE)
 #define PROVEN true
 #elif defined(BROKEN_WAIT_FOR_ONE)
 #define PROVEN (!anchored)
-#elif defined(BROKEN_LAST_ANCHOR) /* a PCR that the last anchor copied from the one before is forgotten */
+#elif defined(BROKEN_LAST_ANCHOR) /* the keeper forgets a PCR that parted only at an earlier anchor */
 #define PROVEN (!anchored && !(parted_a && last_parted_a) && !(parted_b && last_parted_b))
 #else
 #define PROVEN (!anchored && !parted_a && !parted_b)
 #endif
-#define MAY_TRIM (verdict == FITS && PROVEN && !OPEN_QUESTION)
-/* Whether a poll would find anything to do. */
+#define MAY_TRIM (verdict == MATCHES && PROVEN && !OPEN_QUESTION)
+/* Whether a look would find anything to do. */
 #define WORK \
   (PCR_A != end_a || PCR_B != end_b || chain != a_chain || in_list != ONES(LIST) || \
    has_chain && (OPEN_QUESTION || PROVEN && (staged != 0 || in_list > LEFT)))
@@ -712,7 +725,7 @@ end_idle:
   }
 }
 
-/* Opens for writing, does what it likes, and closes; or opens for reading, which only keeps others from writing. */
+/* Opens for writing, sends any requests, and closes. Or opens for reading, which only prevents others from writing. */
 active proctype other() {
   byte n;
 end_other:
@@ -741,7 +754,7 @@ end_other:
           d_step {
             new = current;
             drop_first(new, n);
-            REACHED_IF(hole_behind_staged, staged != 0 && new != 0);
+            REACHED_IF(range_missing_after_staged, staged != 0 && new != 0);
             other_deleted = other_deleted + n;
             lost_to_other = lost_to_other | (current & ~new & ~archived);
             current = new;
@@ -758,7 +771,7 @@ end_other:
 
 inline crash() { killed = 1; keeper_reads = 0; keeper_writes = 0 }
 
-/* Appends and extends, and does to the keeper what a machine may do. */
+/* Appends and extends. Ends the keeper, reboots, and executes kexec. */
 active proctype machine() {
   byte dropped;
 end_machine:
@@ -804,7 +817,7 @@ end_machine:
      }
 #endif
 #ifdef LIVE
-  /* What the bounds allow need not be used; but a kexec that has begun is carried out. */
+  /* The actors need not use up their bounds. But a kexec that has begun is carried out. */
   :: d_step {
        records_left + acts_left + crashes_left + reboots_left + (suspended -> 0 : kexecs_left) > 0 ->
        records_left = 0; acts_left = 0; crashes_left = 0; reboots_left = 0;
@@ -815,7 +828,7 @@ end_machine:
 }
 
 #ifdef LIVE
-/* Everything is archived, and everything that may be is deleted. */
+/* Every record is archived, and every record that may be deleted is deleted. */
 #define SETTLED \
   (extended == appended && (LIST & ~archived) == 0 && (pending == 0 || appended == 0) && \
    (!PROVEN || (staged == 0 && ONES(current) <= LEFT)))
