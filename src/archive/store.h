@@ -92,7 +92,7 @@ struct AnchorRow {
   std::uint64_t chain = 0;
   std::uint64_t number = 0;     // the state before this record is `pcrs`, whatever replay of the earlier records gives
   std::uint64_t broken_at = 0;  // nothing proves the records from this one up to but not including `number`
-  std::string why;              // a word: "headless", "gap", "extend", ...
+  std::string why;              // a diagnosis: "headless", "gap", "unexplained-extend", ...
   std::int64_t since_unix_s = 0;
   Bytes pcrs;              // pcr_bytes()
   Bytes before_pcrs = {};  // pcr_bytes() after a replay of the records before; Archive::append() sets it
@@ -122,7 +122,7 @@ struct IncidentRow {
   std::uint64_t chain = 0;
   std::uint64_t first = 0;                              // the first record affected
   std::optional<std::uint64_t> records = std::nullopt;  // count of records affected, if known
-  std::string kind;                                     // a word: "gap", "altered", ...
+  std::string kind;                                     // a diagnosis: "gap", "altered-record", ...
   std::string what;                                     // a sentence
   std::int64_t since_unix_s = 0;
 };
