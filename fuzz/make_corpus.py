@@ -119,7 +119,7 @@ def ascii_seeds():
     write("ascii_fuzz", "bad-no-colon", record("d-ng", fields(b"sha256\0\1\2")))
     write("ascii_fuzz", "bad-fields-end-early", record("ima-ng", fields(DIGEST)))
     write("ascii_fuzz", "bad-field-length", record("n-ng", u32(0xFFFFFFFF) + b"/a\0"))
-    write("ascii_fuzz", "bad-behind-last-field", record("n-ng", fields(b"/a\0") + b"more"))
+    write("ascii_fuzz", "bad-after-last-field", record("n-ng", fields(b"/a\0") + b"more"))
 
 
 def pcr_file_seeds():
@@ -273,7 +273,7 @@ def import_seeds():
     write("import_fuzz", "one", lists(0, whole))
     write("import_fuzz", "grown", lists(0, head, whole))
     write("import_fuzz", "overlap", lists(1, head, tail))
-    write("import_fuzz", "behind", lists(0, b"".join(encoded[1:3]), b"".join(encoded[3:5])))
+    write("import_fuzz", "after", lists(0, b"".join(encoded[1:3]), b"".join(encoded[3:5])))
     write("import_fuzz", "pcrs", lists(2, head, tail))
     write("import_fuzz", "empty", lists(0, b"", whole, b""))
     write("import_fuzz", "bad-ambiguous", lists(0, head, tail))

@@ -17,7 +17,7 @@ PARTS = ["src", "apps", "cmake", "docs", "packaging", "CMakeLists.txt"]  # what 
 BREAKAGES = [
     ("an errno changed in imakeep's list", "conformance", "answer the same", "src/mlist/measurement_list.cc",
      [('refuse(EEXIST, "records are staged already")', 'refuse(EBUSY, "records are staged already")')]),
-    # Of those that came in since the keeper looked last, which it looks away for, and does not prove.
+    # The keeper waits before A, so that records come in after its last look. It then drops one of them, unproven.
     ("a record dropped by the keeper", "keep-stage", "verified by the quote|nothing was found", "src/keeper/trim.cc",
      [("state.chain.end, views, source_.bank()",
        "state.chain.end, std::span(views).first(views.size() - (views.empty() ? 0 : 1)), source_.bank()"),

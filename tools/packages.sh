@@ -6,7 +6,7 @@
 packages_to_build=(g++ cmake ninja-build pkg-config libssl-dev libfuse3-dev fuse3 libsystemd-dev libboost-dev
   libexpected-dev libcli11-dev nlohmann-json3-dev libtomlplusplus-dev libsqlite3-dev libsqlitecpp-dev libzstd-dev
   libtss2-dev libmicrohttpd-dev)
-# What quickstart needs besides: somebody else's program that checks our list.
+# What quickstart needs in addition: a program of another project that checks our list.
 packages_to_show=(ima-evm-utils)
 # To make the Debian package and its man pages.
 packages_to_package=(scdoc dpkg-dev file)
@@ -14,7 +14,7 @@ packages_to_package=(scdoc dpkg-dev file)
 packages_to_check=(ccache clang-14 libclang-rt-14-dev lld libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev
   ima-evm-utils swtpm swtpm-tools tpm2-tools openssl sqlite3 spin python3 curl systemd man-db debootstrap lintian
   clang-format-16 clang-tidy-16 shellcheck)
-# ./check --lab besides: a machine to boot.
+# What ./check --lab needs in addition: a machine to boot.
 packages_to_boot=(qemu-system-x86 e2fsprogs)
 # lab/run: a machine to boot, what runs in it, and a kernel to be built.
 packages_to_lab=("${packages_to_boot[@]}" swtpm swtpm-tools tpm2-tools ima-evm-utils busybox-static kexec-tools kmod cpio file

@@ -493,12 +493,12 @@ TEST(CheckLog, AListCutShortKeepsWhatIsProven) {
   const auto contents = six_records();
   Bytes list = list_of(contents);
   list.pop_back();
-  const LogCheck behind = check(list, {.values = values_after(contents, 4)});
-  EXPECT_EQ(behind.proven, 4u);
-  EXPECT_EQ(behind.problem->code, ErrorCode::kTruncated);
-  EXPECT_TRUE(message_of(behind).starts_with(
-      "list: record cut short in its data; the 4 proven records lie before it (record 5"))
-      << message_of(behind);
+  const LogCheck after = check(list, {.values = values_after(contents, 4)});
+  EXPECT_EQ(after.proven, 4u);
+  EXPECT_EQ(after.problem->code, ErrorCode::kTruncated);
+  EXPECT_TRUE(
+      message_of(after).starts_with("list: record cut short in its data; the 4 proven records lie before it (record 5"))
+      << message_of(after);
   const LogCheck within = check(list, {.values = values_after(contents, 6)});
   EXPECT_EQ(within.proven, std::nullopt);
   EXPECT_NE(message_of(within).find("nothing is proven"), std::string::npos);

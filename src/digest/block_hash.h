@@ -63,13 +63,13 @@ struct ByWord : Hash {
 };
 
 struct Sha1Ni : ByMessage<Sha1, sha_ni::kLanes> {
-  static constexpr std::size_t kBesideExtend = 1;  // messages of which extend() processes one block each
+  static constexpr std::size_t kWithExtend = 1;  // messages of which extend() processes one block each
   static constexpr auto compress = sha_ni::sha1;
   static constexpr auto compress_lanes = sha_ni::sha1_lanes;
   static constexpr auto extend = sha_ni::sha1_extend;
 };
 struct Sha256Ni : ByMessage<Sha256, sha_ni::kLanes> {
-  static constexpr std::size_t kBesideExtend = 2;
+  static constexpr std::size_t kWithExtend = 2;
   static constexpr auto compress = sha_ni::sha256;
   static constexpr auto compress_lanes = sha_ni::sha256_lanes;
   static constexpr auto extend = sha_ni::sha256_extend;

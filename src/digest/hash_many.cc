@@ -41,14 +41,14 @@ class Lanes {
   // Processes blocks of some messages together with each extend. Returns the count of messages that were hashed; the
   // caller hashes the rest.
   std::size_t run_together(const Extends& extends)
-    requires requires { Hash::kBesideExtend; }
+    requires requires { Hash::kWithExtend; }
   {
-    for (std::size_t lane = 0; lane < Hash::kBesideExtend; ++lane) begin_next(lane);
+    for (std::size_t lane = 0; lane < Hash::kWithExtend; ++lane) begin_next(lane);
     extend_each(extends, [&](auto& pcr, const std::byte* digest, std::byte* after) {
-      const std::byte* blocks[Hash::kBesideExtend];
-      for (std::size_t lane = 0; lane < Hash::kBesideExtend; ++lane) blocks[lane] = next_block(lane);
+      const std::byte* blocks[Hash::kWithExtend];
+      for (std::size_t lane = 0; lane < Hash::kWithExtend; ++lane) blocks[lane] = next_block(lane);
       Hash::extend(pcr, digest, after, states_, blocks);
-      finish_done(Hash::kBesideExtend);
+      finish_done(Hash::kWithExtend);
     });
     messages_ = messages_.first(begun_);
     run();

@@ -211,10 +211,10 @@ TEST(PublicKey, OfRsaHasTheDefaultExponentForZero) {
 TEST(PublicKey, IsTakenAfterItsSizeToo) {
   for (const Bytes& key : {captured("ak.tpmt"), rsa_key()}) {
     const auto bare = parse_public_key(key);
-    const auto behind_size = parse_public_key(sized(key));
-    ASSERT_TRUE(behind_size) << describe(behind_size.error());
-    EXPECT_EQ(behind_size->x, bare->x);
-    EXPECT_EQ(behind_size->modulus, bare->modulus);
+    const auto after_size = parse_public_key(sized(key));
+    ASSERT_TRUE(after_size) << describe(after_size.error());
+    EXPECT_EQ(after_size->x, bare->x);
+    EXPECT_EQ(after_size->modulus, bare->modulus);
   }
 }
 

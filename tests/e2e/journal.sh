@@ -80,12 +80,12 @@ add /bin/mv /bin/rm
 sleep 0.5
 stop_keeper
 add /bin/ls /bin/ln
-take_out "$(($(cat "$mount/runtime_measurements_count") - 1))"
+trim_by_hand "$(($(cat "$mount/runtime_measurements_count") - 1))"
 kill -CONT "$keeper"
 check "records that are lost are an error" told_soon IMAKEEP_EVENT=found PRIORITY=3 IMAKEEP_DIAGNOSIS=gap
 end_keeper TERM
 check "that it ends is an entry" told_soon IMAKEEP_EVENT=ending
-check_equal "no line was printed besides the entries" "" "$(journalctl -D /run/log/journal -o cat --no-pager _TRANSPORT=stdout)"
+check_equal "nothing was printed but the entries" "" "$(journalctl -D /run/log/journal -o cat --no-pager _TRANSPORT=stdout)"
 entries | grep -E '^(MESSAGE|IMAKEEP_[A-Z_]*)=' >"$work/told"
 check_equal "all of it is there" 1 "$(($(grep -c '^MESSAGE=' "$work/told") > 5))"
 check_equal "  and none tells what was measured" 0 "$(grep -cE "$marker|/(usr/)?bin/" "$work/told")"

@@ -163,7 +163,7 @@ end_holder
 check "once it is closed the trim is done" wait_for "the list is free again"
 add /bin/rm /bin/touch
 sleep 0.3
-take_out 2
+trim_by_hand 2
 check "deletions by others are said" wait_for "trimmed-by-other: somebody else deleted"
 check_equal "  with no process to name" 1 "$(said "deleted 2 records; they are archived; no process was seen to have the list open for writing")"
 check_equal "  and counted" 1 "$(status --json | tr -d '\n ' | grep -c '"by_others":{"records":2,"times":1}')"

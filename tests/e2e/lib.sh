@@ -48,8 +48,8 @@ soon() {
 # open_list: for reading and writing, as descriptor 4. Fails while anybody has it open, as the keeper may.
 open_list() { { exec 4<>"$mount/binary_runtime_measurements"; } 2>/dev/null; }
 
-# take_out N: deletes by hand, as soon as no process has the list open.
-take_out() {
+# trim_by_hand N: deletes N records without a keeper, as soon as no process has the list open.
+trim_by_hand() {
   soon open_list || return
   echo "$1" >&4
   exec 4>&-

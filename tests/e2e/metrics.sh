@@ -86,7 +86,7 @@ check "  until it is free again" wait_value imakeep_list_busy_seconds 0
 check_equal "  and no process holds it" 0 "$(value 'imakeep_list_holders{access="read"}' <"$file")"
 add /bin/mv /bin/rm
 check "others are waited for" wait_value imakeep_archive_records 140
-take_out 2
+trim_by_hand 2
 check "deletions by others show" wait_value imakeep_trims_by_others_total 1
 check_equal "  with its records" 2 "$(value imakeep_trimmed_by_others_records_total <"$file")"
 sleep 1
@@ -152,12 +152,12 @@ kill -USR1 "$keeper"
 check "a record of a pending trim is deleted" wait_value imakeep_trims_total 1
 add /bin/cat /bin/cp /bin/mv
 check "  and others come in" wait_value imakeep_archive_records 139
-take_out 2
+trim_by_hand 2
 check "  and others delete" wait_value imakeep_trims_by_others_total 1
 stop_keeper
 printf 'altered' >>"$work/$marker"
 add "$work/$marker" /bin/rm
-take_out 3
+trim_by_hand 3
 kill -CONT "$keeper"
 check "  and unseen ones are lost" wait_value 'imakeep_found{diagnosis="gap"}' 1
 {

@@ -79,10 +79,10 @@ class ArchiveFaultTest : public testing::Test {
     if (!one_source) return;
     const auto sources = must((*store)->sources());
     ASSERT_EQ(sources.empty() ? 0 : sources[0].done, chains[0].end) << "records and progress are of one commit";
-    expect_what_is_beside(archive, chains[0]);
+    expect_rows_of_the_commit(archive, chains[0]);
   }
 
-  void expect_what_is_beside(Archive& archive, const Chain& chain) {
+  void expect_rows_of_the_commit(Archive& archive, const Chain& chain) {
     const auto list = must(archive.list(1));
     const auto anchors = must(archive.anchors(chain));
     ASSERT_EQ(list ? list->proven : 0, chain.end);

@@ -22,7 +22,7 @@ another_process() { [[ $(property MainPID) != 0 && $(property MainPID) != "$1" &
 state_is() { equal "$1" "$(property ActiveState)"; }
 proven() { imakeep status --control $socket | grep -q '^PCRs.*proven' || { imakeep status --control $socket; return 1; }; }
 
-# measure N: so many new records in Linux's list.
+# measure N: adds N records to Linux's list.
 measure() {
   for ((i = 0; i < $1; ++i)); do
     echo "$RANDOM $SECONDS $i" >/root/measured

@@ -892,7 +892,7 @@ TEST(Follow, APendingTrimIsNotJudgedWhileARepeatMayBeInFlight) {
   EXPECT_EQ(world.keeper.wrong(), "");
 }
 
-TEST(Trim, AKernelThatGivesNothingBackIsOnlyFollowed) {
+TEST(Trim, TheListOfAKernelThatTakesNoRequestIsOnlyFollowed) {
   World world({.has_staging = false, .takes_numbers = false});
   add_numbered(world.machine, 0, 3);
   EXPECT_EQ(world.keeper.keeper().trim().error().code, ErrorCode::kUnsupported);

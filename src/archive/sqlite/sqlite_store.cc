@@ -377,11 +377,11 @@ SegmentListing SqliteStore::segments(std::uint64_t chain) {
   if (walk("ASC", append)) return listing;
   // Read from the other end, back to the last segment that was read from the front.
   const std::size_t from_front = listing.segments.size();
-  const auto append_behind = [&](const SegmentRow& row) {
+  const auto append_after_front = [&](const SegmentRow& row) {
     if (from_front > 0 && row.first <= listing.segments[from_front - 1].first) return false;
     return append(row);
   };
-  walk("DESC", append_behind);
+  walk("DESC", append_after_front);
   std::reverse(listing.segments.begin() + static_cast<std::ptrdiff_t>(from_front), listing.segments.end());
   return listing;
 }
