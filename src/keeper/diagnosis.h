@@ -19,8 +19,8 @@ enum class Diagnosis : std::uint8_t {
   kFailedExtend,        // records were never extended into the PCRs
   kUnexplainedExtend,   // something that is not in the list extended the PCRs
   kGapOrExtend,         // a gap or an unexplained extend; nothing left in the list tells which
-  kArchiveAhead,        // the PCRs match a state before the archive's end: another archive, or a machine set back
-  kUnreadPcr,           // a PCR that records name cannot be read: these records are archived, but not proven
+  kArchiveAhead,        // the PCRs match a state before the archive's end, or a list that went on from one
+  kUnreadPcr,           // a PCR that records name cannot be read: records are archived, and none is proven
   kMeasuredWithoutTpm,  // the PCRs are as before the first record: the kernel extended nothing
   kStartNotZero,        // the list begins with boot_aggregate but does not match the PCRs: start values may differ
   kConcurrentChange,    // the PCRs do not match, and records came in while they were read: look again

@@ -2,7 +2,7 @@
 // keeper/keeper.h - trims an IMA directory's list without losing a record: follow, prove, trim.
 //
 // follow() reads the list and the PCRs under a read-only hold. By the PCRs it finds the list's place in the
-// archive's chains. Then it commits the records that are new and proven. trim() deletes archived and proven records
+// archive's chains. Then it commits the new records that the PCRs cover. trim() deletes archived and proven records
 // from the list, by one of two methods:
 //   stage   open _staged read/write; request "A" unless something is staged already; read the staged list; commit its
 //           new records together with the pending trim; request "D"; close; clear the pending trim
@@ -16,14 +16,15 @@
 // in the list. If records keep coming in, the last try of the count method reads the whole list instead, and N covers
 // only what that reading proves. With KeeperOptions::unproven the keeper compares contents, not PCRs.
 //
-// The pending trim says which records are about to be deleted. The last commit before the request sets it, and the
-// first commit after the request clears it. A keeper that finds one later compares the beginning of the list. follow()
-// is the only recovery path. The keeper's memory between calls only saves reading: every call reads the PCRs again.
+// The pending trim says which records are about to be deleted. The last commit before the request sets it. The keeper
+// clears it once it knows which of these records are gone, in the transaction that moves the head: right after the
+// request, or in a later follow(), which locates the list by the PCRs. follow() is the only recovery path. The keeper's
+// memory between calls only saves reading: every call reads the PCRs again.
 //
-// If the list does not match, the keeper archives its records, names the cause (diagnosis.h) and stores the cause as an
-// incident. It sets an anchor if that is safe: no record was added and no PCR changed while the keeper read the list to
-// its end. Such records are archived but unproven. The keeper trims nothing until the PCRs went on from the anchor as
-// the list did.
+// If the list does not match, the keeper names the cause (diagnosis.h) and stores the cause as an incident. Unless the
+// archive is ahead of the PCRs, it archives the list's records. It sets an anchor if that is safe: no record was added
+// and no PCR changed while the keeper read the list to its end. Such records are archived but unproven. The keeper
+// trims nothing until the PCRs went on from the anchor as the list did.
 //
 // Source: docs/protocol.md, "Follow" to "Anchors". The model of this is docs/model. Threads: an object belongs to one
 // thread.
