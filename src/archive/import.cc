@@ -137,7 +137,7 @@ class Import {
           way, [](const digest::Bank& bank) { return imalog::strength_of(bank) == imalog::Strength::kNone; });
       if (says_nothing) continue;
       Chain other = chain;
-      fill_as(way, other.banks);
+      other.banks = digest::with_fills_of(std::move(other.banks), way);
       other.end_pcrs = digest::PcrState(other.banks);
       auto placed = place_in(other, values);
       if (!placed) continue;
@@ -149,19 +149,11 @@ class Import {
 
   Result<std::vector<std::uint64_t>> place_in(const Chain& chain, std::vector<imalog::PcrValue> values) const {
     for (imalog::PcrValue& value : values) {
-      const auto bank = std::ranges::find(chain.banks, value.bank.algorithm, &digest::Bank::algorithm);
-      if (bank != chain.banks.end() && !is_told(value.bank)) value.bank = *bank;
+      const digest::Bank* const bank = digest::find_bank(chain.banks, value.bank.algorithm);
+      if (bank != nullptr && !is_told(value.bank)) value.bank = *bank;
     }
     IMAKEEP_TRY(auto known, read_known(archive_, chain, values));
     return place_parts(std::move(known), parts_, options_.no_repeats);
-  }
-
-  // Gives each of `banks` the fill that `filled` has for its algorithm.
-  static void fill_as(const std::vector<digest::Bank>& filled, std::vector<digest::Bank>& banks) {
-    for (digest::Bank& bank : banks) {
-      const auto other = std::ranges::find(filled, bank.algorithm, &digest::Bank::algorithm);
-      if (other != filled.end()) bank = *other;
-    }
   }
 
   // The chain to continue. Its number is 0 if the chain has still to be begun.

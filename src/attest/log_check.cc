@@ -467,7 +467,7 @@ Result<std::vector<digest::Bank>> find_fills(LogSource& log, const std::vector<P
   std::vector<digest::Bank> banks;
   for (const ValueMatch& match : found) {
     const bool tells = match.use == ValueUse::kInvalidated || match.found_at.value_or(0) > 0;
-    const bool told = std::ranges::find(banks, match.value.bank.algorithm, &digest::Bank::algorithm) != banks.end();
+    const bool told = digest::find_bank(banks, match.value.bank.algorithm) != nullptr;
     if (!tells || told) continue;
     const bool full = match.either_padding && since_5_8 && !match.matched_as.name().starts_with("tpm_alg_");
     banks.push_back(full ? digest::with_fill(match.value.bank, digest::Fill::kPaddedSha1).value_or(match.matched_as)

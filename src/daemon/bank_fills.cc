@@ -22,7 +22,7 @@ std::vector<imalog::PcrValue> values_of(tpm::PcrBanks& pcrs, const std::vector<d
     if (!read) continue;
     for (std::size_t i = 0; i < read->size(); ++i) {
       const digest::Bank& bank = pcrs.banks()[i];
-      const bool listed = std::ranges::find(banks, bank.algorithm, &digest::Bank::algorithm) != banks.end();
+      const bool listed = digest::find_bank(banks, bank.algorithm) != nullptr;
       if (listed && digest::available(bank.algorithm)) {
         values.push_back({.bank = digest::bank_of(bank.algorithm), .pcr = pcr, .value = (*read)[i]});
       }
@@ -40,11 +40,8 @@ std::vector<std::string> list_files(const imalog::ImaDirectory& directory) {
 
 }  // namespace
 
-std::vector<digest::Bank> with_fills_of(std::vector<digest::Bank> banks, const std::vector<digest::Bank>& chain_banks) {
-  for (digest::Bank& bank : banks) {
-    const auto kept = std::ranges::find(chain_banks, bank.algorithm, &digest::Bank::algorithm);
-    if (kept != chain_banks.end()) bank = *kept;
-  }
+std::vector<digest::Bank> telling_banks(std::vector<digest::Bank> banks, const std::vector<digest::Bank>& chain_banks) {
+  banks = digest::with_fills_of(std::move(banks), chain_banks);
   const auto says_nothing = [](const digest::Bank& bank) {
     return imalog::strength_of(bank) == imalog::Strength::kNone;
   };
@@ -57,7 +54,7 @@ Result<std::vector<digest::Bank>> banks_as_extended(const keeper::KernelImaSourc
   std::vector<digest::Bank> banks = source.banks();
   IMAKEEP_TRY(const auto& last, archive.chain_or_last(std::nullopt));
   if (last) {
-    banks = with_fills_of(std::move(banks), last->banks);
+    banks = telling_banks(std::move(banks), last->banks);
     IMAKEEP_TRY(const auto& of_this_boot, keeper::is_of_this_boot(archive, last->chain));
     if (of_this_boot) return banks;
   }
@@ -69,7 +66,7 @@ Result<std::vector<digest::Bank>> banks_as_extended(const keeper::KernelImaSourc
   // If another process has the list open for writing, or the list is trimmed, keep the last chain's fills, or the usual
   // ones.
   if (!found) return banks;
-  return with_fills_of(std::move(banks), *found);
+  return telling_banks(std::move(banks), *found);
 }
 
 }  // namespace imakeep::daemon

@@ -24,6 +24,6 @@ Result<std::vector<digest::Bank>> banks_as_extended(const keeper::KernelImaSourc
 
 // Returns the list's banks with the fills that the chain's banks have. Leaves out banks that the kernel invalidated,
 // unless no other bank is left.
-std::vector<digest::Bank> with_fills_of(std::vector<digest::Bank> banks, const std::vector<digest::Bank>& chain_banks);
+std::vector<digest::Bank> telling_banks(std::vector<digest::Bank> banks, const std::vector<digest::Bank>& chain_banks);
 
 }  // namespace imakeep::daemon

@@ -18,14 +18,14 @@ using archive::test::imatest::bank;
 using archive::test::imatest::banks;
 using archive::test::imatest::must;
 
-TEST(WithFillsOf, AChainKeepsHowItsBanksAreExtended) {
-  EXPECT_EQ(digest::bank_names(with_fills_of(banks("sha1,sha256,sha384"), banks("sha256:padded-short,sha512"))),
+TEST(TellingBanks, AChainKeepsHowItsBanksAreExtended) {
+  EXPECT_EQ(digest::bank_names(telling_banks(banks("sha1,sha256,sha384"), banks("sha256:padded-short,sha512"))),
             "sha1,sha256:padded-short,sha384");
 }
 
-TEST(WithFillsOf, InvalidatedBanksAreLeftOutIfOthersAreLeft) {
-  EXPECT_EQ(digest::bank_names(with_fills_of(banks("sha1,sha256"), banks("sha1,sha256:invalidated"))), "sha1");
-  EXPECT_EQ(digest::bank_names(with_fills_of(banks("sha256"), banks("sha256:invalidated"))), "sha256:invalidated");
+TEST(TellingBanks, InvalidatedBanksAreLeftOutIfOthersAreLeft) {
+  EXPECT_EQ(digest::bank_names(telling_banks(banks("sha1,sha256"), banks("sha1,sha256:invalidated"))), "sha1");
+  EXPECT_EQ(digest::bank_names(telling_banks(banks("sha256"), banks("sha256:invalidated"))), "sha256:invalidated");
 }
 
 // A directory with the lists of a kernel that extends its banks in some way.

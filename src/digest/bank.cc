@@ -103,6 +103,18 @@ Result<std::vector<Bank>> parse_banks(std::string_view names) {
   return banks;
 }
 
+const Bank* find_bank(const std::vector<Bank>& banks, Algorithm algorithm) {
+  const auto found = std::ranges::find(banks, algorithm, &Bank::algorithm);
+  return found == banks.end() ? nullptr : &*found;
+}
+
+std::vector<Bank> with_fills_of(std::vector<Bank> banks, const std::vector<Bank>& others) {
+  for (Bank& bank : banks) {
+    if (const Bank* const other = find_bank(others, bank.algorithm)) bank = *other;
+  }
+  return banks;
+}
+
 std::string bank_names(const std::vector<Bank>& banks) {
   std::string names;
   for (const Bank& bank : banks) names += (names.empty() ? "" : ",") + bank.spec();

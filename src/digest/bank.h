@@ -62,6 +62,11 @@ Result<Fill> parse_fill(std::string_view name);
 // that Linux cannot name has neither its own hash nor the long violations.
 Result<Bank> with_fill(Bank bank, Fill fill);
 
+// The bank of that algorithm among `banks`, or null. Points into `banks`.
+const Bank* find_bank(const std::vector<Bank>& banks, Algorithm algorithm);
+// `banks`, each with the fill that it has in `others`. A bank that `others` does not have stays as it is.
+std::vector<Bank> with_fills_of(std::vector<Bank> banks, const std::vector<Bank>& others);
+
 // A text that parse_banks() accepts: "sha1,sha384:padded".
 std::string bank_names(const std::vector<Bank>& banks);
 

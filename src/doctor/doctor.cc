@@ -138,7 +138,7 @@ Checked check_pcrs(const ImaDirectory& directory, const std::string& spec, const
   std::vector<digest::Bank> common;
   for (const digest::Bank& bank : directory.banks()) {
     const auto& banks = pcrs->banks->banks();
-    if (std::ranges::find(banks, bank.algorithm, &digest::Bank::algorithm) != banks.end()) common.push_back(bank);
+    if (digest::find_bank(banks, bank.algorithm) != nullptr) common.push_back(bank);
   }
   const std::string theirs = digest::bank_names(pcrs->banks->banks());
   if (common.empty()) {

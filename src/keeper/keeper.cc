@@ -29,8 +29,7 @@ Result<std::vector<digest::Bank>> Keeper::banks() const {
   std::vector<digest::Bank> banks;
   for (const digest::Bank& bank : source_.banks()) {
     if (!digest::available(bank.algorithm)) continue;
-    if (pcrs_ == nullptr ||
-        std::ranges::find(pcrs_->banks(), bank.algorithm, &digest::Bank::algorithm) != pcrs_->banks().end()) {
+    if (pcrs_ == nullptr || digest::find_bank(pcrs_->banks(), bank.algorithm) != nullptr) {
       banks.push_back(bank);
     }
   }

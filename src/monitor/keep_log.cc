@@ -15,8 +15,10 @@ namespace {
 void say_line(LogTarget target, const std::string& event, const std::string& text, const nlohmann::json& members) {
   const std::string shown = printable(text);
   if (target == LogTarget::kJournal && send_to_journal(journal_fields(event, shown, members))) return;
-  if (target != LogTarget::kPlain) std::fprintf(stderr, "<%d>", priority_of(event, members));
-  std::fprintf(stderr, "imakeep: %s\n", shown.c_str());
+  // In one call, so that lines of two threads do not mix.
+  const std::string priority =
+      target == LogTarget::kPlain ? "" : "<" + std::to_string(priority_of(event, members)) + ">";
+  std::fprintf(stderr, "%simakeep: %s\n", priority.c_str(), shown.c_str());
 }
 
 }  // namespace

@@ -2,7 +2,8 @@
 // monitor/keep_log.h - the log of `imakeep keep`. Each event becomes an entry of the journal, or a line on standard
 // error if that is not the journal. With --json, it also becomes an object on a line of standard output.
 //
-// The log names records by number and never reveals their content: no path, no digest, no PCR value. Threads: one.
+// The log names records by number and never reveals their content: no path, no digest, no PCR value.
+// Threads: say() is safe from any; the rest belongs to one.
 #pragma once
 
 #include <map>

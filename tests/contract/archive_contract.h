@@ -616,7 +616,9 @@ TYPED_TEST_P(ArchiveContract, ChangesNothingOutsideATransaction) {
   Store& store = this->fixture_.store();
   EXPECT_FALSE(
       store.put_chain({.chain = 1, .banks = "sha1", .byte_order = "little", .start = "boot", .end_pcrs = Bytes(4)}));
-  EXPECT_FALSE(store.set_pending(std::nullopt));
+  const auto refused = store.set_pending(std::nullopt);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kUsage);
   EXPECT_FALSE(store.put_anchor({.chain = 1, .number = 5, .why = "gap", .pcrs = {}}));
   EXPECT_FALSE(store.put_list({.chain = 1}));
   EXPECT_FALSE(store.put_incident({.chain = 1, .kind = "gap", .what = "G."}));

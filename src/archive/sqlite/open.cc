@@ -317,6 +317,8 @@ Error SqliteStore::Connection::error(const SQLite::Exception& exception, const s
           .code = ErrorCode::kIo,
           .message = attempt + " " + path + ": the disk failed (" + exception.what() + "); committed records are safe",
           .os_errno = system};
+    case SQLITE_MISUSE:
+      return say(ErrorCode::kUsage, exception.what());
     default:
       return say(ErrorCode::kMalformed, exception.what());
   }
