@@ -104,21 +104,21 @@ TEST(DecodePart, TakesAListThatHasNoDigestToCompare) {
 
 TEST(PcrTrace, TellsAfterWhichRecordThePcrLastHadTheValue) {
   PcrTrace trace({.bank = bank("sha1"), .value = pcr_after("ab")}, pcr_after("a"), 7);
-  EXPECT_EQ(trace.fits_after(), std::nullopt);
+  EXPECT_EQ(trace.matched_after(), std::nullopt);
   trace.follow(record_of('b').view(), 8);
-  EXPECT_TRUE(trace.fits_now());
+  EXPECT_TRUE(trace.matches_now());
   Content of_other_pcr = record_of('c');
   of_other_pcr.pcr = 11;
   trace.follow(of_other_pcr.view(), 9);
-  EXPECT_TRUE(trace.fits_now()) << "another PCR";
+  EXPECT_TRUE(trace.matches_now()) << "another PCR";
   trace.follow(record_of('c').view(), 10);
-  EXPECT_FALSE(trace.fits_now());
-  EXPECT_EQ(trace.fits_after(), 8u);
+  EXPECT_FALSE(trace.matches_now());
+  EXPECT_EQ(trace.matched_after(), 8u);
 }
 
-TEST(PcrTrace, FitsBeforeTheFirstRecordIfThePcrStartsWithTheValue) {
+TEST(PcrTrace, MatchesBeforeTheFirstRecordIfThePcrStartsWithTheValue) {
   const PcrTrace trace({.bank = bank("sha1"), .value = pcr_after("a")}, pcr_after("a"), 7);
-  EXPECT_EQ(trace.fits_after(), 7u);
+  EXPECT_EQ(trace.matched_after(), 7u);
 }
 
 std::vector<std::uint64_t> placed(Known known, const std::vector<const Part*>& parts, bool no_repeats = false) {

@@ -137,13 +137,13 @@ class Finder {
 };
 
 // Adds the chain's records at indexes [from, to) of the known ones: a range for each run of consecutive numbers. The
-// holes between the runs were missing before, so they are not added.
+// ranges between the runs were missing before, so they are not added.
 void add_missing(Alignment& alignment, const Contents& contents, std::uint64_t from, std::uint64_t to) {
-  const std::vector<Range>& holes = contents.shape.holes();
+  const std::vector<Range>& before = contents.shape.missing();
   while (from < to) {
     const std::uint64_t first = contents.shape.number_at(from);
-    const auto hole = std::ranges::upper_bound(holes, first, {}, &Range::first);
-    const std::uint64_t records = hole == holes.end() ? to - from : std::min(to - from, hole->first - first);
+    const auto next = std::ranges::upper_bound(before, first, {}, &Range::first);
+    const std::uint64_t records = next == before.end() ? to - from : std::min(to - from, next->first - first);
     alignment.missing.push_back({.first = first, .end = first + records});
     from += records;
   }

@@ -120,7 +120,7 @@ TEST(Families, StepByTheStretchThatRepeats) {
 // Every known record is in the list still, or deleted from the front, or missing. None is counted twice.
 void expect_accounted(const Case& of, const Contents& contents, const Alignment& alignment) {
   const auto where = [&] {
-    return "chain " + of.chain + " without " + of.shape.hole_text() + " from " + std::to_string(of.shape.head()) +
+    return "chain " + of.chain + " without " + of.shape.missing_text() + " from " + std::to_string(of.shape.head()) +
            " on, list " + of.list + " with " + std::to_string(of.staged) + " staged";
   };
   std::uint64_t missing = 0;
@@ -147,7 +147,7 @@ TEST(Alignments, AccountForEveryKnownRecordOnce) {
     for (const ListShape& shape :
          {ListShape(), ListShape(1), ListShape(0, {{.first = 2, .end = 4}}), ListShape(1, {{.first = 3, .end = 5}}),
           ListShape(0, {{.first = 1, .end = 2}, {.first = 3, .end = 4}})}) {
-      if (!shape.holes().empty() && shape.holes().back().end > chain.size()) continue;
+      if (!shape.missing().empty() && shape.missing().back().end > chain.size()) continue;
       for (const std::string& list : texts(5)) {
         for (std::size_t staged = 0; staged <= list.size(); ++staged) {
           check({.chain = chain, .shape = shape, .list = list, .staged = staged, .other_kernel = staged == 0});

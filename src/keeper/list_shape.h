@@ -30,9 +30,8 @@ class ListShape {
   static Result<ListShape> parse(std::uint64_t head, std::string_view missing);
 
   std::uint64_t head() const { return head_; }
-  const std::vector<Range>& missing() const {
-    return missing_;
-  }                                  // by number; none is empty or touches the next or head
+  // By number. No range is empty, and none touches the next one or the head.
+  const std::vector<Range>& missing() const { return missing_; }
   std::string missing_text() const;  // "5-7,9-12": records 5, 6 and 9, 10, 11
 
   // How many of the chain's records before number `end` the list holds.

@@ -13,21 +13,22 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-ListShape shape_of(std::uint64_t head, std::string_view holes) {
-  const auto shape = ListShape::parse(head, holes);
+ListShape shape_of(std::uint64_t head, std::string_view missing) {
+  const auto shape = ListShape::parse(head, missing);
   if (!shape) throw std::runtime_error(describe(shape.error()));
   return *shape;
 }
 
-TEST(ListShape, ReadsTheTextOfItsHoles) {
-  EXPECT_THAT(shape_of(4, "5-7,9-12").holes(), ElementsAre(Range{.first = 5, .end = 7}, Range{.first = 9, .end = 12}));
-  EXPECT_THAT(shape_of(4, "").holes(), IsEmpty());
+TEST(ListShape, ReadsTheTextOfItsMissingRanges) {
+  EXPECT_THAT(shape_of(4, "5-7,9-12").missing(),
+              ElementsAre(Range{.first = 5, .end = 7}, Range{.first = 9, .end = 12}));
+  EXPECT_THAT(shape_of(4, "").missing(), IsEmpty());
   EXPECT_EQ(shape_of(4, "").head(), 4u);
 }
 
 TEST(ListShape, WritesTheTextThatItReads) {
   for (const char* const text : {"", "5-6", "5-7,9-12", "5-7,8-18446744073709551615"}) {
-    EXPECT_EQ(shape_of(4, text).hole_text(), text);
+    EXPECT_EQ(shape_of(4, text).missing_text(), text);
   }
 }
 
@@ -42,7 +43,7 @@ TEST(ListShape, RefusesTextThatIsNoListOfSeparateRangesAfterTheHead) {
   }
 }
 
-TEST(ListShape, CountsAndNumbersTheRecordsBetweenItsHoles) {
+TEST(ListShape, CountsAndNumbersTheRecordsBetweenItsMissingRanges) {
   const ListShape shape = shape_of(2, "5-7,9-12");
   const std::array<std::uint64_t, 7> held = {2, 3, 4, 7, 8, 12, 13};
   for (std::uint64_t index = 0; index < held.size(); ++index) EXPECT_EQ(shape.number_at(index), held[index]) << index;
@@ -71,11 +72,11 @@ TEST(ListShape, AdvancingLeavesTheRecordsAfterThoseDeleted) {
   EXPECT_EQ(shape, ListShape(13));
 }
 
-TEST(ListShape, JoinsHolesThatTouchOrOverlap) {
+TEST(ListShape, JoinsMissingRangesThatTouchOrOverlap) {
   const auto with = [](std::uint64_t first, std::uint64_t end) {
     ListShape shape = shape_of(2, "5-7,9-12");
-    shape.add_hole({.first = first, .end = end});
-    return std::to_string(shape.head()) + ": " + shape.hole_text();
+    shape.add_missing({.first = first, .end = end});
+    return std::to_string(shape.head()) + ": " + shape.missing_text();
   };
   EXPECT_EQ(with(14, 15), "2: 5-7,9-12,14-15");
   EXPECT_EQ(with(3, 4), "2: 3-4,5-7,9-12");
@@ -88,10 +89,10 @@ TEST(ListShape, JoinsHolesThatTouchOrOverlap) {
   EXPECT_EQ(with(8, 8), "2: 5-7,9-12") << "an empty range";
 }
 
-TEST(ListShape, AHoleAtTheHeadMovesTheHead) {
+TEST(ListShape, AMissingRangeAtTheHeadMovesTheHead) {
   const auto with = [](std::uint64_t first, std::uint64_t end) {
     ListShape shape = shape_of(2, "5-7,9-12");
-    shape.add_hole({.first = first, .end = end});
+    shape.add_missing({.first = first, .end = end});
     return shape;
   };
   EXPECT_EQ(with(2, 4), shape_of(4, "5-7,9-12"));

@@ -79,6 +79,8 @@ class FixedList : public ImaSource {
   Result<std::uint64_t> count() override {
     return imalog::test::records_of(list_, imalog::test::format_of(bank())).size();
   }
+  Result<std::uint64_t> violations() override { return refuse(EACCES, "the kernel's count is not kept"); }
+  std::uint64_t bytes_seen() const override { return list_.size(); }
 
  private:
   const Bytes list_;

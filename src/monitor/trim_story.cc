@@ -32,7 +32,7 @@ std::uint64_t list_bytes(archive::Archive& archive, const archive::Chain& chain,
     if (!step->record) continue;
     const std::uint64_t number = step->record->number;
     const bool was_in_list = std::ranges::none_of(
-        shape.holes(), [&](const keeper::Range& hole) { return hole.first <= number && number < hole.end; });
+        shape.missing(), [&](const keeper::Range& range) { return range.first <= number && number < range.end; });
     if (was_in_list) bytes += imalog::encoded_bytes(step->record->record.content, digest_bytes);
   }
 }
