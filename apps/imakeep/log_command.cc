@@ -315,9 +315,11 @@ Result<void> check_range(const LogOptions& options, const archive::Chain& chain,
 }
 
 Result<bool> run_records(archive::Archive& archive, const LogOptions& options) {
-  IMAKEEP_TRY(const auto& bank, digest::parse_bank(options.bank));
+  IMAKEEP_TRY(auto bank, digest::parse_bank(options.bank));
   IMAKEEP_TRY(const auto& templates, imalog::TemplateSet::parse(options.templates));
   IMAKEEP_TRY(auto chain, choose_chain(archive, options));
+  // The kernel's files show the digests that it extends.
+  if (bank == digest::bank_of(bank.algorithm)) bank = digest::with_fills_of({bank}, chain.banks).front();
   std::uint64_t from = options.from.value_or(chain.first_kept);
   auto writer = output::make_record_writer(options.format, bank, chain.banks, chain.order, templates);
   if (options.format == "ascii" && ::isatty(STDOUT_FILENO) == 1)

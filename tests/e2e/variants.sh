@@ -90,7 +90,12 @@ keep() { keep_in kept; }
 start_list --banks sha1,sha256,sha384 --extend sha256=padded-short --extend sha384=invalidated
 "$imakeep" list add --control "$sock" "$work/a" "$work/b" >/dev/null
 "$imakeep" list add --control "$sock" --violation "$work/a" >/dev/null
+for form in ascii binary; do cat "$mount/${form}_runtime_measurements_sha256" >"$work/kept.$form"; done
 check "keep finds out how the kernel extends its banks" keep
+for form in ascii binary; do
+  check "  and log shows the digests of the kernel's $form file" \
+    cmp "$work/kept.$form" <("$imakeep" log --archive "$work/kept" --bank sha256 --format $form)
+done
 check_equal "  and the chain says it" "['sha1', 'sha256:padded-short']" \
   "$(json_of 'result["chain"]["banks"]' "$imakeep" status --archive "$work/kept" --json)"
 check_proof "  and its records are proven" 0 "^proven +records before 3," "$imakeep" status --archive "$work/kept"
