@@ -23,10 +23,10 @@ std::vector<std::size_t> lengths_at_end(const archive::Overlaps& found, Ids know
   return lengths;
 }
 
-// The index at which the records of a list stop to repeat. Up to index `from` they have the period `step`.
-std::uint64_t stretch_end(Ids list, std::uint64_t from, std::uint64_t step) {
-  while (from < list.size() && list[from] == list[from - step]) ++from;
-  return from;
+// The index at which the records of a list stop to repeat. The first `repeats` records have the period `step`.
+ListIndex stretch_end(Ids list, std::uint64_t repeats, std::uint64_t step) {
+  while (repeats < list.size() && list[repeats] == list[repeats - step]) ++repeats;
+  return ListIndex(repeats);
 }
 
 class Finder {
@@ -84,7 +84,7 @@ class Finder {
     auto lengths = lengths_at_end(archive::overlaps(after, rest), after, rest);
     // If all of `after` overlaps, no record is missing.
     std::erase(lengths, after.size());
-    const Family like{.kind = Family::Kind::kSplit, .split = split, .at = at};
+    const Family like{.kind = Family::Kind::kSplit, .split = split, .at = ListIndex(at)};
     add_lengths(lengths, like);
     if (!after.empty()) add_lengths({0}, like);
   }
@@ -92,10 +92,10 @@ class Finder {
   // The list's first records lie somewhere within the archive: a kexec dropped the records after them.
   void add_cut_by_kexec(const archive::Overlaps& found) {
     if (found.whole_at && *found.whole_at + list_.size() < known_.size()) {
-      all_.push_back({.kind = Family::Kind::kCut, .first = list_.size(), .at = *found.whole_at});
+      all_.push_back({.kind = Family::Kind::kCut, .first = list_.size(), .at = ListIndex(*found.whole_at)});
     }
     if (found.start_length > 0 && found.start_length < list_.size()) {
-      all_.push_back({.kind = Family::Kind::kCut, .first = found.start_length, .at = found.start_at});
+      all_.push_back({.kind = Family::Kind::kCut, .first = found.start_length, .at = ListIndex(found.start_at)});
       // A kexec joins the staged and the current records into one list.
       add_split(found.start_length, found.start_at);
     }
@@ -138,10 +138,10 @@ class Finder {
 
 // Adds the chain's records at indexes [from, to) of the known ones: a range for each run of consecutive numbers. The
 // ranges between the runs were missing before, so they are not added.
-void add_missing(Alignment& alignment, const Contents& contents, std::uint64_t from, std::uint64_t to) {
+void add_missing(Alignment& alignment, const Contents& contents, ListIndex from, ListIndex to) {
   const std::vector<Range>& before = contents.shape.missing();
   while (from < to) {
-    const std::uint64_t first = contents.shape.number_at(from);
+    const RecordNumber first = contents.shape.number_at(from);
     const auto next = std::ranges::upper_bound(before, first, {}, &Range::first);
     const std::uint64_t records = next == before.end() ? to - from : std::min(to - from, next->first - first);
     alignment.missing.push_back({.first = first, .end = first + records});
@@ -153,34 +153,36 @@ void add_lost_between(Alignment& alignment, const Contents& contents) {
   const Ids known = contents.known.ids;
   const Ids list = contents.list.ids;
   std::uint64_t end = known.size();  // known records from here on are compared already
-  std::vector<Range> lost;           // indexes of known records, last first
+  struct Run {
+    ListIndex from, to;
+  };
+  std::vector<Run> lost;  // of known records, last first
   for (std::uint64_t left = alignment.known; left > 0; --left) {
     std::uint64_t at = end;
     while (known[at - 1] != list[left - 1]) --at;
-    if (at < end) lost.push_back({.first = at, .end = end});
+    if (at < end) lost.push_back({.from = ListIndex(at), .to = ListIndex(end)});
     end = at - 1;
   }
   alignment.gone = end;
-  for (auto each = lost.rbegin(); each != lost.rend(); ++each) {
-    add_missing(alignment, contents, each->first, each->end);
-  }
+  for (auto run = lost.rbegin(); run != lost.rend(); ++run) add_missing(alignment, contents, run->from, run->to);
 }
 
 }  // namespace
 
 void RecordSummary::add(const imalog::RecordContentView& content, ByteOrder order) {
-  if (imalog::is_boot_aggregate(content, order)) boot_aggregates.push_back(ids.size());
+  if (imalog::is_boot_aggregate(content, order)) boot_aggregates.emplace_back(ids.size());
   ids.push_back(archive::record_id(content));
   violations.push_back(content.violation);
   pcrs.push_back(static_cast<std::uint8_t>(content.pcr));
 }
 
-bool RecordSummary::has_lasting(std::uint64_t from, std::uint64_t to) const {
+bool RecordSummary::has_lasting(ListIndex from, ListIndex to) const {
   return has_lasting(from, to, ~std::uint32_t{0});
 }
 
-bool RecordSummary::has_lasting(std::uint64_t from, std::uint64_t to, std::uint32_t of_pcrs) const {
-  for (std::uint64_t i = from; i < std::min<std::uint64_t>(to, ids.size()); ++i) {
+bool RecordSummary::has_lasting(ListIndex from, ListIndex to, std::uint32_t of_pcrs) const {
+  const std::uint64_t end = std::min<std::uint64_t>(to.value(), ids.size());
+  for (std::uint64_t i = from.value(); i < end; ++i) {
     if (!violations[i] && (of_pcrs >> pcrs[i] & 1) != 0) return true;
   }
   return false;
@@ -201,6 +203,7 @@ std::vector<Family> families_of(const Contents& contents) {
 
 Alignment alignment_of(const Contents& contents, const Family& family, std::uint64_t i) {
   const std::uint64_t in_known = contents.known.ids.size();
+  const ListIndex known_end(in_known);
   Alignment alignment{.known = family.first + i * family.step, .shape = contents.shape, .missing = {}};
   switch (family.kind) {
     case Family::Kind::kPending:
@@ -209,13 +212,13 @@ Alignment alignment_of(const Contents& contents, const Family& family, std::uint
       break;
     case Family::Kind::kSplit:
       alignment.split = family.split;
-      alignment.gone = family.at;
-      add_missing(alignment, contents, family.at + family.split, in_known - (alignment.known - family.split));
+      alignment.gone = family.at - ListIndex(0);
+      add_missing(alignment, contents, family.at + family.split, known_end - (alignment.known - family.split));
       break;
     case Family::Kind::kCut:
-      alignment.gone = family.at;
+      alignment.gone = family.at - ListIndex(0);
       alignment.by_kexec = true;
-      add_missing(alignment, contents, family.at + alignment.known, in_known);
+      add_missing(alignment, contents, family.at + alignment.known, known_end);
       break;
     case Family::Kind::kLacking:
       add_lost_between(alignment, contents);

@@ -29,23 +29,23 @@ inline constexpr std::size_t kMostAltered = 16;
 // The facts from one reading of the records of a list, or of the part of a chain that the list should hold.
 struct RecordSummary {
   std::vector<archive::RecordId> ids;
-  std::vector<bool> violations;                // of the record at the same index in ids
-  std::vector<std::uint8_t> pcrs;              // likewise: the PCR that the record names
-  std::vector<std::uint64_t> boot_aggregates;  // indexes of kernels' first records
-  std::size_t staged = 0;                      // of a list: count of its first records, which are staged
+  std::vector<bool> violations;            // of the record at the same index in ids
+  std::vector<std::uint8_t> pcrs;          // likewise: the PCR that the record names
+  std::vector<ListIndex> boot_aggregates;  // of kernels' first records
+  std::size_t staged = 0;                  // of a list: count of its first records, which are staged
 
   void add(const imalog::RecordContentView& content, ByteOrder order = kHostOrder);
   // Whether one of the records from index `from` to before `to` is no violation. Violations repeat in every list.
-  bool has_lasting(std::uint64_t from, std::uint64_t to) const;
+  bool has_lasting(ListIndex from, ListIndex to) const;
   // Whether such a record also names one of the PCRs `of_pcrs`: bit P is PCR P.
-  bool has_lasting(std::uint64_t from, std::uint64_t to, std::uint32_t of_pcrs) const;
+  bool has_lasting(ListIndex from, ListIndex to, std::uint32_t of_pcrs) const;
   // Whether a record that is no violation occurs twice. If so, the kernel keeps no table of digests, or a kexec lies
   // between the two.
   bool repeats() const;
   // Whether the list begins with a kernel's first record.
-  bool begins_with_kernel() const { return !boot_aggregates.empty() && boot_aggregates.front() == 0; }
+  bool begins_with_kernel() const { return !boot_aggregates.empty() && boot_aggregates.front() == ListIndex(0); }
   // Whether a kernel's first record lies at an index above 0: it follows a kexec.
-  bool has_kexec() const { return !boot_aggregates.empty() && boot_aggregates.back() > 0; }
+  bool has_kexec() const { return !boot_aggregates.empty() && boot_aggregates.back() > ListIndex(0); }
 };
 
 struct Alignment {
@@ -63,7 +63,7 @@ struct Alignment {
 struct Contents {
   const RecordSummary& known;  // the records that the list held when it was last seen
   const ListShape& shape;      // which of the chain's records these are
-  std::uint64_t end = 0;       // of the chain
+  RecordNumber end = {};       // of the chain
   const RecordSummary& list;   // the records that the list holds now
   bool other_kernel = false;   // the kernel is not the one last seen: a kexec may have dropped records
   std::uint64_t pending = 0;   // count of records that a pending trim covers; 0 without one
@@ -90,9 +90,9 @@ struct Family {
   std::uint64_t count = 1;
   // From each alignment's first new record up to before this index, the records are the same, as far as they go. Only
   // for count > 1.
-  std::uint64_t stretch_end = 0;
+  ListIndex stretch_end = {};
   std::uint64_t split = 0;  // kSplit: count of known records before the missing ones
-  std::uint64_t at = 0;     // kSplit, kCut: index in Contents::known of the list's first record
+  ListIndex at = {};        // kSplit, kCut: index in Contents::known of the list's first record
 };
 
 // Never empty: kNone is always included. The pending trim comes first. Alignments with fewer new records come before

@@ -8,6 +8,8 @@
 namespace imakeep::keeper::alignment_test {
 namespace {
 
+using test::range;
+using test::shape_of;
 using test::summary_of;
 using testing::ElementsAre;
 using testing::IsEmpty;
@@ -24,9 +26,10 @@ struct Case {
 
   std::string known() const {
     std::string letters;
-    for (std::uint64_t i = 0; i < shape.records(chain.size()); ++i) letters += chain[shape.number_at(i)];
+    for (ListIndex i; i < ListIndex(shape.records(end())); ++i) letters += chain[shape.number_at(i).value()];
     return letters;
   }
+  RecordNumber end() const { return RecordNumber(chain.size()); }
 };
 
 // Calls `visit` with the contents and with the families of the case.
@@ -36,7 +39,7 @@ void with_families(const Case& of, const Visit& visit) {
   const RecordSummary list = summary_of(of.list, of.staged);
   const Contents contents{.known = known,
                           .shape = of.shape,
-                          .end = of.chain.size(),
+                          .end = of.end(),
                           .list = list,
                           .other_kernel = of.other_kernel,
                           .pending = of.pending};
@@ -104,7 +107,7 @@ TEST(Families, StepByTheStretchThatRepeats) {
     std::vector<std::array<std::uint64_t, 4>> all;
     with_families({.chain = chain, .list = list}, [&](const Contents&, const std::vector<Family>& families) {
       for (const Family& each : families) {
-        if (each.kind == Kind::kEnd) all.push_back({each.first, each.step, each.count, each.stretch_end});
+        if (each.kind == Kind::kEnd) all.push_back({each.first, each.step, each.count, each.stretch_end.value()});
       }
     });
     return all;
@@ -120,16 +123,17 @@ TEST(Families, StepByTheStretchThatRepeats) {
 // Every known record is in the list still, or deleted from the front, or missing. None is counted twice.
 void expect_accounted(const Case& of, const Contents& contents, const Alignment& alignment) {
   const auto where = [&] {
-    return "chain " + of.chain + " without " + of.shape.missing_text() + " from " + std::to_string(of.shape.head()) +
-           " on, list " + of.list + " with " + std::to_string(of.staged) + " staged";
+    return "chain " + of.chain + " without " + of.shape.missing_text() + " from " +
+           std::to_string(of.shape.head().value()) + " on, list " + of.list + " with " + std::to_string(of.staged) +
+           " staged";
   };
   std::uint64_t missing = 0;
-  for (const Range& range : alignment.missing) missing += range.end - range.first;
+  for (const Range& each : alignment.missing) missing += each.records();
   const std::uint64_t in_list = alignment.shape.records(contents.end);
   ASSERT_EQ(in_list, alignment.known) << where();
   ASSERT_EQ(in_list + alignment.gone + missing, contents.known.ids.size()) << where();
   for (std::uint64_t index = 0; alignment.same && index < alignment.known; ++index) {
-    ASSERT_EQ(of.chain[alignment.shape.number_at(index)], of.list[index]) << where();
+    ASSERT_EQ(of.chain[alignment.shape.number_at(ListIndex(index)).value()], of.list[index]) << where();
   }
 }
 
@@ -145,9 +149,8 @@ TEST(Alignments, AccountForEveryKnownRecordOnce) {
   };
   for (const std::string chain : {"a", "aV", "aVa", "aaaa", "aVVVV", "abVab", "aVaVaV"}) {
     for (const ListShape& shape :
-         {ListShape(), ListShape(1), ListShape(0, {{.first = 2, .end = 4}}), ListShape(1, {{.first = 3, .end = 5}}),
-          ListShape(0, {{.first = 1, .end = 2}, {.first = 3, .end = 4}})}) {
-      if (!shape.missing().empty() && shape.missing().back().end > chain.size()) continue;
+         {ListShape(), shape_of(1), shape_of(0, "2-4"), shape_of(1, "3-5"), shape_of(0, "1-2,3-4")}) {
+      if (!shape.missing().empty() && shape.missing().back().end > RecordNumber(chain.size())) continue;
       for (const std::string& list : texts(5)) {
         for (std::size_t staged = 0; staged <= list.size(); ++staged) {
           check({.chain = chain, .shape = shape, .list = list, .staged = staged, .other_kernel = staged == 0});
@@ -159,12 +162,12 @@ TEST(Alignments, AccountForEveryKnownRecordOnce) {
 }
 
 TEST(Alignments, APendingTrimMayCoverEveryKnownRecord) {
-  Case of{.chain = "abc", .shape = ListShape(1), .list = "", .pending = 2};
+  Case of{.chain = "abc", .shape = shape_of(1), .list = "", .pending = 2};
   const auto all = alignments(of, Kind::kPending);
   ASSERT_EQ(all.size(), 1u);
   EXPECT_EQ(all[0].known, 0u);
   EXPECT_EQ(all[0].gone, 2u);
-  EXPECT_EQ(all[0].shape, ListShape(3));
+  EXPECT_EQ(all[0].shape, shape_of(3));
   of.pending = 3;
   EXPECT_THAT(known_by(of, Kind::kPending), IsEmpty()) << "more than the list held";
 }
@@ -175,10 +178,10 @@ TEST(Alignments, StagedRecordsMayLieAnywhereAmongTheKnownOnes) {
   EXPECT_EQ(all[0].known, 3u);
   EXPECT_EQ(all[0].split, 2u);
   EXPECT_EQ(all[0].gone, 1u);
-  EXPECT_THAT(all[0].missing, ElementsAre(Range{.first = 3, .end = 5}));
-  EXPECT_EQ(all[0].shape, ListShape(1, {{.first = 3, .end = 5}}));
+  EXPECT_THAT(all[0].missing, ElementsAre(range(3, 5)));
+  EXPECT_EQ(all[0].shape, shape_of(1, "3-5"));
   EXPECT_EQ(all[1].known, 2u) << "all records after the staged ones are new";
-  EXPECT_THAT(all[1].missing, ElementsAre(Range{.first = 3, .end = 6}));
+  EXPECT_THAT(all[1].missing, ElementsAre(range(3, 6)));
 }
 
 TEST(Alignments, NothingIsSplitIfNoRecordIsMissing) {
@@ -194,7 +197,7 @@ TEST(Alignments, OnlyAnotherKernelsListMayLackTheArchivesEnd) {
   EXPECT_EQ(all[0].known, 2u);
   EXPECT_EQ(all[0].gone, 1u);
   EXPECT_TRUE(all[0].by_kexec);
-  EXPECT_THAT(all[0].missing, ElementsAre(Range{.first = 3, .end = 5}));
+  EXPECT_THAT(all[0].missing, ElementsAre(range(3, 5)));
   of.other_kernel = false;
   EXPECT_THAT(known_by(of, Kind::kCut), IsEmpty());
   EXPECT_THAT(known_by({.chain = "Babcd", .list = "cd", .other_kernel = true}, Kind::kCut), IsEmpty())
@@ -205,7 +208,7 @@ TEST(Alignments, AKexecMayHaveLostAllIfTheListBeginsWithAnotherKernelsFirstRecor
   const auto gone_by_kexec = [](const std::string& list, bool other_kernel) {
     const auto all = alignments({.chain = "Bab", .list = list, .other_kernel = other_kernel}, Kind::kNone);
     EXPECT_EQ(all[0].gone, 3u);
-    EXPECT_EQ(all[0].shape, ListShape(3));
+    EXPECT_EQ(all[0].shape, shape_of(3));
     return all[0].gone_by_kexec;
   };
   EXPECT_TRUE(gone_by_kexec("Bx", true));
@@ -247,41 +250,47 @@ TEST(Alignments, MoreThanHalfMayBeAlteredIfEachIsAViolation) {
 
 TEST(MissingRecords, DoNotIncludeThoseThatWereMissingBefore) {
   // The list held B, a, b, e and f. A kexec passed on the first two.
-  const ListShape shape(0, {{.first = 3, .end = 5}});
+  const ListShape shape = shape_of(0, "3-5");
   const auto cut = alignments({.chain = "Babcdef", .shape = shape, .list = "BaBx", .other_kernel = true}, Kind::kCut);
   ASSERT_EQ(cut.size(), 1u);
-  EXPECT_THAT(cut[0].missing, ElementsAre(Range{.first = 2, .end = 3}, Range{.first = 5, .end = 7}));
-  EXPECT_EQ(cut[0].shape, ListShape(0, {{.first = 2, .end = 7}}));
+  EXPECT_THAT(cut[0].missing, ElementsAre(range(2, 3), range(5, 7)));
+  EXPECT_EQ(cut[0].shape, shape_of(0, "2-7"));
   const auto lacking = alignments({.chain = "Babcdef", .shape = shape, .list = "Baf"}, Kind::kLacking);
   ASSERT_EQ(lacking.size(), 1u);
-  EXPECT_THAT(lacking[0].missing, ElementsAre(Range{.first = 2, .end = 3}, Range{.first = 5, .end = 6}));
-  EXPECT_EQ(lacking[0].shape, ListShape(0, {{.first = 2, .end = 6}}));
+  EXPECT_THAT(lacking[0].missing, ElementsAre(range(2, 3), range(5, 6)));
+  EXPECT_EQ(lacking[0].shape, shape_of(0, "2-6"));
 }
 
 TEST(MissingRecords, EndBeforeThoseThatWereMissingAtTheChainsEnd) {
-  const ListShape shape(0, {{.first = 5, .end = 7}});
+  const ListShape shape = shape_of(0, "5-7");
   const auto cut = alignments({.chain = "Babcdef", .shape = shape, .list = "BaBx", .other_kernel = true}, Kind::kCut);
   ASSERT_EQ(cut.size(), 1u);
-  EXPECT_THAT(cut[0].missing, ElementsAre(Range{.first = 2, .end = 5}));
-  EXPECT_EQ(cut[0].shape, ListShape(0, {{.first = 2, .end = 7}}));
+  EXPECT_THAT(cut[0].missing, ElementsAre(range(2, 5)));
+  EXPECT_EQ(cut[0].shape, shape_of(0, "2-7"));
 }
 
 TEST(RecordSummary, LooksForLastingRecordsWithinItsRange) {
   const RecordSummary summary = summary_of("VaV1V");
-  EXPECT_FALSE(summary.has_lasting(0, 1));
-  EXPECT_TRUE(summary.has_lasting(0, 2));
-  EXPECT_TRUE(summary.has_lasting(1, 2));
-  EXPECT_FALSE(summary.has_lasting(2, 3));
-  EXPECT_FALSE(summary.has_lasting(4, 100));
-  EXPECT_FALSE(summary.has_lasting(1, 1));
+  const auto has_lasting = [&](std::uint64_t from, std::uint64_t to) {
+    return summary.has_lasting(ListIndex(from), ListIndex(to));
+  };
+  EXPECT_FALSE(has_lasting(0, 1));
+  EXPECT_TRUE(has_lasting(0, 2));
+  EXPECT_TRUE(has_lasting(1, 2));
+  EXPECT_FALSE(has_lasting(2, 3));
+  EXPECT_FALSE(has_lasting(4, 100));
+  EXPECT_FALSE(has_lasting(1, 1));
 }
 
 TEST(RecordSummary, LooksForLastingRecordsOfSomePcrs) {
   const RecordSummary summary = summary_of("VaV1V");
-  EXPECT_TRUE(summary.has_lasting(0, 5, 1u << 11));
-  EXPECT_FALSE(summary.has_lasting(0, 3, 1u << 11));
-  EXPECT_TRUE(summary.has_lasting(0, 3, 1u << 10));
-  EXPECT_FALSE(summary.has_lasting(2, 5, 1u << 10)) << "only violations of PCR 10";
+  const auto has_lasting = [&](std::uint64_t from, std::uint64_t to, std::uint32_t of_pcrs) {
+    return summary.has_lasting(ListIndex(from), ListIndex(to), of_pcrs);
+  };
+  EXPECT_TRUE(has_lasting(0, 5, 1u << 11));
+  EXPECT_FALSE(has_lasting(0, 3, 1u << 11));
+  EXPECT_TRUE(has_lasting(0, 3, 1u << 10));
+  EXPECT_FALSE(has_lasting(2, 5, 1u << 10)) << "only violations of PCR 10";
 }
 
 TEST(RecordSummary, RepeatsIfARecordThatIsNoViolationOccursTwice) {

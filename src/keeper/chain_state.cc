@@ -48,7 +48,7 @@ Result<std::optional<ChainState>> ChainState::load(archive::Archive& archive) {
   }
   IMAKEEP_TRY(auto origin, archive.store().origin(state.chain.chain));
   state.origin = origin.value_or(archive::OriginRow{.chain = state.chain.chain, .origin = "list"});
-  IMAKEEP_TRY(auto shape, ListShape::parse(state.row.head, state.row.holes));
+  IMAKEEP_TRY(auto shape, ListShape::parse(RecordNumber(state.row.head), state.row.holes));
   state.shape = std::move(shape);
   IMAKEEP_TRY(auto anchors, archive.anchors(state.chain));
   if (!anchors.empty()) {
@@ -63,7 +63,7 @@ Result<std::optional<ChainState>> ChainState::load(archive::Archive& archive) {
 }
 
 std::uint64_t ChainState::moved_to(const ListShape& found, std::uint64_t gone, bool by_kexec, std::int64_t now_unix_s) {
-  const std::uint64_t ours = pending && pending->first == shape.head() ? std::min(pending->records, gone) : 0;
+  const std::uint64_t ours = std::min(pending_records(), gone);
   if (ours > 0) {
     row.trimmed += ours;
     ++row.trims;
@@ -74,7 +74,7 @@ std::uint64_t ChainState::moved_to(const ListShape& found, std::uint64_t gone, b
     ++row.trims_by_others;
   }
   shape = found;
-  row.head = found.head();
+  row.head = found.head().value();
   row.holes = found.missing_text();
   return gone - ours;
 }

@@ -26,14 +26,13 @@ struct ChainState {
   static Result<std::optional<ChainState>> load(archive::Archive& archive);
 
   KnownChain known() const {
-    const std::uint64_t anchored_at = anchor ? anchor->number : 0;
     return {.chain = chain,
             .shape = shape,
             .boot_id = row.boot_id,
-            .anchored_at = anchored_at,
-            .proven = std::max(row.proven, anchored_at),
+            .anchored_at = anchored_at(),
+            .proven = std::max(RecordNumber(row.proven), anchored_at()),
             .resets = resets(),
-            .pending = pending && pending->first == shape.head() ? pending->records : 0};
+            .pending = pending_records()};
   }
   // The TPM's counts when the list was last seen.
   std::optional<tpm::ResetCounts> resets() const {
@@ -41,11 +40,18 @@ struct ChainState {
     return tpm::ResetCounts{.resets = static_cast<std::uint32_t>(*origin.tpm_resets),
                             .restarts = static_cast<std::uint32_t>(*origin.tpm_restarts)};
   }
-  std::uint64_t in_list() const { return shape.records(chain.end); }
+  RecordNumber end() const { return RecordNumber(chain.end); }
+  // The number of the last anchor; 0 without one.
+  RecordNumber anchored_at() const { return RecordNumber(anchor ? anchor->number : 0); }
+  // Count of records at the list's head that the pending trim covers; 0 without one.
+  std::uint64_t pending_records() const {
+    return pending && RecordNumber(pending->first) == shape.head() ? pending->records : 0;
+  }
+  std::uint64_t in_list() const { return shape.records(end()); }
   // Whether the chain's end is proven. If the chain has an anchor, the PCRs must also have gone on from it as the list
   // did.
   bool proven() const {
-    return row.proven == chain.end && row.proven_unix_s != 0 && (!anchor || anchor->number < chain.end);
+    return row.proven == chain.end && row.proven_unix_s != 0 && (!anchor || anchored_at() < end());
   }
 
   // The list was found to have the shape `found`, and `gone` records at its front are not in it any more. Attributes

@@ -16,7 +16,7 @@ namespace imakeep::keeper {
 
 // The place in the archive to which the machine was set back.
 struct SetBack {
-  std::uint64_t at = 0;       // the machine was set back to before the record of this number
+  RecordNumber at = {};       // the machine was set back to before the record of this number
   std::uint64_t went_on = 0;  // count of records that it measured since
 };
 

@@ -3,11 +3,15 @@
 
 #include <gtest/gtest.h>
 
+#include "keeper/test_support.h"
+
 namespace imakeep::keeper::diagnose_test {
 namespace {
 
+using test::shape_of;
+
 ListFacts facts_of_an_overlap() {
-  return {.table_kept = true, .in_list = 5, .by_content = Alignment{.known = 3, .shape = ListShape(2), .gone = 2}};
+  return {.table_kept = true, .in_list = 5, .by_content = Alignment{.known = 3, .shape = shape_of(2), .gone = 2}};
 }
 
 TEST(ContentProves, OnlyWhereTheKernelRemembersEveryDigest) {
@@ -40,7 +44,7 @@ TEST(ContentProves, NothingWithoutAnOverlap) {
 }
 
 TEST(Diagnose, AMachineThatWasSetBackIsNoGap) {
-  ListFacts facts{.in_list = 5, .set_back = SetBack{.at = 2, .went_on = 1}};
+  ListFacts facts{.in_list = 5, .set_back = SetBack{.at = RecordNumber(2), .went_on = 1}};
   EXPECT_EQ(diagnose(facts), Verdict::kArchiveAhead);
   facts.set_back.reset();
   EXPECT_EQ(diagnose(facts), Verdict::kGap);
@@ -72,7 +76,7 @@ TEST(Diagnose, AListIsOfThisChainWhileTheTpmWasNotReset) {
 TEST(Diagnose, AnotherKernelsListThatAPcrOfTheChainPlacesIsOfThisChain) {
   ListFacts facts = facts_of_an_overlap();
   facts.other_kernel = true;
-  facts.by_matching_pcrs = Alignment{.known = 1, .shape = ListShape(4), .gone = 4};
+  facts.by_matching_pcrs = Alignment{.known = 1, .shape = shape_of(4), .gone = 4};
   EXPECT_EQ(diagnose(facts), Verdict::kUnexplained);
 }
 
@@ -80,7 +84,7 @@ TEST(DecidedAlignment, ThePcrsComeBeforeContent) {
   ListFacts facts = facts_of_an_overlap();
   ASSERT_TRUE(decided_alignment(facts));
   EXPECT_EQ(decided_alignment(facts)->known, 3u);
-  facts.by_matching_pcrs = Alignment{.known = 1, .shape = ListShape(4), .gone = 4};
+  facts.by_matching_pcrs = Alignment{.known = 1, .shape = shape_of(4), .gone = 4};
   EXPECT_EQ(decided_alignment(facts)->known, 1u);
   facts.by_matching_pcrs.reset();
   facts.table_kept = false;
@@ -90,7 +94,7 @@ TEST(DecidedAlignment, ThePcrsComeBeforeContent) {
 TEST(Diagnose, AGapIsNamedOnlyIfNothingOfWhatWasKnownIsLeft) {
   ListFacts facts{.in_list = 5};
   EXPECT_EQ(diagnose(facts), Verdict::kGap);
-  facts.by_violations = Alignment{.known = 2, .shape = ListShape(4), .missing = {}};
+  facts.by_violations = Alignment{.known = 2, .shape = shape_of(4), .missing = {}};
   EXPECT_EQ(diagnose(facts), Verdict::kUnexplained);
   facts.by_violations.reset();
   facts.in_list = 0;

@@ -20,7 +20,7 @@ class Trail {
   }
 
   // Adds the next record of this PCR, with its number, the digest of its data, and the digest in the list.
-  void add(std::uint64_t number, const digest::Digest& of_data, const digest::Digest& as_shown) {
+  void add(RecordNumber number, const digest::Digest& of_data, const digest::Digest& as_shown) {
     ++records_;
     last_ = of_data;
     if (records_ <= kMostTried) records_tried_.push_back({.number = number, .digest = of_data});
@@ -37,7 +37,7 @@ class Trail {
 
   // Records of the PCR that were never extended into it.
   struct Unextended {
-    std::uint64_t first = 0;  // number of the first record
+    RecordNumber first = {};  // number of the first record
     std::uint64_t records = 0;
     bool violation = false;  // it is one violation. All violations extend the PCR alike
   };
@@ -75,20 +75,20 @@ class Trail {
   digest::Digest of_data_;
   digest::Digest as_shown_;
   struct Record {
-    std::uint64_t number = 0;
+    RecordNumber number;
     digest::Digest digest;
   };
   std::uint64_t records_ = 0;             // count of this PCR's records
   digest::Digest last_;                   // of the last one
   std::optional<std::uint64_t> reached_;  // count of them after which the PCR last had the value
-  std::uint64_t after_reached_ = 0;       // number of the record after these
+  RecordNumber after_reached_;            // number of the record after these
   std::vector<Record> records_tried_;     // the first kMostTried
 };
 
 }  // namespace
 
 Result<Finding> explain(archive::ArchiveReader* unproven, ListStream& stream, const digest::Bank& shown,
-                        const digest::PcrState& start, std::uint64_t first, const std::vector<imalog::PcrValue>& pcrs) {
+                        const digest::PcrState& start, RecordNumber first, const std::vector<imalog::PcrValue>& pcrs) {
   // One bank is enough, because all are extended together. The bank of the list's digests also shows altered records.
   const auto in_shown = std::ranges::find(pcrs, shown, &imalog::PcrValue::bank);
   const digest::Bank& bank = in_shown == pcrs.end() ? pcrs.front().bank : shown;
@@ -97,7 +97,7 @@ Result<Finding> explain(archive::ArchiveReader* unproven, ListStream& stream, co
     if (value.bank == bank) trails.emplace_back(value, start.value(*start.index_of(bank), value.pcr));
   }
   std::uint64_t records = 0;
-  std::optional<std::uint64_t> first_wrong;
+  std::optional<RecordNumber> first_wrong;
   std::uint64_t wrong = 0;
   const auto add = [&](const imalog::RecordContentView& content, ByteView digest) {
     const bool intact = imalog::digest_matches(shown, content, digest);
@@ -125,10 +125,10 @@ Result<Finding> explain(archive::ArchiveReader* unproven, ListStream& stream, co
   // The first PCR that the records do not match. If they match all PCRs of this bank, another bank does not match.
   const auto unmatched = std::ranges::find_if(trails, [](const Trail& each) { return !each.matches(); });
   const Trail& trail = unmatched == trails.end() ? trails.front() : *unmatched;
-  Finding found{.diagnosis = Diagnosis::kUnexplainedExtend, .first = first, .records = records};
+  Finding found{.diagnosis = Diagnosis::kUnexplainedExtend, .first = first.value(), .records = records};
   if (in_shown != pcrs.end() && first_wrong && trail.matches_as_shown()) {
     found.diagnosis = Diagnosis::kAlteredRecord;
-    found.first = *first_wrong;
+    found.first = first_wrong->value();
     found.records = wrong;
     found.what = "the data of record " + std::to_string(found.first) +
                  " was altered after the measurement: the PCRs match the digest in the list";
@@ -137,19 +137,19 @@ Result<Finding> explain(archive::ArchiveReader* unproven, ListStream& stream, co
   const auto last_ones = trail.last_ones();
   if (const auto failed = last_ones ? last_ones : trail.one()) {
     found.diagnosis = Diagnosis::kFailedExtend;
-    found.first = failed->first;
+    found.first = failed->first.value();
     found.records = failed->records;
     const std::string pcr = std::to_string(trail.wanted().pcr);
     found.what =
         failed->records == 1
-            ? "record " + std::to_string(failed->first) + " is in the list but was never extended into PCR " + pcr +
+            ? "record " + std::to_string(found.first) + " is in the list but was never extended into PCR " + pcr +
                   (failed->violation ? ", or an equal violation was lost, and this one was archived instead" : "")
             : std::to_string(failed->records) + " records of PCR " + pcr + ", from record " +
-                  std::to_string(failed->first) + " on, are in the list but were never extended into it";
+                  std::to_string(found.first) + " on, are in the list but were never extended into it";
     return found;
   }
-  found.what =
-      "the PCRs were extended with something that is not in the list, from record " + std::to_string(first) + " on";
+  found.what = "the PCRs were extended with something that is not in the list, from record " +
+               std::to_string(found.first) + " on";
   return found;
 }
 

@@ -7,6 +7,7 @@
 #include "digest/pcr_state.h"
 #include "imalog/replay.h"
 #include "keeper/diagnosis.h"
+#include "keeper/list_index.h"
 #include "keeper/list_stream.h"
 
 namespace imakeep::keeper {
@@ -20,6 +21,6 @@ namespace imakeep::keeper {
 // A single record without an extend is looked for only if its PCR has no more than kMostTried records (explain.cc). The
 // caller sets Finding::chain. Errors: the stream's and the reader's.
 Result<Finding> explain(archive::ArchiveReader* unproven, ListStream& stream, const digest::Bank& shown,
-                        const digest::PcrState& start, std::uint64_t first, const std::vector<imalog::PcrValue>& pcrs);
+                        const digest::PcrState& start, RecordNumber first, const std::vector<imalog::PcrValue>& pcrs);
 
 }  // namespace imakeep::keeper

@@ -32,7 +32,7 @@ Finding explained(const Bytes& list, const std::string& measured, const std::str
                   const std::vector<std::uint32_t>& pcrs = {10}) {
   test::FixedList source(list, bank("sha256"));
   ListStream stream(source, {ListPart::kCurrent});
-  return must(explain(nullptr, stream, bank("sha256"), state_after(before), before.size(),
+  return must(explain(nullptr, stream, bank("sha256"), state_after(before), RecordNumber(before.size()),
                       test::values_of(state_after(before + measured), pcrs)));
 }
 Finding explained(const std::string& list, const std::string& measured, const std::string& before = "",
@@ -111,8 +111,8 @@ Finding explained_after(ArchivedLetters& archived, const std::string& list, cons
   test::FixedList source(list_of(list, bank("sha256")), bank("sha256"));
   ListStream stream(source, {ListPart::kCurrent});
   archive::ArchiveReader unproven(archived.store, archived.chain(), 0, archived.chain().end);
-  return must(
-      explain(&unproven, stream, bank("sha256"), state_after(""), 0, test::values_of(state_after(measured), {10})));
+  return must(explain(&unproven, stream, bank("sha256"), state_after(""), RecordNumber(0),
+                      test::values_of(state_after(measured), {10})));
 }
 
 TEST(Explain, GoesOnFromTheArchivesUnprovenRecords) {

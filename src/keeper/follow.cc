@@ -70,11 +70,12 @@ Finding nothing_proven_unread(const ChainState& state, const Evidence& evidence)
 
 // Names archived records that the list lost after its head. If no kexec lost them, counts them in `state`.
 Finding missing_records(ChainState& state, const Range& missing, bool by_kexec) {
-  const std::uint64_t records = missing.end - missing.first;
-  const std::string which = std::to_string(records) + " records, from record " + std::to_string(missing.first) + " on";
+  const std::uint64_t records = missing.records();
+  const std::string which =
+      std::to_string(records) + " records, from record " + std::to_string(missing.first.value()) + " on";
   Finding found{.diagnosis = Diagnosis::kKexecDropped,
                 .chain = state.chain.chain,
-                .first = missing.first,
+                .first = missing.first.value(),
                 .records = records,
                 .what = "a kexec dropped " + which + "; they are archived"};
   if (by_kexec) return found;
@@ -109,12 +110,12 @@ std::vector<Finding> deleted_by_others(ChainState& state, const ListPosition& po
 std::vector<Finding> altered_records(std::uint64_t chain, const ListPosition& position) {
   std::vector<Finding> found;
   found.reserve(position.altered.size());
-  for (const std::uint64_t number : position.altered) {
+  for (const RecordNumber number : position.altered) {
     found.push_back({.diagnosis = Diagnosis::kAlteredRecord,
                      .chain = chain,
-                     .first = number,
+                     .first = number.value(),
                      .records = 1,
-                     .what = "the list's copy of record " + std::to_string(number) +
+                     .what = "the list's copy of record " + std::to_string(number.value()) +
                              " differs from what was measured; the archive holds what the PCRs prove"});
   }
   return found;
@@ -158,12 +159,12 @@ bool copies_all(const ChainState& state, const Mismatch& mismatch, bool settled,
   if (!mismatch.grown) return true;
   // If the list is not settled, one copy is enough: the records stay in the list, because the keeper deletes nothing
   // that is not proven.
-  const bool copied = state.row.proven <= state.shape.head() && state.chain.end > state.row.proven;
+  const bool copied = RecordNumber(state.row.proven) <= state.shape.head() && state.chain.end > state.row.proven;
   if (!settled) return !copied;
   if (!same_break) return true;
-  const std::uint64_t grown_end = state.chain.end + (mismatch.grown->records - mismatch.grown->new_from.records);
+  const RecordNumber grown_end = state.end() + (mismatch.grown->records - mismatch.grown->new_from.records);
   const std::uint64_t copies = std::min<std::uint64_t>(state.anchors_at_break, 32);
-  return grown_end - state.anchor->number >= (std::uint64_t{1} << copies) / 2;
+  return grown_end - state.anchored_at() >= (std::uint64_t{1} << copies) / 2;
 }
 
 // Whether a crash, or a full disk, came after the commit of the chain's row and before its first records.
@@ -203,7 +204,7 @@ Result<std::optional<KnownChain>> Keeper::known_chain(const std::optional<ChainS
   known.judged = state->pending || state->row.boot_id != source_.boot_id();
   // Only the caller can tell that the table is kept: a kernel without a table takes numbers too.
   known.table_kept = options_.table == TableMode::kKept;
-  if (read && read->chain == known.chain.chain && read->end == known.chain.end && read->head == known.shape.head()) {
+  if (read && read->chain == known.chain.chain && read->end == known.end() && read->head == known.shape.head()) {
     known.read_until = read->until;
   }
   if (pcrs_ == nullptr || !compared_banks(state, all_banks).empty()) return known;
@@ -317,30 +318,29 @@ Result<FollowResult> Keeper::archive_matched(ListStream& stream, std::optional<C
   append_all(followed.found, altered_records(state->chain.chain, position));
   if (evidence.unread != 0) followed.found.push_back(nothing_proven_unread(*state, evidence));
   IMAKEEP_TRY(const auto& incidents, new_incidents(archive_, followed.found, now));
-  const std::uint64_t end = state->chain.end + (position.matched_until - position.new_from.records);
+  const RecordNumber end = state->end() + (position.matched_until - position.new_from.records);
   // An anchor proves nothing by itself: the PCRs must go on from it as the list does.
-  const bool proves = with_pcrs && evidence.unread == 0 && !(state->anchor && state->anchor->number == end) &&
-                      went_on(*state, evidence);
+  const bool proves =
+      with_pcrs && evidence.unread == 0 && !(state->anchor && state->anchored_at() == end) && went_on(*state, evidence);
   if (proves) {
-    state->row.proven = end;
+    state->row.proven = end.value();
     state->row.proven_unix_s = now;
   }
   archive::AppendOptions options{
       .list = &state->row, .clear_pending = decides && state->pending.has_value(), .incidents = incidents};
   const bool from_reset =
       state->chain.start == archive::ChainStart::kUnknown && state->chain.end == 0 && !state->anchor;
-  if (with_pcrs && from_reset && end > 0) options.start = archive::ChainStart::kBoot;
+  if (with_pcrs && from_reset && end > RecordNumber(0)) options.start = archive::ChainStart::kBoot;
   const bool other_resets = takes_resets(state->origin, evidence);
   if (other_resets) options.origin = &state->origin;
-  const bool changed = end > state->chain.end || other_resets || options.clear_pending || !incidents.empty() ||
+  const bool changed = end > state->end() || other_resets || options.clear_pending || !incidents.empty() ||
                        !state->followed || !same_place(before, state->row);
-  followed.archived = end - state->chain.end;
+  followed.archived = end - state->end();
   stream.seek(position.new_from);
   if (changed) IMAKEEP_CHECK(commit_records(stream, *state, position.matched_until, !with_pcrs, options));
   followed.chain = state->chain.chain;
   if (stream.records_before_last() == 0) {
-    read_ =
-        Read{.chain = *followed.chain, .end = state->chain.end, .head = state->shape.head(), .until = stream.place()};
+    read_ = Read{.chain = *followed.chain, .end = state->end(), .head = state->shape.head(), .until = stream.place()};
   }
   followed.proven = with_pcrs && evidence.unread == 0 && state->proven();
   return followed;
@@ -374,17 +374,17 @@ Result<FollowResult> Keeper::archive_unmatched(ListStream& stream, std::optional
     IMAKEEP_TRY(auto begun, begin_chain(state, start, archive::ChainStart::kUnknown, evidence));
     state = std::move(begun);
   }
-  const std::uint64_t end_before = state->chain.end;
+  const RecordNumber end_before = state->end();
   const std::uint64_t broken_at = state->row.proven;
   const bool same_break = state->anchor && state->anchor->broken_at == broken_at;
   const bool copies = copies_all(*state, mismatch, settled, same_break);
   const ListPosition& as_read = copies || !mismatch.grown ? mismatch.as_read : *mismatch.grown;
-  const std::uint64_t end = end_before + (as_read.records - as_read.new_from.records);
+  const RecordNumber end = end_before + (as_read.records - as_read.new_from.records);
   // While the PCRs still do not match, from the same break on, the distance between anchors grows, so that anchors stay
   // few.
   const bool worth_it = mismatch.grown ? copies
-                                       : !same_break || end == state->anchor->number ||
-                                             end - state->anchor->number > state->anchors_at_break / kAnchorsPerRecord;
+                                       : !same_break || end == state->anchored_at() ||
+                                             end - state->anchored_at() > state->anchors_at_break / kAnchorsPerRecord;
   archive::AnchorRow anchor{.chain = state->chain.chain,
                             .broken_at = broken_at,
                             .why = std::string(word(found.diagnosis)),
@@ -402,15 +402,15 @@ Result<FollowResult> Keeper::archive_unmatched(ListStream& stream, std::optional
                                 .clear_pending = state->pending.has_value(),
                                 .anchor = with_pcrs && settled && worth_it ? &anchor : nullptr,
                                 .incidents = incidents},
-                               [&](std::uint64_t number, digest::PcrState pcrs) {
+                               [&](RecordNumber number, digest::PcrState pcrs) {
                                  for (const imalog::PcrValue& value : evidence.pcrs) {
                                    pcrs.set(*pcrs.index_of(value.bank), value.pcr, value.value);
                                  }
-                                 anchor.number = number;
+                                 anchor.number = number.value();
                                  anchor.pcrs = archive::pcr_bytes(pcrs);
                                }));
   followed.chain = state->chain.chain;
-  followed.archived = state->chain.end - end_before;
+  followed.archived = state->end() - end_before;
   return followed;
 }
 
@@ -438,12 +438,12 @@ Result<ChainState> Keeper::begin_chain(const std::optional<ChainState>& last, co
   return state;
 }
 
-// Archives the records from the stream's position up to index `until`, in as few commits as memory allows. `options`
-// go into the last commit. Before the last commit, `at_end`, if given, is called with the chain's new end and the PCR
-// state after the replay of its records.
+// Archives the records from the stream's position on, up to the list's first `until` records, in as few commits as
+// memory allows. `options` go into the last commit. Before the last commit, `at_end`, if given, is called with the
+// chain's new end and the PCR state after the replay of its records.
 Result<void> Keeper::commit_records(ListStream& stream, ChainState& state, std::uint64_t until, bool as_shown,
                                     archive::AppendOptions options,
-                                    const std::function<void(std::uint64_t, digest::PcrState)>& at_end) {
+                                    const std::function<void(RecordNumber, digest::PcrState)>& at_end) {
   RecordBatch batch;
   const digest::Bank& shown = source_.bank();
   digest::PcrState end = state.chain.end_pcrs;
@@ -468,7 +468,7 @@ Result<void> Keeper::commit_records(ListStream& stream, ChainState& state, std::
     }
     if (at_end) imalog::extend(end, content);
   }
-  if (at_end) at_end(state.chain.end + batch.size(), std::move(end));
+  if (at_end) at_end(state.end() + batch.size(), std::move(end));
   IMAKEEP_CHECK(commit(options));
   IMAKEEP_TRY(auto chain, archive_.chain(state.chain.chain));
   state.chain = std::move(chain);

@@ -151,7 +151,7 @@ class Keeper {
                                  archive::ChainStart start, const Evidence& evidence);
   Result<void> commit_records(ListStream& stream, ChainState& state, std::uint64_t until, bool as_shown,
                               archive::AppendOptions last,
-                              const std::function<void(std::uint64_t end, digest::PcrState pcrs)>& at_end = {});
+                              const std::function<void(RecordNumber end, digest::PcrState pcrs)>& at_end = {});
 
   // trim.cc
   Result<std::optional<TrimResult>> try_count(const ChainState& state, bool read_all);
@@ -177,8 +177,8 @@ class Keeper {
   // How far the keeper read the list; empty if something was staged. Holds only while the archive is unchanged.
   struct Read {
     std::uint64_t chain = 0;
-    std::uint64_t end = 0;
-    std::uint64_t head = 0;
+    RecordNumber end;
+    RecordNumber head;
     ListStream::Place until;
   };
   std::optional<Read> read_;

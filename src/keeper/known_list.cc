@@ -4,14 +4,14 @@
 namespace imakeep::keeper {
 
 Result<std::optional<imalog::RecordContentView>> KnownList::next() {
-  if (index_ == records_) return std::nullopt;
-  const std::uint64_t number = shape_.number_at(index_);
-  if (!reader_ || number != reads_at_) reader_.emplace(store_, chain_, number, chain_.end);
+  if (index_.value() == records_) return std::nullopt;
+  const RecordNumber number = shape_.number_at(index_);
+  if (!reader_ || number != reads_at_) reader_.emplace(store_, chain_, number.value(), chain_.end);
   IMAKEEP_TRY(const auto& step, reader_->next());
   ++index_;
-  if (!step.record || step.record->number != number) {
+  if (!step.record || RecordNumber(step.record->number) != number) {
     reader_.reset();
-    return fail(ErrorCode::kMalformed, "record " + std::to_string(number) + " of chain " +
+    return fail(ErrorCode::kMalformed, "record " + std::to_string(number.value()) + " of chain " +
                                            std::to_string(chain_.chain) + " cannot be read from the archive" +
                                            (step.damage ? ": " + step.damage->what : "") +
                                            "; the keeper does not delete it from the list. `imakeep log --check` names "

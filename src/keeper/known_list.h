@@ -12,7 +12,7 @@ class KnownList {
  public:
   // The records of `shape`, from its head to the chain's end. Keeps a reference to the store.
   KnownList(archive::Store& store, const archive::Chain& chain, const ListShape& shape)
-      : store_(store), chain_(chain), shape_(shape), records_(shape.records(chain.end)) {}
+      : store_(store), chain_(chain), shape_(shape), records_(shape.records(RecordNumber(chain.end))) {}
 
   std::uint64_t records() const { return records_; }
 
@@ -25,8 +25,8 @@ class KnownList {
   const archive::Chain chain_;
   const ListShape shape_;
   const std::uint64_t records_;
-  std::uint64_t index_ = 0;
-  std::uint64_t reads_at_ = 0;  // the number of the record that reader_ gives next
+  ListIndex index_;        // of the record that is returned next
+  RecordNumber reads_at_;  // the number of the record that reader_ gives next
   std::optional<archive::ArchiveReader> reader_;
 };
 

@@ -9,6 +9,7 @@ namespace imakeep::keeper::known_list_test {
 namespace {
 
 using test::ArchivedLetters;
+using test::shape_of;
 
 // The letters of the records, "!" for each that is malformed.
 std::string letters_of(ArchivedLetters& archived, const ListShape& shape) {
@@ -26,15 +27,15 @@ std::string letters_of(ArchivedLetters& archived, const ListShape& shape) {
 TEST(KnownList, GivesTheRecordsThatTheListShouldHold) {
   ArchivedLetters archived("Babcdefg");
   EXPECT_EQ(letters_of(archived, ListShape()), "Babcdefg");
-  EXPECT_EQ(letters_of(archived, ListShape(1, {{.first = 3, .end = 5}, {.first = 6, .end = 7}})), "abeg");
-  EXPECT_EQ(letters_of(archived, ListShape(2, {{.first = 4, .end = 8}})), "bc");
-  EXPECT_EQ(letters_of(archived, ListShape(8)), "");
+  EXPECT_EQ(letters_of(archived, shape_of(1, "3-5,6-7")), "abeg");
+  EXPECT_EQ(letters_of(archived, shape_of(2, "4-8")), "bc");
+  EXPECT_EQ(letters_of(archived, shape_of(8)), "");
 }
 
 TEST(KnownList, NamesADamagedRecordAndGoesOnAfterIt) {
   ArchivedLetters archived("Bab", "cdef");
   archived.flip_bit_of_segment(0);
-  const ListShape shape(1, {{.first = 4, .end = 5}});
+  const ListShape shape = shape_of(1, "4-5");
   EXPECT_EQ(letters_of(archived, shape), "!!cef");
   KnownList known(archived.store, archived.chain(), shape);
   const auto damaged = known.next();

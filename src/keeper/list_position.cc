@@ -64,17 +64,17 @@ class Placer {
     if (!other_kernel() || same_life() || !with_pcrs()) return placed;
     stream_.seek({});
     for (;;) {
-      const std::uint64_t index = stream_.records();
+      const ListIndex index = stream_.index();
       IMAKEEP_TRY(const auto& record, stream_.next());
       if (!record) break;
-      if (index > 0 && is_boot_aggregate(*record)) return placed;
+      if (index > ListIndex(0) && is_boot_aggregate(*record)) return placed;
     }
     auto from_reset = as_new_chain({});
     if (!from_reset) return from_reset;
     return from_reset->position && from_reset->position->matched_until > 0 ? std::move(*from_reset) : std::move(placed);
   }
 
-  std::uint64_t in_list() const { return known_->shape.records(known_->chain.end); }
+  std::uint64_t in_list() const { return known_->shape.records(known_->end()); }
 
   // The prefixes of the list that the PCRs may match. The list must have been read to its end.
   Window window() const {
@@ -89,10 +89,11 @@ class Placer {
 
   // Replays the rest of the stream. Returns the indexes of the first few records whose digest does not match their
   // data.
-  Result<std::vector<std::uint64_t>> replay_rest(Search& search) {
-    std::vector<std::uint64_t> wrong_digests;
-    search.begin_at(stream_.records());
+  Result<std::vector<ListIndex>> replay_rest(Search& search) {
+    std::vector<ListIndex> wrong_digests;
+    search.begin_at(stream_.index());
     for (;;) {
+      const ListIndex index = stream_.index();
       IMAKEEP_TRY(const auto& record, stream_.next());
       if (!record) {
         list_records_ = stream_.records();
@@ -100,7 +101,7 @@ class Placer {
       }
       const imalog::RecordContentView content = record->content();
       if (wrong_digests.size() < kMostAltered && !imalog::digest_matches(shown_, content, record->digest)) {
-        wrong_digests.push_back(stream_.records() - 1);
+        wrong_digests.push_back(index);
       }
       search.add(content);
     }
@@ -110,14 +111,14 @@ class Placer {
   Result<Placed> as_new_chain(const std::string& why_not_the_last) {
     stream_.seek({});
     Search search(start_, evidence_.pcrs, {Family{}}, 0);
-    IMAKEEP_TRY(auto wrong_digests, replay_rest(search));
+    IMAKEEP_TRY(const auto& wrong_digests, replay_rest(search));
     const auto match = match_of(search.seen(0, 0), 0, list_records_, window());
     ListPosition placement{.new_chain = true, .records = list_records_};
     if (match) {
       placement.in_flight = match->in_flight;
       placement.matched_until = match->until;
       placement.reach = match->reach;
-      placement.altered = std::move(wrong_digests);
+      for (const ListIndex index : wrong_digests) placement.altered.push_back(placement.shape.number_at(index));
       return Placed{.position = std::move(placement)};
     }
     // A record of a complete list may have been altered, or an extend may have failed.
@@ -128,7 +129,7 @@ class Placer {
   Result<Finding> explain_new_chain(const std::string& why_not_the_last) {
     if (stand_at_start(start_)) return measured_without_tpm();
     stream_.seek({});
-    auto found = explain(nullptr, stream_, shown_, start_, 0, evidence_.pcrs);
+    auto found = explain(nullptr, stream_, shown_, start_, RecordNumber(0), evidence_.pcrs);
     if (!found || found->diagnosis != Diagnosis::kUnexplainedExtend) return found;
     if (!why_not_the_last.empty()) return headless(why_not_the_last, *found);
     stream_.seek({});
@@ -205,12 +206,11 @@ class Placer {
 
   // The list whose first `known` records are archived. The stream is positioned after them.
   Result<std::optional<ListPosition>> after(std::uint64_t known) {
-    const archive::Chain& chain = known_->chain;
     // Another kernel's list may begin with equal records, so only PCRs tell, and all of them: an unreadable one may be
     // the one that tells.
     if (other_kernel() && (!with_pcrs() || evidence_.unread != 0)) return std::nullopt;
     const ListStream::Place new_from = stream_.place();
-    Search search(chain.end_pcrs, evidence_.pcrs, {Family{.kind = Family::Kind::kEnd, .first = known}}, 0);
+    Search search(known_->chain.end_pcrs, evidence_.pcrs, {Family{.kind = Family::Kind::kEnd, .first = known}}, 0);
     IMAKEEP_TRY(const auto& wrong_digests, replay_rest(search));
     const auto match = match_of(search.seen(0, 0), known, list_records_, window());
     if (!match) return std::nullopt;
@@ -236,9 +236,9 @@ class Placer {
   }
 
   // `indexes` are those of new records. The digests of known ones were checked when they were archived.
-  void add_wrong_digests(ListPosition& placement, std::uint64_t known,
-                         const std::vector<std::uint64_t>& indexes) const {
-    for (const std::uint64_t index : indexes) placement.altered.push_back(known_->chain.end + (index - known));
+  void add_wrong_digests(ListPosition& placement, std::uint64_t known, const std::vector<ListIndex>& indexes) const {
+    const ListIndex first_new(known);
+    for (const ListIndex index : indexes) placement.altered.push_back(known_->end() + (index - first_new));
   }
 
   // ---- one reading of the list and of the archive
@@ -264,7 +264,7 @@ class Placer {
   Contents contents() const {
     return {.known = archived_,
             .shape = known_->shape,
-            .end = known_->chain.end,
+            .end = known_->end(),
             .list = list_,
             .other_kernel = other_kernel(),
             .pending = known_->pending};
@@ -289,25 +289,25 @@ class Placer {
     if (from_reset->position && !same_kernel()) return from_reset;
     IMAKEEP_TRY(const auto& facts, facts_of(search));
     // If a kernel was set back to a snapshot, its list matches the PCRs from a reset on as well.
-    const bool set_back = facts.set_back && facts.set_back->at > 0;
+    const bool set_back = facts.set_back && facts.set_back->at > RecordNumber(0);
     return from_reset->position && !set_back ? std::move(*from_reset) : mismatch(search, facts);
   }
 
   // Whether the same kernel runs, and its list begins with all records of the chain, from the chain's first one on.
   bool is_this_list() const {
     const std::size_t archived = archived_.ids.size();
-    return same_kernel() && known_->shape.head() == 0 && archived > 0 && archived == known_->chain.end &&
+    return same_kernel() && known_->shape.head() == RecordNumber(0) && archived > 0 && archived == known_->chain.end &&
            archived <= list_.ids.size() && std::equal(archived_.ids.begin(), archived_.ids.end(), list_.ids.begin());
   }
 
   // The list matches these PCRs from a reset on, so the PCRs that the chain was anchored with were those of another
   // TPM.
   Result<Placed> of_another_tpm() {
-    IMAKEEP_TRY(auto as_read, read_as({.known = known_->chain.end, .shape = known_->shape, .missing = {}}));
+    IMAKEEP_TRY(auto as_read, read_as({.known = archived_.ids.size(), .shape = known_->shape, .missing = {}}));
     Mismatch mismatch{
         .found = {.diagnosis = Diagnosis::kUnexplainedExtend,
                   .chain = known_->chain.chain,
-                  .first = known_->proven,
+                  .first = known_->proven.value(),
                   .what = "chain " + std::to_string(known_->chain.chain) +
                           " was anchored with PCRs that its list does not match, such as those of another TPM; "
                           "from a TPM reset on, the list matches the PCRs that are read now"},
@@ -409,7 +409,7 @@ class Placer {
     return std::ranges::all_of(search.families(), [&](const Family& of) {
       for (std::uint64_t i = 0; !is_altered(of) && i < of.count; ++i) {
         const std::uint64_t known = of.first + i * of.step;
-        if (known > only && !list_.has_lasting(only, known, of_pcrs)) return false;
+        if (known > only && !list_.has_lasting(ListIndex(only), ListIndex(known), of_pcrs)) return false;
       }
       return true;
     });
@@ -442,13 +442,16 @@ class Placer {
   }
 
   // How many of the list's first records are of an earlier kernel.
-  std::uint64_t restored_records() const { return list_.boot_aggregates.empty() ? 0 : list_.boot_aggregates.back(); }
+  std::uint64_t restored_records() const {
+    return list_.boot_aggregates.empty() ? 0 : list_.boot_aggregates.back() - ListIndex(0);
+  }
 
   Result<Placed> matching(const Alignment& alignment, const Match& match) {
     stream_.seek({});
     KnownList archived(store_, known_->chain, alignment.shape);
-    std::vector<std::uint64_t> altered;
-    for (std::uint64_t index = 0; index < alignment.known; ++index) {
+    std::vector<RecordNumber> altered;
+    const ListIndex first_new(alignment.known);
+    for (ListIndex index; index < first_new; ++index) {
       IMAKEEP_TRY(const auto& record, stream_.next());
       if (alignment.same) continue;
       IMAKEEP_TRY(const auto& before, archived.next());
@@ -458,8 +461,8 @@ class Placer {
     }
     ListPosition placement = placement_of(alignment, stream_.place(), match);
     placement.altered = std::move(altered);
-    std::vector<std::uint64_t> wrong_digests;
-    for (std::uint64_t index = alignment.known; wrong_digests.size() < kMostAltered; ++index) {
+    std::vector<ListIndex> wrong_digests;
+    for (ListIndex index = first_new; wrong_digests.size() < kMostAltered; ++index) {
       IMAKEEP_TRY(const auto& record, stream_.next());
       if (!record) break;
       if (!imalog::digest_matches(shown_, record->content(), record->digest)) wrong_digests.push_back(index);
@@ -480,10 +483,11 @@ class Placer {
         if (alignment.known == 0) continue;
         if (!facts.by_violations) facts.by_violations = alignment;
         // If a list is in two pieces, each piece must hold a record that shows where it belongs.
-        const std::uint64_t first_piece = alignment.split > 0 ? alignment.split : alignment.known;
+        const ListIndex first_piece(alignment.split > 0 ? alignment.split : alignment.known);
+        const ListIndex known(alignment.known);
         // Alignments of the same family with fewer known records have no such record either.
-        if (!list_.has_lasting(0, first_piece)) break;
-        if (first_piece < alignment.known && !list_.has_lasting(first_piece, alignment.known)) continue;
+        if (!list_.has_lasting(ListIndex(0), first_piece)) break;
+        if (first_piece < known && !list_.has_lasting(first_piece, known)) continue;
         facts.by_content = alignment;
         facts.by_violations.reset();
         return;
@@ -493,7 +497,7 @@ class Placer {
 
   bool never_trimmed() const {
     const auto is_first = [](const RecordSummary& records) {
-      return !records.boot_aggregates.empty() && records.boot_aggregates.front() == 0;
+      return !records.boot_aggregates.empty() && records.boot_aggregates.front() == ListIndex(0);
     };
     return !other_kernel() && list_.staged == 0 && is_first(list_) && is_first(archived_) &&
            list_.ids.front() == archived_.ids.front() && known_->shape.missing().empty();
@@ -512,8 +516,8 @@ class Placer {
     find_overlap(search, facts);
     if (!with_pcrs()) return facts;
     const archive::Chain& chain = known_->chain;
-    const std::uint64_t from = std::max(chain.first_kept, known_->anchored_at);
-    IMAKEEP_TRY(const auto& start, archive::Archive(store_).state_at(chain, from));
+    const RecordNumber from = std::max(RecordNumber(chain.first_kept), known_->anchored_at);
+    IMAKEEP_TRY(const auto& start, archive::Archive(store_).state_at(chain, from.value()));
     IMAKEEP_TRY(const auto& search_back,
                 find_set_back(store_, chain, from, start, stream_, list_, evidence_.pcrs, window()));
     facts.set_back = search_back.found;
@@ -537,7 +541,7 @@ class Placer {
     }
     Mismatch mismatch;
     const auto decided = decided_alignment(facts);
-    const Alignment none{.shape = ListShape(known_->chain.end), .missing = {}};
+    const Alignment none{.shape = ListShape(known_->end()), .missing = {}};
     IMAKEEP_TRY(auto as_read, read_as(decided.value_or(none)));
     mismatch.as_read = std::move(as_read);
     // The list seems to hold these records still, so the keeper does not know of any deletion.
@@ -589,7 +593,7 @@ class Placer {
       case Verdict::kUnexplained:
         break;
     }
-    const Alignment none{.shape = ListShape(known_->chain.end), .missing = {}};
+    const Alignment none{.shape = ListShape(known_->end()), .missing = {}};
     const auto decided = decided_alignment(facts);
     const Alignment likely = decided ? *decided : facts.by_content.value_or(none);
     IMAKEEP_TRY(auto by_content, read_as(likely));
@@ -609,18 +613,19 @@ class Placer {
 
   Finding ahead(const SetBack& set_back) const {
     const archive::Chain& chain = known_->chain;
-    const std::string at = std::to_string(set_back.at);
+    const std::string at = std::to_string(set_back.at.value());
+    const std::uint64_t after = known_->end() - set_back.at;
     Finding found{.diagnosis = Diagnosis::kArchiveAhead,
                   .chain = chain.chain,
-                  .first = set_back.at,
-                  .records = chain.end - set_back.at,
+                  .first = set_back.at.value(),
+                  .records = after,
                   .what = {}};
     found.what = set_back.went_on == 0
                      ? "the PCRs match record " + at + " of chain " + std::to_string(chain.chain) + ", of which " +
                            std::to_string(chain.end) + " records are archived"
                      : "the PCRs match record " + at + " of chain " + std::to_string(chain.chain) + " followed by " +
-                           std::to_string(set_back.went_on) + " records other than the " +
-                           std::to_string(chain.end - set_back.at) + " that are archived after it";
+                           std::to_string(set_back.went_on) + " records other than the " + std::to_string(after) +
+                           " that are archived after it";
     found.what += ": the archive belongs to another machine, or this machine was set back";
     return found;
   }
@@ -628,15 +633,15 @@ class Placer {
   // Explains why the unproven records, of the archive and then of the list, do not match the PCRs.
   Result<Finding> explain_known(const Alignment& alignment, const ListStream::Place& new_from) {
     const archive::Chain& chain = known_->chain;
-    const std::uint64_t from = std::max(known_->proven, chain.first_kept);
-    IMAKEEP_TRY(const auto& start, archive::Archive(store_).state_at(chain, from));
+    const RecordNumber from = std::max(known_->proven, RecordNumber(chain.first_kept));
+    IMAKEEP_TRY(const auto& start, archive::Archive(store_).state_at(chain, from.value()));
     if (stand_at_start(start)) {
       Finding found = measured_without_tpm();
       found.chain = chain.chain;
-      found.first = from;
+      found.first = from.value();
       return found;
     }
-    archive::ArchiveReader unproven(store_, chain, from, chain.end);
+    archive::ArchiveReader unproven(store_, chain, from.value(), chain.end);
     stream_.seek(new_from);
     auto found = explain(&unproven, stream_, shown_, start, from, evidence_.pcrs);
     if (!found) return unexpected(found.error());
@@ -650,11 +655,11 @@ class Placer {
       return found;
     }
     if (found->diagnosis != Diagnosis::kUnexplainedExtend) return found;
-    if (chain.start == archive::ChainStart::kUnknown && from == 0) return headless({}, *found);
+    if (chain.start == archive::ChainStart::kUnknown && from == RecordNumber(0)) return headless({}, *found);
     // Linux deletes only from the front of a list. If the current list still holds a proven record, no record after
     // that one was deleted.
-    const std::uint64_t proven = std::min(alignment.known, alignment.shape.records(from));
-    if (!list_.has_lasting(stream_.records_before_last(), proven)) {
+    const ListIndex unproven_from(std::min(alignment.known, alignment.shape.records(from)));
+    if (!list_.has_lasting(ListIndex(stream_.records_before_last()), unproven_from)) {
       found->diagnosis = Diagnosis::kGapOrExtend;
       found->what = "somebody else deleted records before imakeep saw them, or " + found->what;
     }
@@ -664,7 +669,7 @@ class Placer {
   // In a chain with an anchor, a PCR that no archived record names and that is not zero: nothing tells what extended
   // it.
   std::optional<std::uint32_t> first_named_after_anchor() const {
-    if (known_->anchored_at == 0) return std::nullopt;
+    if (known_->anchored_at == RecordNumber(0)) return std::nullopt;
     for (const imalog::PcrValue& value : evidence_.pcrs) {
       const bool zero = std::ranges::all_of(value.value.view(), [](std::byte byte) { return byte == std::byte{0}; });
       if (!known_->chain.end_pcrs.touched(value.pcr) && !zero) return value.pcr;
@@ -680,10 +685,10 @@ class Placer {
     return found;
   }
 
-  // Whether one of the list's records before index `to` is no violation: only such records do not repeat.
-  Result<bool> has_lasting_record(std::uint64_t to) {
+  // Whether one of the list's first `records` records is no violation: only such records do not repeat.
+  Result<bool> has_lasting_record(std::uint64_t records) {
     stream_.seek({});
-    while (stream_.records() < to) {
+    while (stream_.records() < records) {
       IMAKEEP_TRY(const auto& record, stream_.next());
       if (!record) break;
       if (!record->content().violation) return true;

@@ -35,33 +35,35 @@ struct KnownChain {
   archive::Chain chain;
   ListShape shape;                // which records the list held when it was last seen
   std::string boot_id;            // of the kernel that ran then; empty if unknown
-  std::uint64_t anchored_at = 0;  // the last anchor, or 0: a replay from before this record matches nothing
-  std::uint64_t proven = 0;       // records before this one are proven, or lie before the anchor
+  RecordNumber anchored_at = {};  // the last anchor, or 0: a replay from before this record matches nothing
+  RecordNumber proven = {};       // records before this one are proven, or lie before the anchor
   std::optional<tpm::ResetCounts> resets = std::nullopt;  // the TPM's counts then
   bool judged = false;        // the keeper will say who deleted records: place() has to determine `certain`
   bool table_kept = false;    // the kernel is known to keep the digests of deleted records
   std::uint64_t pending = 0;  // count of records at the list's head that a pending trim covers; 0 without one
   // Where the unarchived records began when the list was last read with nothing staged.
   std::optional<ListStream::Place> read_until = std::nullopt;
+
+  RecordNumber end() const { return RecordNumber(chain.end); }
 };
 
-// Where a list lies. An index counts the list's records from its first.
+// Where a list lies.
 struct ListPosition {
-  bool new_chain = false;              // the list begins a new chain
-  bool in_flight = false;              // matches only if an extend is in flight, or is not the only match
-  bool ambiguous = false;              // other alignments match the PCRs as well, and some PCRs could not be read
-  bool certain = true;                 // a record that is no violation matches; violations alone may lie further on
-  ListShape shape = ListShape();       // which records of the chain the list holds
-  std::uint64_t gone = 0;              // count of records at the front of the list as last seen that are gone
-  bool gone_by_kexec = false;          // a kexec may have lost these: none of the known records is left
-  std::uint64_t records = 0;           // in the list
-  ListStream::Place new_from = {};     // the first unarchived record
-  std::uint64_t matched_until = 0;     // the PCRs prove the records before this index; `records` without PCRs
-  std::uint64_t reach = 0;             // the PCR that is furthest ahead matches from this many records on
-  std::vector<Range> missing = {};     // numbers of archived records that the list lost after its head
-  bool lost_by_kexec = false;          // true: a kexec lost them; false: others deleted them after staged records
-  std::vector<std::uint64_t> altered;  // numbers of records that differ from the archive or from the digest shown;
-                                       // the PCRs prove the archived record, or the data
+  bool new_chain = false;             // the list begins a new chain
+  bool in_flight = false;             // matches only if an extend is in flight, or is not the only match
+  bool ambiguous = false;             // other alignments match the PCRs as well, and some PCRs could not be read
+  bool certain = true;                // a record that is no violation matches; violations alone may lie further on
+  ListShape shape = ListShape();      // which records of the chain the list holds
+  std::uint64_t gone = 0;             // count of records at the front of the list as last seen that are gone
+  bool gone_by_kexec = false;         // a kexec may have lost these: none of the known records is left
+  std::uint64_t records = 0;          // in the list
+  ListStream::Place new_from = {};    // the first unarchived record
+  std::uint64_t matched_until = 0;    // count of the first records that the PCRs prove; `records` without PCRs
+  std::uint64_t reach = 0;            // the PCR that is furthest ahead matches from this many records on
+  std::vector<Range> missing = {};    // numbers of archived records that the list lost after its head
+  bool lost_by_kexec = false;         // true: a kexec lost them; false: others deleted them after staged records
+  std::vector<RecordNumber> altered;  // numbers of records that differ from the archive or from the digest shown;
+                                      // the PCRs prove the archived record, or the data
 };
 
 // A list that does not match the PCRs, and the cause as far as it can be told. `as_read` says how its records would go

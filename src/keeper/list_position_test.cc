@@ -103,7 +103,7 @@ TEST(Place, WithoutPcrsContentDecidesWhileTheSameKernelRuns) {
 
 TEST(Place, NamesKnownRecordsThatAreAltered) {
   const ListPosition position = position_of({.archived = "Babcd", .log = "Babcde", .list = "Bxbcde"});
-  EXPECT_THAT(position.altered, ElementsAre(1));
+  EXPECT_THAT(position.altered, ElementsAre(RecordNumber(1)));
   EXPECT_EQ(position.new_from.records, 5u);
 }
 

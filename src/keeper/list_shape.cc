@@ -5,20 +5,30 @@
 #include <charconv>
 
 namespace imakeep::keeper {
+namespace {
 
-Result<ListShape> ListShape::parse(std::uint64_t head, std::string_view missing) {
+std::from_chars_result read_number(const char* at, const char* end, RecordNumber& number) {
+  std::uint64_t value = 0;
+  const auto read = std::from_chars(at, end, value);
+  if (read.ec == std::errc()) number = RecordNumber(value);
+  return read;
+}
+
+}  // namespace
+
+Result<ListShape> ListShape::parse(RecordNumber head, std::string_view missing) {
   const auto bad = [&] {
     return fail(ErrorCode::kMalformed, "not a list of record ranges: '" + std::string(missing) + "'");
   };
   ListShape shape(head);
-  std::uint64_t least = head;
+  RecordNumber least = head;
   const char* at = missing.data();
   const char* const end = at + missing.size();
   while (at != end) {
     Range range;
-    const auto first = std::from_chars(at, end, range.first);
+    const auto first = read_number(at, end, range.first);
     if (first.ec != std::errc() || first.ptr == end || *first.ptr != '-') return bad();
-    const auto last = std::from_chars(first.ptr + 1, end, range.end);
+    const auto last = read_number(first.ptr + 1, end, range.end);
     if (last.ec != std::errc() || range.first <= least || range.end <= range.first) return bad();
     shape.missing_.push_back(range);
     least = range.end;
@@ -32,12 +42,12 @@ std::string ListShape::missing_text() const {
   std::string text;
   for (const Range& range : missing_) {
     if (!text.empty()) text += ',';
-    text += std::to_string(range.first) + '-' + std::to_string(range.end);
+    text += std::to_string(range.first.value()) + '-' + std::to_string(range.end.value());
   }
   return text;
 }
 
-std::uint64_t ListShape::records(std::uint64_t end) const {
+std::uint64_t ListShape::records(RecordNumber end) const {
   if (end <= head_) return 0;
   std::uint64_t records = end - head_;
   for (const Range& range : missing_) {
@@ -46,16 +56,16 @@ std::uint64_t ListShape::records(std::uint64_t end) const {
   return records;
 }
 
-std::uint64_t ListShape::number_at(std::uint64_t index) const {
-  std::uint64_t number = head_ + index;
+RecordNumber ListShape::number_at(ListIndex index) const {
+  RecordNumber number = head_ + (index - ListIndex(0));
   for (const Range& range : missing_) {
-    if (range.first <= number) number += range.end - range.first;
+    if (range.first <= number) number += range.records();
   }
   return number;
 }
 
 void ListShape::advance(std::uint64_t records) {
-  head_ = number_at(records);
+  head_ = number_at(ListIndex(records));
   std::erase_if(missing_, [this](const Range& range) { return range.first < head_; });
 }
 

@@ -12,32 +12,36 @@
 #include <vector>
 
 #include "base/result.h"
+#include "keeper/list_index.h"
 
 namespace imakeep::keeper {
 
+// Consecutive records of a chain.
 struct Range {
-  std::uint64_t first = 0;
-  std::uint64_t end = 0;  // after the last
+  RecordNumber first = {};
+  RecordNumber end = {};  // after the last
+
+  std::uint64_t records() const { return end - first; }
 
   friend bool operator==(const Range&, const Range&) = default;
 };
 
 class ListShape {
  public:
-  explicit ListShape(std::uint64_t head = 0, std::vector<Range> missing = {})
+  explicit ListShape(RecordNumber head = RecordNumber(0), std::vector<Range> missing = {})
       : head_(head), missing_(std::move(missing)) {}
   // `missing` has the form of missing_text(). kMalformed for anything else.
-  static Result<ListShape> parse(std::uint64_t head, std::string_view missing);
+  static Result<ListShape> parse(RecordNumber head, std::string_view missing);
 
-  std::uint64_t head() const { return head_; }
+  RecordNumber head() const { return head_; }
   // By number. No range is empty, and none touches the next one or the head.
   const std::vector<Range>& missing() const { return missing_; }
   std::string missing_text() const;  // "5-7,9-12": records 5, 6 and 9, 10, 11
 
   // How many of the chain's records before number `end` the list holds.
-  std::uint64_t records(std::uint64_t end) const;
-  // The number of the list's record at `index`, counted from the head.
-  std::uint64_t number_at(std::uint64_t index) const;
+  std::uint64_t records(RecordNumber end) const;
+  // The number of the list's record at `index`.
+  RecordNumber number_at(ListIndex index) const;
   // The first `records` records of the list were deleted.
   void advance(std::uint64_t records);
   // The list lost `range`, which begins at the head or after it. Missing ranges within `range` become part of it.
@@ -46,7 +50,7 @@ class ListShape {
   friend bool operator==(const ListShape&, const ListShape&) = default;
 
  private:
-  std::uint64_t head_;
+  RecordNumber head_;
   std::vector<Range> missing_;
 };
 

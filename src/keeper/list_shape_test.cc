@@ -3,27 +3,23 @@
 
 #include <algorithm>
 #include <array>
-#include <stdexcept>
 
 #include <gmock/gmock.h>
+
+#include "keeper/test_support.h"
 
 namespace imakeep::keeper::list_shape_test {
 namespace {
 
+using test::range;
+using test::shape_of;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-ListShape shape_of(std::uint64_t head, std::string_view missing) {
-  const auto shape = ListShape::parse(head, missing);
-  if (!shape) throw std::runtime_error(describe(shape.error()));
-  return *shape;
-}
-
 TEST(ListShape, ReadsTheTextOfItsMissingRanges) {
-  EXPECT_THAT(shape_of(4, "5-7,9-12").missing(),
-              ElementsAre(Range{.first = 5, .end = 7}, Range{.first = 9, .end = 12}));
+  EXPECT_THAT(shape_of(4, "5-7,9-12").missing(), ElementsAre(range(5, 7), range(9, 12)));
   EXPECT_THAT(shape_of(4, "").missing(), IsEmpty());
-  EXPECT_EQ(shape_of(4, "").head(), 4u);
+  EXPECT_EQ(shape_of(4, "").head(), RecordNumber(4));
 }
 
 TEST(ListShape, WritesTheTextThatItReads) {
@@ -37,7 +33,7 @@ TEST(ListShape, RefusesTextThatIsNoListOfSeparateRangesAfterTheHead) {
        {"5",        "5-",      "-7",      "5-7,", ",5-7", "5-7 ", " 5-7", "5-7;9-12",
         "5-7-9",    "a-7",     "5-b",     "+5-7", "5--7", "6-6",  "7-5",  "5-18446744073709551616",
         "9-12,5-7", "5-7,6-9", "5-7,7-9", "4-7",  "3-7"}) {
-    const auto shape = ListShape::parse(4, text);
+    const auto shape = ListShape::parse(RecordNumber(4), text);
     ASSERT_FALSE(shape) << text;
     EXPECT_EQ(shape.error().code, ErrorCode::kMalformed) << text;
   }
@@ -46,16 +42,18 @@ TEST(ListShape, RefusesTextThatIsNoListOfSeparateRangesAfterTheHead) {
 TEST(ListShape, CountsAndNumbersTheRecordsBetweenItsMissingRanges) {
   const ListShape shape = shape_of(2, "5-7,9-12");
   const std::array<std::uint64_t, 7> held = {2, 3, 4, 7, 8, 12, 13};
-  for (std::uint64_t index = 0; index < held.size(); ++index) EXPECT_EQ(shape.number_at(index), held[index]) << index;
+  for (std::uint64_t index = 0; index < held.size(); ++index) {
+    EXPECT_EQ(shape.number_at(ListIndex(index)), RecordNumber(held[index])) << index;
+  }
   for (std::uint64_t end = 0; end <= 14; ++end) {
     const auto before = std::ranges::count_if(held, [&](std::uint64_t number) { return number < end; });
-    EXPECT_EQ(shape.records(end), static_cast<std::uint64_t>(before)) << end;
+    EXPECT_EQ(shape.records(RecordNumber(end)), static_cast<std::uint64_t>(before)) << end;
   }
 }
 
 TEST(ListShape, HoldsNothingIfItsHeadIsTheChainsEnd) {
-  EXPECT_EQ(ListShape(0).records(0), 0u);
-  EXPECT_EQ(ListShape(7).records(7), 0u);
+  EXPECT_EQ(shape_of(0).records(RecordNumber(0)), 0u);
+  EXPECT_EQ(shape_of(7).records(RecordNumber(7)), 0u);
 }
 
 TEST(ListShape, AdvancingLeavesTheRecordsAfterThoseDeleted) {
@@ -69,14 +67,14 @@ TEST(ListShape, AdvancingLeavesTheRecordsAfterThoseDeleted) {
   EXPECT_EQ(shape, shape_of(7, "9-12"));
   // One deletion reaches beyond a missing range.
   shape.advance(3);
-  EXPECT_EQ(shape, ListShape(13));
+  EXPECT_EQ(shape, shape_of(13));
 }
 
 TEST(ListShape, JoinsMissingRangesThatTouchOrOverlap) {
   const auto with = [](std::uint64_t first, std::uint64_t end) {
     ListShape shape = shape_of(2, "5-7,9-12");
-    shape.add_missing({.first = first, .end = end});
-    return std::to_string(shape.head()) + ": " + shape.missing_text();
+    shape.add_missing(range(first, end));
+    return std::to_string(shape.head().value()) + ": " + shape.missing_text();
   };
   EXPECT_EQ(with(14, 15), "2: 5-7,9-12,14-15");
   EXPECT_EQ(with(3, 4), "2: 3-4,5-7,9-12");
@@ -92,12 +90,12 @@ TEST(ListShape, JoinsMissingRangesThatTouchOrOverlap) {
 TEST(ListShape, AMissingRangeAtTheHeadMovesTheHead) {
   const auto with = [](std::uint64_t first, std::uint64_t end) {
     ListShape shape = shape_of(2, "5-7,9-12");
-    shape.add_missing({.first = first, .end = end});
+    shape.add_missing(range(first, end));
     return shape;
   };
   EXPECT_EQ(with(2, 4), shape_of(4, "5-7,9-12"));
   EXPECT_EQ(with(2, 5), shape_of(7, "9-12")) << "and over the missing range that it touches";
-  EXPECT_EQ(with(2, 9), ListShape(12));
+  EXPECT_EQ(with(2, 9), shape_of(12));
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 
 #include "imalog/record.h"
 #include "keeper/ima_source.h"
+#include "keeper/list_index.h"
 
 namespace imakeep::keeper {
 
@@ -41,6 +42,8 @@ class ListStream {
   void seek(const Place& place);
 
   std::uint64_t records() const { return records_; }
+  // Of the next record, in all parts.
+  ListIndex index() const { return ListIndex(records_); }
   ByteOrder order() const { return source_.order(); }
   // The PCRs that the records read so far name, also those read before a seek: bit P is PCR P.
   std::uint32_t named_pcrs() const { return named_pcrs_; }

@@ -29,7 +29,7 @@ Search::Search(digest::PcrState start, std::span<const imalog::PcrValue> pcrs, s
   std::uint64_t extends = 0;
   for (std::size_t i = 0; i < families_.size(); ++i) {
     if (!forks(families_[i])) continue;
-    const std::uint64_t tail = records_ - families_[i].stretch_end;
+    const std::uint64_t tail = ListIndex(records_) - families_[i].stretch_end;
     trails_[i].skipped = families_[i].count > (most_extends - extends) / tail;
     if (!trails_[i].skipped) extends += families_[i].count * tail;
   }
@@ -40,7 +40,7 @@ void Search::begin_trails() {
   for (std::size_t i = 0; i < families_.size(); ++i) {
     const Family& family = families_[i];
     Trail& trail = trails_[i];
-    if (trail.skipped || trail.first || family.first != index_) continue;
+    if (trail.skipped || trail.first || ListIndex(family.first) != index_) continue;
     trail.first.emplace(start_);
     // Cannot fail: the caller promises that `start` has the banks and sizes of `pcrs`.
     for (const imalog::PcrValue& value : pcrs_) static_cast<void>(trail.first->expect(value));
@@ -87,8 +87,8 @@ std::vector<std::optional<Seen>> Search::seen(std::size_t family, std::uint64_t 
   const Trail& trail = trails_[family];
   const std::uint64_t known = of.first + i * of.step;
   std::vector<std::optional<Seen>> all(pcrs_.size());
-  if (trail.skipped || known > index_) return all;
-  const std::uint64_t replayed = index_ - known;
+  if (trail.skipped || known > records()) return all;
+  const std::uint64_t replayed = records() - known;
   std::optional<imalog::Replay> at_end;
   if (!trail.first) {
     // The list ends where the new records would begin.

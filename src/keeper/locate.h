@@ -59,14 +59,14 @@ class Search {
          std::uint64_t records, std::uint64_t most_extends = kMostExtends);
 
   // Begins with the record at index `from`: the first that some family needs, or one before it.
-  void begin_at(std::uint64_t from) { index_ = from; }
+  void begin_at(ListIndex from) { index_ = from; }
   void add(const imalog::RecordContentView& content);
 
   // Valid after the last record.
   const std::vector<Family>& families() const { return families_; }
   bool tried(std::size_t family) const { return !trails_[family].skipped; }
   std::vector<std::optional<Seen>> seen(std::size_t family, std::uint64_t i) const;
-  std::uint64_t records() const { return index_; }
+  std::uint64_t records() const { return index_ - ListIndex(0); }
 
  private:
   // The replay of a family's first alignment, and after the stretch the replays of all its alignments.
@@ -75,7 +75,7 @@ class Search {
     std::optional<imalog::Replay> first;
     std::vector<std::optional<imalog::Replay>> forks;
   };
-  bool forks(const Family& family) const { return family.count > 1 && family.stretch_end < records_; }
+  bool forks(const Family& family) const { return family.count > 1 && family.stretch_end < ListIndex(records_); }
   void begin_trails();
   void fork(const Family& family, Trail& trail);
 
@@ -84,7 +84,7 @@ class Search {
   const std::vector<Family> families_;
   const std::uint64_t records_;
   std::vector<Trail> trails_;  // one for each of families_
-  std::uint64_t index_ = 0;    // of the next record
+  ListIndex index_;            // of the next record
 };
 
 }  // namespace imakeep::keeper

@@ -8,7 +8,9 @@
 namespace imakeep::keeper::locate_test {
 namespace {
 
+using test::range;
 using test::record_of;
+using test::shape_of;
 using test::state_after;
 using test::summary_of;
 using test::values_of;
@@ -31,10 +33,10 @@ struct Case {
 std::vector<Alignment> located(const Case& of) {
   const RecordSummary known = summary_of(of.known);
   const RecordSummary list = summary_of(of.list, of.staged);
-  const ListShape shape(of.archived - of.known.size());
+  const ListShape shape = shape_of(of.archived - of.known.size());
   const Contents contents{.known = known,
                           .shape = shape,
-                          .end = of.archived,
+                          .end = RecordNumber(of.archived),
                           .list = list,
                           .other_kernel = of.other_kernel,
                           .pending = of.pending};
@@ -66,7 +68,7 @@ TEST(Locate, AListThatLostItsFirstRecordsIsTheArchivesEnd) {
   ASSERT_EQ(all.size(), 1u);
   EXPECT_EQ(all[0].known, 1u);
   EXPECT_EQ(all[0].gone, 3u);
-  EXPECT_EQ(all[0].shape.head(), 3u);
+  EXPECT_EQ(all[0].shape.head(), RecordNumber(3));
 }
 
 TEST(Locate, TellsHowManyOfARunOfEqualRecordsAreNew) {
@@ -111,7 +113,7 @@ TEST(Locate, SaysWhatItDidNotTry) {
   const RecordSummary archived = summary_of(known);
   const RecordSummary list = summary_of(std::string(20, 'V') + "xyz");
   const ListShape shape;
-  const Contents contents{.known = archived, .shape = shape, .end = 21, .list = list};
+  const Contents contents{.known = archived, .shape = shape, .end = RecordNumber(21), .list = list};
   const Search search(state_after(known), values_of(state_after(known), {10}), families_of(contents), 23, 59);
   bool all_tried = true;
   for (std::size_t i = 0; i < search.families().size(); ++i) all_tried = all_tried && search.tried(i);
@@ -136,7 +138,7 @@ TEST(Locate, ThePendingTrimComesFirst) {
   const RecordSummary known = summary_of(log.substr(0, 21));
   const RecordSummary list = summary_of(std::string(20, 'V'));
   const ListShape shape;
-  const Contents contents{.known = known, .shape = shape, .end = 21, .list = list, .pending = 11};
+  const Contents contents{.known = known, .shape = shape, .end = RecordNumber(21), .list = list, .pending = 11};
   const Family first = families_of(contents).front();
   EXPECT_EQ(first.kind, Family::Kind::kPending);
   EXPECT_EQ(first.first, 10u) << "the last ten of what was known";
@@ -147,7 +149,7 @@ TEST(Locate, APendingTrimThatTheListContradictsIsNoAlignment) {
   const RecordSummary known = summary_of("Babc");
   const RecordSummary list = summary_of("Babcd");
   const ListShape shape;
-  const Contents contents{.known = known, .shape = shape, .end = 4, .list = list, .pending = 2};
+  const Contents contents{.known = known, .shape = shape, .end = RecordNumber(4), .list = list, .pending = 2};
   for (const Family& family : families_of(contents)) EXPECT_NE(family.kind, Family::Kind::kPending);
 }
 
@@ -157,14 +159,14 @@ TEST(Locate, FindsWhatWasDeletedAfterStagedRecords) {
   const auto whole = located({.log = "Babcdef", .known = "Babcd", .list = "Badef", .staged = 2, .archived = 5});
   ASSERT_FALSE(whole.empty());
   EXPECT_EQ(whole[0].known, 3u);
-  EXPECT_THAT(whole[0].missing, ElementsAre(Range{.first = 2, .end = 4}));
+  EXPECT_THAT(whole[0].missing, ElementsAre(range(2, 4)));
 }
 
 TEST(Locate, FindsWhatAKexecDropped) {
   const auto all = located({.log = "BabcdBx", .known = "Babcd", .list = "BabBx", .other_kernel = true, .archived = 5});
   ASSERT_FALSE(all.empty());
   EXPECT_EQ(all[0].known, 3u);
-  EXPECT_THAT(all[0].missing, ElementsAre(Range{.first = 3, .end = 5}));
+  EXPECT_THAT(all[0].missing, ElementsAre(range(3, 5)));
 }
 
 TEST(Locate, NothingIsNewInAListThatLacksAMiddleRecordWhileThePcrsMatchTheEnd) {
@@ -172,12 +174,12 @@ TEST(Locate, NothingIsNewInAListThatLacksAMiddleRecordWhileThePcrsMatchTheEnd) {
   ASSERT_EQ(all.size(), 1u);
   EXPECT_EQ(all[0].known, 6u);
   EXPECT_EQ(all[0].gone, 0u);
-  EXPECT_THAT(all[0].missing, ElementsAre(Range{.first = 3, .end = 4}));
+  EXPECT_THAT(all[0].missing, ElementsAre(range(3, 4)));
   const auto more = located({.log = "Babcdefg", .known = "Babcdef", .list = "acdfg", .archived = 7});
   ASSERT_EQ(more.size(), 1u);
   EXPECT_EQ(more[0].known, 4u);
   EXPECT_EQ(more[0].gone, 1u);
-  EXPECT_THAT(more[0].missing, ElementsAre(Range{.first = 2, .end = 3}, Range{.first = 5, .end = 6}));
+  EXPECT_THAT(more[0].missing, ElementsAre(range(2, 3), range(5, 6)));
 }
 
 TEST(Match, OneRecordMayBeInFlightUntilTheListHasSettled) {

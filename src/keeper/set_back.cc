@@ -21,12 +21,13 @@ constexpr std::size_t kMostRest = std::size_t{1} << 16;
 
 class SetBackFinder {
  public:
-  SetBackFinder(archive::Store& store, const archive::Chain& chain, std::uint64_t from, const digest::PcrState& start,
+  SetBackFinder(archive::Store& store, const archive::Chain& chain, RecordNumber from, const digest::PcrState& start,
                 ListStream& stream, const RecordSummary& list, std::span<const imalog::PcrValue> pcrs,
                 const Window& window)
       : store_(store),
         chain_(chain),
         from_(from),
+        end_(chain.end),
         start_(start),
         stream_(stream),
         list_(list),
@@ -49,7 +50,7 @@ class SetBackFinder {
     if (!whole) return unexpected(whole.error());
     if (!*whole) return search;
     if (const auto at = stands_at(along)) {
-      if (from_ + *at < chain_.end) search.found = SetBack{.at = from_ + *at, .went_on = 0};
+      if (from_ + *at < end_) search.found = SetBack{.at = from_ + *at, .went_on = 0};
       return search;
     }
     return went_on();
@@ -59,7 +60,7 @@ class SetBackFinder {
   // The archive's records before number `end` may be the list's first `known` records, and the list may go on from
   // there with other records.
   struct Place {
-    std::uint64_t end = 0;
+    RecordNumber end;
     std::uint64_t known = 0;
   };
 
@@ -72,7 +73,7 @@ class SetBackFinder {
   // Visits the archive's records. Returns false if some are damaged.
   template <class Visit>
   Result<bool> each_record(const Visit& visit) {
-    archive::ArchiveReader reader(store_, chain_, from_, chain_.end);
+    archive::ArchiveReader reader(store_, chain_, from_.value(), end_.value());
     for (;;) {
       IMAKEEP_TRY(const auto& step, reader.next());
       if (step.done()) return true;
@@ -135,7 +136,7 @@ class SetBackFinder {
   // only violations. Two violations of one PCR count as equal, because they extend the PCR alike. Then the list lost a
   // violation unseen, or shows one altered, and an equal extend took its place: no proof that the machine was set back.
   bool list_holds_rest(const Place& place) const {
-    const std::uint64_t rest = chain_.end - place.end;
+    const std::uint64_t rest = end_ - place.end;
     if (rest > rest_.size()) return false;
     std::size_t listed = place.known;
     for (std::size_t i = rest_.size() - rest; i < rest_.size(); ++i, ++listed) {
@@ -179,19 +180,19 @@ class SetBackFinder {
 
   // `end` counts from the first record that is replayed.
   void add_place(std::uint64_t end, std::uint64_t known) {
-    if (from_ + end < chain_.end && known < list_.ids.size()) places_.push_back({.end = from_ + end, .known = known});
+    if (from_ + end < end_ && known < list_.ids.size()) places_.push_back({.end = from_ + end, .known = known});
   }
 
   Result<std::vector<Search>> replays_at_places() {
     std::vector<Search> replays;
     replays.reserve(places_.size());
     digest::PcrState state = start_;
-    std::uint64_t at = from_;
+    RecordNumber at = from_;
     const auto begin = [&] {
       while (replays.size() < places_.size() && places_[replays.size()].end == at) {
         const std::uint64_t known = places_[replays.size()].known;
         replays.emplace_back(state, pcrs_, std::vector{Family{.first = known}}, 0);
-        replays.back().begin_at(known);
+        replays.back().begin_at(ListIndex(known));
       }
     };
     begin();
@@ -206,7 +207,8 @@ class SetBackFinder {
 
   archive::Store& store_;
   const archive::Chain& chain_;
-  const std::uint64_t from_;
+  const RecordNumber from_;
+  const RecordNumber end_;  // of the chain
   const digest::PcrState& start_;
   ListStream& stream_;
   const RecordSummary& list_;
@@ -222,7 +224,7 @@ class SetBackFinder {
 
 }  // namespace
 
-Result<SetBackSearch> find_set_back(archive::Store& store, const archive::Chain& chain, std::uint64_t from,
+Result<SetBackSearch> find_set_back(archive::Store& store, const archive::Chain& chain, RecordNumber from,
                                     const digest::PcrState& start, ListStream& stream, const RecordSummary& list,
                                     std::span<const imalog::PcrValue> pcrs, const Window& window) {
   return SetBackFinder(store, chain, from, start, stream, list, pcrs, window).find();

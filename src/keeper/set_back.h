@@ -22,7 +22,7 @@ struct SetBackSearch {
 // Looks for a place in `chain`, from record `from` on and before its end, at which the PCRs match, or from which on the
 // list in `stream` matches them. `start` is the state before record `from`. `list` is the summary of `stream`. Errors:
 // the stream's and the archive's, but for damage, which ends the search.
-Result<SetBackSearch> find_set_back(archive::Store& store, const archive::Chain& chain, std::uint64_t from,
+Result<SetBackSearch> find_set_back(archive::Store& store, const archive::Chain& chain, RecordNumber from,
                                     const digest::PcrState& start, ListStream& stream, const RecordSummary& list,
                                     std::span<const imalog::PcrValue> pcrs, const Window& window);
 

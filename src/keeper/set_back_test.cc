@@ -18,17 +18,18 @@ SetBackSearch searched(ArchivedLetters& archived, const std::string& log, const 
   test::FixedList source(test::list_of(list, bank("sha256")), bank("sha256"));
   ListStream stream(source, {ListPart::kCurrent});
   const Window window{.least = list.size(), .most = list.size(), .may_be_in_flight = true, .settled = true};
-  return must(find_set_back(archived.store, archived.chain(), from, test::state_after(archived.letters.substr(0, from)),
-                            stream, test::summary_of(list), test::values_of(test::state_after(log), {10}), window));
+  return must(find_set_back(archived.store, archived.chain(), RecordNumber(from),
+                            test::state_after(archived.letters.substr(0, from)), stream, test::summary_of(list),
+                            test::values_of(test::state_after(log), {10}), window));
 }
 
 TEST(SetBack, IsFoundWhereThePcrsMatchTheArchive) {
   ArchivedLetters archived("Babcd");
   const auto search = searched(archived, "Bab", "Bab");
   ASSERT_TRUE(search.found);
-  EXPECT_EQ(search.found->at, 3u);
+  EXPECT_EQ(search.found->at, RecordNumber(3));
   EXPECT_EQ(search.found->went_on, 0u);
-  EXPECT_EQ(searched(archived, "", "").found->at, 0u) << "before the first record";
+  EXPECT_EQ(searched(archived, "", "").found->at, RecordNumber(0)) << "before the first record";
 }
 
 TEST(SetBack, IsNotFoundAtTheArchivesEnd) {
@@ -40,7 +41,7 @@ TEST(SetBack, IsFoundWhereTheListWentOnWithOtherRecords) {
   ArchivedLetters archived("Babcd");
   const auto search = searched(archived, "Babxy", "Babxy");
   ASSERT_TRUE(search.found);
-  EXPECT_EQ(search.found->at, 3u);
+  EXPECT_EQ(search.found->at, RecordNumber(3));
   EXPECT_EQ(search.found->went_on, 2u);
 }
 
@@ -48,7 +49,7 @@ TEST(SetBack, IsFoundInAListThatWasTrimmed) {
   ArchivedLetters archived("Babcd");
   const auto search = searched(archived, "Babxy", "bxy");
   ASSERT_TRUE(search.found);
-  EXPECT_EQ(search.found->at, 3u);
+  EXPECT_EQ(search.found->at, RecordNumber(3));
   EXPECT_EQ(search.found->went_on, 2u);
 }
 
@@ -57,7 +58,7 @@ TEST(SetBack, IsFoundAfterAnEqualRun) {
   ArchivedLetters archived("Baaaaa");
   const auto search = searched(archived, "Baax", "aax");
   ASSERT_TRUE(search.found);
-  EXPECT_EQ(search.found->at, 3u);
+  EXPECT_EQ(search.found->at, RecordNumber(3));
   EXPECT_EQ(search.found->went_on, 1u);
 }
 
@@ -69,7 +70,7 @@ TEST(SetBack, ALostViolationIsNone) {
 
 TEST(SetBack, BeginsAtTheRecordFromWhichTheStateIsKnown) {
   ArchivedLetters archived("Babcd");
-  EXPECT_EQ(searched(archived, "Bab", "Bab", 2).found->at, 3u);
+  EXPECT_EQ(searched(archived, "Bab", "Bab", 2).found->at, RecordNumber(3));
   EXPECT_FALSE(searched(archived, "B", "B", 2).found) << "before the first record that is replayed";
 }
 

@@ -24,6 +24,16 @@ inline imalog::test::Content record_of(char letter) {
   return content;
 }
 
+// The shape of a list that begins at record `head`, without the ranges `missing`, in the form of
+// ListShape::missing_text().
+inline ListShape shape_of(std::uint64_t head, std::string_view missing = "") {
+  return imalog::test::must(ListShape::parse(RecordNumber(head), missing));
+}
+
+inline Range range(std::uint64_t first, std::uint64_t end) {
+  return {.first = RecordNumber(first), .end = RecordNumber(end)};
+}
+
 inline RecordSummary summary_of(std::string_view letters, std::size_t staged = 0) {
   RecordSummary summary;
   for (const char letter : letters) summary.add(record_of(letter).view());

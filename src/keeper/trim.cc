@@ -165,7 +165,7 @@ Result<std::optional<TrimResult>> Keeper::try_count(const ChainState& state, boo
   }
   IMAKEEP_CHECK(archive_.set_pending({.chain = state.chain.chain,
                                       .method = "count",
-                                      .first = state.shape.head(),
+                                      .first = state.shape.head().value(),
                                       .records = records,
                                       .since_unix_s = clock_.unix_s()}));
   IMAKEEP_TRY(const auto& before, source_.count());
@@ -242,7 +242,7 @@ Result<std::optional<TrimResult>> Keeper::try_stage(const ChainState& before, bo
 
   const archive::PendingRow pending{.chain = state.chain.chain,
                                     .method = "stage",
-                                    .first = state.shape.head(),
+                                    .first = state.shape.head().value(),
                                     .records = compared.records,
                                     .since_unix_s = clock_.unix_s()};
   const auto views = batch.views();
@@ -270,7 +270,7 @@ Result<TrimResult> Keeper::ended(Hold& hold, ChainState state, std::uint64_t rec
   hold.close();
   ListShape shape = state.shape;
   shape.advance(records);
-  state.pending = archive::PendingRow{.first = state.shape.head(), .records = records};
+  state.pending = archive::PendingRow{.first = state.shape.head().value(), .records = records};
   state.moved_to(shape, records, false, clock_.unix_s());
   const auto put = archive_.append(state.chain.chain, state.chain.end, {}, source_.bank(), clock_.unix_s(),
                                    {.list = &state.row, .clear_pending = true});

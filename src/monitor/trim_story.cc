@@ -25,12 +25,12 @@ std::string ms_text(std::int64_t us) {
 std::uint64_t list_bytes(archive::Archive& archive, const archive::Chain& chain, const keeper::ListShape& shape,
                          std::uint64_t end, std::size_t digest_bytes) {
   std::uint64_t bytes = 0;
-  archive::ArchiveReader reader(archive.store(), chain, shape.head(), end);
+  archive::ArchiveReader reader(archive.store(), chain, shape.head().value(), end);
   for (;;) {
     const auto step = reader.next();
     if (!step || step->done()) return bytes;
     if (!step->record) continue;
-    const std::uint64_t number = step->record->number;
+    const keeper::RecordNumber number(step->record->number);
     const bool was_in_list = std::ranges::none_of(
         shape.missing(), [&](const keeper::Range& range) { return range.first <= number && number < range.end; });
     if (was_in_list) bytes += imalog::encoded_bytes(step->record->record.content, digest_bytes);
@@ -47,14 +47,15 @@ TrimStory trim_story(const keeper::TrimResult& trimmed, std::uint64_t list_recor
   const auto loaded = keeper::ChainState::load(archive);
   if (!loaded || !*loaded) return story;
   const keeper::ChainState& after = **loaded;
-  const std::uint64_t end = after.shape.head();
+  const std::uint64_t end = after.shape.head().value();
   // Use the list's shape from before the trim, unless the trim's own follow has found the list at another place.
-  keeper::ListShape shape(end - std::min(end, trimmed.records));
-  if (before && before->chain.chain == after.chain.chain && before->shape.number_at(trimmed.records) == end) {
+  keeper::ListShape shape(keeper::RecordNumber(end - std::min(end, trimmed.records)));
+  if (before && before->chain.chain == after.chain.chain &&
+      before->shape.number_at(keeper::ListIndex(trimmed.records)) == after.shape.head()) {
     shape = before->shape;
   }
   story.range = TrimStory::Range{.chain = after.chain.chain,
-                                 .first = shape.head(),
+                                 .first = shape.head().value(),
                                  .end = end,
                                  .proven_unix_s = after.row.proven >= end ? after.row.proven_unix_s : 0,
                                  .bytes = list_bytes(archive, after.chain, shape, end, digest_bytes)};
