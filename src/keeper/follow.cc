@@ -176,6 +176,17 @@ void append_all(std::vector<Finding>& to, std::vector<Finding> found) {
   std::ranges::move(found, std::back_inserter(to));
 }
 
+// Whether one of the list's records from `from` on, before index `until`, is a violation.
+Result<bool> has_violation(ListStream& stream, const ListStream::Place& from, std::uint64_t until) {
+  stream.seek(from);
+  while (stream.records() < until) {
+    IMAKEEP_TRY(const auto& record, stream.next());
+    if (!record) return false;
+    if (record->content().violation) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 Result<FollowResult> Keeper::follow() {
@@ -219,6 +230,7 @@ Result<std::optional<KnownChain>> Keeper::known_chain(const std::optional<ChainS
 // Until a chain has its first violation, its PCRs do not tell by which padding the kernel extends a bank, and the
 // assumption may turn out to be wrong. Once a violation is archived, the chain's states depend on the padding. So a
 // wrong one stays if the first violation was archived without proof, for example after a gap.
+// Only a violation tells the paddings apart: a match without one is none of the other padding alone.
 Result<bool> Keeper::matches_with_other_padding(ListStream& stream, const std::optional<KnownChain>& known,
                                                 const std::vector<digest::Bank>& all_banks,
                                                 const std::vector<digest::Bank>& compared) {
@@ -240,7 +252,9 @@ Result<bool> Keeper::matches_with_other_padding(ListStream& stream, const std::o
   IMAKEEP_TRY(const auto& start, start_of_chain(banks));
   IMAKEEP_TRY(const auto& look, compare_list(stream, repadded, start, imalog::with_other_padding(compared), nullptr));
   const auto& position = look.placed.position;
-  if (!position || position->in_flight || position->matched_until == 0) return false;
+  if (!position) return false;
+  IMAKEEP_TRY(const auto& told, has_violation(stream, position->new_from, position->matched_until));
+  if (!told) return false;
   if (repadded) IMAKEEP_CHECK(archive_.set_fills(repadded->chain.chain, repadded->chain.banks));
   other_padding_ = !other_padding_;
   return true;

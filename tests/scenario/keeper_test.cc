@@ -117,6 +117,34 @@ TEST(Follow, FindsTheRightPaddingOfAListThatHasAViolation) {
   EXPECT_EQ(digest::bank_names(must(world.keeper.archive().host_chain())->banks), "sha1,sha256:padded");
 }
 
+TEST(Follow, FindsTheRightPaddingWhileARecordIsInFlight) {
+  World world({.banks = "sha1,sha256:padded", .other_padding = true});
+  ASSERT_TRUE(world.machine.add(violation("/0")));
+  add_numbered(world.machine, 1, 3);
+  // Whenever the keeper waits, the last record's extend comes, and another record is added.
+  world.machine.delay_extends(true);
+  int next = 4;
+  add_numbered(world.machine, next++, 1);
+  world.machine.clock.on_sleep = [&](std::int64_t) { add_numbered(world.machine, next++, 1); };
+  const FollowResult followed = world.follow();
+  EXPECT_THAT(followed.found, IsEmpty());
+  EXPECT_EQ(followed.archived, static_cast<std::uint64_t>(next) - 1);
+  EXPECT_EQ(followed.lag, 1u);
+  EXPECT_EQ(digest::bank_names(must(world.keeper.archive().host_chain())->banks), "sha1,sha256:padded");
+}
+
+// If the violation itself is in flight, nothing tells the paddings apart yet.
+TEST(Follow, KeepsThePaddingWhileTheFirstViolationIsInFlight) {
+  World world({.banks = "sha1,sha256:padded"});
+  add_numbered(world.machine, 0, 3);
+  world.machine.delay_extends(true);
+  ASSERT_TRUE(world.machine.add(violation("/3")));
+  EXPECT_THAT(world.follow().found, IsEmpty());
+  world.machine.delay_extends(false);
+  EXPECT_TRUE(world.follow().proven);
+  EXPECT_EQ(digest::bank_names(must(world.keeper.archive().host_chain())->banks), "sha1,sha256:padded");
+}
+
 // What was archived by one padding, violations too, is no longer open to the other.
 TEST(Follow, KeepsThePaddingThatAViolationHasShown) {
   World world({.banks = "sha1,sha256:padded"});
