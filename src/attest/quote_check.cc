@@ -4,50 +4,31 @@
 #include <algorithm>
 #include <array>
 
-#include <openssl/bio.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
-#include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/param_build.h>
-#include <openssl/pem.h>
 #include <openssl/rsa.h>
-#include <openssl/x509.h>
+
+#include "signature/curves.h"
+#include "signature/key_file.h"
+#include "signature/openssl_objects.h"
 
 namespace imakeep::attest {
 namespace {
 
-template <auto Free>
-struct Freed {
-  template <class T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-template <class T, auto Free>
-using Owned = std::unique_ptr<T, Freed<Free>>;
-
-using Bio = Owned<BIO, BIO_free>;
-using Number = Owned<BIGNUM, BN_free>;
-using Certificate = Owned<X509, X509_free>;
-using KeyContext = Owned<EVP_PKEY_CTX, EVP_PKEY_CTX_free>;
-using DigestContext = Owned<EVP_MD_CTX, EVP_MD_CTX_free>;
+using signature::data_of;
+using signature::DigestContext;
+using signature::ErrorQueueCleared;
+using signature::KeyContext;
+using signature::kNistCurves;
+using signature::nist_curve_of;
+using signature::Number;
+using signature::Owned;
+using signature::take_der;
 using ParamBuilder = Owned<OSSL_PARAM_BLD, OSSL_PARAM_BLD_free>;
 using Params = Owned<OSSL_PARAM, OSSL_PARAM_free>;
 using EcdsaSignature = Owned<ECDSA_SIG, ECDSA_SIG_free>;
 using Key = std::shared_ptr<EVP_PKEY>;
-
-// OpenSSL queues its errors for each thread. The destructor clears the queue, so that other code does not find them.
-struct ErrorQueueCleared {
-  ErrorQueueCleared() = default;
-  ErrorQueueCleared(const ErrorQueueCleared&) = delete;
-  ErrorQueueCleared& operator=(const ErrorQueueCleared&) = delete;
-  ~ErrorQueueCleared() { ERR_clear_error(); }
-};
-
-const unsigned char* data_of(ByteView bytes) {
-  return reinterpret_cast<const unsigned char*>(bytes.data());
-}
 
 Number number_of(ByteView big_endian) {
   return Number(BN_bin2bn(data_of(big_endian), static_cast<int>(big_endian.size()), nullptr));
@@ -64,20 +45,6 @@ Key owned(EVP_PKEY* key) {
 }
 
 // ---- keys -----------------------------------------------------------------------------------------------------------
-
-struct Curve {
-  const char* openssl_name;
-  const char* nist_name;
-  std::size_t field_bytes;
-};
-
-constexpr std::array<Curve, 5> kCurves = {{
-    {"prime192v1", "P-192", 24},
-    {"secp224r1", "P-224", 28},
-    {"prime256v1", "P-256", 32},
-    {"secp384r1", "P-384", 48},
-    {"secp521r1", "P-521", 66},
-}};
 
 Key from_params(const char* kind, OSSL_PARAM_BLD* builder) {
   const Params params(OSSL_PARAM_BLD_to_param(builder));
@@ -100,7 +67,7 @@ Key rsa_key(const tpm::PublicKey& from) {
 
 // OpenSSL refuses a point that is not on the curve.
 Key ecc_key(const tpm::PublicKey& from) {
-  const Curve& curve = kCurves[static_cast<std::size_t>(from.curve)];
+  const signature::Curve& curve = kNistCurves[static_cast<std::size_t>(from.curve)];
   if (from.x.size() > curve.field_bytes || from.y.size() > curve.field_bytes) return nullptr;
   // SEC 1, 2.3.3: an uncompressed point. TPMs may leave leading zeros out.
   Bytes point(1 + 2 * curve.field_bytes);
@@ -118,91 +85,8 @@ Key ecc_key(const tpm::PublicKey& from) {
   return from_params("EC", builder.get());
 }
 
-const Curve* curve_of(const EVP_PKEY* key) {
-  std::array<char, 64> group{};
-  if (EVP_PKEY_get_group_name(key, group.data(), group.size(), nullptr) != 1) return nullptr;
-  for (const Curve& curve : kCurves) {
-    if (std::string_view(group.data()) == curve.openssl_name) return &curve;
-  }
-  return nullptr;
-}
-
 bool is_rsa(const EVP_PKEY* key) {
   return EVP_PKEY_is_a(key, "RSA") == 1 || EVP_PKEY_is_a(key, "RSA-PSS") == 1;
-}
-
-// Takes one structure off the front of `rest`. nullptr if `rest` begins with something else.
-template <class Object>
-Object* take_der(Object* (*decode)(Object**, const unsigned char**, long), ByteView& rest) {
-  const unsigned char* at = data_of(rest);
-  Object* const object = decode(nullptr, &at, static_cast<long>(rest.size()));
-  if (object != nullptr) rest = rest.subspan(static_cast<std::size_t>(at - data_of(rest)));
-  return object;
-}
-
-// An NV index may be larger than the certificate in it.
-bool is_padding(ByteView rest) {
-  const auto all = [&](std::byte value) {
-    return std::all_of(rest.begin(), rest.end(), [value](std::byte b) { return b == value; });
-  };
-  return all(std::byte{0}) || all(std::byte{0xff});
-}
-
-Key der_public_key(ByteView der) {
-  const Key key = owned(take_der(d2i_PUBKEY, der));
-  return key && der.empty() ? key : nullptr;
-}
-
-Key der_certificate(ByteView der, X509* (*decode)(X509**, const unsigned char**, long) = d2i_X509) {
-  const Certificate certificate(take_der(decode, der));
-  return certificate && is_padding(der) ? owned(X509_get_pubkey(certificate.get())) : nullptr;
-}
-
-Result<Key> der_key(ByteView file) {
-  if (Key key = der_public_key(file)) return key;
-  if (Key key = der_certificate(file)) return key;
-  return fail(ErrorCode::kMalformed, "DER, but neither a public key (SubjectPublicKeyInfo) nor a certificate");
-}
-
-// One block of a PEM file.
-struct PemBlock {
-  std::string name;
-  Bytes der;
-};
-
-// The next block, or nothing if no complete block follows.
-std::optional<PemBlock> next_block(BIO* bio) {
-  char* name = nullptr;
-  char* header = nullptr;
-  unsigned char* der = nullptr;
-  long size = 0;
-  if (PEM_read_bio(bio, &name, &header, &der, &size) != 1) return std::nullopt;
-  const auto* const begin = reinterpret_cast<const std::byte*>(der);
-  PemBlock block{.name = name, .der = Bytes(begin, begin + size)};
-  OPENSSL_free(name);
-  OPENSSL_free(header);
-  OPENSSL_free(der);
-  return block;
-}
-
-// The key in the block. nullptr if the block is of another kind or damaged.
-Key key_of(const PemBlock& block) {
-  if (block.name == PEM_STRING_PUBLIC) return der_public_key(block.der);
-  if (block.name == PEM_STRING_X509 || block.name == PEM_STRING_X509_OLD) return der_certificate(block.der);
-  if (block.name == PEM_STRING_X509_TRUSTED) return der_certificate(block.der, d2i_X509_AUX);
-  if (block.name != PEM_STRING_RSA_PUBLIC) return nullptr;
-  const unsigned char* at = data_of(block.der);
-  return owned(d2i_PublicKey(EVP_PKEY_RSA, nullptr, &at, static_cast<long>(block.der.size())));
-}
-
-Result<std::vector<Key>> pem_keys(ByteView text) {
-  const Bio bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-  std::vector<Key> keys;
-  while (const auto block = next_block(bio.get())) {
-    if (Key key = key_of(*block)) keys.push_back(std::move(key));
-  }
-  if (keys.empty()) return fail(ErrorCode::kMalformed, "PEM, but neither a public key nor a certificate");
-  return keys;
 }
 
 Result<Key> tpm_key(ByteView file) {
@@ -225,9 +109,16 @@ constexpr std::byte kDerSequence{0x30};
 
 Result<std::vector<Key>> parse_keys(ByteView file) {
   const ErrorQueueCleared cleared;
-  if (as_text(file).find("-----BEGIN ") != std::string_view::npos) return pem_keys(file);
-  IMAKEEP_TRY(auto key, !file.empty() && file.front() == kDerSequence ? der_key(file) : tpm_key(file));
-  return std::vector<Key>{std::move(key)};
+  const bool der = !file.empty() && file.front() == kDerSequence;
+  if (!der && !signature::is_pem(file)) {
+    IMAKEEP_TRY(auto key, tpm_key(file));
+    return std::vector<Key>{std::move(key)};
+  }
+  IMAKEEP_TRY(auto found, signature::keys_in_file(file));
+  std::vector<Key> keys;
+  keys.reserve(found.size());
+  for (signature::KeyInFile& each : found) keys.push_back(std::move(each.key));
+  return keys;
 }
 
 // ---- signatures -----------------------------------------------------------------------------------------------------
@@ -279,7 +170,7 @@ bool verifies(EVP_PKEY* key, const tpm::Signature& signature, ByteView signed_by
 
 Result<VerificationKey> VerificationKey::checked(std::shared_ptr<evp_pkey_st> key) {
   VerificationKey taken(std::move(key));
-  if (!taken.rsa() && curve_of(taken.key_.get()) == nullptr) {
+  if (!taken.key_ || (!taken.rsa() && nist_curve_of(taken.key_.get()) == nullptr)) {
     return fail(ErrorCode::kUnsupported, "the key is neither RSA nor on a NIST curve");
   }
   // NIST SP 800-131A rev. 2, section 3: at least 2048 bits for RSA, and curves of at least 224 bits.
@@ -319,7 +210,7 @@ std::size_t VerificationKey::rsa_bytes() const {
 
 std::string VerificationKey::kind() const {
   if (rsa()) return "RSA " + std::to_string(EVP_PKEY_get_bits(key_.get()));
-  return std::string("ECDSA ") + curve_of(key_.get())->nist_name;
+  return std::string("ECDSA ") + nist_curve_of(key_.get())->nist_name;
 }
 
 std::string VerificationKey::name() const {
