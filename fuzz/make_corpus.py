@@ -223,6 +223,49 @@ def quote_seeds():
     seed("bad-key-pem", pem[:100])
 
 
+KEYS = ROOT.parent / "testdata" / "keys"
+
+
+def with_key(key, rest):
+    """The input of signature_fuzz."""
+    return struct.pack("<H", len(key)) + key + rest
+
+
+def signature_seeds():
+    def seed(name, attribute, key=b""):
+        write("signature_fuzz", name, with_key(key, attribute))
+
+    captured = []
+    for _, _, name, body, _ in records("sha1"):
+        if name == "ima-sig":
+            digest_bytes = struct.unpack_from("<I", body)[0]
+            path_bytes = struct.unpack_from("<I", body, 4 + digest_bytes)[0]
+            captured.append(body[12 + digest_bytes + path_bytes :])
+    rsa = next(attribute for attribute in captured if len(attribute) > 200)
+    ec = next(attribute for attribute in captured if 0 < len(attribute) < 200)
+    pem, ec_der = (KEYS / "rsa.crt.pem").read_bytes(), (KEYS / "ec.crt.der").read_bytes()
+    seed("rsa", rsa, pem)
+    seed("ec", ec, ec_der)
+    seed("ec-several-keys", ec, pem + (KEYS / "ec.crt.pem").read_bytes())
+    seed("rsa-version-3", rsa[:1] + b"\3" + rsa[2:], pem)
+    seed("ec-verity", b"\6\3" + ec[2:], ec_der)
+    seed("ec-portable", b"\5" + ec[1:], ec_der)
+    seed("ec-portable-version-3", b"\5\3" + ec[2:], ec_der)
+    seed("ec-of-rsa-key", ec[:3] + rsa[3:7] + ec[7:], pem)
+    seed("ml-dsa", b"\3\3\4" + b"\1\2\3\4" + struct.pack(">H", 2420) + b"\x5a" * 2420)
+    seed("digest-field", DIGEST)
+    seed("digest-field-verity", b"verity:" + DIGEST)
+    seed("bad-digest-field-size", DIGEST[:-1])
+    seed("bad-digest-field-type", b"tpm:" + DIGEST)
+    seed("bad-version-1", rsa[:1] + b"\1" + rsa[2:])
+    seed("bad-type", b"\4" + rsa[1:])
+    seed("bad-verity-version-2", b"\6" + ec[1:])
+    seed("bad-hash", ec[:2] + b"\x17" + ec[3:])
+    seed("bad-cut-header", ec[:8])
+    seed("bad-cut", ec[:-1])
+    seed("bad-trailing", ec + b"\0")
+
+
 def payload_record(name, body, pcr=10, flags=0, own=b""):
     return bytes([flags, pcr, len(name)]) + name.encode() + u32(len(body)) + body + own
 
@@ -286,6 +329,7 @@ if __name__ == "__main__":
     ascii_seeds()
     pcr_file_seeds()
     quote_seeds()
+    signature_seeds()
     segment_seeds()
     import_seeds()
     digest_seeds()

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// support/key_tools.h - keys, certificates and signatures that openssl and evmctl make in a scratch directory.
+//
+// Threads: one at a time.
+#pragma once
+
+#include <fcntl.h>
+#include <sys/wait.h>
+
+#include <cstdio>
+#include <stdexcept>
+
+#include <gtest/gtest.h>
+
+#include "base/file.h"
+#include "signature/keyrings.h"
+#include "support/scratch_directory.h"
+
+namespace imakeep::test {
+
+template <class T>
+T must(Result<T> result) {
+  if (!result) throw std::runtime_error(describe(result.error()));
+  return std::move(result).value();
+}
+
+struct Ran {
+  int code = 0;
+  std::string output;
+};
+
+// Runs a shell command line. Its standard error is dropped.
+inline Ran run(const std::string& command) {
+  Ran ran;
+  FILE* const pipe = ::popen((command + " 2>/dev/null").c_str(), "r");  // NOLINT(cert-env33-c)
+  if (pipe == nullptr) throw std::runtime_error("cannot run " + command);
+  char room[4096];
+  for (std::size_t size; (size = std::fread(room, 1, sizeof room, pipe)) > 0;) ran.output.append(room, size);
+  const int status = ::pclose(pipe);
+  ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return ran;
+}
+
+inline std::string must_run(const std::string& command) {
+  Ran ran = run(command);
+  if (ran.code != 0) throw std::runtime_error(command + " failed with " + std::to_string(ran.code));
+  return ran.output;
+}
+
+inline bool evmctl_installed() {
+  return run("command -v evmctl").code == 0;
+}
+inline constexpr const char* kNoEvmctl = "evmctl is not installed (Debian: apt install ima-evm-utils)";
+
+inline Bytes bytes_of_file(const std::string& path) {
+  return must(read_file(path));
+}
+
+inline void write_file(const std::string& path, ByteView bytes) {
+  const UniqueFd fd = must(open_file(path, O_WRONLY | O_CREAT | O_TRUNC, 0600));
+  if (const auto written = write_all(fd.get(), bytes, path); !written)
+    throw std::runtime_error(describe(written.error()));
+}
+
+inline Bytes with_bit_flipped(Bytes bytes, std::size_t bit) {
+  bytes[bit / 8] ^= std::byte{1} << bit % 8;
+  return bytes;
+}
+
+// A key pair with a self-signed certificate. Files: NAME.key (private), NAME.pub and NAME.crt (PEM), NAME.der
+// (certificate).
+struct KeyFiles {
+  std::string stem;
+
+  std::string pair() const { return stem + ".key"; }
+  std::string public_key() const { return stem + ".pub"; }
+  std::string certificate() const { return stem + ".crt"; }
+  std::string certificate_der() const { return stem + ".der"; }
+
+  signature::Key key() const { return must(signature::Key::parse(bytes_of_file(public_key()))).front(); }
+  signature::Key certified_key() const { return must(signature::Key::parse(bytes_of_file(certificate()))).front(); }
+};
+
+// `algorithm` is what follows `openssl genpkey`. `more` goes to `openssl req`.
+inline KeyFiles make_key(const ScratchDirectory& scratch, const std::string& name, const std::string& algorithm,
+                         const std::string& more = "-days 30") {
+  const KeyFiles files{.stem = scratch.file(name)};
+  must_run("openssl genpkey " + algorithm + " -out " + files.pair());
+  must_run("openssl pkey -in " + files.pair() + " -pubout -out " + files.public_key());
+  must_run("openssl req -x509 -new -key " + files.pair() + " -subj '/O=imakeep/CN=" + name + "' " + more + " -out " +
+           files.certificate());
+  must_run("openssl x509 -in " + files.certificate() + " -outform DER -out " + files.certificate_der());
+  return files;
+}
+
+inline constexpr const char* kRsa2048 = "-algorithm RSA -pkeyopt rsa_keygen_bits:2048";
+inline constexpr const char* kP256 = "-algorithm EC -pkeyopt ec_paramgen_curve:P-256";
+
+// Keyrings with one keyring, "test", that has one key.
+inline signature::Keyrings only(const signature::Key& key) {
+  signature::Keyrings keyrings;
+  must(keyrings.add("test", key));
+  return keyrings;
+}
+
+}  // namespace imakeep::test
