@@ -227,7 +227,7 @@ KEYS = ROOT.parent / "testdata" / "keys"
 
 
 def with_key(key, rest):
-    """The input of signature_fuzz."""
+    """The input of signature_fuzz and modsig_fuzz."""
     return struct.pack("<H", len(key)) + key + rest
 
 
@@ -264,6 +264,62 @@ def signature_seeds():
     seed("bad-cut-header", ec[:8])
     seed("bad-cut", ec[:-1])
     seed("bad-trailing", ec + b"\0")
+
+
+def der(tag, *parts):
+    content = b"".join(parts)
+    digits = b"" if len(content) < 128 else len(content).to_bytes((len(content).bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 | len(digits)]) + digits + content if digits else bytes([tag, len(content)]) + content
+
+
+def modsig_seeds():
+    """CMS SignedData, RFC 5652, with a signature of zeros: the keys of the tests are made when they run."""
+    key = (KEYS / "rsa.crt.der").read_bytes()
+    skid = key[key.index(bytes.fromhex("0603551d0e04160414")) + 9 :][:20]
+    data, signed = der(6, bytes.fromhex("2a864886f70d010701")), der(6, bytes.fromhex("2a864886f70d010702"))
+    sha256 = der(0x30, der(6, bytes.fromhex("608648016503040201")))
+    rsa = der(0x30, der(6, bytes.fromhex("2a864886f70d010101")), der(5))
+    pss = der(0x30, der(6, bytes.fromhex("2a864886f70d01010a")))
+    ml_dsa = der(0x30, der(6, bytes.fromhex("608648016503040312")))
+    issuer = der(0x30, der(0x31, der(0x30, der(6, b"\x55\4\3"), der(12, b"x"))))
+    by_issuer, by_skid = der(0x30, issuer, der(2, b"\1")), der(0x80, skid)
+
+    def attribute(oid, value):
+        return der(0x30, der(6, bytes.fromhex(oid)), der(0x31, value))
+
+    kind, digest = attribute("2a864886f70d010903", data), attribute("2a864886f70d010904", der(4, b"\0" * 32))
+    other_kind = attribute("2a864886f70d010903", signed)
+
+    def signer(name=by_skid, attributes=b"", scheme=rsa, hash_algorithm=sha256):
+        version = b"\3" if name == by_skid else b"\1"
+        attributes = der(0xA0, attributes) if attributes else b""
+        return der(0x30, der(2, version), name, hash_algorithm, attributes, scheme, der(4, b"\0" * 256))
+
+    def cms(*signers, content=b""):
+        content = der(0x30, data, der(0xA0, der(4, content))) if content else der(0x30, data)
+        body = der(0x30, der(2, b"\3"), der(0x31, sha256), content, der(0x31, *signers))
+        return der(0x30, signed, der(0xA0, body))
+
+    def seed(name, blob):
+        write("modsig_fuzz", name, with_key(key, blob))
+
+    blob = cms(signer())
+    seed("skid", blob)
+    seed("issuer", cms(signer(by_issuer)))
+    seed("attributes", cms(signer(attributes=kind + digest)))
+    seed("pss", cms(signer(scheme=pss)))
+    seed("ml-dsa", cms(signer(scheme=ml_dsa)))
+    seed("bad-attributes-without-digest", cms(signer(attributes=kind)))
+    seed("bad-attributes-of-another-kind", cms(signer(attributes=other_kind + digest)))
+    seed("bad-hash", cms(signer(hash_algorithm=rsa)))
+    seed("bad-content", cms(signer(), content=b"x"))
+    seed("bad-two-signers", cms(signer(), signer(by_issuer)))
+    seed("bad-no-signer", cms())
+    seed("bad-data", der(0x30, data, der(0xA0, der(4, b"x"))))
+    seed("bad-cut", blob[:-1])
+    seed("bad-cut-length", blob[:2])
+    seed("bad-trailing", blob + b"\0")
+    seed("bad-indefinite", b"\x30\x80" + blob[4:] + b"\0\0")
 
 
 def payload_record(name, body, pcr=10, flags=0, own=b""):
@@ -330,6 +386,7 @@ if __name__ == "__main__":
     pcr_file_seeds()
     quote_seeds()
     signature_seeds()
+    modsig_seeds()
     segment_seeds()
     import_seeds()
     digest_seeds()

@@ -114,8 +114,8 @@ std::string describe(const SignatureCheck& check) {
     case Outcome::kBadSignature:
       return "the signature does not match the digest by " + with_signer(*check.signer);
     case Outcome::kOtherDigest:
-      return "the signature is over " + std::string(info(check.algorithm).name) +
-             ", and the record's digest is of another algorithm or kind";
+      return "the signature is over a digest by " + std::string(info(check.algorithm).name) +
+             ", and the record's digest is of another algorithm or kind, or another one";
     case Outcome::kNotCheckable:
       return "not checkable: " + obstacle_text(check);
   }

@@ -16,7 +16,7 @@ enum class Outcome : std::uint8_t {
   kOutsideValidity,  // the same, but the certificate is not valid at the given time, and the options ask for that
   kNoSuchKey,        // no keyring has the key that the signature names
   kBadSignature,     // `signer` has the named key id, and did not make this signature over this content
-  kOtherDigest,      // the signature is over another hash algorithm or kind of digest than the record's digest
+  kOtherDigest,      // the signature states another digest than the record's: its algorithm, kind or value differs
   kNotCheckable,     // `obstacle` says why
 };
 

@@ -6,6 +6,7 @@
 
 #include "imalog/test_support.h"
 #include "signature/check.h"
+#include "signature/modsig.h"
 
 namespace imakeep::signature {
 namespace {
@@ -18,6 +19,8 @@ using imalog::test::must;
 struct SignedRecord {
   ByteView digest;
   ByteView signature;
+  ByteView modsig_digest;
+  ByteView modsig;
 };
 
 std::optional<SignedRecord> signed_record(const imalog::RecordView& record) {
@@ -28,6 +31,8 @@ std::optional<SignedRecord> signed_record(const imalog::RecordView& record) {
   while (const auto field = must(reader.next())) {
     if (field->id == FieldId::kDNg || field->id == FieldId::kDNgV2) found.digest = field->bytes;
     if (field->id == FieldId::kSig || field->id == FieldId::kEvmsig) found.signature = field->bytes;
+    if (field->id == FieldId::kDModsig) found.modsig_digest = field->bytes;
+    if (field->id == FieldId::kModsig) found.modsig = field->bytes;
   }
   return found;
 }
@@ -81,6 +86,21 @@ TEST(CapturedSignatures, AreRefusedIfTheDigestOfAnotherRecordTakesThePlaceOfThei
     }
   }
   EXPECT_GT(pairs, 100u);
+}
+
+// No module was measured: the fields of the captures are empty, and an empty field is no signature.
+TEST(CapturedSignatures, OfModulesAreEmptyFieldsWhichAreRefused) {
+  const digest::Bank bank = imalog::test::bank("sha256");
+  const Bytes list = imalog::test::captured_binary(imalog::test::kCaptures.front(), bank);
+  std::size_t records = 0;
+  for (const auto& record : imalog::test::records_of(list, imalog::test::format_of(bank))) {
+    if (record.template_name != "ima-modsig") continue;
+    const auto fields = signed_record(record);
+    ++records;
+    EXPECT_TRUE(fields->modsig_digest.empty());
+    EXPECT_EQ(Modsig::parse(fields->modsig).error().code, ErrorCode::kMalformed);
+  }
+  EXPECT_EQ(records, 3u);
 }
 
 }  // namespace
