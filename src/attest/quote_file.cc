@@ -6,7 +6,6 @@
 #include <limits>
 
 #include <nlohmann/json.hpp>
-#include <openssl/evp.h>
 
 #include "base/text.h"
 #include "digest/pcr_state.h"
@@ -19,21 +18,6 @@ using nlohmann::json;
 // ---- Keylime --------------------------------------------------------------------------------------------------------
 
 constexpr std::string_view kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-// RFC 4648, section 4, with padding.
-std::optional<Bytes> from_base64(std::string_view text) {
-  const std::string_view digits = text.substr(0, std::min(text.find_last_not_of('=') + 1, text.size()));
-  const std::size_t padding = text.size() - digits.size();
-  if (text.empty() || text.size() % 4 != 0 || padding > 2) return std::nullopt;
-  if (digits.find_first_not_of(kBase64) != std::string_view::npos) return std::nullopt;
-  Bytes bytes(text.size() / 4 * 3);
-  const int decoded =
-      EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                      reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  if (decoded < 0) return std::nullopt;
-  bytes.resize(bytes.size() - padding);
-  return bytes;
-}
 
 bool is_keylime(std::string_view text) {
   return text.starts_with('r') && text.find(':') != std::string_view::npos &&
@@ -48,7 +32,9 @@ Result<QuoteFile> parse_keylime(std::string_view text) {
   }
   auto statement = from_base64(parts[0]);
   auto signature = from_base64(parts[1]);
-  if (!statement || !signature) return fail(ErrorCode::kMalformed, "Keylime's quote, but a part is not base64");
+  if (!statement || !signature || statement->empty() || signature->empty()) {
+    return fail(ErrorCode::kMalformed, "Keylime's quote, but a part is not base64");
+  }
   return QuoteFile{.statement = std::move(*statement), .signature = std::move(*signature)};
 }
 

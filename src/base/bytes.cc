@@ -2,6 +2,7 @@
 #include "base/bytes.h"
 
 #include <algorithm>
+#include <array>
 
 namespace imakeep {
 
@@ -44,6 +45,48 @@ Result<Bytes> from_hex(std::string_view text) {
                               .offset = high < 0 ? i : i + 1});
     }
     bytes.push_back(static_cast<std::byte>(high * 16 + low));
+  }
+  return bytes;
+}
+
+namespace {
+
+constexpr std::uint8_t kNoBase64 = 0xff;
+
+// The value of each base64 digit.
+constexpr std::array<std::uint8_t, 256> kBase64Values = [] {
+  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::array<std::uint8_t, 256> values{};
+  values.fill(kNoBase64);
+  for (std::size_t i = 0; i < kDigits.size(); ++i) {
+    values[static_cast<unsigned char>(kDigits[i])] = static_cast<std::uint8_t>(i);
+  }
+  return values;
+}();
+
+}  // namespace
+
+Result<Bytes> from_base64(std::string_view text) {
+  const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
+  if (text.size() % 4 != 0) return fail(ErrorCode::kMalformed, "not base64: its length is no multiple of four");
+  Bytes bytes;
+  bytes.reserve(text.size() / 4 * 3);
+  std::uint32_t bits = 0;
+  std::uint32_t bit_count = 0;
+  for (std::size_t i = 0; i < text.size() - padding; ++i) {
+    const std::uint8_t value = kBase64Values[static_cast<unsigned char>(text[i])];
+    if (value == kNoBase64) {
+      return unexpected(Error{.code = ErrorCode::kMalformed, .message = "not a digit of base64", .offset = i});
+    }
+    bits = (bits << 6 | value) & 0xffff;
+    bit_count += 6;
+    if (bit_count >= 8) {
+      bit_count -= 8;
+      bytes.push_back(static_cast<std::byte>(bits >> bit_count & 0xff));
+    }
+  }
+  if ((bits & ((1u << bit_count) - 1)) != 0) {
+    return fail(ErrorCode::kMalformed, "not base64: unused bits of its last digit are set");
   }
   return bytes;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// base/bytes.h - unsigned integers in a given byte order, hexadecimal, and views of bytes as text.
+// base/bytes.h - unsigned integers in a given byte order, hexadecimal, base64, and views of bytes as text.
 // Threads: no shared state.
 #pragma once
 
@@ -88,5 +88,9 @@ std::string to_hex(ByteView bytes);
 // Accepts either case. kMalformed for an odd number of digits or a character that is not a digit; the offset counts
 // characters.
 Result<Bytes> from_hex(std::string_view text);
+
+// Decodes base64 with padding and without line breaks (RFC 4648, section 4). kMalformed for any other text, also if
+// unused bits of the last digit are set. Empty text gives no bytes.
+Result<Bytes> from_base64(std::string_view text);
 
 }  // namespace imakeep

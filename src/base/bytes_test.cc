@@ -35,5 +35,21 @@ TEST(Describe, ShowsRecordAndOffset) {
   EXPECT_EQ(describe(Error{.message = "cut short", .offset = 7}), "cut short (byte offset 7)");
 }
 
+TEST(FromBase64, DecodesTheVectorsOfRfc4648) {
+  EXPECT_EQ(as_text(*from_base64("")), "");
+  EXPECT_EQ(as_text(*from_base64("Zg==")), "f");
+  EXPECT_EQ(as_text(*from_base64("Zm8=")), "fo");
+  EXPECT_EQ(as_text(*from_base64("Zm9v")), "foo");
+  EXPECT_EQ(as_text(*from_base64("Zm9vYmFy")), "foobar");
+  EXPECT_EQ(to_hex(*from_base64("+/+/")), "fbffbf");
+}
+
+TEST(FromBase64, RefusesAnyOtherText) {
+  for (const char* text : {"Zg", "Zg=", "Zm9", "Zm9v\n", "Z===", "====", "Zm=v", "Zm9-", "Zh==", "Zm9="}) {
+    EXPECT_FALSE(from_base64(text)) << text;
+  }
+  EXPECT_EQ(from_base64("Zm9v!m9v").error().offset, 4u);
+}
+
 }  // namespace bytes_test
 }  // namespace imakeep
