@@ -380,6 +380,91 @@ def import_seeds():
     write("import_fuzz", "bad-cut", lists(0, whole[:-1]))
 
 
+def policy_text(**members):
+    policy = {
+        "meta": {"version": 1, "generator": 3},
+        "release": 0,
+        "digests": {"/usr/bin/a": ["aa" * 32, "bb" * 20], "boot_aggregate": ["cc" * 32]},
+        "excludes": ["/tmp/.*"],
+        "keyrings": {".ima": ["dd" * 32]},
+        "ima": {"ignored_keyrings": ["*"], "log_hash_alg": "sha256", "dm_policy": None},
+        "ima-buf": {"kexec-cmdline": ["ee" * 32]},
+        "verification-keys": json.dumps({"keyids": [7], "pubkeys": ["Zm9v"]}),
+    }
+    return json.dumps(policy | members)
+
+
+SUPERSET = {
+    "version": 1,
+    "algorithms": ["sha1", "sha256"],
+    "any_path": ["aa" * 32],
+    "boot_aggregates": ["11" * 32],
+    "verity_digests": {"/usr/bin/v": ["22" * 32]},
+    "path_classes": {"c": {"paths": ["/a"], "patterns": ["/b.*"]}},
+    "violations": {"classes": ["c"]},
+    "signatures": [{"where": {"patterns": ["/lib/.*"]}, "keyrings": [".ima"]}],
+    "records": {"pcrs": [10], "templates": ["ima-sig"]},
+    "updates": [{"name": "u", "from_record": 1, "to_record": 2, "old": {"/a": ["33" * 32]}, "new": {"/a": ["44" * 32]}}],
+    "packages": [{"name": "p", "version": "1", "architecture": "amd64", "digests": ["aa" * 32]}],
+}
+
+
+def policy_seeds():
+    def seed(name, text, modes=b"\0\1"):
+        for mode in modes:
+            write("policy_fuzz", f"{name}-{'strict' if mode == 0 else 'keylime'}", bytes([mode]) + text.encode())
+
+    seed("plain", policy_text())
+    seed("superset", policy_text(imakeep=SUPERSET))
+    seed("look-around", policy_text(excludes=["(?!/usr)/.*"]), b"\1")
+    seed("odd-digest", policy_text(digests={"/a": ["a" * 41]}), b"\1")
+    seed("bad-look-around", policy_text(excludes=["(?!/usr)/.*"]), b"\0")
+    seed("bad-slow", policy_text(excludes=["(a+)+$"]), b"\1")
+    seed("bad-hex", policy_text(digests={"/a": ["AA" * 32]}), b"\0")
+    seed("bad-twice", policy_text()[:-1] + ', "release": 1}', b"\0")
+    seed("bad-nested", policy_text(x=json.loads("[" * 20 + "]" * 20)), b"\0")
+    seed("bad-unknown", policy_text(imakeep=SUPERSET | {"x": 1}), b"\0")
+    seed("bad-cut", policy_text()[:-1], b"\0")
+
+
+def envelope_seeds():
+    def envelope(text, **members):
+        parts = {
+            "payload": base64.b64encode(text.encode()).decode(),
+            "payloadType": "application/vnd.keylime+json",
+            "signatures": [{"keyid": "k", "sig": base64.b64encode(b"\x30\6\2\1\1\2\1\1").decode()}],
+        }
+        return json.dumps(parts | members).encode()
+
+    write("envelope_fuzz", "signed", envelope(policy_text()))
+    write("envelope_fuzz", "signed-numbers", envelope(policy_text(), signatures=[{"sig": "A" * 86 + "=="}]))
+    write("envelope_fuzz", "plain", policy_text().encode())
+    write("envelope_fuzz", "bad-type", envelope(policy_text(), payloadType="text/plain"))
+    write("envelope_fuzz", "bad-base64", envelope(policy_text(), payload="%"))
+    write("envelope_fuzz", "bad-in-itself", envelope(envelope(policy_text()).decode()))
+    write("envelope_fuzz", "bad-unsigned", envelope(policy_text(), signatures=[]))
+    keys = ROOT.parent / "testdata" / "keys"
+    write("envelope_fuzz", "key-pem", (keys / "ec.crt.pem").read_bytes())
+    write("envelope_fuzz", "key-der", (keys / "rsa.crt.der").read_bytes())
+
+
+def pattern_seeds():
+    def seed(name, pattern, text):
+        write("pattern_fuzz", name, pattern.encode() + b"\0" + text)
+
+    seed("directory", "/tmp/.*", b"/tmp/a")
+    seed("start", "^(/var|/tmp)(/.*)?$", b"/var")
+    seed("class", "[^](*]+\\.log", b"a.log")
+    seed("look-around", "(?!/usr)/.*", b"/tmp")
+    seed("named-group", "(?P<x>/a)(?P=x)", b"/a/a")
+    seed("no-utf8", "/tmp/", b"/tmp/\xff")
+    seed("bad-group", "(a)\\1", b"aa")
+    seed("bad-slow", "(a+)+$", b"a" * 40 + b"!")
+    seed("bad-verb", "(*FAIL)", b"a")
+    seed("bad-open", "a(", b"a")
+    seed("bad-large", "\\pL{300}" * 3, b"a")
+
+
 if __name__ == "__main__":
     record_seeds()
     ascii_seeds()
@@ -390,3 +475,6 @@ if __name__ == "__main__":
     segment_seeds()
     import_seeds()
     digest_seeds()
+    policy_seeds()
+    envelope_seeds()
+    pattern_seeds()
