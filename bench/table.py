@@ -166,17 +166,30 @@ def view_rows(runs):
            "≤ 2 ×", verdict(with_readers <= 2 * alone))
 
 
+def policy_rows(runs):
+    parse, compile_ = ns(runs["policy/parse"], "cpu_time"), ns(runs["policy/compile"], "cpu_time")
+    digests = f"{runs['policy/compile']['digests']:,.0f}"
+    yield (f"policy of {digests} digests, reading and compiling", f"{pretty(parse)} + {pretty(compile_)}", "≤ 3 s",
+           verdict(parse + compile_ <= 3e9))
+    beyond = runs["policy/memory"]["beyond_digest"]
+    yield f"policy of {digests} digests, memory a digest beyond its bytes", f"{beyond:.1f} B", "≤ 64 B", verdict(beyond <= 64)
+    look_up, plain = (ns(runs[f"policy/{name}"], "cpu_time") for name in ("look_up", "look_up_unordered_map"))
+    yield (f"policy of {digests} digests, look-up (× std::unordered_map)", f"{pretty(look_up)} ({look_up / plain:.1f} ×)",
+           "≤ 1 µs", verdict(look_up <= 1e3))
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
     runs = load(folder / "list_bench.json")
     locks = next(iter(load(folder / "lock_bench.json").values()))
     archive = load(folder / "archive_bench.json")
     keeper = keeper_rows(load(folder / "keeper_bench.json"), load(folder / "keeper_memory.json"))
+    policy = policy_rows(load(folder / "policy_bench.json"))
     view = view_rows(load(folder / "view_bench.json"))
     lines = [f"Measured on {cpu_name()}, {platform.system()} {platform.release()}, g++ -O3.", "",
              "| what | measured | target | |", "|---|---|---|---|"]
     for rows in (append_rows(runs), request_rows(runs, locks), memory_rows(runs), read_rows(runs),
-                 archive_rows(archive), keeper, view):
+                 archive_rows(archive), keeper, view, policy):
         lines += [f"| {what} | {measured} | {target} | {met} |" for what, measured, target, met in rows]
     table = "\n".join(lines)
     if "--print" in sys.argv:
