@@ -89,13 +89,15 @@ Finding missing_records(ChainState& state, const Range& missing, bool by_kexec) 
 // Names the records that others or a kexec removed from the list since the keeper last saw it. Updates `state`.
 std::vector<Finding> deleted_by_others(ChainState& state, const ListPosition& position, std::int64_t now_unix_s) {
   std::vector<Finding> found;
-  const std::uint64_t head = state.row.head;
+  const ListShape before = state.shape;
   const std::uint64_t others = state.moved_to(position.shape, position.gone, position.gone_by_kexec, now_unix_s);
   if (others > 0) {
+    // The keeper's own trim, if it was not recorded yet, deleted the records before these.
+    const RecordNumber first = before.number_at(ListIndex(position.gone - others));
     const std::string records = std::to_string(others) + " records";
     found.push_back({.diagnosis = position.gone_by_kexec ? Diagnosis::kKexecDropped : Diagnosis::kTrimmedByOther,
                      .chain = state.chain.chain,
-                     .first = head,
+                     .first = first.value(),
                      .records = others,
                      .what = position.gone_by_kexec
                                  ? "a kexec may have dropped " + records + " of the list; they are archived"

@@ -1187,6 +1187,19 @@ void die_after(World& world, const std::string& request) {
   restart(world);
 }
 
+TEST(Follow, NamesTheFirstRecordThatOthersDeletedAfterAnUnclearedTrim) {
+  World world({}, {.method = Method::kCount});
+  add_numbered(world.machine, 0, 6);
+  die_after(world, "5");
+  ASSERT_TRUE(world.machine.other(ListPart::kCurrent, "1\n"));
+  const FollowResult followed = world.follow();
+  ASSERT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kTrimmedByOther));
+  EXPECT_EQ(followed.found[0].first, 5u) << "the keeper deleted records 0 to 4";
+  EXPECT_EQ(followed.found[0].records, 1u);
+  EXPECT_EQ(world.keeper.row().trimmed, 5u);
+  EXPECT_EQ(world.keeper.wrong(), "");
+}
+
 // Each round measures the same files in the same order, as ima_flush_htable lets a kernel do.
 void measure_round(Machine& machine) {
   for (const char* path : {"/boot", "/cron", "/a", "/b", "/c"}) ASSERT_TRUE(machine.add(ima_ng(path)));
