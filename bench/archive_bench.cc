@@ -53,7 +53,7 @@ void fill(archive::Archive& archive, const std::vector<digest::Bank>& banks, std
   const auto& records = list().records;
   for (std::size_t at = 0; at < records.size(); at += batch) {
     const auto part = std::span(records).subspan(at, std::min(batch, records.size() - at));
-    must(archive.append(1, at, part, kBank, 0));
+    must(archive.append(archive::ChainId(1), at, part, kBank, 0));
   }
 }
 
@@ -120,7 +120,7 @@ BENCHMARK(sizes)->Name("archive/sizes")->Iterations(1);
 // The whole chain as the kernel's file of the bank has it.
 void export_binary(benchmark::State& state, const char* bank_name) {
   const digest::Bank bank = *digest::parse_bank(bank_name);
-  const auto chain = must(filled().archive().chain(1));
+  const auto chain = must(filled().archive().chain(archive::ChainId(1)));
   std::size_t produced = 0;
   for (auto _ : state) {
     produced = 0;
@@ -140,7 +140,7 @@ BENCHMARK_CAPTURE(export_binary, sha1, "sha1")->Name("archive/export/sha1")->Ite
 BENCHMARK_CAPTURE(export_binary, sha256, "sha256")->Name("archive/export/sha256")->Iterations(3);
 
 void first_record(benchmark::State& state) {
-  const auto chain = must(filled().archive().chain(1));
+  const auto chain = must(filled().archive().chain(archive::ChainId(1)));
   std::uint64_t at = 0;
   for (auto _ : state) {
     at = (at + 999'331) % chain.end;

@@ -61,7 +61,7 @@ void reading_and_one_commit(benchmark::State& state) {
     keeper::ListStream stream(*kept.source, {keeper::ListPart::kCurrent});
     while (must(stream.next())) {
     }
-    must(kept.archive->set_pending({.chain = 1, .method = "stage", .first = 0, .records = records}));
+    must(kept.archive->set_pending({.chain = archive::ChainId(1), .method = "stage", .first = 0, .records = records}));
     state.SetIterationTime(static_cast<double>(kept.clock.monotonic_us() - since) / 1e6);
     kept.source->close();
   }
@@ -74,7 +74,8 @@ void one_commit_and_n(benchmark::State& state) {
     Kept kept(records, keeper::Method::kCount);
     must(kept.source->open_to_write(keeper::ListPart::kCurrent));
     const std::int64_t since = kept.clock.monotonic_us();
-    must(kept.archive->set_pending({.chain = 1, .method = "count", .first = 0, .records = records - 1}));
+    must(kept.archive->set_pending(
+        {.chain = archive::ChainId(1), .method = "count", .first = 0, .records = records - 1}));
     must(kept.source->request(std::to_string(records - 1) + "\n"));
     kept.source->close();
     state.SetIterationTime(static_cast<double>(kept.clock.monotonic_us() - since) / 1e6);

@@ -46,7 +46,7 @@ void read_archive(const std::string& path) {
   static_cast<void>(archive.pending());
   static_cast<void>(archive.incidents());
   static_cast<void>((*store)->sources());
-  static_cast<void>(archive.acknowledged(1));
+  static_cast<void>(archive.acknowledged(archive::ChainId(1)));
   const auto chains = archive.chains();
   if (!chains) return;
   for (const archive::Chain& chain : *chains) read_chain(archive, chain);

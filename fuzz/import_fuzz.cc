@@ -26,7 +26,7 @@ std::vector<ImportPart> parts_of(ByteView bytes) {
   return parts;
 }
 
-Bytes exported(Archive& archive, std::uint64_t number, std::uint64_t from, std::uint64_t to) {
+Bytes exported(Archive& archive, archive::ChainId number, std::uint64_t from, std::uint64_t to) {
   const auto chain = archive.chain(number);
   require(chain.has_value(), "the chain that was imported into is there");
   archive::ArchiveReader reader(archive.store(), *chain, from, to);

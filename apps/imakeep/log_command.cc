@@ -20,7 +20,7 @@ namespace {
 
 struct LogOptions {
   std::string archive;
-  std::optional<std::uint64_t> chain;
+  std::optional<archive::ChainId> chain;
   std::optional<std::uint64_t> from;
   std::optional<std::uint64_t> to;
   bool follow = false;
@@ -38,15 +38,15 @@ using Count = unsigned long long;
 // ---- --check
 
 std::string describe_finding(const archive::Finding& finding) {
-  if (finding.chain == 0) return finding.what;
-  const std::string chain = "chain " + std::to_string(finding.chain);
+  if (finding.chain == archive::kNoChain) return finding.what;
+  const std::string chain = "chain " + std::to_string(finding.chain.value());
   if (finding.records == 0) return chain + ": " + finding.what;
   return chain + ", records " + std::to_string(finding.first) + " to " +
          std::to_string(finding.first + finding.records - 1) + ": " + finding.what;
 }
 
 struct ChainAnchors {
-  std::uint64_t chain = 0;
+  archive::ChainId chain = {};
   std::vector<archive::Anchor> anchors;
 };
 
@@ -63,8 +63,10 @@ nlohmann::ordered_json json_of(const std::vector<ChainAnchors>& all) {
   nlohmann::ordered_json listed = nlohmann::ordered_json::array();
   for (const ChainAnchors& of : all) {
     for (const archive::Anchor& anchor : of.anchors) {
-      listed.push_back(
-          {{"chain", of.chain}, {"record", anchor.number}, {"broken_at", anchor.broken_at}, {"why", anchor.why}});
+      listed.push_back({{"chain", of.chain.value()},
+                        {"record", anchor.number},
+                        {"broken_at", anchor.broken_at},
+                        {"why", anchor.why}});
     }
   }
   return listed;
@@ -74,8 +76,8 @@ void print_anchors(const std::vector<ChainAnchors>& all) {
   for (const ChainAnchors& of : all) {
     for (const archive::Anchor& anchor : of.anchors) {
       std::printf("chain %llu: anchor at record %llu, records and PCRs stopped matching at record %llu: %s\n",
-                  static_cast<Count>(of.chain), static_cast<Count>(anchor.number), static_cast<Count>(anchor.broken_at),
-                  printable(anchor.why).c_str());
+                  static_cast<Count>(of.chain.value()), static_cast<Count>(anchor.number),
+                  static_cast<Count>(anchor.broken_at), printable(anchor.why).c_str());
     }
   }
 }
@@ -102,8 +104,10 @@ int run_check(archive::Archive& archive, const LogOptions& options) {
   if (options.json) {
     nlohmann::ordered_json found = nlohmann::ordered_json::array();
     for (const archive::Finding& finding : *findings) {
-      found.push_back(
-          {{"chain", finding.chain}, {"first", finding.first}, {"records", finding.records}, {"what", finding.what}});
+      found.push_back({{"chain", finding.chain.value()},
+                       {"first", finding.first},
+                       {"records", finding.records},
+                       {"what", finding.what}});
     }
     print_json(nlohmann::ordered_json{
         {"records", records}, {"findings", found}, {"anchors", json_of(*anchors)}, {"pcrs_compared", false}});
@@ -130,7 +134,7 @@ struct ChainStats {
 };
 
 // Returns the statistics of chain `only`, or of all chains.
-Result<std::vector<ChainStats>> read_stats(archive::Archive& archive, std::optional<std::uint64_t> only) {
+Result<std::vector<ChainStats>> read_stats(archive::Archive& archive, std::optional<archive::ChainId> only) {
   IMAKEEP_TRY(auto chains, archive.chains());
   std::vector<ChainStats> all;
   for (archive::Chain& chain : chains) {
@@ -152,7 +156,7 @@ nlohmann::ordered_json json_of(const ChainStats& of) {
                        {"why", anchor.why},
                        {"since_unix_s", anchor.since_unix_s}});
   }
-  return {{"chain", of.chain.chain},
+  return {{"chain", of.chain.chain.value()},
           {"records", of.chain.end},
           {"first_kept", of.chain.first_kept},
           {"start", of.chain.start == archive::ChainStart::kBoot ? "boot" : "unknown"},
@@ -166,7 +170,7 @@ nlohmann::ordered_json json_of(const ChainStats& of) {
 void print_chain(const ChainStats& of) {
   const std::string from = of.chain.first_kept == 0 ? "" : " from " + std::to_string(of.chain.first_kept) + " on";
   std::printf("chain %llu  %llu records%s, %llu violations, %llu segments, %s uncompressed\n",
-              static_cast<Count>(of.chain.chain), static_cast<Count>(of.kept()), from.c_str(),
+              static_cast<Count>(of.chain.chain.value()), static_cast<Count>(of.kept()), from.c_str(),
               static_cast<Count>(of.stats.violations), static_cast<Count>(of.stats.segments),
               human_bytes(of.stats.payload_bytes).c_str());
   for (const archive::Anchor& anchor : of.anchors) {

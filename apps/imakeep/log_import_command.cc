@@ -28,7 +28,7 @@ struct ImportCommand {
   std::string bank;
   std::string banks = "sha1,sha256,sha384,sha512";
   std::string pcrs;
-  std::optional<std::uint64_t> chain;
+  std::optional<archive::ChainId> chain;
   bool no_repeats = false;
   bool new_chain = false;
   bool json = false;
@@ -117,7 +117,7 @@ int print_report(const archive::ImportReport& imported, const ImportCommand& com
                      {"records", part.records},
                      {"added", part.added},
                      {"mismatched", part.mismatched}});
-    if (!command.json && i == 0) std::printf("chain %llu\n", static_cast<unsigned long long>(imported.chain));
+    if (!command.json && i == 0) std::printf("chain %llu\n", static_cast<unsigned long long>(imported.chain.value()));
     if (!command.json)
       std::printf("%s: %s\n", printable(attest::shown_name(command.files[i])).c_str(),
                   how_joined(part, !command.pcrs.empty()).c_str());
@@ -126,13 +126,13 @@ int print_report(const archive::ImportReport& imported, const ImportCommand& com
           {.code = ErrorCode::kMismatch,
            .message =
                "record " + std::to_string(number - part.first) + " (number " + std::to_string(number) + " of chain " +
-               std::to_string(imported.chain) + ") has a digest that does not match its data: altered; " +
+               std::to_string(imported.chain.value()) + ") has a digest that does not match its data: altered; " +
                (number < part.first + part.records - part.added ? "the archived record stays" : "archived as it is")},
           attest::shown_name(command.files[i]));
     }
   }
   if (command.json) {
-    print_json(nlohmann::ordered_json{{"chain", imported.chain}, {"parts", parts}});
+    print_json(nlohmann::ordered_json{{"chain", imported.chain.value()}, {"parts", parts}});
   }
   return all_match ? kDone : kNotAsItShouldBe;
 }

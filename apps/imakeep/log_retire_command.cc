@@ -18,7 +18,7 @@ namespace {
 
 struct RetireOptions {
   std::string archive;
-  std::optional<std::uint64_t> chain;
+  std::optional<archive::ChainId> chain;
   std::optional<std::uint64_t> before;
   std::optional<std::int64_t> older_than_ms;
   std::optional<std::uint64_t> keep_bytes;
@@ -45,18 +45,18 @@ archive::Retention retention(const RetireOptions& options) {
 
 // Without a chain's first records, a view would show different bytes at each offset, and a list that does not match the
 // PCRs. The view then shows nothing.
-Result<void> check_not_shown(archive::Archive& archive, std::uint64_t chain) {
+Result<void> check_not_shown(archive::Archive& archive, archive::ChainId chain) {
   IMAKEEP_TRY(const auto& shown, keeper::is_of_this_boot(archive, chain));
   if (!shown) return {};
   return fail(
       ErrorCode::kRefused,
-      "chain " + std::to_string(chain) +
+      "chain " + std::to_string(chain.value()) +
           " is that of the running boot: without its first records the view cannot show it (EIO) until the next "
           "boot; name another chain with --chain, or allow it with --running");
 }
 
 struct ChainRetired {
-  std::uint64_t chain = 0;
+  archive::ChainId chain = {};
   archive::Retired retired;
 };
 
@@ -78,7 +78,7 @@ void print_dry_run(const ChainRetired& would, bool json) {
   const archive::Retired& retired = would.retired;
   if (json) {
     print_json(nlohmann::ordered_json{{"dry_run", true},
-                                      {"chain", would.chain},
+                                      {"chain", would.chain.value()},
                                       {"first", retired.first},
                                       {"records", retired.records},
                                       {"violations_kept", retired.violations_kept},
@@ -86,12 +86,12 @@ void print_dry_run(const ChainRetired& would, bool json) {
                                       {"oldest_unix_s", retired.oldest_unix_s},
                                       {"newest_unix_s", retired.newest_unix_s}});
   } else if (retired.records == 0) {
-    std::printf("chain %llu: nothing would be retired\n", static_cast<unsigned long long>(would.chain));
+    std::printf("chain %llu: nothing would be retired\n", static_cast<unsigned long long>(would.chain.value()));
   } else {
     std::printf(
         "chain %llu: %llu records would be retired, %llu to %llu, %s on disk, archived from %s to %s; %llu "
         "violations among them would be kept\n",
-        static_cast<unsigned long long>(would.chain), static_cast<unsigned long long>(retired.records),
+        static_cast<unsigned long long>(would.chain.value()), static_cast<unsigned long long>(retired.records),
         static_cast<unsigned long long>(retired.first),
         static_cast<unsigned long long>(retired.first + retired.records - 1), human_bytes(retired.stored_bytes).c_str(),
         monitor::time_text(retired.oldest_unix_s).c_str(), monitor::time_text(retired.newest_unix_s).c_str(),

@@ -27,7 +27,7 @@ struct VerifyOptions {
   std::vector<std::string> files;
   std::optional<std::string> bank;
   std::optional<std::string> archive;
-  std::optional<std::uint64_t> chain;
+  std::optional<archive::ChainId> chain;
   std::optional<std::string> pcrs;
   std::optional<std::string> start;
   bool with_tpm = false;

@@ -11,7 +11,7 @@ namespace {
 Result<void> put_anchor(Store& store, Chain& chain, const AnchorRow& given) {
   auto pcrs = pcr_state(given.pcrs, chain.banks);
   if (!pcrs || given.chain != chain.chain || given.number != chain.end || given.broken_at > given.number) {
-    return fail(ErrorCode::kUsage, "an anchor of chain " + std::to_string(chain.chain) +
+    return fail(ErrorCode::kUsage, "an anchor of chain " + std::to_string(chain.chain.value()) +
                                        " must be at its end, record " + std::to_string(chain.end) +
                                        ", and have PCRs of its banks, " + digest::bank_names(chain.banks));
   }
@@ -30,7 +30,7 @@ Result<void> put_anchor(Store& store, Chain& chain, const AnchorRow& given) {
 
 Result<void> put_list(Store& store, const Chain& chain, const ListRow& row) {
   if (row.chain != chain.chain || row.head > chain.end || row.proven > chain.end) {
-    return fail(ErrorCode::kUsage, "the row of the list of chain " + std::to_string(chain.chain) +
+    return fail(ErrorCode::kUsage, "the row of the list of chain " + std::to_string(chain.chain.value()) +
                                        " goes beyond its end, record " + std::to_string(chain.end) +
                                        ", or belongs to another chain");
   }

@@ -19,7 +19,7 @@ Result<Chain> chain_of(const ChainRow& row) {
   const bool known_words =
       (row.byte_order == "little" || row.byte_order == "big") && (row.start == "boot" || row.start == "unknown");
   if (!end_pcrs || row.first_kept > row.end || !known_words) {
-    return fail(ErrorCode::kMalformed, "the row of chain " + std::to_string(row.chain) + " is damaged" +
+    return fail(ErrorCode::kMalformed, "the row of chain " + std::to_string(row.chain.value()) + " is damaged" +
                                            (end_pcrs ? "" : ": " + describe(end_pcrs.error())));
   }
   return Chain{.chain = row.chain,
@@ -208,7 +208,7 @@ Result<std::vector<Chain>> Archive::chains() {
   return chains;
 }
 
-Result<Chain> Archive::chain(std::uint64_t number) {
+Result<Chain> Archive::chain(ChainId number) {
   // Only this chain's row counts: the chain can be read even if the row of another one is damaged.
   const ChainListing listing = store_.chain_listing();
   for (const ChainRow& row : listing.chains) {
@@ -216,25 +216,25 @@ Result<Chain> Archive::chain(std::uint64_t number) {
   }
   if (!listing.damage.empty()) return unexpected(listing.damage.front());
   if (listing.chains.empty()) return fail(ErrorCode::kUsage, "the archive holds no chain yet");
-  return fail(ErrorCode::kUsage, "no chain " + std::to_string(number) + " in the archive; it holds 1 to " +
-                                     std::to_string(listing.chains.back().chain));
+  return fail(ErrorCode::kUsage, "no chain " + std::to_string(number.value()) + " in the archive; it holds 1 to " +
+                                     std::to_string(listing.chains.back().chain.value()));
 }
 
-Result<std::optional<Chain>> Archive::chain_or_last(std::optional<std::uint64_t> number) {
+Result<std::optional<Chain>> Archive::chain_or_last(std::optional<ChainId> number) {
   if (number) return chain(*number);
   IMAKEEP_TRY(auto all, chains());
   if (all.empty()) return std::nullopt;
   return std::move(all.back());
 }
 
-Result<bool> Archive::is_kept(std::uint64_t number) {
+Result<bool> Archive::is_kept(ChainId number) {
   IMAKEEP_TRY(const auto& origin, store_.origin(number));
   if (origin) return origin->origin == "list";
   IMAKEEP_TRY(const auto& row, store_.list(number));
   return row.has_value();
 }
 
-Result<bool> Archive::is_imported(std::uint64_t number) {
+Result<bool> Archive::is_imported(ChainId number) {
   IMAKEEP_TRY(const auto& origin, store_.origin(number));
   if (origin) return origin->origin == "import";
   // A chain of an older imakeep has no origin. If a keeper followed it, it has a ListRow.
@@ -254,7 +254,7 @@ Result<std::optional<Chain>> Archive::host_chain() {
 }
 
 Result<Chain> Archive::begin_chain(const digest::PcrState& pcrs, ChainStart start, ByteOrder order, OriginRow origin) {
-  Chain chain{.chain = 1, .banks = pcrs.banks(), .order = order, .start = start, .end_pcrs = pcrs};
+  Chain chain{.chain = ChainId(1), .banks = pcrs.banks(), .order = order, .start = start, .end_pcrs = pcrs};
   auto written = write([&]() -> Result<void> {
     IMAKEEP_TRY(const auto& rows, store_.chains());
     if (!rows.empty()) chain.chain = rows.back().chain + 1;
@@ -266,16 +266,16 @@ Result<Chain> Archive::begin_chain(const digest::PcrState& pcrs, ChainStart star
   return chain;
 }
 
-Result<void> Archive::set_fills(std::uint64_t number, const std::vector<digest::Bank>& banks) {
+Result<void> Archive::set_fills(ChainId number, const std::vector<digest::Bank>& banks) {
   IMAKEEP_TRY(const auto& counted, stats(number));
   return write([&]() -> Result<void> {
     IMAKEEP_TRY(auto chain_now, chain(number));
     if (!std::ranges::equal(chain_now.banks, banks, {}, &digest::Bank::algorithm, &digest::Bank::algorithm)) {
-      return fail(ErrorCode::kUsage, "chain " + std::to_string(number) + " has the banks " +
+      return fail(ErrorCode::kUsage, "chain " + std::to_string(number.value()) + " has the banks " +
                                          digest::bank_names(chain_now.banks) + ", not " + digest::bank_names(banks));
     }
     if (counted.violations > 0) {
-      return fail(ErrorCode::kUsage, "chain " + std::to_string(number) + " holds violations as " +
+      return fail(ErrorCode::kUsage, "chain " + std::to_string(number.value()) + " holds violations as " +
                                          digest::bank_names(chain_now.banks) + " extends them");
     }
     chain_now.banks = banks;
@@ -283,13 +283,13 @@ Result<void> Archive::set_fills(std::uint64_t number, const std::vector<digest::
   });
 }
 
-Result<Appended> Archive::append(std::uint64_t number, std::uint64_t first, std::span<const IncomingView> records,
+Result<Appended> Archive::append(ChainId number, std::uint64_t first, std::span<const IncomingView> records,
                                  const digest::Bank& shown, std::int64_t now_unix_s, const AppendOptions& options) {
   Appended appended;
   auto written = write([&]() -> Result<void> {
     IMAKEEP_TRY(auto chain_now, chain(number));
     if (chain_now.end != first) {
-      return fail(ErrorCode::kMismatch, "chain " + std::to_string(number) + " goes on with record " +
+      return fail(ErrorCode::kMismatch, "chain " + std::to_string(number.value()) + " goes on with record " +
                                             std::to_string(chain_now.end) + ", not " + std::to_string(first));
     }
     if (!records.empty()) {
@@ -336,7 +336,7 @@ Result<std::vector<Anchor>> Archive::anchors(const Chain& chain) {
     auto before_pcrs = pcr_state(row.before_pcrs, chain.banks);
     if (!pcrs || !before_pcrs || row.broken_at > row.number) {
       return fail(ErrorCode::kMalformed, "the anchor at record " + std::to_string(row.number) + " of chain " +
-                                             std::to_string(chain.chain) + " is damaged");
+                                             std::to_string(chain.chain.value()) + " is damaged");
     }
     anchors.push_back({.number = row.number,
                        .broken_at = row.broken_at,
@@ -358,7 +358,7 @@ Result<ReplayStart> Archive::replay_start(const Chain& chain) {
   return ReplayStart{.number = chain.first_kept, .pcrs = std::move(state)};
 }
 
-Result<Stats> Archive::stats(std::uint64_t chain) {
+Result<Stats> Archive::stats(ChainId chain) {
   Transaction reading(store_);
   IMAKEEP_CHECK(reading.begin_reading());
   IMAKEEP_TRY(const auto& of, this->chain(chain));
@@ -375,7 +375,8 @@ Result<Stats> Archive::stats(std::uint64_t chain) {
   }
   if (next != of.end) {
     return fail(ErrorCode::kMalformed, "no segment holds record " + std::to_string(next) + " of chain " +
-                                           std::to_string(chain) + "; `imakeep log --check` tells what is damaged");
+                                           std::to_string(chain.value()) +
+                                           "; `imakeep log --check` tells what is damaged");
   }
   return stats;
 }

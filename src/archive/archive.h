@@ -26,7 +26,7 @@ enum class ChainStart : std::uint8_t {
 };
 
 struct Chain {
-  std::uint64_t chain = 0;          // 1, 2, ... in the order in which the chains were begun
+  ChainId chain = {};               // 1, 2, ... in the order in which the chains were begun
   std::vector<digest::Bank> banks;  // the archive keeps their PCR states; digests can be computed in every bank
   ByteOrder order = kHostOrder;     // of the integers within the records' data
   ChainStart start = ChainStart::kUnknown;
@@ -77,7 +77,7 @@ struct Appended {
 // One problem that check() found: `records` records of `chain`, from `first` on. `records` is 0 if something other than
 // records is damaged.
 struct Finding {
-  std::uint64_t chain = 0;
+  ChainId chain = {};
   std::uint64_t first = 0;
   std::uint64_t records = 0;
   std::string what;
@@ -117,18 +117,18 @@ class Archive {
   Result<std::vector<Chain>> chains();
   // kUsage if the archive has no such chain; the message names the chains that it has. kMalformed if the chain's row is
   // damaged, or if the chain is not found and some chain's row is damaged.
-  Result<Chain> chain(std::uint64_t chain);
+  Result<Chain> chain(ChainId chain);
 
   // The chain of that number, or the last chain if no number is given. Empty if no number is given and the archive
   // holds no chain.
-  Result<std::optional<Chain>> chain_or_last(std::optional<std::uint64_t> chain);
+  Result<std::optional<Chain>> chain_or_last(std::optional<ChainId> chain);
 
   // The last chain whose records come from the list of this host, not from saved lists; empty if the archive has none.
   Result<std::optional<Chain>> host_chain();
   // Whether a keeper took the chain's records from the list of the host that it ran on.
-  Result<bool> is_kept(std::uint64_t chain);
+  Result<bool> is_kept(ChainId chain);
   // Whether the chain's records come from saved lists.
-  Result<bool> is_imported(std::uint64_t chain);
+  Result<bool> is_imported(ChainId chain);
 
   // Begins a chain, in a transaction of its own. Assigns the chain's number, also in `origin`, and writes `origin`
   // unless OriginRow::origin is empty. `pcrs` is the state before the first record; its banks become the chain's.
@@ -142,7 +142,7 @@ class Archive {
 
   // States anew how the chain's kernel extends its banks; `banks` differ from the chain's in their fills alone. kUsage
   // if they differ in more, or if the chain holds a violation, which was then archived by the fills so far.
-  Result<void> set_fills(std::uint64_t chain, const std::vector<digest::Bank>& banks);
+  Result<void> set_fills(ChainId chain, const std::vector<digest::Bank>& banks);
 
   // Adds records `first`, `first` + 1, ... to the chain, together with the rows of `options`. Either may be empty.
   // `shown` is the bank of the records' digests. After an anchor, the chain continues from the anchor's state. If the
@@ -152,7 +152,7 @@ class Archive {
   //   kUsage     no such chain; an anchor, a list or an origin of another chain; an anchor that is not at the new end,
   //              has other banks or is broken from beyond its number; numbers of the list beyond the new end; a pending
   //              trim both set and cleared
-  Result<Appended> append(std::uint64_t chain, std::uint64_t first, std::span<const IncomingView> records,
+  Result<Appended> append(ChainId chain, std::uint64_t first, std::span<const IncomingView> records,
                           const digest::Bank& shown, std::int64_t now_unix_s, const AppendOptions& options = {});
 
   // The PCR state before record `number`, replayed from the start of the segment that holds it. At an anchor's number,
@@ -168,13 +168,13 @@ class Archive {
   Result<ReplayStart> replay_start(const Chain& chain);
 
   // The keeper's state of the list that the chain's records come from; empty for a chain that no keeper followed.
-  Result<std::optional<ListRow>> list(std::uint64_t chain) { return store_.list(chain); }
+  Result<std::optional<ListRow>> list(ChainId chain) { return store_.list(chain); }
   Result<std::vector<IncidentRow>> incidents() { return store_.incidents(); }
 
   // Replays all records of all chains. Each damaged segment is one finding, and the check goes on with the others.
   Result<std::vector<Finding>> check();
 
-  Result<Stats> stats(std::uint64_t chain);
+  Result<Stats> stats(ChainId chain);
 
   // The pending trim: records that are about to be deleted from the kernel's list. The archive holds at most one.
   Result<std::optional<PendingRow>> pending() { return store_.pending(); }
@@ -183,10 +183,10 @@ class Archive {
 
   // Stores that all records before `number` are proven to `verifier`. kUsage if `number` is less than the number that
   // this verifier acknowledged before, or is beyond the chain's end.
-  Result<void> acknowledge(const std::string& verifier, std::uint64_t chain, std::uint64_t number);
+  Result<void> acknowledge(const std::string& verifier, ChainId chain, std::uint64_t number);
   // Every verifier has acknowledged the records before this number. A verifier that acknowledged records only of other
   // chains counts with 0. Empty if no verifier ever acknowledged anything.
-  Result<std::optional<std::uint64_t>> acknowledged(std::uint64_t chain);
+  Result<std::optional<std::uint64_t>> acknowledged(ChainId chain);
 
   // Removes whole segments, oldest first, within the limits of `retention`. Their violations stay, and so do the last
   // segment and all anchors. Stops at the first segment with
@@ -195,7 +195,7 @@ class Archive {
   //   registered, no record is acknowledged.
   // Errors: kRefused if one of these two rules keeps the first segment although `retention` allows its removal; kUsage
   // if the archive has no such chain; kMalformed if a segment is missing or damaged.
-  Result<Retired> retire(std::uint64_t chain, const Retention& retention);
+  Result<Retired> retire(ChainId chain, const Retention& retention);
 
  private:
   Result<void> write(const std::function<Result<void>()>& change);

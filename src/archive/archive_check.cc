@@ -112,13 +112,14 @@ class ChainCheck {
 
 // Checks the rows that ChainCheck does not read.
 void check_other_rows(Store& store, const std::vector<ChainRow>& chains, std::vector<Finding>& findings) {
-  const auto known = [&](std::uint64_t chain) {
+  const auto known = [&](ChainId chain) {
     return std::any_of(chains.begin(), chains.end(), [&](const ChainRow& row) { return row.chain == chain; });
   };
   const auto found = [&](std::string what) { findings.push_back({.what = std::move(what)}); };
   if (const auto numbers = store.chains_of_segments()) {
-    for (const std::uint64_t chain : *numbers) {
-      if (!known(chain)) found("the archive has segments of chain " + std::to_string(chain) + ", which has no row");
+    for (const ChainId chain : *numbers) {
+      if (!known(chain))
+        found("the archive has segments of chain " + std::to_string(chain.value()) + ", which has no row");
     }
   }
   if (const auto rows = store.sources(); !rows) found(describe(rows.error()));

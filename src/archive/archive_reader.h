@@ -57,7 +57,7 @@ class ArchiveReader {
   Damage skip_to(std::uint64_t number, std::string what);
 
   Store& store_;
-  const std::uint64_t chain_;
+  const ChainId chain_;
   std::uint64_t next_;  // number of the record that is returned next
   const std::uint64_t end_;
   Bytes payload_;

@@ -69,7 +69,7 @@ class Import {
     IMAKEEP_CHECK(find_earlier(chain));
     IMAKEEP_TRY(const auto& values, values_of_records());
     IMAKEEP_TRY(const auto& firsts, place(chain, values));
-    if (chain.chain == 0) IMAKEEP_CHECK(begin(chain));
+    if (chain.chain == kNoChain) IMAKEEP_CHECK(begin(chain));
 
     ImportReport report{.chain = chain.chain};
     std::uint64_t end = chain.end;
@@ -125,7 +125,8 @@ class Import {
   // the first way of extending its banks with which the records match the values.
   Result<std::vector<std::uint64_t>> place(Chain& chain, const std::vector<imalog::PcrValue>& values) const {
     auto firsts = place_in(chain, values);
-    if (firsts || firsts.error().code != ErrorCode::kMismatch || chain.chain != 0 || values.empty()) return firsts;
+    if (firsts || firsts.error().code != ErrorCode::kMismatch || chain.chain != kNoChain || values.empty())
+      return firsts;
     std::vector<digest::Bank> compared;
     for (const digest::Bank& bank : chain.banks) {
       const bool given = std::ranges::any_of(
@@ -156,7 +157,7 @@ class Import {
     return place_parts(std::move(known), parts_, options_.no_repeats);
   }
 
-  // The chain to continue. Its number is 0 if the chain has still to be begun.
+  // The chain to continue. Its number is kNoChain if the chain has still to be begun.
   Result<Chain> choose_chain() {
     if (options_.chain) return chosen_chain(*options_.chain);
     IMAKEEP_TRY(auto chains, archive_.chains());
@@ -176,12 +177,13 @@ class Import {
     return fresh;
   }
 
-  Result<Chain> chosen_chain(std::uint64_t number) {
+  Result<Chain> chosen_chain(ChainId number) {
     auto chain = archive_.chain(number);
     if (!chain) return chain;
     IMAKEEP_TRY(const auto& kept, archive_.is_kept(number));
     if (kept) {
-      return fail(ErrorCode::kRefused, "`imakeep keep` archives its host's list into chain " + std::to_string(number) +
+      return fail(ErrorCode::kRefused, "`imakeep keep` archives its host's list into chain " +
+                                           std::to_string(number.value()) +
                                            "; import saved lists into a chain of their own, without --chain");
     }
     return chain;
@@ -204,7 +206,7 @@ class Import {
   Result<void> take_order(Chain& chain) const {
     for (const DecodedPart& part : parts_) {
       if (part.records.empty()) continue;
-      if (chain.end == 0 && chain.chain == 0 && &part == first_with_records()) chain.order = part.order;
+      if (chain.end == 0 && chain.chain == kNoChain && &part == first_with_records()) chain.order = part.order;
       if (part.order == chain.order) continue;
       return fail(ErrorCode::kMismatch, part.name + ": its numbers have another byte order than " +
                                             (chain.end > 0 ? "the chain's records" : "the other lists'") +
@@ -256,7 +258,7 @@ class Import {
     return {};
   }
 
-  Result<PartReport> add(std::uint64_t chain, std::size_t i, std::uint64_t first, std::uint64_t& end) {
+  Result<PartReport> add(ChainId chain, std::size_t i, std::uint64_t first, std::uint64_t& end) {
     const DecodedPart& part = parts_[i];
     PartReport report{.first = first, .records = part.records.size()};
     std::uint64_t done = std::min<std::uint64_t>(end - std::min(first, end), part.records.size());
@@ -289,7 +291,7 @@ class Import {
     return done > 0 ? Join::kOverlap : first == end ? Join::kBehind : Join::kAlreadyThere;
   }
 
-  SourceRow source_row(std::uint64_t chain, std::size_t i, std::uint64_t first) {
+  SourceRow source_row(ChainId chain, std::size_t i, std::uint64_t first) {
     if (source_of_[i]) return *source_of_[i];
     const DecodedPart& part = parts_[i];
     const std::uint64_t last = sources_.empty() ? 0 : sources_.back().source;

@@ -37,7 +37,7 @@ struct ImportOptions {
   bool no_repeats = false;                  // equal records are the same record: the kernel kept its hash table
   bool new_chain = false;                   // begin a chain even if the archive has one to continue
   // The chain to continue; empty: the last one that no keeper made from its host's list.
-  std::optional<std::uint64_t> chain = std::nullopt;
+  std::optional<ChainId> chain = std::nullopt;
   std::int64_t now_unix_s = 0;
   std::size_t batch_records = 1u << 14;  // most records in one transaction
   std::function<void(std::uint64_t records)> on_added = {};
@@ -61,7 +61,7 @@ struct PartReport {
 };
 
 struct ImportReport {
-  std::uint64_t chain = 0;
+  ChainId chain = {};
   std::vector<PartReport> parts;  // in the order given
 };
 

@@ -9,7 +9,7 @@
 
 namespace imakeep::archive {
 
-Result<void> Archive::acknowledge(const std::string& verifier, std::uint64_t number, std::uint64_t record) {
+Result<void> Archive::acknowledge(const std::string& verifier, ChainId number, std::uint64_t record) {
   return write([&]() -> Result<void> {
     IMAKEEP_TRY(const auto& of, chain(number));
     IMAKEEP_TRY(const auto& rows, store_.verifiers());
@@ -24,7 +24,7 @@ Result<void> Archive::acknowledge(const std::string& verifier, std::uint64_t num
   });
 }
 
-Result<std::optional<std::uint64_t>> Archive::acknowledged(std::uint64_t number) {
+Result<std::optional<std::uint64_t>> Archive::acknowledged(ChainId number) {
   IMAKEEP_TRY(const auto& rows, store_.verifiers());
   std::optional<std::uint64_t> lowest;
   for (const VerifierRow& verifier : rows) {
@@ -89,12 +89,13 @@ Limit limit_of_list(const ListRow& list) {
 
 }  // namespace
 
-Result<Retired> Archive::retire(std::uint64_t number, const Retention& retention) {
+Result<Retired> Archive::retire(ChainId number, const Retention& retention) {
   Retired retired;
   const auto decide = [&]() -> Result<void> {
     IMAKEEP_TRY(const auto& rows, store_.chains());
     const auto row = std::find_if(rows.begin(), rows.end(), [&](const ChainRow& r) { return r.chain == number; });
-    if (row == rows.end()) return fail(ErrorCode::kUsage, "no chain " + std::to_string(number) + " in the archive");
+    if (row == rows.end())
+      return fail(ErrorCode::kUsage, "no chain " + std::to_string(number.value()) + " in the archive");
     ChainRow kept = *row;
     IMAKEEP_TRY(const auto& proven, acknowledged(number));
     IMAKEEP_TRY(const auto& list, store_.list(number));

@@ -15,13 +15,14 @@
 #include <string>
 #include <vector>
 
+#include "archive/chain_id.h"
 #include "base/bytes.h"
 #include "base/result.h"
 
 namespace imakeep::archive {
 
 struct ChainRow {
-  std::uint64_t chain = 0;
+  ChainId chain = {};
   std::string banks;             // names for digest::parse_banks()
   std::string byte_order;        // "little" or "big": of the integers within the records' data
   std::string start;             // "boot": known to begin at a TPM reset; "unknown"
@@ -31,7 +32,7 @@ struct ChainRow {
 };
 
 struct SegmentRow {
-  std::uint64_t chain = 0;
+  ChainId chain = {};
   std::uint64_t first = 0;  // number of its first record
   std::uint64_t records = 0;
   std::uint64_t violations = 0;
@@ -47,7 +48,7 @@ struct SegmentRow {
 // The pending trim: records that are about to be deleted from a list. The row exists from before the request to the
 // kernel until after it.
 struct PendingRow {
-  std::uint64_t chain = 0;
+  ChainId chain = {};
   std::string method;  // "stage" or "count"
   std::uint64_t first = 0;
   std::uint64_t records = 0;
@@ -57,7 +58,7 @@ struct PendingRow {
 // An imported file: the numbers of its records in the chain, and how many of them are already in the archive.
 struct SourceRow {
   std::uint64_t source = 0;  // 1, 2, ... in the order in which their imports were begun
-  std::uint64_t chain = 0;
+  ChainId chain = {};
   std::string name;
   Bytes sha256;
   std::uint64_t first = 0;
@@ -67,13 +68,13 @@ struct SourceRow {
 
 struct VerifierRow {
   std::string name;
-  std::uint64_t chain = 0;
+  ChainId chain = {};
   std::uint64_t acknowledged = 0;  // records before this one are proven to it
 };
 
 // A violation whose segment was retired. `record` has the format of one record in a segment's payload.
 struct ViolationRow {
-  std::uint64_t chain = 0;
+  ChainId chain = {};
   std::uint64_t number = 0;
   Bytes record;
 };
@@ -81,7 +82,7 @@ struct ViolationRow {
 // The origin of a chain's records, and the TPM's counters when the list was last seen. A chain of an older imakeep has
 // no such row.
 struct OriginRow {
-  std::uint64_t chain = 0;
+  ChainId chain = {};
   std::string origin;  // "list": the list of the host that keeps the archive; "import": saved lists
   std::optional<std::uint64_t> tpm_resets = std::nullopt;    // TPMS_CLOCK_INFO.resetCount when the list was last seen
   std::optional<std::uint64_t> tpm_restarts = std::nullopt;  // restartCount at the same time as resetCount
@@ -89,7 +90,7 @@ struct OriginRow {
 
 // The record from which on the PCR state is known again, after records and PCRs disagreed.
 struct AnchorRow {
-  std::uint64_t chain = 0;
+  ChainId chain = {};
   std::uint64_t number = 0;     // the state before this record is `pcrs`, whatever replay of the earlier records gives
   std::uint64_t broken_at = 0;  // nothing proves the records from this one up to but not including `number`
   std::string why;              // a diagnosis: "headless", "gap", "unexplained-extend", ...
@@ -100,7 +101,7 @@ struct AnchorRow {
 
 // The keeper's state of the list that a chain's records come from.
 struct ListRow {
-  std::uint64_t chain = 0;
+  ChainId chain = {};
   // The first record that the list holds, or an earlier one if the keeper does not know it exactly. It is the chain's
   // end if the list holds no record of the chain, for example because its kernel no longer runs.
   std::uint64_t head = 0;
@@ -119,7 +120,7 @@ struct ListRow {
 // An irregularity of a chain or its list.
 struct IncidentRow {
   std::uint64_t incident = 0;  // 1, 2, ... in the order in which they were added
-  std::uint64_t chain = 0;
+  ChainId chain = {};
   std::uint64_t first = 0;                              // the first record affected
   std::optional<std::uint64_t> records = std::nullopt;  // count of records affected, if known
   std::string kind;                                     // a diagnosis: "gap", "altered-record", ...
@@ -163,15 +164,15 @@ class Store {
   virtual Result<void> put_chain(const ChainRow& row) = 0;
 
   // The segment that holds record `number`, or else the first segment after that record.
-  virtual Result<std::optional<SegmentRow>> segment_from(std::uint64_t chain, std::uint64_t number) = 0;
+  virtual Result<std::optional<SegmentRow>> segment_from(ChainId chain, std::uint64_t number) = 0;
   // The last segments, newest first, at most `most`.
-  virtual Result<std::vector<SegmentRow>> tail(std::uint64_t chain, std::size_t most) = 0;
+  virtual Result<std::vector<SegmentRow>> tail(ChainId chain, std::size_t most) = 0;
   // All segments. If the store is damaged: those that can be read from either end.
-  virtual SegmentListing segments(std::uint64_t chain) = 0;
-  virtual Result<std::vector<std::uint64_t>> chains_of_segments() = 0;
-  virtual Result<Bytes> segment_data(std::uint64_t chain, std::uint64_t first) = 0;
+  virtual SegmentListing segments(ChainId chain) = 0;
+  virtual Result<std::vector<ChainId>> chains_of_segments() = 0;
+  virtual Result<Bytes> segment_data(ChainId chain, std::uint64_t first) = 0;
   virtual Result<void> add_segment(const SegmentRow& row, ByteView data) = 0;
-  virtual Result<void> remove_segment(std::uint64_t chain, std::uint64_t first) = 0;
+  virtual Result<void> remove_segment(ChainId chain, std::uint64_t first) = 0;
 
   virtual Result<std::optional<PendingRow>> pending() = 0;
   virtual Result<void> set_pending(const std::optional<PendingRow>& row) = 0;
@@ -182,19 +183,19 @@ class Store {
   virtual Result<std::vector<VerifierRow>> verifiers() = 0;
   virtual Result<void> put_verifier(const VerifierRow& row) = 0;
 
-  virtual Result<std::vector<ViolationRow>> violations(std::uint64_t chain) = 0;
+  virtual Result<std::vector<ViolationRow>> violations(ChainId chain) = 0;
   virtual Result<void> put_violation(const ViolationRow& row) = 0;
 
   // In ascending order.
-  Result<std::vector<AnchorRow>> anchors(std::uint64_t chain) { return anchors_from(chain, 0); }
+  Result<std::vector<AnchorRow>> anchors(ChainId chain) { return anchors_from(chain, 0); }
   // The anchors at or after record `number`.
-  virtual Result<std::vector<AnchorRow>> anchors_from(std::uint64_t chain, std::uint64_t number) = 0;
+  virtual Result<std::vector<AnchorRow>> anchors_from(ChainId chain, std::uint64_t number) = 0;
   virtual Result<void> put_anchor(const AnchorRow& row) = 0;
 
-  virtual Result<std::optional<ListRow>> list(std::uint64_t chain) = 0;
+  virtual Result<std::optional<ListRow>> list(ChainId chain) = 0;
   virtual Result<void> put_list(const ListRow& row) = 0;
 
-  virtual Result<std::optional<OriginRow>> origin(std::uint64_t chain) = 0;
+  virtual Result<std::optional<OriginRow>> origin(ChainId chain) = 0;
   virtual Result<void> put_origin(const OriginRow& row) = 0;
 
   // In the order of their numbers.

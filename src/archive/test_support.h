@@ -41,7 +41,7 @@ inline Incoming made(std::string_view prefix, std::size_t count, std::string_vie
 }
 
 // The chain in the form of a kernel's file of that bank. Throws if a record cannot be read.
-inline Bytes exported(Archive& archive, std::uint64_t number, const digest::Bank& bank, std::uint64_t from = 0) {
+inline Bytes exported(Archive& archive, ChainId number, const digest::Bank& bank, std::uint64_t from = 0) {
   const Chain chain = imatest::must(archive.chain(number));
   ArchiveReader reader(archive.store(), chain, std::max(from, chain.first_kept), chain.end);
   Bytes list;

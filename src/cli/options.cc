@@ -160,6 +160,18 @@ Option Command::add_count(const std::string& name, std::optional<std::uint64_t>&
   return Option(app_->add_option(name, parse_into(name, value, parse), help)->type_name("UINT"));
 }
 
+Option Command::add_count(const std::string& name, const std::function<void(std::uint64_t)>& take,
+                          const std::string& help) const {
+  const auto taken = [name, take](const CLI::results_t& arguments) {
+    std::uint64_t count = 0;
+    const auto parse = [](const std::string& text) { return parse_count(text); };
+    const bool parsed = parse_into(name, count, parse)(arguments);
+    take(count);
+    return parsed;
+  };
+  return Option(app_->add_option(name, taken, help)->type_name("UINT"));
+}
+
 Option Command::add_count(const std::string& name, std::uint32_t& value, CountRange range,
                           const std::string& help) const {
   const auto parse = [range](const std::string& text) { return parse_count(text, range); };

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "base/number.h"
 #include "base/quantity.h"
 
 namespace CLI {
@@ -64,6 +65,14 @@ class Command {
 
   // Quantities, as in quantity.h.
   Option add_count(const std::string& name, std::optional<std::uint64_t>& value, const std::string& help) const;
+  // The same for a count that is a number of its own type.
+  template <class Tag>
+  Option add_count(const std::string& name, std::optional<Number<Tag>>& value, const std::string& help) const {
+    return add_count(
+        name, [&value](std::uint64_t count) { value = Number<Tag>(count); }, help);
+  }
+  Option add_count(const std::string& name, const std::function<void(std::uint64_t)>& take,
+                   const std::string& help) const;
   // REQUIRES: range.max fits the value.
   Option add_count(const std::string& name, std::uint32_t& value, CountRange range, const std::string& help) const;
   Option add_duration(const std::string& name, std::optional<std::int64_t>& value_ms, const std::string& help) const;

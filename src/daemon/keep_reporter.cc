@@ -103,8 +103,8 @@ Outcome KeepReporter::failed(const char* event, const Error& error, std::uint32_
 void KeepReporter::found(const std::vector<keeper::Finding>& all) {
   std::set<std::string> found_now;
   for (const keeper::Finding& found : all) {
-    const std::string text =
-        "chain " + std::to_string(found.chain) + ": " + std::string(keeper::word(found.diagnosis)) + ": " + found.what;
+    const std::string text = "chain " + std::to_string(found.chain.value()) + ": " +
+                             std::string(keeper::word(found.diagnosis)) + ": " + found.what;
     found_now.insert(text);
     if (said_.contains(text)) continue;
     nlohmann::json members = monitor::json_of(found);

@@ -150,7 +150,7 @@ Result<bool> ViewKeeper::show(archive::Archive& archive, const std::vector<diges
   const auto in_place = guard_->in_place();
   IMAKEEP_CHECK(files_->refresh(archive, now()));
   // As long as nothing is archived, the list's own files show more than the view would.
-  if (files_->chain() == 0) return false;
+  if (files_->chain() == archive::kNoChain) return false;
   if (!in_place) return unexpected(in_place.error());
   if (ended_ || (server_ != nullptr && !*in_place)) {
     // Unmount the remaining mounts too, so that all belong to one file system.
@@ -184,7 +184,7 @@ Result<void> ViewKeeper::mount() {
   server->on_first_request = [this](ByteView request) { remember(request); };
   IMAKEEP_CHECK(guard_->mount(config_.view, descriptor, ::geteuid(), group_));
   serve(std::move(server));
-  bound_chain_ = 0;
+  bound_chain_ = archive::kNoChain;
   return {};
 }
 
@@ -195,7 +195,7 @@ bool ViewKeeper::take_over() {
   const MutexLock lock(state_mutex_);
   state_ = std::exchange(inherited_[kStateName], {});
   if (!fuse.valid() || !state_.valid()) return false;
-  std::uint64_t chain = 0;
+  archive::ChainId chain = {};
   const Bytes names = digest_of_names();
   Bytes rest(4096);
   const ssize_t got_chain = ::pread(state_.get(), &chain, sizeof chain, 0);
@@ -269,7 +269,7 @@ void ViewKeeper::remember(ByteView first_request) {
   const MutexLock lock(state_mutex_);
   state_ = UniqueFd(::memfd_create(kStateName, MFD_CLOEXEC));
   if (!state_.valid()) return;
-  const std::uint64_t chain = files_->chain();
+  const archive::ChainId chain = files_->chain();
   Bytes state(sizeof chain);
   std::memcpy(state.data(), &chain, sizeof chain);
   append_bytes(state, digest_of_names());
@@ -286,7 +286,7 @@ void ViewKeeper::remember_chain() {
   static_cast<void>(guard_->leave_mounts(true));
   const MutexLock lock(state_mutex_);
   if (!state_.valid()) return;
-  const std::uint64_t chain = files_->chain();
+  const archive::ChainId chain = files_->chain();
   [[maybe_unused]] const ssize_t written = ::pwrite(state_.get(), &chain, sizeof chain, 0);
 }
 

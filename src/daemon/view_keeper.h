@@ -65,7 +65,7 @@ class ViewKeeper {
   // where perhaps no other process sees it.
   bool hidden() const { return under_manager_ && !store_works_; }
   bool mounted() const { return server_ != nullptr && !ended_; }
-  std::uint64_t chain() const { return files_ ? files_->chain() : 0; }
+  archive::ChainId chain() const { return files_ ? files_->chain() : archive::kNoChain; }
 
  private:
   explicit ViewKeeper(const KeepConfig& config) : config_(config) {}
@@ -96,7 +96,7 @@ class ViewKeeper {
   Mutex state_mutex_;
   // The state that the next keeper needs to take the view over.
   UniqueFd state_ IMAKEEP_GUARDED_BY(state_mutex_);
-  std::uint64_t bound_chain_ = 0;  // the chain whose files cover the list's own files
+  archive::ChainId bound_chain_;  // the chain whose files cover the list's own files
   std::thread thread_;
   std::atomic<bool> ended_ = false;  // another process unmounted the view
 };

@@ -268,7 +268,7 @@ std::optional<Checked> start_not_zero(archive::Archive& kept, const archive::Cha
   if (!list || !*list || (*list)->proven == chain.end || !incidents) return std::nullopt;
   for (const archive::IncidentRow& incident : *incidents) {
     if (incident.chain != chain.chain || incident.kind != keeper::word(keeper::Diagnosis::kStartNotZero)) continue;
-    return bad("start", "chain " + std::to_string(chain.chain) + ": " + incident.what,
+    return bad("start", "chain " + std::to_string(chain.chain.value()) + ": " + incident.what,
                "if a boot loader extends PCRs that IMA uses, record their values from before IMA starts, and give them "
                "with `start` or --start; then the next boot is proven. If no boot loader does, reboot");
   }
@@ -322,7 +322,7 @@ Checked check_archive(const std::string& archive, const std::string& directory) 
   const bool of_this_boot = *last && keeper::is_of_this_boot(kept, (*last)->chain).value_or(false);
   if (of_this_boot && (*last)->first_kept > 0) {
     return warn(kName,
-                archive + " has lost the first records of chain " + std::to_string((*last)->chain) +
+                archive + " has lost the first records of chain " + std::to_string((*last)->chain.value()) +
                     ", the chain of this boot, to `imakeep log retire`: the view cannot show the chain",
                 "reboot when that suits: the next boot begins a new chain");
   }

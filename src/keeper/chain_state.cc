@@ -42,9 +42,9 @@ Result<std::optional<ChainState>> ChainState::load(archive::Archive& archive) {
   state.followed = row.has_value();
   state.row = row.value_or(archive::ListRow{.chain = state.chain.chain, .head = state.chain.first_kept});
   if (state.row.head > state.chain.end || state.row.proven > state.chain.end) {
-    return fail(ErrorCode::kMalformed, "the archive's row of the list of chain " + std::to_string(state.chain.chain) +
-                                           " is damaged: it goes beyond the chain's end, record " +
-                                           std::to_string(state.chain.end));
+    return fail(ErrorCode::kMalformed,
+                "the archive's row of the list of chain " + std::to_string(state.chain.chain.value()) +
+                    " is damaged: it goes beyond the chain's end, record " + std::to_string(state.chain.end));
   }
   IMAKEEP_TRY(auto origin, archive.store().origin(state.chain.chain));
   state.origin = origin.value_or(archive::OriginRow{.chain = state.chain.chain, .origin = "list"});

@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "archive/chain_id.h"
+
 namespace imakeep::keeper {
 
 enum class Diagnosis : std::uint8_t {
@@ -33,7 +35,7 @@ std::optional<Diagnosis> diagnosis_of(std::string_view word);
 // One finding, for a person.
 struct Finding {
   Diagnosis diagnosis = Diagnosis::kConcurrentChange;
-  std::uint64_t chain = 0;
+  archive::ChainId chain = {};
   std::uint64_t first = 0;                              // number of the first record concerned
   std::optional<std::uint64_t> records = std::nullopt;  // count of records, if it can be known
   std::string what;                                     // a sentence

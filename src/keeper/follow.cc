@@ -109,7 +109,7 @@ std::vector<Finding> deleted_by_others(ChainState& state, const ListPosition& po
   return found;
 }
 
-std::vector<Finding> altered_records(std::uint64_t chain, const ListPosition& position) {
+std::vector<Finding> altered_records(archive::ChainId chain, const ListPosition& position) {
   std::vector<Finding> found;
   found.reserve(position.altered.size());
   for (const RecordNumber number : position.altered) {
@@ -223,9 +223,9 @@ Result<std::optional<KnownChain>> Keeper::known_chain(const std::optional<ChainS
   if (pcrs_ == nullptr || !compared_banks(state, all_banks).empty()) return known;
   // A TPM reset allocates banks anew, so another chain begins.
   if (state->row.boot_id != source_.boot_id()) return std::nullopt;
-  return fail(ErrorCode::kUnsupported, "chain " + std::to_string(known.chain.chain) + " was kept with the banks " +
-                                           digest::bank_names(known.chain.banks) + ", and the PCRs are of " +
-                                           digest::bank_names(all_banks) +
+  return fail(ErrorCode::kUnsupported, "chain " + std::to_string(known.chain.chain.value()) +
+                                           " was kept with the banks " + digest::bank_names(known.chain.banks) +
+                                           ", and the PCRs are of " + digest::bank_names(all_banks) +
                                            " in the same boot: name the TPM that the list is measured into");
 }
 

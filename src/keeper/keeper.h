@@ -69,8 +69,8 @@ struct KeeperOptions {
 
 // The result of follow().
 struct FollowResult {
-  std::optional<std::uint64_t> chain;  // empty: no chain exists, and no record can begin one
-  std::uint64_t list_records = 0;      // in the list, including staged ones
+  std::optional<archive::ChainId> chain;  // empty: no chain exists, and no record can begin one
+  std::uint64_t list_records = 0;         // in the list, including staged ones
   std::uint64_t staged_records = 0;
   std::uint64_t archived = 0;  // count of new records
   std::uint64_t lag = 0;       // count of records that the PCRs do not cover yet
@@ -176,7 +176,7 @@ class Keeper {
 
   // How far the keeper read the list; empty if something was staged. Holds only while the archive is unchanged.
   struct Read {
-    std::uint64_t chain = 0;
+    archive::ChainId chain = {};
     RecordNumber end;
     RecordNumber head;
     ListStream::Place until;

@@ -12,7 +12,7 @@ Result<std::optional<imalog::RecordContentView>> KnownList::next() {
   if (!step.record || RecordNumber(step.record->number) != number) {
     reader_.reset();
     return fail(ErrorCode::kMalformed, "record " + std::to_string(number.value()) + " of chain " +
-                                           std::to_string(chain_.chain) + " cannot be read from the archive" +
+                                           std::to_string(chain_.chain.value()) + " cannot be read from the archive" +
                                            (step.damage ? ": " + step.damage->what : "") +
                                            "; the keeper does not delete it from the list. `imakeep log --check` names "
                                            "all damage; restore the archive from a copy, or begin another");

@@ -29,7 +29,7 @@ class Placer {
   Result<Placed> place() {
     if (!known_) return as_new_chain({});
     if (other_life()) {
-      return as_new_chain(", and the TPM was reset since chain " + std::to_string(known_->chain.chain) +
+      return as_new_chain(", and the TPM was reset since chain " + std::to_string(known_->chain.chain.value()) +
                           " was last seen");
     }
     // Without PCRs, a list that looks as it did may also be what the pending trim left, followed by records that equal
@@ -308,7 +308,7 @@ class Placer {
         .found = {.diagnosis = Diagnosis::kUnexplainedExtend,
                   .chain = known_->chain.chain,
                   .first = known_->proven.value(),
-                  .what = "chain " + std::to_string(known_->chain.chain) +
+                  .what = "chain " + std::to_string(known_->chain.chain.value()) +
                           " was anchored with PCRs that its list does not match, such as those of another TPM; "
                           "from a TPM reset on, the list matches the PCRs that are read now"},
         .as_read = std::move(as_read)};
@@ -536,7 +536,7 @@ class Placer {
     }
     const Verdict verdict = diagnose(facts);
     if (verdict == Verdict::kOtherChain) {
-      return as_new_chain(with_pcrs() ? " and does not continue chain " + std::to_string(known_->chain.chain)
+      return as_new_chain(with_pcrs() ? " and does not continue chain " + std::to_string(known_->chain.chain.value())
                                       : " and continues no archived chain");
     }
     Mismatch mismatch;
@@ -621,11 +621,11 @@ class Placer {
                   .records = after,
                   .what = {}};
     found.what = set_back.went_on == 0
-                     ? "the PCRs match record " + at + " of chain " + std::to_string(chain.chain) + ", of which " +
-                           std::to_string(chain.end) + " records are archived"
-                     : "the PCRs match record " + at + " of chain " + std::to_string(chain.chain) + " followed by " +
-                           std::to_string(set_back.went_on) + " records other than the " + std::to_string(after) +
-                           " that are archived after it";
+                     ? "the PCRs match record " + at + " of chain " + std::to_string(chain.chain.value()) +
+                           ", of which " + std::to_string(chain.end) + " records are archived"
+                     : "the PCRs match record " + at + " of chain " + std::to_string(chain.chain.value()) +
+                           " followed by " + std::to_string(set_back.went_on) + " records other than the " +
+                           std::to_string(after) + " that are archived after it";
     found.what += ": the archive belongs to another machine, or this machine was set back";
     return found;
   }

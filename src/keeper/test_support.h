@@ -103,7 +103,7 @@ struct ArchivedLetters {
   // An anchor separates the segments of `before` and `after`.
   explicit ArchivedLetters(const std::string& before, const std::string& after = "") : letters(before + after) {
     imalog::test::must(archive.begin_chain(imalog::test::banks("sha1,sha256"), archive::ChainStart::kBoot));
-    const archive::AnchorRow anchor{.chain = 1,
+    const archive::AnchorRow anchor{.chain = kChain,
                                     .number = before.size(),
                                     .broken_at = before.size(),
                                     .why = "gap",
@@ -112,7 +112,7 @@ struct ArchivedLetters {
     append_list(list_of(after, kBank));
   }
 
-  archive::Chain chain() { return imalog::test::must(archive.chain(1)); }
+  archive::Chain chain() { return imalog::test::must(archive.chain(kChain)); }
   char letter_of(const imalog::RecordContentView& content) const {
     const auto at = std::ranges::find_if(letters, [&](char letter) { return content == record_of(letter).view(); });
     return at == letters.end() ? '?' : *at;
@@ -120,21 +120,22 @@ struct ArchivedLetters {
 
   void append_list(Bytes list, const archive::AnchorRow* anchor = nullptr) {
     const archive::test::Incoming incoming(std::move(list), kBank);
-    imalog::test::must(archive.append(1, chain().end, incoming.records, kBank, 0, {.anchor = anchor}));
+    imalog::test::must(archive.append(kChain, chain().end, incoming.records, kBank, 0, {.anchor = anchor}));
   }
 
   // Flips one bit in the middle of the segment that holds record `number`.
   void flip_bit_of_segment(std::uint64_t number) {
-    const auto row = imalog::test::must(store.segment_from(1, number));
-    Bytes data = imalog::test::must(store.segment_data(1, row->first));
+    const auto row = imalog::test::must(store.segment_from(kChain, number));
+    Bytes data = imalog::test::must(store.segment_data(kChain, row->first));
     data[data.size() / 2] ^= std::byte{1};
     archive::Transaction transaction(store);
     imalog::test::must(transaction.begin());
-    imalog::test::must(store.remove_segment(1, row->first));
+    imalog::test::must(store.remove_segment(kChain, row->first));
     imalog::test::must(store.add_segment(*row, data));
     imalog::test::must(transaction.commit());
   }
 
+  static constexpr archive::ChainId kChain{1};
   static inline const digest::Bank kBank = imalog::test::bank("sha256");  // of the lists that were archived
   const std::string letters;
   archive::MemoryStore store;

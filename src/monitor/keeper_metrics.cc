@@ -82,7 +82,7 @@ constexpr std::array kPlain{
           [](const Status& status) { return value_of(status.archive.filesystem_bytes); },
           "Size of the archive's file system."},
     Plain{"imakeep_chain", "gauge",
-          [](const Status& status) { return value_in(status.chain, [](const auto& of) { return of.chain; }); },
+          [](const Status& status) { return value_in(status.chain, [](const auto& of) { return of.chain.value(); }); },
           "Number of the current chain."},
     Plain{"imakeep_chain_records_total", "counter",
           [](const Status& status) { return value_in(status.chain, [](const auto& of) { return of.end; }); },

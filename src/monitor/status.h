@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "archive/chain_id.h"
+
 namespace imakeep::monitor {
 
 // Members that require reading every segment.
@@ -61,7 +63,7 @@ struct ProvenStatus {
 };
 
 struct ChainStatus {
-  std::uint64_t chain = 0;
+  archive::ChainId chain = {};
   bool from_boot = false;  // otherwise its beginning is unknown
   std::uint64_t first_kept = 0;
   std::uint64_t end = 0;
@@ -81,7 +83,7 @@ std::optional<PcrsState> pcrs_state_of(std::string_view word);
 
 // The records that a finding of the keeper concerns.
 struct FoundAt {
-  std::uint64_t chain = 0;
+  archive::ChainId chain = {};
   std::uint64_t first = 0;
   std::optional<std::uint64_t> records;
 };
@@ -95,7 +97,7 @@ struct PcrsStatus {
 };
 
 struct PendingStatus {
-  std::uint64_t chain = 0;
+  archive::ChainId chain = {};
   std::string method;
   std::uint64_t first = 0;
   std::uint64_t records = 0;
@@ -103,7 +105,7 @@ struct PendingStatus {
 };
 
 struct IncidentStatus {
-  std::uint64_t chain = 0;
+  archive::ChainId chain = {};
   std::uint64_t first = 0;
   std::optional<std::uint64_t> records;
   std::string kind;
@@ -134,7 +136,7 @@ struct HolderStatus {
 struct ViewStatus {
   std::string directory;
   bool mounted = false;
-  std::uint64_t chain = 0;
+  archive::ChainId chain = {};
   bool covers_list = false;
   std::string error;  // empty if the view shows the whole list
 };

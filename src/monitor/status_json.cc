@@ -5,6 +5,21 @@
 
 #include "monitor/keeper_status.h"
 
+namespace imakeep {
+
+// A number has the JSON form of its value. Found by argument-dependent lookup.
+template <class Tag>
+void to_json(nlohmann::json& made, const Number<Tag>& number) {
+  made = number.value();
+}
+
+template <class Tag>
+void from_json(const nlohmann::json& from, Number<Tag>& number) {
+  number = Number<Tag>(from.get<std::uint64_t>());
+}
+
+}  // namespace imakeep
+
 namespace imakeep::monitor {
 
 using nlohmann::json;
@@ -101,7 +116,7 @@ void put_chain(json& status, const std::optional<ChainStatus>& chain) {
 std::optional<ChainStatus> chain_of(const json& status) {
   const json& chain = status.at("chain");
   if (chain.is_null()) return std::nullopt;
-  return ChainStatus{.chain = chain.at("chain").get<std::uint64_t>(),
+  return ChainStatus{.chain = chain.at("chain").get<archive::ChainId>(),
                      .from_boot = chain.at("start").get<std::string>() == kFromBoot,
                      .first_kept = chain.at("first_kept").get<std::uint64_t>(),
                      .end = chain.at("end").get<std::uint64_t>(),
@@ -129,7 +144,7 @@ Result<PcrsStatus> pcrs_of(const json& object) {
   PcrsStatus pcrs{
       .state = *state, .diagnosis = text_in(object, "diagnosis"), .what = text_in(object, "what"), .found_at = {}};
   if (const auto first = get<std::uint64_t>(object, "first")) {
-    pcrs.found_at = FoundAt{.chain = object.at("chain").get<std::uint64_t>(),
+    pcrs.found_at = FoundAt{.chain = object.at("chain").get<archive::ChainId>(),
                             .first = *first,
                             .records = get<std::uint64_t>(object, "records")};
   }
@@ -142,7 +157,7 @@ json json_of(const IncidentStatus& incident) {
 }
 
 IncidentStatus incident_of(const json& object) {
-  return {.chain = object.at("chain").get<std::uint64_t>(),
+  return {.chain = object.at("chain").get<archive::ChainId>(),
           .first = object.at("first").get<std::uint64_t>(),
           .records = get<std::uint64_t>(object, "records"),
           .kind = object.at("kind").get<std::string>(),
@@ -192,7 +207,7 @@ json json_of(const ViewStatus& view) {
 ViewStatus view_of(const json& object) {
   return {.directory = object.at("directory").get<std::string>(),
           .mounted = object.at("mounted").get<bool>(),
-          .chain = object.at("chain").get<std::uint64_t>(),
+          .chain = object.at("chain").get<archive::ChainId>(),
           .covers_list = object.at("covers_list").get<bool>(),
           .error = text_in(object, "error")};
 }

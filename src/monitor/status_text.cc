@@ -44,7 +44,7 @@ void add_chain(std::string& out, const std::optional<ChainStatus>& chain) {
   std::string banks;
   for (const std::string& bank : chain->banks) banks += (banks.empty() ? "" : ",") + bank;
   line(out, "chain",
-       number(chain->chain) + ", " + (chain->from_boot ? "from boot on" : "beginning unknown") + ", records " +
+       number(chain->chain.value()) + ", " + (chain->from_boot ? "from boot on" : "beginning unknown") + ", records " +
            number(chain->first_kept) + " to before " + number(chain->end) + ", banks " + banks);
   for (const BrokenRange& broken : chain->broken) {
     line(out, "",
@@ -116,7 +116,7 @@ void add_keeper(std::string& out, const std::optional<KeeperStatus>& keeper) {
 void add_view(std::string& out, const std::optional<ViewStatus>& view) {
   if (!view) return;
   line(out, "view",
-       view->directory + ": " + (view->mounted ? "chain " + number(view->chain) : "not mounted") +
+       view->directory + ": " + (view->mounted ? "chain " + number(view->chain.value()) : "not mounted") +
            (view->error.empty() ? "" : "; " + view->error));
 }
 
@@ -129,8 +129,8 @@ void add_incidents(std::string& out, const Status& status) {
   if (status.incidents.empty()) line(out, "incidents", "none");
   for (const IncidentStatus& incident : status.incidents) {
     line(out, "incident",
-         time_text(incident.since_unix_s) + ", chain " + number(incident.chain) + ", record " + number(incident.first) +
-             ": " + incident.kind + ": " + incident.what);
+         time_text(incident.since_unix_s) + ", chain " + number(incident.chain.value()) + ", record " +
+             number(incident.first) + ": " + incident.kind + ": " + incident.what);
   }
 }
 

@@ -22,7 +22,7 @@ inline Status full_status() {
                     .free_bytes = 5'000'000'000,
                     .filesystem_bytes = 9'000'000'000,
                     .totals = ArchiveTotals{.payload_bytes = 14'000, .violations = 3}};
-  status.chain = ChainStatus{.chain = 2,
+  status.chain = ChainStatus{.chain = archive::ChainId(2),
                              .from_boot = true,
                              .first_kept = 0,
                              .end = 135,
@@ -38,10 +38,10 @@ inline Status full_status() {
   status.pcrs = {.state = PcrsState::kMismatch,
                  .diagnosis = "gap",
                  .what = "4 records are lost",
-                 .found_at = FoundAt{.chain = 2, .first = 10, .records = 4}};
-  status.pending =
-      PendingStatus{.chain = 2, .method = "count", .first = 90, .records = 7, .since_unix_s = 1'800'000'070};
-  status.incidents = {{.chain = 2,
+                 .found_at = FoundAt{.chain = archive::ChainId(2), .first = 10, .records = 4}};
+  status.pending = PendingStatus{
+      .chain = archive::ChainId(2), .method = "count", .first = 90, .records = 7, .since_unix_s = 1'800'000'070};
+  status.incidents = {{.chain = archive::ChainId(2),
                        .first = 10,
                        .records = std::nullopt,
                        .kind = "gap",
@@ -61,8 +61,11 @@ inline Status full_status() {
     return HolderStatus{.pid = pid, .command = "agent", .file = "f", .writes = writes, .text = "an agent has f open"};
   };
   status.holders = {holder(5, false), holder(7, true), holder(8, false)};
-  status.view =
-      ViewStatus{.directory = "/run/imakeep/view", .mounted = true, .chain = 2, .covers_list = false, .error = {}};
+  status.view = ViewStatus{.directory = "/run/imakeep/view",
+                           .mounted = true,
+                           .chain = archive::ChainId(2),
+                           .covers_list = false,
+                           .error = {}};
   status.keeper = stats.status(3'500);
   status.keeper->pid = 4711;
   status.keeper->look =

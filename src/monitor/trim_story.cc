@@ -68,7 +68,7 @@ std::string text_of(const TrimStory& story) {
   if (story.range) {
     const TrimStory::Range& range = *story.range;
     text += ": " + std::to_string(range.first) + " to " + std::to_string(range.end - 1) + " of chain " +
-            std::to_string(range.chain) +
+            std::to_string(range.chain.value()) +
             (range.proven_unix_s == 0 ? ", unproven" : ", proven " + time_text(range.proven_unix_s));
   }
   text += ", holding the list for " + ms_text(trimmed.hold_us) + "; " + records_text(story.list_records) + " left";
@@ -81,7 +81,7 @@ nlohmann::json json_of(const TrimStory& story) {
   nlohmann::json made = json_of(story.trimmed);
   made["list_records"] = story.list_records;
   if (!story.range) return made;
-  made["chain"] = story.range->chain;
+  made["chain"] = story.range->chain.value();
   made["first"] = story.range->first;
   made["bytes"] = story.range->bytes;
   made["proven_unix_s"] = story.range->proven_unix_s;

@@ -20,7 +20,7 @@ struct TrimStory {
   // Empty if the archive does not tell. The records are [first, end) of the chain, except those that were not in the
   // list.
   struct Range {
-    std::uint64_t chain = 0;
+    archive::ChainId chain = {};
     std::uint64_t first = 0;
     std::uint64_t end = 0;
     std::int64_t proven_unix_s = 0;  // 0: never

@@ -42,7 +42,7 @@ class TrimStoryTest : public testing::Test {
   const archive::test::Incoming records_ = archive::test::made("/bin/", 10);
   archive::MemoryStore store_;
   archive::Archive archive_{store_};
-  std::uint64_t chain_ = 0;
+  archive::ChainId chain_;
 };
 
 TEST_F(TrimStoryTest, TellsWhichRecordsWentAndAllElse) {

@@ -65,7 +65,7 @@ std::optional<attest::ReplayLimit> replay_limit(const archive::Chain& chain,
   return limit;
 }
 
-Result<std::unique_ptr<ArchiveLog>> ArchiveLog::open(const std::string& path, std::optional<std::uint64_t> number) {
+Result<std::unique_ptr<ArchiveLog>> ArchiveLog::open(const std::string& path, std::optional<archive::ChainId> number) {
   IMAKEEP_TRY(auto store, archive::SqliteStore::open(path, archive::OpenMode::kRead));
   archive::Archive archive(*store);
   IMAKEEP_TRY(auto chosen, archive.chain_or_last(number));

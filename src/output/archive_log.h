@@ -36,7 +36,7 @@ class ArchiveLog : public attest::LogSource {
  public:
   // Opens the chain, or the last chain if none is named. Errors: those of SqliteStore, Archive::chain() and
   // Archive::anchors(), and kUsage if the archive holds no chain.
-  static Result<std::unique_ptr<ArchiveLog>> open(const std::string& path, std::optional<std::uint64_t> chain);
+  static Result<std::unique_ptr<ArchiveLog>> open(const std::string& path, std::optional<archive::ChainId> chain);
 
   // The number, in the chain, of the log's first record.
   std::uint64_t first() const { return chain_.first_kept; }

@@ -24,14 +24,17 @@ class ArchiveLogTest : public testing::Test {
   void append_and_anchor(std::uint64_t first, std::uint64_t end, std::uint8_t fill) {
     digest::PcrState state({log_.bank});
     state.set(0, imalog::kImaPcr, digest::Digest(Bytes(20, std::byte{fill})));
-    const archive::AnchorRow anchor{
-        .chain = 1, .number = end, .broken_at = first, .why = "gap", .pcrs = archive::pcr_bytes(state)};
-    must(archive().append(1, first, std::span(log_.records).subspan(first, end - first), log_.bank, 0,
+    const archive::AnchorRow anchor{.chain = archive::ChainId(1),
+                                    .number = end,
+                                    .broken_at = first,
+                                    .why = "gap",
+                                    .pcrs = archive::pcr_bytes(state)};
+    must(archive().append(archive::ChainId(1), first, std::span(log_.records).subspan(first, end - first), log_.bank, 0,
                           {.anchor = &anchor}));
   }
   // Checks the log against the PCR values that the archive stores for the end of its chain.
   attest::LogCheck check(ArchiveLog& log) {
-    const auto pcrs = must(archive().chain(1)).end_pcrs;
+    const auto pcrs = must(archive().chain(archive::ChainId(1))).end_pcrs;
     const imalog::PcrValue value{.bank = log_.bank, .pcr = imalog::kImaPcr, .value = pcrs.value(0, imalog::kImaPcr)};
     return must(attest::check_log(log, {.values = {value}}, std::nullopt, log.replay_limit(false)));
   }
@@ -45,7 +48,7 @@ class ArchiveLogTest : public testing::Test {
 TEST_F(ArchiveLogTest, DoesNotBelieveAnAnchor) {
   append_and_anchor(0, 10, 0xaa);
   append_and_anchor(10, 20, 0xbb);
-  must(archive().append(1, 20, std::span(log_.records).subspan(20), log_.bank, 0));
+  must(archive().append(archive::ChainId(1), 20, std::span(log_.records).subspan(20), log_.bank, 0));
   const auto log = must(ArchiveLog::open(path_, {}));
   EXPECT_EQ(log->first(), 0u);
   const attest::LogCheck checked = check(*log);
@@ -66,7 +69,7 @@ TEST_F(ArchiveLogTest, AnAnchorAtTheEndProvesNothing) {
 }
 
 TEST_F(ArchiveLogTest, BeginsAtTheResetOfAWholeChain) {
-  must(archive().append(1, 0, log_.records, log_.bank, 0));
+  must(archive().append(archive::ChainId(1), 0, log_.records, log_.bank, 0));
   const auto log = must(ArchiveLog::open(path_, {}));
   EXPECT_EQ(log->first(), 0u);
   EXPECT_TRUE(log->unproven_ranges(false).empty());

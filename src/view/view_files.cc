@@ -50,15 +50,15 @@ ViewFiles::ViewFiles(ViewOptions options, OpenStore open_store, Clock& clock)
   add({.name = kCount}, {});
   add({.name = kViolations}, {});
   // Before the first chain exists, the list is empty.
-  lists_[0] = std::make_shared<WholeList>(archive::Chain{});
+  lists_[archive::kNoChain] = std::make_shared<WholeList>(archive::Chain{});
 }
 
 std::size_t ViewFiles::node_of(Inode inode) {
   return (inode & ((1u << kChainShift) - 1)) - kFirstKind;
 }
 
-std::uint64_t ViewFiles::chain_of(Inode inode) {
-  return inode >> kChainShift;
+archive::ChainId ViewFiles::chain_of(Inode inode) {
+  return archive::ChainId(inode >> kChainShift);
 }
 
 Result<void> ViewFiles::refresh(archive::Archive& archive, timespec now) {
@@ -97,7 +97,7 @@ void ViewFiles::reach_archive() {
 }
 
 std::string ViewFiles::damage() const {
-  const std::uint64_t shown = chain();
+  const archive::ChainId shown = chain();
   if (std::string damage = list_of(shown)->damage(); !damage.empty()) return damage;
   const MutexLock lock(mutex_);
   const auto damaged = damaged_.lower_bound({shown, 0});
@@ -105,13 +105,13 @@ std::string ViewFiles::damage() const {
   return unreachable_;
 }
 
-std::uint64_t ViewFiles::chain() const {
+archive::ChainId ViewFiles::chain() const {
   const MutexLock lock(mutex_);
   return chain_;
 }
 
 ViewFiles::Inode ViewFiles::inode(std::size_t node) const {
-  return (chain() << kChainShift) | (kFirstKind + node);
+  return (chain().value() << kChainShift) | (kFirstKind + node);
 }
 
 std::optional<ViewFiles::Inode> ViewFiles::lookup(std::string_view name) const {
@@ -120,7 +120,7 @@ std::optional<ViewFiles::Inode> ViewFiles::lookup(std::string_view name) const {
   return inode(static_cast<std::size_t>(found - nodes_.begin()));
 }
 
-std::shared_ptr<const WholeList> ViewFiles::list_of(std::uint64_t chain) const {
+std::shared_ptr<const WholeList> ViewFiles::list_of(archive::ChainId chain) const {
   const MutexLock lock(mutex_);
   const auto found = lists_.find(chain);
   return found == lists_.end() ? nullptr : found->second;

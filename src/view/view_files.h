@@ -52,8 +52,8 @@ class ViewFiles {
   // The reason why the view cannot show all of the last chain, as far as the view has found one: it finds damage when
   // it reads that part of the archive. Empty without known damage.
   std::string damage() const;
-  // The chain that the names refer to; 0 before the first chain exists.
-  std::uint64_t chain() const IMAKEEP_EXCLUDES(mutex_);
+  // The chain that the names refer to; kNoChain before the first chain exists.
+  archive::ChainId chain() const IMAKEEP_EXCLUDES(mutex_);
 
   struct Node {
     std::string name;
@@ -86,7 +86,7 @@ class ViewFiles {
   using Block = WholeList::Block;
   using SharedBytes = std::shared_ptr<const Bytes>;
   struct BlockKey {
-    std::uint64_t chain = 0;
+    archive::ChainId chain = {};
     std::size_t node = 0;
     std::uint64_t first = 0;
     std::uint64_t end = 0;
@@ -105,8 +105,8 @@ class ViewFiles {
   };
 
   static std::size_t node_of(Inode inode);
-  static std::uint64_t chain_of(Inode inode);
-  std::shared_ptr<const WholeList> list_of(std::uint64_t chain) const IMAKEEP_EXCLUDES(mutex_);
+  static archive::ChainId chain_of(Inode inode);
+  std::shared_ptr<const WholeList> list_of(archive::ChainId chain) const IMAKEEP_EXCLUDES(mutex_);
   std::uint64_t size_of(std::size_t node, const WholeList& list) const;
   std::string counter_text(std::size_t node, const WholeList& list) const;
   Result<Bytes> read_once(const WholeList& list, std::size_t node, std::uint64_t offset, std::size_t count);
@@ -126,8 +126,8 @@ class ViewFiles {
   std::vector<std::optional<ListFile>> lists_shown_;  // by node; empty for a node that is not a list
 
   mutable Mutex mutex_;
-  std::map<std::uint64_t, std::shared_ptr<WholeList>> lists_ IMAKEEP_GUARDED_BY(mutex_);  // by chain number
-  std::uint64_t chain_ IMAKEEP_GUARDED_BY(mutex_) = 0;
+  std::map<archive::ChainId, std::shared_ptr<WholeList>> lists_ IMAKEEP_GUARDED_BY(mutex_);  // by chain number
+  archive::ChainId chain_ IMAKEEP_GUARDED_BY(mutex_) = {};
   timespec changed_ IMAKEEP_GUARDED_BY(mutex_) = {};
   std::uint64_t next_handle_ IMAKEEP_GUARDED_BY(mutex_);
   std::map<std::uint64_t, Open> open_ IMAKEEP_GUARDED_BY(mutex_);  // by handle; added at the first read
@@ -136,7 +136,7 @@ class ViewFiles {
   std::set<BlockKey> making_ IMAKEEP_GUARDED_BY(mutex_);  // blocks that a thread produces now
   std::condition_variable_any made_;
   // Why a block cannot be read, by its chain and its first record.
-  std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> damaged_ IMAKEEP_GUARDED_BY(mutex_);
+  std::map<std::pair<archive::ChainId, std::uint64_t>, std::string> damaged_ IMAKEEP_GUARDED_BY(mutex_);
   std::string unreachable_ IMAKEEP_GUARDED_BY(mutex_);  // why the archive cannot be opened or read; empty if it can
   std::vector<std::unique_ptr<archive::Store>> stores_ IMAKEEP_GUARDED_BY(mutex_);  // not in use now
 };

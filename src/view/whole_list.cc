@@ -25,7 +25,8 @@ std::uint64_t sum_with(std::uint64_t before, const imalog::RecordContentView& re
 WholeList::WholeList(const archive::Chain& chain, imalog::TemplateSet templates)
     : templates_(std::move(templates)), chain_(chain) {
   if (chain_.first_kept == 0) return;
-  damage_ = "the first " + std::to_string(chain_.first_kept) + " records of chain " + std::to_string(chain_.chain) +
+  damage_ = "the first " + std::to_string(chain_.first_kept) + " records of chain " +
+            std::to_string(chain_.chain.value()) +
             " were retired from the archive, so the whole list cannot be shown any more";
 }
 
@@ -95,7 +96,7 @@ Result<void> WholeList::extend(archive::Store& store, std::uint64_t end) {
     const MutexLock lock(mutex_);
     if (run.damage) {
       damage_ = "the archive is damaged at record " + std::to_string(run.first) + " of chain " +
-                std::to_string(chain_.chain) + ": " + run.damage->what;
+                std::to_string(chain_.chain.value()) + ": " + run.damage->what;
       return {};
     }
     for (const Mark& block : growth->take_blocks()) blocks_.push_back(block);

@@ -36,7 +36,7 @@ class WholeList {
   // damaged from its beginning. `templates` say how ASCII lines are printed.
   explicit WholeList(const archive::Chain& chain, imalog::TemplateSet templates = {});
 
-  std::uint64_t chain() const { return chain_.chain; }
+  archive::ChainId chain() const { return chain_.chain; }
 
   // Adds the chain's records before number `end`, all of which are archived. Errors: the store's, but for kMalformed.
   Result<void> extend(archive::Store& store, std::uint64_t end) IMAKEEP_EXCLUDES(mutex_);

@@ -23,7 +23,7 @@ class ArchiveContract : public testing::Test {
   }
   Result<Appended> append(const Incoming& from, std::uint64_t first, std::size_t begin, std::size_t count,
                           std::int64_t now = 0) {
-    return archive().append(1, first, std::span(from.records).subspan(begin, count), from.bank, now);
+    return archive().append(ChainId(1), first, std::span(from.records).subspan(begin, count), from.bank, now);
   }
   Result<Appended> append(const Incoming& from, std::uint64_t first) {
     return append(from, first, 0, from.records.size());
@@ -66,7 +66,7 @@ class ArchiveContract : public testing::Test {
 
   Bytes exported(std::string_view bank, std::uint64_t from = 0) {
     Archive of(fixture_.store());
-    return test::exported(of, 1, imatest::bank(bank), from);
+    return test::exported(of, ChainId(1), imatest::bank(bank), from);
   }
 
   Fixture fixture_;
@@ -89,7 +89,7 @@ TYPED_TEST_P(ArchiveContract, ReadsEveryRecordInEveryBankAfterReopening) {
 TYPED_TEST_P(ArchiveContract, EndsWithThePcrsThatTheKernelHad) {
   this->begin("sha1,sha256,sha384,sha512");
   must(this->append(incoming("kexec", "sha1"), 0));
-  const Chain chain = must(this->archive().chain(1));
+  const Chain chain = must(this->archive().chain(ChainId(1)));
   for (const imalog::PcrValue& value : imatest::captured_pcrs("kexec/second")) {
     const auto bank = std::find(chain.banks.begin(), chain.banks.end(), value.bank) - chain.banks.begin();
     EXPECT_EQ(chain.end_pcrs.value(static_cast<std::size_t>(bank), value.pcr), value.value) << value.bank.name();
@@ -115,7 +115,7 @@ TYPED_TEST_P(ArchiveContract, GathersSmallAppendsAndReadsFromAnyRecord) {
     step = std::min(step, log.records.size() - at);
     must(this->append(log, at, at, step));
   }
-  EXPECT_LT(must(this->archive().stats(1)).segments, 40u);
+  EXPECT_LT(must(this->archive().stats(ChainId(1))).segments, 40u);
   EXPECT_TRUE(equal(this->exported("sha1"), log.list));
   for (const std::uint64_t from : {1u, 499u, 1500u, 2999u}) {
     const Bytes rest = this->exported("sha1", from);
@@ -129,7 +129,7 @@ TYPED_TEST_P(ArchiveContract, KnowsThePcrStateAtEveryRecord) {
   const Chain begun = this->begin();
   const Incoming log = made("/state/", 2500);
   for (std::size_t at = 0; at < 2500; at += 500) must(this->append(log, at, at, 500));
-  const Chain chain = must(this->archive().chain(1));
+  const Chain chain = must(this->archive().chain(ChainId(1)));
   digest::PcrState state(begun.banks);
   for (std::uint64_t number = 0; number <= 2500; ++number) {
     if (number % 250 == 0 || number % 499 == 0) {
@@ -174,18 +174,19 @@ TYPED_TEST_P(ArchiveContract, KeepsAnUnknownTemplateByteForByte) {
 TYPED_TEST_P(ArchiveContract, HoldsChainsApart) {
   this->begin();
   const Chain second = must(this->archive().begin_chain(imatest::banks("sha512"), ChainStart::kUnknown));
-  EXPECT_EQ(second.chain, 2u);
+  EXPECT_EQ(second.chain, ChainId(2));
   const Incoming log = made("/two/", 9);
   must(this->append(log, 0));
-  EXPECT_EQ(must(this->archive().chain(2)).end, 0u);
-  EXPECT_EQ(must(this->archive().chain(1)).end, 9u);
-  EXPECT_EQ(this->archive().chain(3).error().code, ErrorCode::kUsage);
-  EXPECT_EQ(must(this->archive().chain(2)).start, ChainStart::kUnknown);
+  EXPECT_EQ(must(this->archive().chain(ChainId(2))).end, 0u);
+  EXPECT_EQ(must(this->archive().chain(ChainId(1))).end, 9u);
+  EXPECT_EQ(this->archive().chain(ChainId(3)).error().code, ErrorCode::kUsage);
+  EXPECT_EQ(must(this->archive().chain(ChainId(2))).start, ChainStart::kUnknown);
 }
 
 TYPED_TEST_P(ArchiveContract, RemembersThePendingTrim) {
   EXPECT_FALSE(must(this->archive().pending()));
-  must(this->archive().set_pending({.chain = 1, .method = "stage", .first = 5, .records = 7, .since_unix_s = 9}));
+  must(this->archive().set_pending(
+      {.chain = ChainId(1), .method = "stage", .first = 5, .records = 7, .since_unix_s = 9}));
   this->fixture_.reopen();
   const auto pending = must(this->archive().pending());
   ASSERT_TRUE(pending);
@@ -201,33 +202,33 @@ TYPED_TEST_P(ArchiveContract, RetiresOnlyWhatEveryVerifierAcknowledged) {
   this->begin();
   const Incoming log = made("/retire/", 4000);
   for (std::size_t at = 0; at < 4000; at += 1000) must(this->append(log, at, at, 1000, static_cast<std::int64_t>(at)));
-  EXPECT_EQ(this->archive().retire(1, {}).error().code, ErrorCode::kRefused);
-  must(this->archive().acknowledge("fleet", 1, 4000));
-  must(this->archive().acknowledge("audit", 1, 2500));
-  EXPECT_EQ(this->archive().acknowledge("audit", 1, 2400).error().code, ErrorCode::kUsage);
-  EXPECT_EQ(this->archive().acknowledge("audit", 1, 4001).error().code, ErrorCode::kUsage);
-  EXPECT_EQ(must(this->archive().acknowledged(1)), 2500u);
-  const Retired retired = must(this->archive().retire(1, {}));
-  const Chain chain = must(this->archive().chain(1));
+  EXPECT_EQ(this->archive().retire(ChainId(1), {}).error().code, ErrorCode::kRefused);
+  must(this->archive().acknowledge("fleet", ChainId(1), 4000));
+  must(this->archive().acknowledge("audit", ChainId(1), 2500));
+  EXPECT_EQ(this->archive().acknowledge("audit", ChainId(1), 2400).error().code, ErrorCode::kUsage);
+  EXPECT_EQ(this->archive().acknowledge("audit", ChainId(1), 4001).error().code, ErrorCode::kUsage);
+  EXPECT_EQ(must(this->archive().acknowledged(ChainId(1))), 2500u);
+  const Retired retired = must(this->archive().retire(ChainId(1), {}));
+  const Chain chain = must(this->archive().chain(ChainId(1)));
   EXPECT_GT(retired.records, 0u);
   EXPECT_EQ(chain.first_kept, retired.records);
   EXPECT_LE(chain.first_kept, 2500u);
   EXPECT_EQ(retired.violations_kept, chain.first_kept / 7);
-  EXPECT_EQ(must(this->archive().stats(1)).violations, 4000u / 7);
+  EXPECT_EQ(must(this->archive().stats(ChainId(1))).violations, 4000u / 7);
   const Bytes rest = this->exported("sha1");
   EXPECT_TRUE(equal(rest, ByteView(log.list).last(rest.size())));
   EXPECT_TRUE(must(this->archive().check()).empty());
-  must(this->archive().retire(1, {.unacknowledged = true}));
-  EXPECT_LT(must(this->archive().chain(1)).first_kept, 4000u) << "the last segment stays";
+  must(this->archive().retire(ChainId(1), {.unacknowledged = true}));
+  EXPECT_LT(must(this->archive().chain(ChainId(1))).first_kept, 4000u) << "the last segment stays";
 }
 
 TYPED_TEST_P(ArchiveContract, RetiresByAge) {
   this->begin();
   const Incoming log = made("/age/", 4000);
   for (std::size_t at = 0; at < 4000; at += 2000) must(this->append(log, at, at, 2000, static_cast<std::int64_t>(at)));
-  EXPECT_EQ(must(this->archive().retire(1, {.added_before_unix_s = 0, .unacknowledged = true})).records, 0u);
+  EXPECT_EQ(must(this->archive().retire(ChainId(1), {.added_before_unix_s = 0, .unacknowledged = true})).records, 0u);
   const std::uint64_t old =
-      must(this->archive().retire(1, {.added_before_unix_s = 2000, .unacknowledged = true})).records;
+      must(this->archive().retire(ChainId(1), {.added_before_unix_s = 2000, .unacknowledged = true})).records;
   EXPECT_GT(old, 0u);
   EXPECT_LE(old, 2000u);
 }
@@ -236,21 +237,21 @@ TYPED_TEST_P(ArchiveContract, RetiresByNumberAndBySize) {
   this->begin();
   const Incoming log = made("/size/", 8000);
   must(this->append(log, 0));
-  const auto segments = this->fixture_.store().segments(1).segments;
+  const auto segments = this->fixture_.store().segments(ChainId(1)).segments;
   ASSERT_GE(segments.size(), 4u);
-  EXPECT_EQ(must(this->archive().retire(1, {.before = segments[1].first, .unacknowledged = true})).records,
+  EXPECT_EQ(must(this->archive().retire(ChainId(1), {.before = segments[1].first, .unacknowledged = true})).records,
             segments[0].records);
   const std::uint64_t two = segments[segments.size() - 1].stored_bytes + segments[segments.size() - 2].stored_bytes;
-  must(this->archive().retire(1, {.keep_bytes = two, .unacknowledged = true}));
-  EXPECT_EQ(must(this->archive().chain(1)).first_kept, segments[segments.size() - 2].first);
-  EXPECT_EQ(must(this->archive().retire(1, {.keep_bytes = two, .unacknowledged = true})).records, 0u);
+  must(this->archive().retire(ChainId(1), {.keep_bytes = two, .unacknowledged = true}));
+  EXPECT_EQ(must(this->archive().chain(ChainId(1))).first_kept, segments[segments.size() - 2].first);
+  EXPECT_EQ(must(this->archive().retire(ChainId(1), {.keep_bytes = two, .unacknowledged = true})).records, 0u);
 }
 
 TYPED_TEST_P(ArchiveContract, RemembersWhatIsKnownOfTheList) {
   this->begin();
-  EXPECT_FALSE(must(this->archive().list(1)));
+  EXPECT_FALSE(must(this->archive().list(ChainId(1))));
   const Incoming log = made("/list/", 9);
-  ListRow row{.chain = 1,
+  ListRow row{.chain = ChainId(1),
               .head = 3,
               .holes = "5-7",
               .proven = 8,
@@ -261,18 +262,18 @@ TYPED_TEST_P(ArchiveContract, RemembersWhatIsKnownOfTheList) {
               .trimmed_by_others = 10,
               .trims_by_others = 9,
               .boot_id = "b00t"};
-  must(this->archive().append(1, 0, log.records, log.bank, 0, {.list = &row}));
+  must(this->archive().append(ChainId(1), 0, log.records, log.bank, 0, {.list = &row}));
   this->fixture_.reopen();
-  auto list = must(this->archive().list(1));
+  auto list = must(this->archive().list(ChainId(1)));
   ASSERT_TRUE(list);
   EXPECT_EQ(std::tie(list->chain, list->head, list->holes, list->proven, list->proven_unix_s, list->boot_id),
             std::tie(row.chain, row.head, row.holes, row.proven, row.proven_unix_s, row.boot_id));
   EXPECT_EQ(std::tie(list->trimmed, list->trims, list->trimmed_unix_s, list->trimmed_by_others, list->trims_by_others),
             std::tie(row.trimmed, row.trims, row.trimmed_unix_s, row.trimmed_by_others, row.trims_by_others));
   row.head = 9;
-  must(this->archive().append(1, 9, {}, log.bank, 0, {.list = &row}));
-  EXPECT_EQ(must(this->archive().list(1))->head, 9u);
-  EXPECT_FALSE(must(this->archive().list(2)));
+  must(this->archive().append(ChainId(1), 9, {}, log.bank, 0, {.list = &row}));
+  EXPECT_EQ(must(this->archive().list(ChainId(1)))->head, 9u);
+  EXPECT_FALSE(must(this->archive().list(ChainId(2))));
   EXPECT_TRUE(this->findings().empty());
 }
 
@@ -281,10 +282,16 @@ TYPED_TEST_P(ArchiveContract, NumbersIncidentsInTheOrderTheyCome) {
   EXPECT_TRUE(must(this->archive().incidents()).empty());
   const digest::Bank bank = imatest::bank("sha1");
   const std::vector<IncidentRow> two{
-      {.incident = 7, .chain = 1, .first = 4, .records = 0, .kind = "altered", .what = "A.", .since_unix_s = 5},
-      {.chain = 2, .first = 6, .kind = "gap", .what = "B.", .since_unix_s = -1}};
-  must(this->archive().append(1, 0, {}, bank, 0, {.incidents = two}));
-  must(this->archive().append(1, 0, {}, bank, 0, {.incidents = std::span(two).first(1)}));
+      {.incident = 7,
+       .chain = ChainId(1),
+       .first = 4,
+       .records = 0,
+       .kind = "altered",
+       .what = "A.",
+       .since_unix_s = 5},
+      {.chain = ChainId(2), .first = 6, .kind = "gap", .what = "B.", .since_unix_s = -1}};
+  must(this->archive().append(ChainId(1), 0, {}, bank, 0, {.incidents = two}));
+  must(this->archive().append(ChainId(1), 0, {}, bank, 0, {.incidents = std::span(two).first(1)}));
   this->fixture_.reopen();
   const auto incidents = must(this->archive().incidents());
   ASSERT_EQ(incidents.size(), 3u);
@@ -302,7 +309,7 @@ TYPED_TEST_P(ArchiveContract, RemembersAnchorsByNumber) {
   Store& store = this->fixture_.store();
   this->change([](Store& in) -> Result<void> {
     for (const std::uint64_t number : {30u, 5u, 12u}) {
-      IMAKEEP_CHECK(in.put_anchor({.chain = 1,
+      IMAKEEP_CHECK(in.put_anchor({.chain = ChainId(1),
                                    .number = number,
                                    .broken_at = number - 1,
                                    .why = "w" + std::to_string(number),
@@ -310,22 +317,22 @@ TYPED_TEST_P(ArchiveContract, RemembersAnchorsByNumber) {
                                    .pcrs = Bytes(4, std::byte{1}),
                                    .before_pcrs = Bytes(5, std::byte{2})}));
     }
-    IMAKEEP_CHECK(in.put_anchor({.chain = 2, .number = 13, .why = "other", .pcrs = {}}));
-    return in.put_anchor({.chain = 1, .number = 30, .broken_at = 20, .why = "again", .pcrs = {}});
+    IMAKEEP_CHECK(in.put_anchor({.chain = ChainId(2), .number = 13, .why = "other", .pcrs = {}}));
+    return in.put_anchor({.chain = ChainId(1), .number = 30, .broken_at = 20, .why = "again", .pcrs = {}});
   });
-  const auto anchors = must(store.anchors(1));
+  const auto anchors = must(store.anchors(ChainId(1)));
   ASSERT_EQ(anchors.size(), 3u);
   EXPECT_EQ(anchors[0].number, 5u);
-  EXPECT_EQ(anchors[0].chain, 1u);
+  EXPECT_EQ(anchors[0].chain, ChainId(1));
   EXPECT_EQ(anchors[0].broken_at, 4u);
   EXPECT_EQ(anchors[0].why, "w5");
   EXPECT_EQ(anchors[0].since_unix_s, -3);
   EXPECT_EQ(anchors[0].pcrs, Bytes(4, std::byte{1}));
   EXPECT_EQ(anchors[0].before_pcrs, Bytes(5, std::byte{2}));
   EXPECT_EQ(anchors[2].why, "again") << "a second anchor at the same number replaces the first";
-  EXPECT_EQ(must(store.anchors_from(1, 12)).size(), 2u);
-  EXPECT_EQ(must(store.anchors_from(1, 13)).front().number, 30u);
-  EXPECT_TRUE(must(store.anchors_from(1, 31)).empty());
+  EXPECT_EQ(must(store.anchors_from(ChainId(1), 12)).size(), 2u);
+  EXPECT_EQ(must(store.anchors_from(ChainId(1), 13)).front().number, 30u);
+  EXPECT_TRUE(must(store.anchors_from(ChainId(1), 31)).empty());
 }
 
 TYPED_TEST_P(ArchiveContract, GoesOnFromAnAnchor) {
@@ -334,13 +341,13 @@ TYPED_TEST_P(ArchiveContract, GoesOnFromAnAnchor) {
   digest::PcrState before(chain.banks);
   for (std::size_t i = 0; i < 10; ++i) imalog::extend(before, log.records[i].content);
   this->append_and_anchor(chain, log, 0, 10, 0xaa);
-  EXPECT_EQ(must(this->archive().chain(1)).end_pcrs, this->known_again(chain, 0xaa));
-  EXPECT_EQ(must(this->fixture_.store().anchors(1)).at(0).before_pcrs, pcr_bytes(before));
+  EXPECT_EQ(must(this->archive().chain(ChainId(1))).end_pcrs, this->known_again(chain, 0xaa));
+  EXPECT_EQ(must(this->fixture_.store().anchors(ChainId(1))).at(0).before_pcrs, pcr_bytes(before));
   EXPECT_TRUE(this->findings().empty()) << "an anchor at the end";
   must(this->append(log, 10, 10, 20));
   this->fixture_.reopen();
   digest::PcrState state = this->known_again(chain, 0xaa);
-  const Chain now = must(this->archive().chain(1));
+  const Chain now = must(this->archive().chain(ChainId(1)));
   EXPECT_EQ(must(this->archive().state_at(now, 10)), state);
   for (std::size_t i = 10; i < 25; ++i) imalog::extend(state, log.records[i].content);
   EXPECT_EQ(must(this->archive().state_at(now, 25)), state);
@@ -366,7 +373,7 @@ TYPED_TEST_P(ArchiveContract, MayBeginWithAnAnchor) {
   EXPECT_TRUE(this->findings().empty());
   must(this->append(log, 0));
   EXPECT_TRUE(this->findings().empty());
-  const Chain now = must(this->archive().chain(1));
+  const Chain now = must(this->archive().chain(ChainId(1)));
   EXPECT_EQ(must(this->archive().state_at(now, 0)), this->known_again(chain, 0xbb));
   EXPECT_EQ(must(this->archive().replay_start(now)).pcrs, this->known_again(chain, 0xbb));
 }
@@ -381,10 +388,10 @@ TYPED_TEST_P(ArchiveContract, GathersNothingAcrossAnAnchor) {
       must(this->append(log, at, at, 2));
     }
   }
-  const Chain now = must(this->archive().chain(1));
-  EXPECT_LT(must(this->archive().stats(1)).segments, 3 * 33u) << "on both sides they are";
+  const Chain now = must(this->archive().chain(ChainId(1)));
+  EXPECT_LT(must(this->archive().stats(ChainId(1))).segments, 3 * 33u) << "on both sides they are";
   for (const std::uint64_t number : {42u, 152u}) {
-    EXPECT_EQ(must(this->fixture_.store().segment_from(1, number))->first, number);
+    EXPECT_EQ(must(this->fixture_.store().segment_from(ChainId(1), number))->first, number);
     EXPECT_EQ(must(this->archive().state_at(now, number)),
               this->known_again(chain, static_cast<std::uint8_t>(number - 2)));
   }
@@ -396,17 +403,17 @@ TYPED_TEST_P(ArchiveContract, RecordsThatAnAnchorCallsBrokenStaySo) {
   const Chain chain = this->begin();
   const Incoming log = made("/twice/", 10);
   this->append_and_anchor(chain, log, 0, 10, 0x11);
-  const Bytes before = must(this->fixture_.store().anchors(1)).at(0).before_pcrs;
+  const Bytes before = must(this->fixture_.store().anchors(ChainId(1))).at(0).before_pcrs;
   AnchorRow again = this->anchor(chain, 10, 0x22);
   again.broken_at = 10;
   again.why = "extend";
-  must(this->archive().append(1, 10, {}, log.bank, 0, {.anchor = &again}));
-  const auto anchors = must(this->fixture_.store().anchors(1));
+  must(this->archive().append(ChainId(1), 10, {}, log.bank, 0, {.anchor = &again}));
+  const auto anchors = must(this->fixture_.store().anchors(ChainId(1)));
   ASSERT_EQ(anchors.size(), 1u);
   EXPECT_EQ(anchors[0].broken_at, 5u);
   EXPECT_EQ(anchors[0].why, "extend");
   EXPECT_EQ(anchors[0].before_pcrs, before) << "the replay of the records gives the same state";
-  EXPECT_EQ(must(this->archive().chain(1)).end_pcrs, this->known_again(chain, 0x22));
+  EXPECT_EQ(must(this->archive().chain(ChainId(1))).end_pcrs, this->known_again(chain, 0x22));
   EXPECT_TRUE(this->findings().empty());
 }
 
@@ -414,23 +421,23 @@ TYPED_TEST_P(ArchiveContract, StoresTheRowsOfTheOptionsWithTheRecords) {
   Archive archive = this->archive();
   must(archive.begin_chain(imatest::banks("sha1"), ChainStart::kUnknown));
   const Incoming log = made("/options/", 4);
-  const SourceRow source{.source = 1, .chain = 1, .name = "x", .sha256 = Bytes(32)};
-  const PendingRow pending{.chain = 1, .method = "count", .records = 2};
-  const ListRow list{.chain = 1, .head = 4, .proven = 4};
+  const SourceRow source{.source = 1, .chain = ChainId(1), .name = "x", .sha256 = Bytes(32)};
+  const PendingRow pending{.chain = ChainId(1), .method = "count", .records = 2};
+  const ListRow list{.chain = ChainId(1), .head = 4, .proven = 4};
   must(archive.append(
-      1, 0, log.records, log.bank, 0,
+      ChainId(1), 0, log.records, log.bank, 0,
       {.source = &source, .list = &list, .pending = &pending, .incidents = {}, .start = ChainStart::kBoot}));
   this->fixture_.reopen();
   Archive reopened = this->archive();
-  EXPECT_EQ(must(reopened.chain(1)).end, 4u);
-  EXPECT_EQ(must(reopened.chain(1)).start, ChainStart::kBoot);
+  EXPECT_EQ(must(reopened.chain(ChainId(1))).end, 4u);
+  EXPECT_EQ(must(reopened.chain(ChainId(1))).start, ChainStart::kBoot);
   EXPECT_EQ(must(reopened.pending())->records, 2u);
-  EXPECT_EQ(must(reopened.list(1))->proven, 4u);
+  EXPECT_EQ(must(reopened.list(ChainId(1)))->proven, 4u);
   EXPECT_EQ(must(reopened.store().sources()).size(), 1u);
-  must(reopened.append(1, 4, {}, log.bank, 0));
+  must(reopened.append(ChainId(1), 4, {}, log.bank, 0));
   EXPECT_TRUE(must(reopened.pending())) << "what is not named stays";
-  EXPECT_EQ(must(reopened.chain(1)).start, ChainStart::kBoot);
-  must(reopened.append(1, 4, {}, log.bank, 0, {.clear_pending = true}));
+  EXPECT_EQ(must(reopened.chain(ChainId(1))).start, ChainStart::kBoot);
+  must(reopened.append(ChainId(1), 4, {}, log.bank, 0, {.clear_pending = true}));
   EXPECT_FALSE(must(reopened.pending()));
 }
 
@@ -438,46 +445,47 @@ TYPED_TEST_P(ArchiveContract, StoresNothingIfARowOfTheOptionsIsRefused) {
   const Chain chain = this->begin();
   const Chain other = must(this->archive().begin_chain(imatest::banks("sha512"), ChainStart::kBoot));
   const Incoming log = made("/refused/", 10);
-  const PendingRow pending{.chain = 1, .method = "stage"};
-  const std::vector<IncidentRow> incidents{{.chain = 1, .kind = "gap", .what = "G."}};
+  const PendingRow pending{.chain = ChainId(1), .method = "stage"};
+  const std::vector<IncidentRow> incidents{{.chain = ChainId(1), .kind = "gap", .what = "G."}};
   const auto refused = [&](AppendOptions options, std::uint64_t first = 0) {
     if (!options.clear_pending) options.pending = &pending;
     options.incidents = incidents;
     options.start = ChainStart::kUnknown;
-    return this->archive().append(1, first, log.records, log.bank, 0, options).error().code;
+    return this->archive().append(ChainId(1), first, log.records, log.bank, 0, options).error().code;
   };
   AnchorRow early = this->anchor(chain, 9, 1);
   AnchorRow late = this->anchor(chain, 11, 1);
   AnchorRow of_another = this->anchor(chain, 10, 1);
-  of_another.chain = 2;
+  of_another.chain = ChainId(2);
   AnchorRow banks = this->anchor(other, 10, 1);
-  banks.chain = 1;
+  banks.chain = ChainId(1);
   AnchorRow backwards = this->anchor(chain, 10, 1);
   backwards.broken_at = 11;
   for (const AnchorRow* row : {&early, &late, &of_another, &banks, &backwards}) {
     EXPECT_EQ(refused({.anchor = row}), ErrorCode::kUsage);
   }
-  const ListRow list_of_another{.chain = 2};
-  const ListRow head{.chain = 1, .head = 11};
-  const ListRow proven{.chain = 1, .proven = 11};
+  const ListRow list_of_another{.chain = ChainId(2)};
+  const ListRow head{.chain = ChainId(1), .head = 11};
+  const ListRow proven{.chain = ChainId(1), .proven = 11};
   for (const ListRow* row : {&list_of_another, &head, &proven}) EXPECT_EQ(refused({.list = row}), ErrorCode::kUsage);
   EXPECT_EQ(refused({.pending = &pending, .clear_pending = true}), ErrorCode::kUsage);
   EXPECT_EQ(refused({}, 1), ErrorCode::kMismatch);
-  EXPECT_EQ(this->archive().append(1, 1, {}, log.bank, 0, {.incidents = incidents}).error().code, ErrorCode::kMismatch);
+  EXPECT_EQ(this->archive().append(ChainId(1), 1, {}, log.bank, 0, {.incidents = incidents}).error().code,
+            ErrorCode::kMismatch);
 
-  EXPECT_EQ(must(this->archive().chain(1)).end, 0u);
-  EXPECT_EQ(must(this->archive().chain(1)).start, ChainStart::kBoot);
+  EXPECT_EQ(must(this->archive().chain(ChainId(1))).end, 0u);
+  EXPECT_EQ(must(this->archive().chain(ChainId(1))).start, ChainStart::kBoot);
   EXPECT_FALSE(must(this->archive().pending()));
-  EXPECT_FALSE(must(this->archive().list(1)));
+  EXPECT_FALSE(must(this->archive().list(ChainId(1))));
   EXPECT_TRUE(must(this->archive().incidents()).empty());
-  EXPECT_TRUE(must(this->fixture_.store().anchors(1)).empty());
+  EXPECT_TRUE(must(this->fixture_.store().anchors(ChainId(1))).empty());
 }
 
 TYPED_TEST_P(ArchiveContract, NamesAnAnchorThatWasAltered) {
   const Chain chain = this->begin();
   const Incoming log = made("/named/", 20);
   this->append_and_anchor(chain, log, 0, 10, 0x33);
-  const AnchorRow good = must(this->fixture_.store().anchors(1)).at(0);
+  const AnchorRow good = must(this->fixture_.store().anchors(ChainId(1))).at(0);
   const std::vector<std::string> differs{"the anchor at record 10 does not match the PCR state that follows it"};
   const std::vector<std::string> damaged{"the anchor at record 10 is damaged"};
   for (const bool at_the_end : {true, false}) {
@@ -496,7 +504,7 @@ TYPED_TEST_P(ArchiveContract, NamesAnAnchorThatWasAltered) {
     EXPECT_EQ(with([](AnchorRow& row) { row.before_pcrs.clear(); }).back(), damaged.front());
     EXPECT_TRUE(with([](AnchorRow&) {}).empty());
   }
-  const Chain now = must(this->archive().chain(1));
+  const Chain now = must(this->archive().chain(ChainId(1)));
   AnchorRow cut = good;
   cut.pcrs.pop_back();
   AnchorRow backwards = good;
@@ -526,12 +534,12 @@ TYPED_TEST_P(ArchiveContract, NamesRecordsThatDoNotMatchTheStateBeforeAnAnchor) 
   const Incoming log = made("/before/", 20);
   this->append_and_anchor(chain, log, 0, 10, 0x55);
   must(this->append(log, 10, 10, 10));
-  SegmentRow row = *must(this->fixture_.store().segment_from(1, 0));
+  SegmentRow row = *must(this->fixture_.store().segment_from(ChainId(1), 0));
   const Bytes start = pcr_bytes(this->known_again(chain, 0x66));
-  const Bytes data = must(this->fixture_.store().segment_data(1, 0));
+  const Bytes data = must(this->fixture_.store().segment_data(ChainId(1), 0));
   row.start_pcrs = start;
   this->change([&](Store& store) -> Result<void> {
-    IMAKEEP_CHECK(store.remove_segment(1, 0));
+    IMAKEEP_CHECK(store.remove_segment(ChainId(1), 0));
     return store.add_segment(row, data);
   });
   const auto findings = must(this->archive().check());
@@ -543,11 +551,11 @@ TYPED_TEST_P(ArchiveContract, NamesRecordsThatDoNotMatchTheStateBeforeAnAnchor) 
 TYPED_TEST_P(ArchiveContract, NamesWhatIsKnownOfAListIfItGoesBeyondTheEnd) {
   this->begin();
   must(this->append(made("/beyond/", 5), 0));
-  this->change([](Store& store) { return store.put_list({.chain = 1, .head = 6}); });
+  this->change([](Store& store) { return store.put_list({.chain = ChainId(1), .head = 6}); });
   EXPECT_EQ(this->findings().size(), 1u);
-  this->change([](Store& store) { return store.put_list({.chain = 1, .head = 5, .proven = 6}); });
+  this->change([](Store& store) { return store.put_list({.chain = ChainId(1), .head = 5, .proven = 6}); });
   EXPECT_EQ(this->findings().size(), 1u);
-  this->change([](Store& store) { return store.put_list({.chain = 1, .head = 5, .proven = 5}); });
+  this->change([](Store& store) { return store.put_list({.chain = ChainId(1), .head = 5, .proven = 5}); });
   EXPECT_TRUE(this->findings().empty());
 }
 
@@ -555,21 +563,21 @@ TYPED_TEST_P(ArchiveContract, RetiresNothingThatTheListMayHold) {
   this->begin();
   const Incoming log = made("/held/", 8000);
   must(this->append(log, 0));
-  const auto segments = this->fixture_.store().segments(1).segments;
+  const auto segments = this->fixture_.store().segments(ChainId(1)).segments;
   ASSERT_GE(segments.size(), 4u);
   const auto retire_with_head = [&](std::uint64_t head) {
-    const ListRow list{.chain = 1, .head = head};
-    must(this->archive().append(1, 8000, {}, log.bank, 0, {.list = &list}));
-    return this->archive().retire(1, {.unacknowledged = true});
+    const ListRow list{.chain = ChainId(1), .head = head};
+    must(this->archive().append(ChainId(1), 8000, {}, log.bank, 0, {.list = &list}));
+    return this->archive().retire(ChainId(1), {.unacknowledged = true});
   };
   const auto refused = retire_with_head(segments[0].end() - 1);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kRefused);
   EXPECT_NE(refused.error().message.find("measurement list"), std::string::npos) << refused.error().message;
   EXPECT_EQ(must(retire_with_head(segments[1].end())).records, segments[1].end());
-  EXPECT_EQ(must(this->archive().chain(1)).first_kept, segments[1].end());
+  EXPECT_EQ(must(this->archive().chain(ChainId(1))).first_kept, segments[1].end());
   must(retire_with_head(8000));
-  EXPECT_EQ(must(this->archive().chain(1)).first_kept, segments.back().first);
+  EXPECT_EQ(must(this->archive().chain(ChainId(1))).first_kept, segments.back().first);
 }
 
 TYPED_TEST_P(ArchiveContract, RetiresUpToAnAnchorAndAfterIt) {
@@ -577,14 +585,14 @@ TYPED_TEST_P(ArchiveContract, RetiresUpToAnAnchorAndAfterIt) {
   const Incoming log = made("/past/", 8000);
   this->append_and_anchor(chain, log, 0, 10, 0x77);
   must(this->append(log, 10, 10, 7990));
-  must(this->archive().retire(1, {.before = 10, .unacknowledged = true}));
-  Chain now = must(this->archive().chain(1));
+  must(this->archive().retire(ChainId(1), {.before = 10, .unacknowledged = true}));
+  Chain now = must(this->archive().chain(ChainId(1)));
   EXPECT_EQ(now.first_kept, 10u);
   EXPECT_EQ(must(this->archive().replay_start(now)).pcrs, this->known_again(chain, 0x77));
   EXPECT_EQ(must(this->archive().state_at(now, 10)), this->known_again(chain, 0x77));
   EXPECT_TRUE(this->findings().empty());
-  must(this->archive().retire(1, {.unacknowledged = true}));
-  now = must(this->archive().chain(1));
+  must(this->archive().retire(ChainId(1), {.unacknowledged = true}));
+  now = must(this->archive().chain(ChainId(1)));
   ASSERT_GT(now.first_kept, 10u);
   EXPECT_EQ(must(this->archive().replay_start(now)).number, now.first_kept);
   EXPECT_EQ(must(this->archive().anchors(now)).size(), 1u) << "what was broken stays known";
@@ -598,15 +606,15 @@ TYPED_TEST_P(ArchiveContract, RollsBackWhatWasNotCommitted) {
   {
     Transaction transaction(this->fixture_.store());
     must(transaction.begin());
-    must(this->fixture_.store().remove_segment(1, 0));
-    must(this->fixture_.store().put_source({.source = 1, .chain = 1, .name = "x", .sha256 = Bytes(32)}));
-    must(this->fixture_.store().put_anchor({.chain = 1, .number = 5, .why = "gap", .pcrs = {}}));
-    must(this->fixture_.store().put_list({.chain = 1, .head = 1}));
-    must(this->fixture_.store().put_incident({.chain = 1, .kind = "gap", .what = "G."}));
+    must(this->fixture_.store().remove_segment(ChainId(1), 0));
+    must(this->fixture_.store().put_source({.source = 1, .chain = ChainId(1), .name = "x", .sha256 = Bytes(32)}));
+    must(this->fixture_.store().put_anchor({.chain = ChainId(1), .number = 5, .why = "gap", .pcrs = {}}));
+    must(this->fixture_.store().put_list({.chain = ChainId(1), .head = 1}));
+    must(this->fixture_.store().put_incident({.chain = ChainId(1), .kind = "gap", .what = "G."}));
   }
   EXPECT_TRUE(must(this->fixture_.store().sources()).empty());
-  EXPECT_TRUE(must(this->fixture_.store().anchors(1)).empty());
-  EXPECT_FALSE(must(this->fixture_.store().list(1)));
+  EXPECT_TRUE(must(this->fixture_.store().anchors(ChainId(1))).empty());
+  EXPECT_FALSE(must(this->fixture_.store().list(ChainId(1))));
   EXPECT_TRUE(must(this->fixture_.store().incidents()).empty());
   must(this->append(log, 5, 5, 5));
   EXPECT_TRUE(equal(this->exported("sha1"), log.list));
@@ -614,14 +622,14 @@ TYPED_TEST_P(ArchiveContract, RollsBackWhatWasNotCommitted) {
 
 TYPED_TEST_P(ArchiveContract, ChangesNothingOutsideATransaction) {
   Store& store = this->fixture_.store();
-  EXPECT_FALSE(
-      store.put_chain({.chain = 1, .banks = "sha1", .byte_order = "little", .start = "boot", .end_pcrs = Bytes(4)}));
+  EXPECT_FALSE(store.put_chain(
+      {.chain = ChainId(1), .banks = "sha1", .byte_order = "little", .start = "boot", .end_pcrs = Bytes(4)}));
   const auto refused = store.set_pending(std::nullopt);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kUsage);
-  EXPECT_FALSE(store.put_anchor({.chain = 1, .number = 5, .why = "gap", .pcrs = {}}));
-  EXPECT_FALSE(store.put_list({.chain = 1}));
-  EXPECT_FALSE(store.put_incident({.chain = 1, .kind = "gap", .what = "G."}));
+  EXPECT_FALSE(store.put_anchor({.chain = ChainId(1), .number = 5, .why = "gap", .pcrs = {}}));
+  EXPECT_FALSE(store.put_list({.chain = ChainId(1)}));
+  EXPECT_FALSE(store.put_incident({.chain = ChainId(1), .kind = "gap", .what = "G."}));
   EXPECT_TRUE(must(store.chains()).empty());
 }
 

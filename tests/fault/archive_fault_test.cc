@@ -37,22 +37,22 @@ class ArchiveFaultTest : public testing::Test {
       const auto begun = archive.begin_chain(imatest::banks("sha1"), ChainStart::kBoot);
       if (!begun) return unexpected(begun.error());
     }
-    const auto chain = archive.chain(1);
+    const auto chain = archive.chain(ChainId(1));
     if (!chain) return unexpected(chain.error());
     committed_ = chain->end;
     for (std::size_t at = chain->end; at < log_.records.size(); at += batch) {
       const std::size_t records = std::min(batch, log_.records.size() - at);
       const SourceRow source{
-          .source = 1, .chain = 1, .name = "log", .sha256 = Bytes(32), .records = 1, .done = at + records};
-      const ListRow list{.chain = 1, .head = at, .proven = at + records};
-      const AnchorRow anchor{.chain = 1,
+          .source = 1, .chain = ChainId(1), .name = "log", .sha256 = Bytes(32), .records = 1, .done = at + records};
+      const ListRow list{.chain = ChainId(1), .head = at, .proven = at + records};
+      const AnchorRow anchor{.chain = ChainId(1),
                              .number = at + records,
                              .broken_at = at,
                              .why = "gap",
                              .pcrs = pcr_bytes(digest::PcrState(chain->banks))};
-      const std::vector<IncidentRow> incidents{{.chain = 1, .first = at, .kind = "gap", .what = "G."}};
+      const std::vector<IncidentRow> incidents{{.chain = ChainId(1), .first = at, .kind = "gap", .what = "G."}};
       const auto appended =
-          archive.append(1, at, std::span(log_.records).subspan(at, records), log_.bank, 0,
+          archive.append(ChainId(1), at, std::span(log_.records).subspan(at, records), log_.bank, 0,
                          {.source = &source, .list = &list, .anchor = &anchor, .incidents = incidents});
       if (!appended) return unexpected(appended.error());
       committed_ = at + records;
@@ -72,7 +72,7 @@ class ArchiveFaultTest : public testing::Test {
       ASSERT_EQ(committed_, 0u);
       return;
     }
-    const Bytes list = exported(archive, 1, log_.bank);
+    const Bytes list = exported(archive, ChainId(1), log_.bank);
     ASSERT_LE(list.size(), log_.list.size());
     ASSERT_TRUE(equal(list, ByteView(log_.list).first(list.size())));
     ASSERT_GE(chains[0].end, committed_) << "what append() returned for is lost";
@@ -83,7 +83,7 @@ class ArchiveFaultTest : public testing::Test {
   }
 
   void expect_rows_of_the_commit(Archive& archive, const Chain& chain) {
-    const auto list = must(archive.list(1));
+    const auto list = must(archive.list(ChainId(1)));
     const auto anchors = must(archive.anchors(chain));
     ASSERT_EQ(list ? list->proven : 0, chain.end);
     ASSERT_EQ(anchors.empty() ? 0 : anchors.back().number, chain.end);
@@ -142,7 +142,7 @@ class UpgradeFaultTest : public ArchiveFaultTest {
       const auto store = must(SqliteStore::open(path_, OpenMode::kCreate));
       Archive archive(*store);
       must(archive.begin_chain(imatest::banks("sha1"), ChainStart::kBoot));
-      must(archive.append(1, 0, log_.records, log_.bank, 0));
+      must(archive.append(ChainId(1), 0, log_.records, log_.bank, 0));
     }
     sqlite3* database = nullptr;
     EXPECT_EQ(sqlite3_open(path_.c_str(), &database), SQLITE_OK);
@@ -165,13 +165,13 @@ class UpgradeFaultTest : public ArchiveFaultTest {
     const auto store = SqliteStore::open(path_, mode);
     ASSERT_TRUE(store) << describe(store.error());
     Archive archive(**store);
-    ASSERT_TRUE(equal(exported(archive, 1, log_.bank), log_.list));
+    ASSERT_TRUE(equal(exported(archive, ChainId(1), log_.bank), log_.list));
     ASSERT_TRUE(must(archive.check()).empty());
     ASSERT_TRUE(must(archive.incidents()).empty());
     if (mode == OpenMode::kRead) return;
-    const ListRow list{.chain = 1, .head = 1};
-    must(archive.append(1, log_.records.size(), {}, log_.bank, 0, {.list = &list}));
-    ASSERT_EQ(must(archive.list(1))->head, 1u);
+    const ListRow list{.chain = ChainId(1), .head = 1};
+    must(archive.append(ChainId(1), log_.records.size(), {}, log_.bank, 0, {.list = &list}));
+    ASSERT_EQ(must(archive.list(ChainId(1)))->head, 1u);
   }
 };
 
@@ -208,7 +208,7 @@ TEST_F(ArchiveFaultTest, SyncsEveryCommitBeforeItReturns) {
   must(archive.begin_chain(imatest::banks("sha1"), ChainStart::kBoot));
   for (std::size_t at = 0; at < 100; at += 10) {
     const std::uint64_t before = vfs.syncs();
-    must(archive.append(1, at, std::span(log_.records).subspan(at, 10), log_.bank, 0));
+    must(archive.append(ChainId(1), at, std::span(log_.records).subspan(at, 10), log_.bank, 0));
     EXPECT_GT(vfs.syncs(), before) << at;
   }
 }
@@ -268,7 +268,7 @@ TEST_F(KilledImport, KeepsAPrefixAtAThousandMomentsAndGoesOnFromThere) {
     must(import());
     auto store = must(SqliteStore::open(path_, OpenMode::kRead));
     Archive archive(*store);
-    ASSERT_TRUE(equal(exported(archive, 1, log_.bank), log_.list));
+    ASSERT_TRUE(equal(exported(archive, ChainId(1), log_.bank), log_.list));
     ASSERT_EQ(must(archive.chains()).size(), 1u);
   }
   EXPECT_GT(cut_short, kKills / 4);

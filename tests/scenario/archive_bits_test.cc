@@ -55,6 +55,8 @@ std::string joined(const Parts&... parts) {
     using Part = std::decay_t<decltype(part)>;
     if constexpr (std::is_same_v<Part, Bytes>) {
       text += to_hex(part);
+    } else if constexpr (std::is_same_v<Part, ChainId>) {
+      text += std::to_string(part.value());
     } else if constexpr (std::is_arithmetic_v<Part>) {
       text += std::to_string(part);
     } else {
@@ -140,8 +142,8 @@ std::string itself(const std::string& text) {
   return text;
 }
 
-void ask_of_chain(Questions& questions, Archive& archive, std::uint64_t number) {
-  const std::string of = " of chain " + std::to_string(number);
+void ask_of_chain(Questions& questions, Archive& archive, ChainId number) {
+  const std::string of = " of chain " + std::to_string(number.value());
   Store& store = archive.store();
   const auto chain = archive.chain(number);
   questions.ask("row" + of, chain, [](const Chain& it) { return text_of(it); });
@@ -173,7 +175,7 @@ std::vector<Answer> all_answers(const std::string& path) {
   questions.ask("sources", (*store)->sources(), text_of_list<SourceRow>);
   questions.ask("verifiers", (*store)->verifiers(), text_of_list<VerifierRow>);
   questions.ask("incidents", archive.incidents(), text_of_list<IncidentRow>);
-  for (const std::uint64_t chain : {1u, 2u, 3u}) ask_of_chain(questions, archive, chain);
+  for (const std::uint64_t chain : {1u, 2u, 3u}) ask_of_chain(questions, archive, ChainId(chain));
   return questions.take();
 }
 
@@ -248,30 +250,31 @@ class ArchiveBitsTest : public testing::Test {
     const Incoming log = made("/bits/", 60);
     must(archive.begin_chain(imatest::banks("sha1,sha256"), ChainStart::kBoot));
     for (std::size_t at = 0; at < 40; at += 8) {
-      const std::vector<IncidentRow> incidents{{.chain = 1, .first = at, .records = at, .kind = "gap", .what = "G."}};
+      const std::vector<IncidentRow> incidents{
+          {.chain = ChainId(1), .first = at, .records = at, .kind = "gap", .what = "G."}};
       const SourceRow source{
-          .source = at + 1, .chain = 1, .name = "list", .sha256 = Bytes(32), .records = 8, .done = at + 8};
-      const AnchorRow anchor{.chain = 1,
+          .source = at + 1, .chain = ChainId(1), .name = "list", .sha256 = Bytes(32), .records = 8, .done = at + 8};
+      const AnchorRow anchor{.chain = ChainId(1),
                              .number = at + 8,
                              .broken_at = at + 2,
                              .why = "gap",
                              .since_unix_s = 9,
                              .pcrs = pcr_bytes(digest::PcrState(imatest::banks("sha1,sha256")))};
       must(archive.append(
-          1, at, std::span(log.records).subspan(at, 8), log.bank, static_cast<std::int64_t>(at),
+          ChainId(1), at, std::span(log.records).subspan(at, 8), log.bank, static_cast<std::int64_t>(at),
           {.source = &source, .anchor = at == 16 || at == 24 ? &anchor : nullptr, .incidents = incidents}));
     }
-    must(archive.retire(1, {.before = 20, .unacknowledged = true}));
+    must(archive.retire(ChainId(1), {.before = 20, .unacknowledged = true}));
     must(archive.begin_chain(imatest::banks("sha1"), ChainStart::kUnknown, ByteOrder::kBig));
-    const ListRow list{.chain = 2, .head = 3, .holes = "5-7", .proven = 9, .proven_unix_s = 5, .boot_id = "b"};
-    const PendingRow pending{.chain = 2, .method = "stage", .first = 3, .records = 2, .since_unix_s = 7};
-    const std::vector<IncidentRow> incidents{{.chain = 2, .kind = "altered", .what = "A."}};
-    must(archive.append(2, 0, std::span(log.records).subspan(40, 20), log.bank, 0,
+    const ListRow list{.chain = ChainId(2), .head = 3, .holes = "5-7", .proven = 9, .proven_unix_s = 5, .boot_id = "b"};
+    const PendingRow pending{.chain = ChainId(2), .method = "stage", .first = 3, .records = 2, .since_unix_s = 7};
+    const std::vector<IncidentRow> incidents{{.chain = ChainId(2), .kind = "altered", .what = "A."}};
+    must(archive.append(ChainId(2), 0, std::span(log.records).subspan(40, 20), log.bank, 0,
                         {.list = &list, .pending = &pending, .incidents = incidents}));
-    must(archive.acknowledge("fleet", 1, 30));
-    must(archive.acknowledge("fleet", 2, 4));
-    must(archive.acknowledge("other", 1, 35));
-    EXPECT_EQ(must(store.violations(1)).size(), 2u);
+    must(archive.acknowledge("fleet", ChainId(1), 30));
+    must(archive.acknowledge("fleet", ChainId(2), 4));
+    must(archive.acknowledge("other", ChainId(1), 35));
+    EXPECT_EQ(must(store.violations(ChainId(1))).size(), 2u);
   }
 
   imakeep::test::ScratchDirectory directory_{imakeep::test::ScratchDirectory::in_memory()};

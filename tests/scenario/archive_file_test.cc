@@ -39,23 +39,24 @@ class ArchiveFileTest : public testing::Test {
     must(archive.begin_chain(imatest::banks("sha1,sha256"), ChainStart::kBoot));
     for (std::size_t at = 0; at < count; at += 1500) {
       const std::size_t records = std::min<std::size_t>(1500, count - at);
-      must(archive.append(1, at, std::span(log_.records).subspan(at, records), log_.bank, 0));
+      must(archive.append(ChainId(1), at, std::span(log_.records).subspan(at, records), log_.bank, 0));
     }
   }
   // The rows that a keeper stores together with records: one of each kind, the anchor at the chain's end.
   void put_keepers_rows() {
     auto store = open(OpenMode::kWrite);
     Archive archive(*store);
-    const Chain chain = must(archive.chain(1));
-    const AnchorRow anchor{.chain = 1,
+    const Chain chain = must(archive.chain(ChainId(1)));
+    const AnchorRow anchor{.chain = ChainId(1),
                            .number = chain.end,
                            .broken_at = 2,
                            .why = "gap",
                            .since_unix_s = 5,
                            .pcrs = pcr_bytes(digest::PcrState(chain.banks))};
-    const ListRow list{.chain = 1, .head = 3, .boot_id = "b"};
-    const std::vector<IncidentRow> incidents{{.chain = 1, .kind = "gap", .what = "G."}};
-    must(archive.append(1, chain.end, {}, log_.bank, 0, {.list = &list, .anchor = &anchor, .incidents = incidents}));
+    const ListRow list{.chain = ChainId(1), .head = 3, .boot_id = "b"};
+    const std::vector<IncidentRow> incidents{{.chain = ChainId(1), .kind = "gap", .what = "G."}};
+    must(archive.append(ChainId(1), chain.end, {}, log_.bank, 0,
+                        {.list = &list, .anchor = &anchor, .incidents = incidents}));
   }
   // An archive of `count` records as an imakeep that knew version 1 only left it.
   void fill_version_1(std::size_t count) {
@@ -72,12 +73,12 @@ class ArchiveFileTest : public testing::Test {
   }
   void expect_rows_of_version_1(Store& store, std::size_t count) {
     Archive archive(store);
-    ASSERT_EQ(must(archive.chain(1)).end, count);
+    ASSERT_EQ(must(archive.chain(ChainId(1))).end, count);
     EXPECT_EQ(must(archive.pending())->records, 5u);
     EXPECT_EQ(must(store.sources()).at(0).name, "x");
-    EXPECT_EQ(must(archive.acknowledged(1)), 40u);
-    EXPECT_EQ(must(store.violations(1)).size(), 1u);
-    EXPECT_TRUE(equal(exported(archive, 1, log_.bank), ByteView(log_.list).first(list_bytes(count))));
+    EXPECT_EQ(must(archive.acknowledged(ChainId(1))), 40u);
+    EXPECT_EQ(must(store.violations(ChainId(1))).size(), 1u);
+    EXPECT_TRUE(equal(exported(archive, ChainId(1), log_.bank), ByteView(log_.list).first(list_bytes(count))));
   }
   // As an imakeep that knew version 2 only would have left it.
   void downgrade_to_version_2() {
@@ -95,9 +96,9 @@ class ArchiveFileTest : public testing::Test {
     SCOPED_TRACE(what);
     Archive archive(store);
     EXPECT_TRUE(must(archive.check()).empty());
-    EXPECT_TRUE(equal(exported(archive, 1, log_.bank), ByteView(log_.list).first(list_bytes(2000))));
-    EXPECT_EQ(must(store.anchors(1)).at(0).broken_at, 2u);
-    EXPECT_EQ(must(store.list(1))->head, 3u);
+    EXPECT_TRUE(equal(exported(archive, ChainId(1), log_.bank), ByteView(log_.list).first(list_bytes(2000))));
+    EXPECT_EQ(must(store.anchors(ChainId(1))).at(0).broken_at, 2u);
+    EXPECT_EQ(must(store.list(ChainId(1)))->head, 3u);
     EXPECT_EQ(must(store.incidents()).size(), 1u);
   }
   // Of the log's first records.
@@ -147,10 +148,10 @@ TEST_F(ArchiveFileTest, OfVersion1IsReadAsItIs) {
     auto store = open(OpenMode::kRead);
     expect_rows_of_version_1(*store, 2000);
     Archive archive(*store);
-    const Chain chain = must(archive.chain(1));
+    const Chain chain = must(archive.chain(ChainId(1)));
     EXPECT_TRUE(must(archive.anchors(chain)).empty());
     EXPECT_FALSE(must(archive.replay_start(chain)).pcrs);
-    EXPECT_FALSE(must(archive.list(1)));
+    EXPECT_FALSE(must(archive.list(ChainId(1))));
     EXPECT_TRUE(must(archive.incidents()).empty());
     const auto findings = must(archive.check());
     ASSERT_EQ(findings.size(), 1u) << "the violation that the test made";
@@ -164,26 +165,26 @@ TEST_F(ArchiveFileTest, OfVersion1IsUpgradedWithAllItsRows) {
   {
     auto store = open(OpenMode::kWrite);
     expect_rows_of_version_1(*store, 2000);
-    EXPECT_FALSE(must(store->list(1)));
+    EXPECT_FALSE(must(store->list(ChainId(1))));
     Archive archive(*store);
-    must(archive.append(1, 2000, std::span(log_.records).subspan(2000, 500), log_.bank, 0));
+    must(archive.append(ChainId(1), 2000, std::span(log_.records).subspan(2000, 500), log_.bank, 0));
   }
   put_keepers_rows();
   EXPECT_EQ(version_of(must(read_file(path_))), 3);
   auto store = open(OpenMode::kRead);
   expect_rows_of_version_1(*store, 2500);
-  EXPECT_EQ(must(store->anchors(1)).size(), 1u);
-  EXPECT_EQ(must(store->list(1))->head, 3u);
+  EXPECT_EQ(must(store->anchors(ChainId(1))).size(), 1u);
+  EXPECT_EQ(must(store->list(ChainId(1)))->head, 3u);
   EXPECT_EQ(must(store->incidents()).size(), 1u);
 }
 
 TEST_F(ArchiveFileTest, OfVersion1IsUpgradedUnderAReader) {
   fill_version_1(2000);
   auto reader = open(OpenMode::kRead);
-  EXPECT_TRUE(must(reader->anchors(1)).empty());
+  EXPECT_TRUE(must(reader->anchors(ChainId(1))).empty());
   put_keepers_rows();
-  EXPECT_EQ(must(reader->anchors(1)).size(), 1u);
-  EXPECT_EQ(must(reader->list(1))->head, 3u);
+  EXPECT_EQ(must(reader->anchors(ChainId(1))).size(), 1u);
+  EXPECT_EQ(must(reader->list(ChainId(1)))->head, 3u);
   EXPECT_EQ(must(reader->incidents()).size(), 1u);
 }
 
@@ -217,7 +218,7 @@ TEST_F(ArchiveFileTest, ThatWasMovedOrRemovedTakesNothingMore) {
     } else {
       std::filesystem::rename(path_, directory_.file("moved"));
     }
-    EXPECT_EQ(archive.set_pending({.chain = 1, .method = "count"}).error().code, ErrorCode::kEnvironment);
+    EXPECT_EQ(archive.set_pending({.chain = ChainId(1), .method = "count"}).error().code, ErrorCode::kEnvironment);
     store.reset();
     for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(path_ + suffix);
   }
@@ -230,7 +231,7 @@ TEST_F(ArchiveFileTest, ThatIsAwayIsNotMadeAnewWhileItsLogIsThere) {
   std::string log;
   {
     auto store = open(OpenMode::kWrite);
-    must(Archive(*store).set_pending({.chain = 1, .method = "count"}));
+    must(Archive(*store).set_pending({.chain = ChainId(1), .method = "count"}));
     log = std::string(as_text(must(read_file(path_ + "-wal"))));
   }  // its end empties the log
   ASSERT_FALSE(log.empty());
@@ -282,13 +283,13 @@ TEST_F(ArchiveFileTest, IsReadWhileItIsWritten) {
   Archive reading(*reader);
   Transaction transaction(*writer);
   must(transaction.begin());
-  must(writer->set_pending(PendingRow{.chain = 1, .method = "count", .first = 0, .records = 1}));
+  must(writer->set_pending(PendingRow{.chain = ChainId(1), .method = "count", .first = 0, .records = 1}));
   EXPECT_FALSE(must(reader->pending())) << "not committed yet";
-  EXPECT_EQ(exported(reading, 1, log_.bank).size(), exported(writing, 1, log_.bank).size());
+  EXPECT_EQ(exported(reading, ChainId(1), log_.bank).size(), exported(writing, ChainId(1), log_.bank).size());
   must(transaction.commit());
   EXPECT_TRUE(must(reader->pending()));
-  must(writing.append(1, 1500, std::span(log_.records).subspan(1500, 100), log_.bank, 0));
-  EXPECT_EQ(must(reading.chain(1)).end, 1600u);
+  must(writing.append(ChainId(1), 1500, std::span(log_.records).subspan(1500, 100), log_.bank, 0));
+  EXPECT_EQ(must(reading.chain(ChainId(1))).end, 1600u);
 }
 
 TEST_F(ArchiveFileTest, ReaderChangesNothing) {
@@ -307,7 +308,7 @@ TEST_F(ArchiveFileTest, IsCheckedAndReadWhileSmallAppendsAreGathered) {
     auto store = open();
     Archive archive(*store);
     for (std::size_t at = 0; at < log_.records.size(); at += 20) {
-      must(archive.append(1, at, std::span(log_.records).subspan(at, 20), log_.bank, 0));
+      must(archive.append(ChainId(1), at, std::span(log_.records).subspan(at, 20), log_.bank, 0));
     }
     done = true;
   });
@@ -318,7 +319,7 @@ TEST_F(ArchiveFileTest, IsCheckedAndReadWhileSmallAppendsAreGathered) {
     last = done;
     const auto findings = must(archive.check());
     EXPECT_TRUE(findings.empty()) << findings.front().what;
-    const Bytes list = exported(archive, 1, log_.bank);
+    const Bytes list = exported(archive, ChainId(1), log_.bank);
     EXPECT_TRUE(equal(list, ByteView(log_.list).first(list.size())));
   }
   writing.join();
@@ -334,9 +335,10 @@ TEST_F(ArchiveFileTest, IsNeverTakenForDamagedWhileRowsAreAdded) {
     for (int i = 0; i < 300; ++i) {
       Transaction transaction(*store);
       must(transaction.begin());
-      must(store->put_incident({.chain = 1, .kind = "gap", .what = "G."}));
-      must(store->put_list({.chain = 1, .head = 0, .trims = static_cast<std::uint64_t>(i)}));
-      must(store->set_pending(i % 2 == 0 ? std::optional(PendingRow{.chain = 1, .method = "count"}) : std::nullopt));
+      must(store->put_incident({.chain = ChainId(1), .kind = "gap", .what = "G."}));
+      must(store->put_list({.chain = ChainId(1), .head = 0, .trims = static_cast<std::uint64_t>(i)}));
+      must(store->set_pending(i % 2 == 0 ? std::optional(PendingRow{.chain = ChainId(1), .method = "count"})
+                                         : std::nullopt));
       must(transaction.commit());
     }
     done = true;
@@ -344,7 +346,7 @@ TEST_F(ArchiveFileTest, IsNeverTakenForDamagedWhileRowsAreAdded) {
   auto store = open(OpenMode::kRead);
   while (!done) {
     must(store->incidents());
-    must(store->list(1));
+    must(store->list(ChainId(1)));
     must(store->pending());
     must(store->chains());
   }
@@ -363,10 +365,10 @@ void expect_served_or_named(const std::string& path, const Incoming& log, bool& 
   Archive archive(**store);
   const auto findings = archive.check();
   ASSERT_TRUE(findings) << describe(findings.error());
-  const auto chain = archive.chain(1);
+  const auto chain = archive.chain(ChainId(1));
   if (!chain || findings->empty()) {
     found_damage = !findings->empty();
-    EXPECT_TRUE(found_damage || equal(exported(archive, 1, log.bank), log.list));
+    EXPECT_TRUE(found_damage || equal(exported(archive, ChainId(1), log.bank), log.list));
     return;
   }
   found_damage = true;
@@ -434,7 +436,7 @@ TEST_F(ArchiveFileTest, NamesADamagedSegmentAndItsRecords) {
   Archive archive(*store);
   const auto findings = must(archive.check());
   ASSERT_EQ(findings.size(), 1u);
-  const auto segments = store->segments(1).segments;
+  const auto segments = store->segments(ChainId(1)).segments;
   EXPECT_EQ(findings[0].first, segments[1].first);
   EXPECT_EQ(findings[0].records, segments[1].records);
 }
@@ -488,7 +490,7 @@ TEST_F(ArchiveFileTest, NamesKeepersRowsThatNoKeeperWrites) {
       auto store = open(OpenMode::kRead);
       Archive archive(*store);
       EXPECT_THAT(must(archive.check()), testing::Contains(testing::Field(&Finding::what, HasSubstr(named))));
-      EXPECT_TRUE(equal(exported(archive, 1, log_.bank), ByteView(log_.list).first(list_bytes(10))));
+      EXPECT_TRUE(equal(exported(archive, ChainId(1), log_.bank), ByteView(log_.list).first(list_bytes(10))));
     }
     write(as_text(whole));
   }
@@ -504,7 +506,7 @@ TEST_F(ArchiveFileTest, OfVersion2IsUpgradedWithAChecksumForEveryRow) {
   EXPECT_EQ(version_of(must(read_file(path_))), 3);
   expect_all_rows(*open(OpenMode::kRead), "read after the upgrade");
   execute("UPDATE list SET head = 4");
-  EXPECT_EQ(open(OpenMode::kRead)->list(1).error().code, ErrorCode::kMalformed);
+  EXPECT_EQ(open(OpenMode::kRead)->list(ChainId(1)).error().code, ErrorCode::kMalformed);
 }
 
 TEST_F(ArchiveFileTest, WhoseVersionDoesNotGoWithItsTablesIsDamaged) {
@@ -514,7 +516,7 @@ TEST_F(ArchiveFileTest, WhoseVersionDoesNotGoWithItsTablesIsDamaged) {
     auto store = open(OpenMode::kRead);
     EXPECT_EQ(store->chains().error().code, ErrorCode::kMalformed);
     EXPECT_EQ(store->pending().error().code, ErrorCode::kMalformed);
-    EXPECT_EQ(store->segment_from(1, 0).error().code, ErrorCode::kMalformed);
+    EXPECT_EQ(store->segment_from(ChainId(1), 0).error().code, ErrorCode::kMalformed);
     EXPECT_EQ(refused(OpenMode::kWrite).code, ErrorCode::kMalformed);
   }
   execute("PRAGMA user_version=0");
@@ -533,8 +535,8 @@ TEST_F(ArchiveFileTest, WithADamagedChainHasNoLastChainAndBeginsNone) {
   Archive archive(*store);
   EXPECT_EQ(archive.chain_or_last(std::nullopt).error().code, ErrorCode::kMalformed);
   EXPECT_EQ(archive.begin_chain(imatest::banks("sha1"), ChainStart::kBoot).error().code, ErrorCode::kMalformed);
-  EXPECT_EQ(archive.chain(2).error().code, ErrorCode::kMalformed);
-  EXPECT_EQ(must(archive.chain(1)).end, 10u);
+  EXPECT_EQ(archive.chain(ChainId(2)).error().code, ErrorCode::kMalformed);
+  EXPECT_EQ(must(archive.chain(ChainId(1))).end, 10u);
 }
 
 TEST_F(ArchiveFileTest, KeepsTheDamageOfASealAndOfRowsThatAreMissingInMind) {
@@ -544,7 +546,7 @@ TEST_F(ArchiveFileTest, KeepsTheDamageOfASealAndOfRowsThatAreMissingInMind) {
   auto store = open();
   Transaction transaction(*store);
   must(transaction.begin());
-  must(store->put_incident({.chain = 1, .kind = "gap", .what = "H."}));
+  must(store->put_incident({.chain = ChainId(1), .kind = "gap", .what = "H."}));
   must(transaction.commit());
   EXPECT_EQ(store->incidents().error().code, ErrorCode::kMalformed);
 }
@@ -554,14 +556,14 @@ TEST_F(ArchiveFileTest, TakesRecordsInWhereASmallSegmentIsDamaged) {
   execute("UPDATE segment SET added_unix_s = 1");
   auto store = open();
   Archive archive(*store);
-  must(archive.append(1, 10, std::span(log_.records).subspan(10, 5), log_.bank, 0));
-  ArchiveReader reader(*store, must(archive.chain(1)), 0, 15);
+  must(archive.append(ChainId(1), 10, std::span(log_.records).subspan(10, 5), log_.bank, 0));
+  ArchiveReader reader(*store, must(archive.chain(ChainId(1))), 0, 15);
   const auto damaged = must(reader.next());
   ASSERT_TRUE(damaged.damage);
   EXPECT_EQ(damaged.damage->records, 10u);
   EXPECT_THAT(damaged.damage->what, HasSubstr("table segment, chain 1, first 0 does not match its checksum"));
   EXPECT_EQ(must(reader.next()).record->number, 10u);
-  EXPECT_EQ(archive.stats(1).error().code, ErrorCode::kMalformed);
+  EXPECT_EQ(archive.stats(ChainId(1)).error().code, ErrorCode::kMalformed);
 }
 
 TEST_F(ArchiveFileTest, TakesRecordsInWhereTheAnchorsCannotBeRead) {
@@ -571,10 +573,10 @@ TEST_F(ArchiveFileTest, TakesRecordsInWhereTheAnchorsCannotBeRead) {
   auto store = open();
   Archive archive(*store);
   for (std::size_t at = 10; at < 100; ++at) {
-    must(archive.append(1, at, std::span(log_.records).subspan(at, 1), log_.bank, 0));
+    must(archive.append(ChainId(1), at, std::span(log_.records).subspan(at, 1), log_.bank, 0));
   }
-  EXPECT_EQ(store->segments(1).segments.size(), 91u) << "nothing is gathered, for an anchor may lie anywhere";
-  EXPECT_TRUE(equal(exported(archive, 1, log_.bank), ByteView(log_.list).first(list_bytes(100))));
+  EXPECT_EQ(store->segments(ChainId(1)).segments.size(), 91u) << "nothing is gathered, for an anchor may lie anywhere";
+  EXPECT_TRUE(equal(exported(archive, ChainId(1), log_.bank), ByteView(log_.list).first(list_bytes(100))));
 }
 
 }  // namespace

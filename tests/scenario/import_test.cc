@@ -32,7 +32,7 @@ class ImportTest : public testing::Test {
     for (const List& list : lists) parts.push_back({.name = list.name, .list = list.bytes, .bank = list.bank});
     return import_lists(archive_, parts, with);
   }
-  void expect_log(std::string_view log, std::uint64_t chain = 1) {
+  void expect_log(std::string_view log, ChainId chain = ChainId(1)) {
     for (const digest::Bank& bank : imatest::banks(imatest::kCapturedBanks)) {
       EXPECT_TRUE(equal(exported(archive_, chain, bank), imatest::whole_log(log, bank))) << bank.name();
     }
@@ -50,7 +50,7 @@ TEST_F(ImportTest, TakesOneListAndItsOtherBanksAreThereAlready) {
   EXPECT_EQ(again.parts[0].join, Join::kAlreadyThere);
   EXPECT_EQ(again.parts[1].added, 0u);
   expect_log("templates");
-  EXPECT_EQ(must(archive_.chain(1)).start, ChainStart::kBoot);
+  EXPECT_EQ(must(archive_.chain(ChainId(1))).start, ChainStart::kBoot);
 }
 
 TEST_F(ImportTest, JoinsStagedPartsByThePcrs) {
@@ -96,8 +96,8 @@ TEST_F(ImportTest, FollowsAChainFromItsLastAnchorOn) {
   const Chain chain = must(archive_.begin_chain({log.bank}, ChainStart::kBoot));
   digest::PcrState state(chain.banks);
   state.set(0, imalog::kImaPcr, digest::Digest(Bytes(20, std::byte{0xaa})));
-  const AnchorRow anchor{.chain = 1, .number = 10, .broken_at = 3, .why = "gap", .pcrs = pcr_bytes(state)};
-  must(archive_.append(1, 0, std::span(log.records).first(10), log.bank, 0, {.anchor = &anchor}));
+  const AnchorRow anchor{.chain = ChainId(1), .number = 10, .broken_at = 3, .why = "gap", .pcrs = pcr_bytes(state)};
+  must(archive_.append(ChainId(1), 0, std::span(log.records).first(10), log.bank, 0, {.anchor = &anchor}));
   digest::PcrState from_reset(chain.banks);
   for (std::size_t i = 0; i < 20; ++i) {
     imalog::extend(from_reset, log.records[i].content);
@@ -112,7 +112,7 @@ TEST_F(ImportTest, FollowsAChainFromItsLastAnchorOn) {
   const auto report = must(with_pcr(log.bank, state.value(0, imalog::kImaPcr)));
   EXPECT_EQ(report.parts[0].join, Join::kOverlap);
   EXPECT_EQ(report.parts[0].added, 10u);
-  EXPECT_EQ(must(archive_.chain(1)).end_pcrs, state);
+  EXPECT_EQ(must(archive_.chain(ChainId(1))).end_pcrs, state);
   EXPECT_TRUE(must(archive_.check()).empty());
 }
 
@@ -132,8 +132,8 @@ TEST_F(ImportTest, RefusesAnotherBootUnlessItIsSaidToBeOne) {
   ASSERT_FALSE(mixed);
   EXPECT_NE(mixed.error().message.find("another boot"), std::string::npos) << mixed.error().message;
   with.new_chain = true;
-  EXPECT_EQ(must(import({captured("staging/1-staged", "sha1")}, with)).chain, 2u);
-  expect_log("templates", 1);
+  EXPECT_EQ(must(import({captured("staging/1-staged", "sha1")}, with)).chain, ChainId(2));
+  expect_log("templates", ChainId(1));
 }
 
 TEST_F(ImportTest, TakesAGrownListFromItsFirstNewRecord) {
@@ -151,8 +151,8 @@ TEST_F(ImportTest, TrustsEqualRecordsOnlyIfNothingRepeats) {
   ImportOptions with = options();
   with.no_repeats = true;
   must(import({captured("staging/3-current-after-delete", "sha1"), captured("staging/5-staged", "sha1")}, with));
-  EXPECT_EQ(must(archive_.chain(1)).end, 80u);
-  EXPECT_EQ(must(archive_.chain(1)).start, ChainStart::kUnknown);
+  EXPECT_EQ(must(archive_.chain(ChainId(1))).end, 80u);
+  EXPECT_EQ(must(archive_.chain(ChainId(1))).start, ChainStart::kUnknown);
 }
 
 TEST_F(ImportTest, NamesThePartAndRecordOfADamagedList) {
@@ -177,7 +177,7 @@ TEST_F(ImportTest, KeepsAnAlteredRecordAndNamesIt) {
   altered.bytes[60] ^= std::byte{4};
   const auto report = must(import({altered}, options()));
   EXPECT_EQ(report.parts[0].mismatched, std::vector<std::uint64_t>{0});
-  EXPECT_TRUE(equal(exported(archive_, 1, altered.bank), altered.bytes));
+  EXPECT_TRUE(equal(exported(archive_, ChainId(1), altered.bank), altered.bytes));
 }
 
 TEST_F(ImportTest, KeepsTheKindOfABankWhoseHashTheKernelLacked) {
@@ -186,12 +186,12 @@ TEST_F(ImportTest, KeepsTheKindOfABankWhoseHashTheKernelLacked) {
   const List list{"padded", imatest::list_of(contents, padded), padded};
   const auto report = must(import({list}, options()));
   EXPECT_TRUE(report.parts[0].mismatched.empty());
-  const Chain chain = must(archive_.chain(1));
+  const Chain chain = must(archive_.chain(ChainId(1)));
   EXPECT_EQ(digest::bank_names(chain.banks), "sha1,sha256,sha384:padded,sha512");
   digest::PcrState state(chain.banks);
   for (const imatest::Content& content : contents) imalog::extend(state, content.view());
   EXPECT_EQ(chain.end_pcrs, state);
-  EXPECT_TRUE(equal(exported(archive_, 1, padded), list.bytes));
+  EXPECT_TRUE(equal(exported(archive_, ChainId(1), padded), list.bytes));
 }
 
 TEST_F(ImportTest, GoesOnWhereAnInterruptedOneStopped) {
@@ -203,13 +203,13 @@ TEST_F(ImportTest, GoesOnWhereAnInterruptedOneStopped) {
   ImportOptions with{.banks = imatest::banks("sha1")};
   with.on_added = [](std::uint64_t) { throw std::runtime_error("interrupted"); };
   EXPECT_THROW(static_cast<void>(import({list}, with)), std::runtime_error);
-  const std::uint64_t stopped_at = must(archive_.chain(1)).end;
+  const std::uint64_t stopped_at = must(archive_.chain(ChainId(1))).end;
   EXPECT_GT(stopped_at, 0u);
   EXPECT_LT(stopped_at, 40'000u);
   with.on_added = nullptr;
   const auto report = must(import({list}, with));
   EXPECT_EQ(report.parts[0].added, 40'000 - stopped_at);
-  EXPECT_TRUE(equal(exported(archive_, 1, bank), list.bytes));
+  EXPECT_TRUE(equal(exported(archive_, ChainId(1), bank), list.bytes));
   EXPECT_EQ(must(import({list}, with)).parts[0].join, Join::kAlreadyThere);
 }
 
@@ -251,7 +251,7 @@ class MisleadingLists : public ImportTest {
     options.pcrs = std::move(values);
     return options;
   }
-  void expect_records(const std::vector<int>& records, std::uint64_t chain = 1) {
+  void expect_records(const std::vector<int>& records, ChainId chain = ChainId(1)) {
     const List expected = list("expected", records);
     EXPECT_TRUE(equal(exported(archive_, chain, expected.bank), expected.bytes));
   }
@@ -326,7 +326,7 @@ TEST_F(MisleadingLists, APartAroundWhatIsThereIsRefused) {
     must(import({list("inner", sequence(40 + no_repeats, 50))}, options));
     options.new_chain = false;
     EXPECT_EQ(import({list("outer", sequence(30, 60))}, options).error().code, ErrorCode::kMismatch);
-    expect_records(sequence(40 + no_repeats, 50), no_repeats ? 2 : 1);
+    expect_records(sequence(40 + no_repeats, 50), ChainId(no_repeats ? 2 : 1));
   }
 }
 
@@ -386,12 +386,12 @@ TEST_F(MisleadingLists, ANewChainIsBegunOnce) {
   ImportOptions fresh = options();
   fresh.new_chain = true;
   must(import({list("1", {kBoot, 1, 2})}, fresh));
-  EXPECT_EQ(must(import({list("1", {kBoot, 1, 2}), list("2", {3, 4})}, fresh)).chain, 1u);
-  EXPECT_EQ(must(import({list("1", {kBoot, 1, 2}), list("2", {3, 4})}, fresh)).chain, 1u);
+  EXPECT_EQ(must(import({list("1", {kBoot, 1, 2}), list("2", {3, 4})}, fresh)).chain, ChainId(1));
+  EXPECT_EQ(must(import({list("1", {kBoot, 1, 2}), list("2", {3, 4})}, fresh)).chain, ChainId(1));
   expect_records({kBoot, 1, 2, 3, 4});
-  EXPECT_EQ(must(import({list("other", {kBoot, 9})}, fresh)).chain, 2u);
+  EXPECT_EQ(must(import({list("other", {kBoot, 9})}, fresh)).chain, ChainId(2));
   ImportOptions first = options();
-  first.chain = 1;
+  first.chain = ChainId(1);
   must(import({list("3", {5, 6})}, first));
   expect_records({kBoot, 1, 2, 3, 4, 5, 6});
 }
@@ -433,11 +433,11 @@ TEST_F(ImportTest, AKeepersChainTakesNoSavedLists) {
   EXPECT_EQ(refused.error().code, ErrorCode::kRefused);
   EXPECT_EQ(must(archive_.chain(kept.chain)).end, 0u);
   const auto report = must(import({captured("templates", "sha256")}, options()));
-  EXPECT_EQ(report.chain, 2u) << "a chain of its own";
+  EXPECT_EQ(report.chain, ChainId(2)) << "a chain of its own";
   EXPECT_EQ(must(archive_.host_chain())->chain, kept.chain);
   const auto again = must(import({captured("templates", "sha1")}, options()));
-  EXPECT_EQ(again.chain, 2u) << "continues with the last imported list";
-  expect_log("templates", 2);
+  EXPECT_EQ(again.chain, ChainId(2)) << "continues with the last imported list";
+  expect_log("templates", ChainId(2));
 }
 
 // An archive of an imakeep that kept no origins: a row of a list tells a keeper's chain.
@@ -445,7 +445,7 @@ TEST_F(ImportTest, AKeepersChainIsKnownWithoutItsOrigin) {
   const auto kept = must(archive_.begin_chain(options().banks, ChainStart::kBoot));
   const ListRow row{.chain = kept.chain};
   must(archive_.append(kept.chain, 0, {}, kept.banks.front(), 0, {.list = &row}));
-  EXPECT_EQ(must(import({captured("templates", "sha256")}, options())).chain, 2u);
+  EXPECT_EQ(must(import({captured("templates", "sha256")}, options())).chain, ChainId(2));
   EXPECT_EQ(must(archive_.host_chain())->chain, kept.chain);
 }
 

@@ -772,7 +772,7 @@ TEST(Follow, KeepsNoDigestThatWasAlteredInTheList) {
     if (part == ListPart::kCurrent && offset == 0 && bytes.size() > 10) bytes[10] ^= std::byte{1};
   });
   EXPECT_THAT(diagnoses(world.follow()), ElementsAre(Diagnosis::kAlteredRecord));
-  const auto chain = must(world.keeper.archive().chain(1));
+  const auto chain = must(world.keeper.archive().chain(archive::ChainId(1)));
   archive::ArchiveReader reader(world.keeper.store, chain, 0, 1);
   const auto step = must(reader.next());
   ASSERT_TRUE(step.record);
@@ -1069,8 +1069,8 @@ TEST(Follow, ArchivesAnotherBootsHeadlessListThoughItIsNeverQuiet) {
   world.machine.clock.on_sleep = [&](std::int64_t) { add_numbered(world.machine, next++, 1); };
   for (int looks = 0; looks < 5; ++looks) world.follow();
   ASSERT_EQ(must(world.keeper.archive().chains()).size(), 2u);
-  EXPECT_GE(must(world.keeper.archive().chain(2)).end + 6, static_cast<std::uint64_t>(next - 100));
-  EXPECT_EQ(must(world.keeper.archive().chain(1)).end, 3u);
+  EXPECT_GE(must(world.keeper.archive().chain(archive::ChainId(2))).end + 6, static_cast<std::uint64_t>(next - 100));
+  EXPECT_EQ(must(world.keeper.archive().chain(archive::ChainId(1))).end, 3u);
 }
 
 TEST(Follow, AHeadlessListThatIsNeverQuietIsCalledHeadlessOnceItIs) {
@@ -1095,7 +1095,7 @@ TEST(Follow, PcrsThatNeverMatchMakeFewAnchorsAndOneIncident) {
     add_numbered(world.machine, i, 1);
     EXPECT_THAT(diagnoses(world.follow()), ElementsAre(Diagnosis::kUnexplainedExtend));
   }
-  const auto chain = must(world.keeper.archive().chain(1));
+  const auto chain = must(world.keeper.archive().chain(archive::ChainId(1)));
   EXPECT_EQ(chain.end, 121u);
   EXPECT_LT(must(world.keeper.archive().anchors(chain)).size(), 50u);
   EXPECT_EQ(world.keeper.incidents().size(), 1u);
@@ -1131,8 +1131,8 @@ TEST(Follow, ContinuesAfterADamagedSegmentAndTrimsNothing) {
   {
     archive::Transaction transaction(world.keeper.store);
     must(transaction.begin());
-    auto row = must(world.keeper.store.segment_from(1, 0)).value();
-    must(world.keeper.store.remove_segment(1, row.first));
+    auto row = must(world.keeper.store.segment_from(archive::ChainId(1), 0)).value();
+    must(world.keeper.store.remove_segment(archive::ChainId(1), row.first));
     must(world.keeper.store.add_segment(row, Bytes(40, std::byte{7})));
     must(transaction.commit());
   }
@@ -1561,7 +1561,7 @@ TEST(Follow, OfAListThatLacksAMiddleRecordNothingIsArchivedAgain) {
   EXPECT_EQ(followed.found[0].records, 1u);
   EXPECT_THAT(followed.found[0].what, testing::HasSubstr("deleted 1 records, from record 15 on, in the middle"));
   EXPECT_THAT(world.follow().found, IsEmpty()) << "it is said once";
-  EXPECT_EQ(must(world.keeper.archive().chain(1)).end, 30u);
+  EXPECT_EQ(must(world.keeper.archive().chain(archive::ChainId(1))).end, 30u);
 }
 
 TEST(Follow, ASecondBootThatMeasuresTheSameIsAChainOfItsOwn) {
@@ -1600,7 +1600,7 @@ TEST(Follow, ResetCountsTellBootsApartThatAKexecMakesAlike) {
   restart(world);
   EXPECT_EQ(world.follow().archived, world.machine.log().size());
   EXPECT_EQ(must(world.keeper.archive().chains()).size(), 2u);
-  const auto origin = must(world.keeper.store.origin(2));
+  const auto origin = must(world.keeper.store.origin(archive::ChainId(2)));
   ASSERT_TRUE(origin);
   EXPECT_EQ(origin->tpm_resets, 8u);
 }
@@ -1631,7 +1631,7 @@ TEST(Follow, AResumeStaysInTheChain) {
   restart(world);
   EXPECT_TRUE(world.follow().proven);
   EXPECT_EQ(must(world.keeper.archive().chains()).size(), 1u);
-  EXPECT_EQ(must(world.keeper.store.origin(1))->tpm_restarts, 4u);
+  EXPECT_EQ(must(world.keeper.store.origin(archive::ChainId(1)))->tpm_restarts, 4u);
 }
 
 TEST(Follow, TheRightTpmAfterAWrongOneArchivesNothingAgain) {
@@ -1737,14 +1737,14 @@ TEST(Follow, AnImportedChainIsNotTakenForTheHostsOwn) {
   add_numbered(world.machine, 0, 3);
   world.follow();
   auto& archive = world.keeper.archive();
-  const auto banks = must(archive.chain(1)).banks;
+  const auto banks = must(archive.chain(archive::ChainId(1))).banks;
   must(archive.begin_chain(banks, archive::ChainStart::kBoot, kHostOrder, {.origin = "import"}));
   add_numbered(world.machine, 3, 2);
   const FollowResult followed = world.follow();
-  EXPECT_EQ(followed.chain, 1u);
+  EXPECT_EQ(followed.chain, archive::ChainId(1));
   EXPECT_EQ(followed.archived, 2u);
-  EXPECT_EQ(must(archive.chain(2)).end, 0u);
-  EXPECT_EQ(must(archive.host_chain())->chain, 1u);
+  EXPECT_EQ(must(archive.chain(archive::ChainId(2))).end, 0u);
+  EXPECT_EQ(must(archive.host_chain())->chain, archive::ChainId(1));
 }
 
 }  // namespace

@@ -432,7 +432,7 @@ std::string KeeperProcess::identify(const archive::Chain& chain, std::uint64_t f
     return true;
   };
   const std::string text =
-      "records from " + std::to_string(from) + " on of chain " + std::to_string(chain.chain) + " are ";
+      "records from " + std::to_string(from) + " on of chain " + std::to_string(chain.chain.value()) + " are ";
   const std::vector<std::uint64_t>* of = nullptr;
   if (is_start_of(fresh)) {
     of = &fresh;
@@ -507,8 +507,8 @@ std::string KeeperProcess::not_proven() {
     if (std::ranges::any_of(ids, [&](std::uint64_t id) { return id >= machine_.log().size(); })) continue;
     // Equal violations cannot be told apart, so one that was lost may be taken for another that came later.
     if (anchor == 0 && is_log_before(ids, row->proven)) continue;
-    const std::string text = "records before " + std::to_string(row->proven) + " of chain " + std::to_string(chain) +
-                             " are called proven, though ";
+    const std::string text = "records before " + std::to_string(row->proven) + " of chain " +
+                             std::to_string(chain.value()) + " are called proven, though ";
     for (std::uint64_t number = anchor + 1; number < row->proven; ++number) {
       if (ids[number] <= ids[number - 1]) return text + "some are there twice without an anchor";
     }
@@ -528,7 +528,7 @@ std::string KeeperProcess::not_proven() {
 std::string KeeperProcess::archive_text() {
   std::string text;
   for (const archive::Chain& chain : chains()) {
-    text += "chain " + std::to_string(chain.chain) + ":";
+    text += "chain " + std::to_string(chain.chain.value()) + ":";
     archive::ArchiveReader reader(store, chain, 0, chain.end);
     for (auto step = must(reader.next()); step.record; step = must(reader.next())) {
       text += " " + mlist::test::path_of(step.record->record.content).substr(0, 20);

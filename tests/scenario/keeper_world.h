@@ -222,9 +222,9 @@ class KeeperProcess {
   std::unique_ptr<FaultyImaSource> source_;
   std::unique_ptr<Keeper> keeper_;
   std::set<std::uint64_t> lost_;
-  std::set<std::uint64_t> have_;                             // the log's records that are archived
-  std::map<std::uint64_t, std::vector<std::uint64_t>> ids_;  // by chain: which of the log each record is
-  std::map<std::uint64_t, std::uint64_t> anchored_;          // by chain: the count of breaks at the last anchor
+  std::set<std::uint64_t> have_;                                // the log's records that are archived
+  std::map<archive::ChainId, std::vector<std::uint64_t>> ids_;  // by chain: which of the log each record is
+  std::map<archive::ChainId, std::uint64_t> anchored_;          // by chain: the count of breaks at the last anchor
   struct AnchorSeen {
     std::uint64_t number = 0;
     std::int64_t since_unix_s = 0;
@@ -232,14 +232,14 @@ class KeeperProcess {
 
     friend bool operator==(const AnchorSeen&, const AnchorSeen&) = default;
   };
-  std::map<std::uint64_t, AnchorSeen> anchors_;  // by chain: the last anchor
-  std::uint64_t lost_at_anchor_ = 0;             // of lost_, when the last anchor was put
-  std::uint32_t pcrs_at_anchor_ = 0;             // that archived records named then: bit P is PCR P
+  std::map<archive::ChainId, AnchorSeen> anchors_;  // by chain: the last anchor
+  std::uint64_t lost_at_anchor_ = 0;                // of lost_, when the last anchor was put
+  std::uint32_t pcrs_at_anchor_ = 0;                // that archived records named then: bit P is PCR P
   std::uint64_t copies_ = 0;
   std::string wrong_record_;
-  bool pcr_unread_ = false;                   // since the list was last opened
-  std::set<std::uint64_t> forgotten_chains_;  // of boots before this
-  std::uint64_t forgotten_incidents_ = 0;     // likewise
+  bool pcr_unread_ = false;                      // since the list was last opened
+  std::set<archive::ChainId> forgotten_chains_;  // of boots before this
+  std::uint64_t forgotten_incidents_ = 0;        // likewise
 };
 
 // A record that may repeat, as violations do.

@@ -20,6 +20,7 @@ namespace imakeep::view {
 namespace {
 
 namespace imatest = imalog::test;
+using archive::ChainId;
 using archive::SqliteStore;
 using archive::test::Incoming;
 using imatest::must;
@@ -37,23 +38,23 @@ class View {
         files_(
             {.banks = imatest::banks(banks), .owner = 7, .group = 8}, [this] { return open_store(); }, clock_) {}
 
-  std::uint64_t begin_chain() {
+  ChainId begin_chain() {
     return must(archive_.begin_chain(imatest::banks("sha1,sha256"), archive::ChainStart::kBoot)).chain;
   }
-  void append(std::uint64_t chain, const Incoming& from, std::size_t first, std::size_t count) {
+  void append(ChainId chain, const Incoming& from, std::size_t first, std::size_t count) {
     must(archive_.append(chain, first, std::span(from.records).subspan(first, count), from.bank, 0));
   }
   void refresh(std::time_t now = 0) { must(files_.refresh(archive_, {.tv_sec = now, .tv_nsec = 5})); }
   // A chain of `count` made records, shown.
-  std::uint64_t show_chain(const Incoming& from) {
-    const std::uint64_t chain = begin_chain();
+  ChainId show_chain(const Incoming& from) {
+    const ChainId chain = begin_chain();
     append(chain, from, 0, from.records.size());
     refresh();
     return chain;
   }
   // Retires all records that may be retired; returns their count.
-  std::uint64_t retire(std::uint64_t chain) { return must(archive_.retire(chain, {.unacknowledged = true})).records; }
-  void lose_segments(std::uint64_t chain) {
+  std::uint64_t retire(ChainId chain) { return must(archive_.retire(chain, {.unacknowledged = true})).records; }
+  void lose_segments(ChainId chain) {
     archive::Transaction transaction(*store_);
     must(transaction.begin());
     for (const auto& row : store_->segments(chain).segments) must(store_->remove_segment(chain, row.first));
@@ -165,7 +166,7 @@ TEST(ViewFiles, AreReadableByTheGroupAlone) {
 TEST(ViewFiles, HaveTheirTrueSizeAndTheTimeOfTheLastRecord) {
   View view;
   const Incoming log = archive::test::made("/grows/", 20);
-  const std::uint64_t chain = view.begin_chain();
+  const ChainId chain = view.begin_chain();
   view.append(chain, log, 0, 10);
   view.refresh(100);
   Open open(view, kBinary1);
@@ -195,7 +196,7 @@ TEST(ViewFiles, CountersAreTrueSinceTheChainBegan) {
 TEST(ViewFiles, AreEmptyBeforeThereIsAChain) {
   View view;
   view.refresh();
-  EXPECT_EQ(view.files().chain(), 0u);
+  EXPECT_EQ(view.files().chain(), archive::kNoChain);
   EXPECT_EQ(Open(view, kAscii256).attributes().st_size, 0);
   EXPECT_TRUE(Open(view, kAscii256).rest().empty());
   EXPECT_EQ(as_text(Open(view, kCount).rest()), "0\n");
@@ -226,14 +227,14 @@ TEST(ViewFiles, ReadAnywhereAndAnyCount) {
 TEST(ViewFiles, AnOldChainIsReadToItsEndWhichIsToldOnceAndIsStaleAfter) {
   View view;
   const Incoming old_log = archive::test::made("/old/", 3000);
-  const std::uint64_t old_chain = view.show_chain(old_log);
+  const ChainId old_chain = view.show_chain(old_log);
   Open held(view, kBinary1);
   Open twin(view, kBinary1);
   Open count(view, kCount);
   EXPECT_EQ(must(held.read(0, 1000)).size(), 1000u);
 
   const Incoming new_log = archive::test::made("/new/", 5);
-  const std::uint64_t new_chain = view.show_chain(new_log);
+  const ChainId new_chain = view.show_chain(new_log);
   EXPECT_NE(old_chain, new_chain);
   EXPECT_EQ(view.files().chain(), new_chain);
   Open fresh(view, kBinary1);
@@ -305,7 +306,7 @@ TEST(ViewFiles, MeanTheSameToAViewThatComesAfter) {
 TEST(ViewFiles, ABlockIsMadeOnceForAllWhoComeSoonAfter) {
   View view;
   const Incoming log = archive::test::made("/cached/", 6000);
-  const std::uint64_t chain = view.show_chain(log);
+  const ChainId chain = view.show_chain(log);
   Open first(view, kBinary1);
   EXPECT_TRUE(equal(must(first.read(0, 100)), ByteView(log.list).first(100)));
   view.lose_segments(chain);
@@ -318,7 +319,7 @@ TEST(ViewFiles, ABlockIsMadeOnceForAllWhoComeSoonAfter) {
 TEST(ViewFiles, DamageIsReportedUntilItCanBeRead) {
   View view;
   const Incoming log = archive::test::made("/unread/", 6000);
-  const std::uint64_t chain = view.show_chain(log);
+  const ChainId chain = view.show_chain(log);
   Open open(view, kBinary1);
   EXPECT_EQ(view.files().damage(), "");
   view.refuse_stores = true;
@@ -350,7 +351,7 @@ std::vector<std::uint64_t> block_offsets(View& view) {
 
 TEST(ViewFiles, OnlyAReaderInOrderFindsTheNextBlockMade) {
   View view;
-  const std::uint64_t chain = view.show_chain(archive::test::made("/ahead/", 10'000));
+  const ChainId chain = view.show_chain(archive::test::made("/ahead/", 10'000));
   const auto at = block_offsets(view);
   ASSERT_GE(at.size(), 6u);
   Open in_order(view, kBinary1);
@@ -366,7 +367,7 @@ TEST(ViewFiles, OnlyAReaderInOrderFindsTheNextBlockMade) {
 
 TEST(ViewFiles, ABlockThatMayGrowIsNotMadeBeforeItIsRead) {
   View view;
-  const std::uint64_t chain = view.show_chain(archive::test::made("/last/", 6000));
+  const ChainId chain = view.show_chain(archive::test::made("/last/", 6000));
   const auto at = block_offsets(view);
   const std::uint64_t last = at[at.size() - 2];
   Open open(view, kBinary1);
@@ -379,7 +380,7 @@ TEST(ViewFiles, ABlockThatMayGrowIsNotMadeBeforeItIsRead) {
 TEST(ViewFiles, ABlockMadeLongAgoIsNotKept) {
   View view;
   const Incoming log = archive::test::made("/much/", 110'000);
-  const std::uint64_t chain = view.show_chain(log);
+  const ChainId chain = view.show_chain(log);
   Open open(view, kBinary1);
   ASSERT_EQ(open.rest(0, 1u << 20).size(), log.list.size());
   ASSERT_GT(log.list.size(), 9u << 20) << "more than is kept";
@@ -392,7 +393,7 @@ TEST(ViewFiles, ABlockMadeLongAgoIsNotKept) {
 TEST(ViewFiles, ABlockThatGrewIsMadeAgain) {
   View view;
   const Incoming log = archive::test::made("/grows/", 20);
-  const std::uint64_t chain = view.begin_chain();
+  const ChainId chain = view.begin_chain();
   for (std::size_t at = 0; at < 20; at += 5) {
     view.append(chain, log, at, 5);
     view.refresh();
@@ -405,7 +406,7 @@ TEST(ViewFiles, ABlockThatGrewIsMadeAgain) {
 TEST(ViewFiles, AReaderAtTheEndIsShownNewRecords) {
   View view;
   const Incoming log = archive::test::made("/news/", 20);
-  const std::uint64_t chain = view.begin_chain();
+  const ChainId chain = view.begin_chain();
   view.append(chain, log, 0, 10);
   view.refresh();
   Open open(view, kBinary1);
@@ -434,7 +435,7 @@ TEST(ViewFiles, AReaderAtTheEndIsShownNewRecords) {
 TEST(ViewFiles, AListThatGrowsAllTheTimeComesToAnEnd) {
   View view;
   const Incoming log = archive::test::made("/flood/", 100);
-  const std::uint64_t chain = view.begin_chain();
+  const ChainId chain = view.begin_chain();
   view.append(chain, log, 0, 10);
   view.refresh();
   std::size_t appended = 10;
@@ -454,7 +455,7 @@ TEST(ViewFiles, AListThatGrowsAllTheTimeComesToAnEnd) {
 TEST(ViewFiles, AReaderThatBeginsAnewBeforeTheEndIsShownNewRecords) {
   View view;
   const Incoming log = archive::test::made("/anew/", 20);
-  const std::uint64_t chain = view.begin_chain();
+  const ChainId chain = view.begin_chain();
   view.append(chain, log, 0, 10);
   view.refresh();
   Open open(view, kBinary1);
@@ -501,7 +502,7 @@ TEST(ViewFiles, NobodyWaitsForAChainThatIsOver) {
 TEST(ViewFiles, ABeginningThatWasRetiredIsNeitherShownNorCounted) {
   View view;
   const Incoming log = archive::test::made("/retired/", 6000);
-  const std::uint64_t chain = view.begin_chain();
+  const ChainId chain = view.begin_chain();
   view.append(chain, log, 0, 3000);
   view.append(chain, log, 3000, 3000);
   ASSERT_GT(view.retire(chain), 0u);
@@ -515,7 +516,7 @@ TEST(ViewFiles, ABeginningThatWasRetiredIsNeitherShownNorCounted) {
 // One that fails to read any segment but the first it is asked for.
 class OneSegmentStore : public archive::MemoryStore {
  public:
-  Result<Bytes> segment_data(std::uint64_t chain, std::uint64_t first) override {
+  Result<Bytes> segment_data(ChainId chain, std::uint64_t first) override {
     if (fails && asked_++ > 0) return fail(ErrorCode::kIo, "the disk failed");
     return MemoryStore::segment_data(chain, first);
   }
@@ -536,7 +537,7 @@ TEST(ViewFiles, AChainIsShownOnceAllOfItIsKnown) {
       {.banks = imatest::banks("sha1")}, [] { return fail(ErrorCode::kEnvironment, "no archive to read"); }, clock);
   store.fails = true;
   EXPECT_EQ(files.refresh(archive, {}).error().code, ErrorCode::kIo);
-  EXPECT_EQ(files.chain(), 0u);
+  EXPECT_EQ(files.chain(), archive::kNoChain);
   EXPECT_EQ(must(files.attributes(files.lookup(kBinary1).value())).st_size, 0);
   store.fails = false;
   must(files.refresh(archive, {}));
@@ -564,7 +565,7 @@ TEST(ViewFiles, AnArchiveThatCannotBeOpenedIsEio) {
 TEST(ViewFiles, RecordsBeforeDamageAreReadAndAReaderOfTheRestIsTold) {
   View view;
   const Incoming log = archive::test::made("/damage/", 6000);
-  const std::uint64_t chain = view.begin_chain();
+  const ChainId chain = view.begin_chain();
   view.append(chain, log, 0, 3000);
   view.refresh();
   Open open(view, kBinary1);
@@ -582,7 +583,7 @@ TEST(ViewFiles, RecordsBeforeDamageAreReadAndAReaderOfTheRestIsTold) {
 TEST(ViewFilesThreads, ReadersSeeAPrefixOfTheListWhileItGrows) {
   View view;
   const Incoming log = archive::test::made("/threads/", 4000);
-  const std::uint64_t chain = view.begin_chain();
+  const ChainId chain = view.begin_chain();
   view.append(chain, log, 0, 100);
   view.refresh();
   std::atomic<bool> done = false;

@@ -16,6 +16,7 @@ namespace {
 namespace imatest = imalog::test;
 using archive::Archive;
 using archive::Chain;
+using archive::ChainId;
 using archive::ChainStart;
 using imalog::Form;
 using imatest::Content;
@@ -57,19 +58,19 @@ class World {
     for (std::size_t i = 0; i < count; ++i) {
       records.push_back({.content = contents[first + i].view(), .shown = digests[i].view()});
     }
-    must(archive_.append(1, first, records, bank, 0));
+    must(archive_.append(ChainId(1), first, records, bank, 0));
   }
   void append(const std::vector<Content>& contents) { append(contents, 0, contents.size()); }
-  Chain chain() { return must(archive_.chain(1)); }
+  Chain chain() { return must(archive_.chain(ChainId(1))); }
   // Of all that is archived.
   WholeList whole() { return WholeList(chain()); }
   void extend(WholeList& list) { must(list.extend(store_, chain().end)); }
-  std::uint64_t first_of_segment(std::size_t which) { return store_.segments(1).segments.at(which).first; }
+  std::uint64_t first_of_segment(std::size_t which) { return store_.segments(ChainId(1)).segments.at(which).first; }
   void lose_segment(std::size_t which) {
     const std::uint64_t first = first_of_segment(which);
     archive::Transaction transaction(store_);
     must(transaction.begin());
-    must(store_.remove_segment(1, first));
+    must(store_.remove_segment(ChainId(1), first));
     must(transaction.commit());
   }
 
@@ -182,7 +183,7 @@ TEST(WholeList, GrownInPiecesHasWholeBlocksAndTheSameBytes) {
     world.append(contents, at, step);
     world.extend(grown);
   }
-  WholeList at_once = WholeList(Chain{.chain = 1, .order = ByteOrder::kLittle});
+  WholeList at_once = WholeList(Chain{.chain = ChainId(1), .order = ByteOrder::kLittle});
   world.extend(at_once);
   for (const ListFile& file : all_files()) {
     ASSERT_EQ(grown.bytes(file), at_once.bytes(file));
@@ -199,7 +200,7 @@ TEST(WholeList, BlocksBeginWhereSegmentsDo) {
   WholeList list = world.whole();
   world.extend(list);
   const ListFile file{.form = Form::kBinary, .bank = imatest::bank("sha1")};
-  const auto segments = world.store().segments(1).segments;
+  const auto segments = world.store().segments(ChainId(1)).segments;
   ASSERT_GT(segments.size(), 3u);
   std::uint64_t at = 0;
   for (std::size_t i = 0; i + 1 < segments.size(); ++i) {
@@ -251,7 +252,7 @@ TEST(WholeList, ShowsTheDigestThatTheListShowedThoughItDoesNotMatch) {
   World world;
   archive::test::Incoming log = archive::test::made("/altered/", 5, "sha256");
   log.list[10] ^= std::byte{1};  // Within the first record's digest.
-  must(world.archive().append(1, 0, log.records, log.bank, 0));
+  must(world.archive().append(ChainId(1), 0, log.records, log.bank, 0));
   WholeList list(world.chain());
   world.extend(list);
   const ListFile altered{.form = Form::kBinary, .bank = log.bank};
@@ -319,7 +320,7 @@ TEST(WholeList, ABlockThatIsLostLaterFailsAloneAndKeepsItsSize) {
   world.extend(list);
   const ListFile file{.form = Form::kBinary, .bank = imatest::bank("sha256")};
   const Bytes whole = expected(contents, file);
-  const std::size_t segments = world.store().segments(1).segments.size();
+  const std::size_t segments = world.store().segments(ChainId(1)).segments.size();
   ASSERT_GT(segments, 2u);
   world.lose_segment(segments - 1);
   EXPECT_EQ(list.bytes(file), whole.size());
@@ -371,7 +372,7 @@ TEST(WholeList, AChainWhoseBeginningWasRetiredHasNoByteThatCanBeRead) {
   for (std::size_t at = 0; at < 4000; at += 1000) world.append(contents, at, 1000);
   WholeList before = world.whole();
   world.extend(before);
-  must(world.archive().retire(1, {.before = 2000, .unacknowledged = true}));
+  must(world.archive().retire(ChainId(1), {.before = 2000, .unacknowledged = true}));
   ASSERT_GT(world.chain().first_kept, 0u);
   WholeList list = world.whole();
   world.extend(list);

@@ -57,14 +57,14 @@ Result<void> MemoryStore::put_chain(const ChainRow& row) {
   return {};
 }
 
-Result<std::optional<SegmentRow>> MemoryStore::segment_from(std::uint64_t chain, std::uint64_t number) {
+Result<std::optional<SegmentRow>> MemoryStore::segment_from(ChainId chain, std::uint64_t number) {
   for (const auto& [key, segment] : rows_.segments) {
     if (key.first == chain && segment.row.end() > number) return segment.row;
   }
   return std::nullopt;
 }
 
-Result<std::vector<SegmentRow>> MemoryStore::tail(std::uint64_t chain, std::size_t most) {
+Result<std::vector<SegmentRow>> MemoryStore::tail(ChainId chain, std::size_t most) {
   std::vector<SegmentRow> last;
   for (auto it = rows_.segments.rbegin(); it != rows_.segments.rend() && last.size() < most; ++it) {
     if (it->first.first == chain) last.push_back(it->second.row);
@@ -72,7 +72,7 @@ Result<std::vector<SegmentRow>> MemoryStore::tail(std::uint64_t chain, std::size
   return last;
 }
 
-SegmentListing MemoryStore::segments(std::uint64_t chain) {
+SegmentListing MemoryStore::segments(ChainId chain) {
   SegmentListing listing;
   for (const auto& [key, segment] : rows_.segments) {
     if (key.first == chain) listing.segments.push_back(segment.row);
@@ -80,15 +80,15 @@ SegmentListing MemoryStore::segments(std::uint64_t chain) {
   return listing;
 }
 
-Result<std::vector<std::uint64_t>> MemoryStore::chains_of_segments() {
-  std::vector<std::uint64_t> chains;
+Result<std::vector<ChainId>> MemoryStore::chains_of_segments() {
+  std::vector<ChainId> chains;
   for (const auto& [key, segment] : rows_.segments) {
     if (chains.empty() || chains.back() != key.first) chains.push_back(key.first);
   }
   return chains;
 }
 
-Result<Bytes> MemoryStore::segment_data(std::uint64_t chain, std::uint64_t first) {
+Result<Bytes> MemoryStore::segment_data(ChainId chain, std::uint64_t first) {
   const auto found = rows_.segments.find({chain, first});
   if (found == rows_.segments.end()) return fail(ErrorCode::kUsage, "no segment begins there");
   return found->second.data;
@@ -103,7 +103,7 @@ Result<void> MemoryStore::add_segment(const SegmentRow& row, ByteView data) {
   return {};
 }
 
-Result<void> MemoryStore::remove_segment(std::uint64_t chain, std::uint64_t first) {
+Result<void> MemoryStore::remove_segment(ChainId chain, std::uint64_t first) {
   IMAKEEP_CHECK(require_transaction());
   if (rows_.segments.erase({chain, first}) == 0) return fail(ErrorCode::kUsage, "no segment begins there");
   return {};
@@ -139,7 +139,7 @@ Result<void> MemoryStore::put_verifier(const VerifierRow& row) {
   return {};
 }
 
-Result<std::vector<ViolationRow>> MemoryStore::violations(std::uint64_t chain) {
+Result<std::vector<ViolationRow>> MemoryStore::violations(ChainId chain) {
   std::vector<ViolationRow> found;
   for (const auto& [key, row] : rows_.violations) {
     if (key.first == chain) found.push_back(row);
@@ -153,7 +153,7 @@ Result<void> MemoryStore::put_violation(const ViolationRow& row) {
   return {};
 }
 
-Result<std::vector<AnchorRow>> MemoryStore::anchors_from(std::uint64_t chain, std::uint64_t number) {
+Result<std::vector<AnchorRow>> MemoryStore::anchors_from(ChainId chain, std::uint64_t number) {
   std::vector<AnchorRow> found;
   for (auto it = rows_.anchors.lower_bound({chain, number}); it != rows_.anchors.end() && it->first.first == chain;
        ++it) {
@@ -168,7 +168,7 @@ Result<void> MemoryStore::put_anchor(const AnchorRow& row) {
   return {};
 }
 
-Result<std::optional<ListRow>> MemoryStore::list(std::uint64_t chain) {
+Result<std::optional<ListRow>> MemoryStore::list(ChainId chain) {
   const auto found = rows_.lists.find(chain);
   if (found == rows_.lists.end()) return std::nullopt;
   return found->second;
@@ -180,7 +180,7 @@ Result<void> MemoryStore::put_list(const ListRow& row) {
   return {};
 }
 
-Result<std::optional<OriginRow>> MemoryStore::origin(std::uint64_t chain) {
+Result<std::optional<OriginRow>> MemoryStore::origin(ChainId chain) {
   const auto found = rows_.origins.find(chain);
   if (found == rows_.origins.end()) return std::nullopt;
   return found->second;

@@ -19,26 +19,26 @@ class MemoryStore : public Store {
 
   ChainListing chain_listing() override;
   Result<void> put_chain(const ChainRow& row) override;
-  Result<std::optional<SegmentRow>> segment_from(std::uint64_t chain, std::uint64_t number) override;
-  Result<std::vector<SegmentRow>> tail(std::uint64_t chain, std::size_t most) override;
-  SegmentListing segments(std::uint64_t chain) override;
-  Result<std::vector<std::uint64_t>> chains_of_segments() override;
-  Result<Bytes> segment_data(std::uint64_t chain, std::uint64_t first) override;
+  Result<std::optional<SegmentRow>> segment_from(ChainId chain, std::uint64_t number) override;
+  Result<std::vector<SegmentRow>> tail(ChainId chain, std::size_t most) override;
+  SegmentListing segments(ChainId chain) override;
+  Result<std::vector<ChainId>> chains_of_segments() override;
+  Result<Bytes> segment_data(ChainId chain, std::uint64_t first) override;
   Result<void> add_segment(const SegmentRow& row, ByteView data) override;
-  Result<void> remove_segment(std::uint64_t chain, std::uint64_t first) override;
+  Result<void> remove_segment(ChainId chain, std::uint64_t first) override;
   Result<std::optional<PendingRow>> pending() override;
   Result<void> set_pending(const std::optional<PendingRow>& row) override;
   Result<std::vector<SourceRow>> sources() override;
   Result<void> put_source(const SourceRow& row) override;
   Result<std::vector<VerifierRow>> verifiers() override;
   Result<void> put_verifier(const VerifierRow& row) override;
-  Result<std::vector<ViolationRow>> violations(std::uint64_t chain) override;
+  Result<std::vector<ViolationRow>> violations(ChainId chain) override;
   Result<void> put_violation(const ViolationRow& row) override;
-  Result<std::vector<AnchorRow>> anchors_from(std::uint64_t chain, std::uint64_t number) override;
+  Result<std::vector<AnchorRow>> anchors_from(ChainId chain, std::uint64_t number) override;
   Result<void> put_anchor(const AnchorRow& row) override;
-  Result<std::optional<ListRow>> list(std::uint64_t chain) override;
+  Result<std::optional<ListRow>> list(ChainId chain) override;
   Result<void> put_list(const ListRow& row) override;
-  Result<std::optional<OriginRow>> origin(std::uint64_t chain) override;
+  Result<std::optional<OriginRow>> origin(ChainId chain) override;
   Result<void> put_origin(const OriginRow& row) override;
   Result<std::vector<IncidentRow>> incidents() override;
   Result<void> put_incident(const IncidentRow& row) override;
@@ -46,21 +46,21 @@ class MemoryStore : public Store {
   std::uint64_t file_bytes() override;
 
  private:
-  using Key = std::pair<std::uint64_t, std::uint64_t>;
+  using Key = std::pair<ChainId, std::uint64_t>;  // a chain and the number of a record
   struct Segment {
     SegmentRow row;
     Bytes data;
   };
   struct Rows {
-    std::map<std::uint64_t, ChainRow> chains;
+    std::map<ChainId, ChainRow> chains;
     std::map<Key, Segment> segments;
     std::optional<PendingRow> pending;
     std::map<std::uint64_t, SourceRow> sources;
-    std::map<std::pair<std::string, std::uint64_t>, VerifierRow> verifiers;
+    std::map<std::pair<std::string, ChainId>, VerifierRow> verifiers;
     std::map<Key, ViolationRow> violations;
     std::map<Key, AnchorRow> anchors;
-    std::map<std::uint64_t, ListRow> lists;
-    std::map<std::uint64_t, OriginRow> origins;
+    std::map<ChainId, ListRow> lists;
+    std::map<ChainId, OriginRow> origins;
     std::map<std::uint64_t, IncidentRow> incidents;
   };
   Result<void> require_transaction() const;

@@ -31,7 +31,7 @@ constexpr std::array<SealedTable, 10> kTables{{{.name = "chain", .chain = nullpt
                                                {.name = "origin", .chain = nullptr},
                                                {.name = "incident", .chain = nullptr}}};
 
-std::int64_t checksum_of_seal(const std::string& table, std::uint64_t chain, const Seal& seal) {
+std::int64_t checksum_of_seal(const std::string& table, ChainId chain, const Seal& seal) {
   RowChecksum checksum(kSealTable);
   checksum.add("name", std::string_view(table));
   checksum.add("chain", chain);
@@ -40,10 +40,10 @@ std::int64_t checksum_of_seal(const std::string& table, std::uint64_t chain, con
   return checksum.value();
 }
 
-void put_seal(SQLite::Database& database, const std::string& table, std::uint64_t chain, const Seal& seal) {
+void put_seal(SQLite::Database& database, const std::string& table, ChainId chain, const Seal& seal) {
   SQLite::Statement put(database, kPutSeal);
   put.bind(1, table);
-  put.bind(2, static_cast<std::int64_t>(chain));
+  put.bind(2, static_cast<std::int64_t>(chain.value()));
   put.bind(3, static_cast<std::int64_t>(seal.rows));
   put.bind(4, static_cast<std::int64_t>(seal.sum));
   put.bind(5, checksum_of_seal(table, chain, seal));
@@ -55,10 +55,10 @@ struct StoredSeal {
   bool intact = true;
 };
 
-StoredSeal stored_seal(SQLite::Database& database, const std::string& table, std::uint64_t chain) {
+StoredSeal stored_seal(SQLite::Database& database, const std::string& table, ChainId chain) {
   SQLite::Statement row(database, "SELECT rows, sum, checksum FROM seal WHERE name = ? AND chain = ?");
   row.bind(1, table);
-  row.bind(2, static_cast<std::int64_t>(chain));
+  row.bind(2, static_cast<std::int64_t>(chain.value()));
   if (!row.executeStep()) return {};
   const Seal seal{.rows = static_cast<std::uint64_t>(row.getColumn(0).getInt64()),
                   .sum = static_cast<std::uint64_t>(row.getColumn(1).getInt64())};
@@ -84,12 +84,12 @@ std::vector<std::string> covered_columns(SQLite::Database& database, const std::
 constexpr char kRestore[] = "; restore the archive from a backup before it is upgraded";
 
 // The seals of a table by chain, without those that cover no rows.
-std::map<std::uint64_t, Seal> all_seals(SQLite::Database& database, const std::string& table) {
-  std::map<std::uint64_t, Seal> seals;
+std::map<ChainId, Seal> all_seals(SQLite::Database& database, const std::string& table) {
+  std::map<ChainId, Seal> seals;
   SQLite::Statement row(database, "SELECT chain FROM seal WHERE name = ? AND rows <> 0");
   row.bind(1, table);
   while (row.executeStep()) {
-    const auto chain = static_cast<std::uint64_t>(row.getColumn(0).getInt64());
+    const ChainId chain(static_cast<std::uint64_t>(row.getColumn(0).getInt64()));
     seals[chain] = seal_of(database, table, chain);
   }
   return seals;
@@ -187,13 +187,13 @@ int version_of(SQLite::Database& database) {
   return version;
 }
 
-Seal seal_of(SQLite::Database& database, const std::string& table, std::uint64_t chain) {
+Seal seal_of(SQLite::Database& database, const std::string& table, ChainId chain) {
   const StoredSeal stored = stored_seal(database, table, chain);
   if (!stored.intact) throw_damaged("the seal of table " + table + " is damaged");
   return stored.seal;
 }
 
-void change_seal(SQLite::Database& database, const std::string& table, std::uint64_t chain,
+void change_seal(SQLite::Database& database, const std::string& table, ChainId chain,
                  const std::optional<std::int64_t>& removed, const std::optional<std::int64_t>& added) {
   StoredSeal stored = stored_seal(database, table, chain);
   if (!stored.intact) return;
@@ -205,12 +205,12 @@ void change_seal(SQLite::Database& database, const std::string& table, std::uint
 void check_all_rows(SQLite::Database& database) {
   for (const SealedTable& table : kTables) {
     const auto columns = covered_columns(database, table.name);
-    std::map<std::uint64_t, Seal> found;
+    std::map<ChainId, Seal> found;
     const std::string chain = table.chain == nullptr ? "0" : quoted(table.chain);
     SQLite::Statement row = all_rows(database, table.name, chain + ", checksum", columns);
     while (row.executeStep()) {
       const auto checksum = checksum_of(table.name, row, 3, static_cast<int>(columns.size()));
-      found[static_cast<std::uint64_t>(row.getColumn(1).getInt64())].add(checksum);
+      found[ChainId(static_cast<std::uint64_t>(row.getColumn(1).getInt64()))].add(checksum);
       if (row.getColumn(2).getInt64() == checksum) continue;
       throw_damaged("row " + std::to_string(row.getColumn(0).getInt64()) + " of table " + table.name +
                     " does not match its checksum" + kRestore);
@@ -247,14 +247,14 @@ void write_all_checksums(SQLite::Database& database) {
   for (const SealedTable& table : kTables) {
     const auto columns = covered_columns(database, table.name);
     std::vector<std::pair<std::int64_t, std::int64_t>> checksums;  // rowid and checksum
-    std::map<std::uint64_t, Seal> seals;
+    std::map<ChainId, Seal> seals;
     {
       SQLite::Statement row =
           all_rows(database, table.name, table.chain == nullptr ? "0" : quoted(table.chain), columns);
       while (row.executeStep()) {
         const auto checksum = checksum_of(table.name, row, 2, static_cast<int>(columns.size()));
         checksums.emplace_back(row.getColumn(0).getInt64(), checksum);
-        seals[static_cast<std::uint64_t>(row.getColumn(1).getInt64())].add(checksum);
+        seals[ChainId(static_cast<std::uint64_t>(row.getColumn(1).getInt64()))].add(checksum);
       }
     }
     SQLite::Statement update(database, "UPDATE " + quoted(table.name) + " SET checksum = ? WHERE rowid = ?");

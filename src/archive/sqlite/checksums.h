@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 
+#include "archive/chain_id.h"
 #include "base/bytes.h"
 
 namespace imakeep::archive {
@@ -29,6 +30,7 @@ class RowChecksum {
 
   void add(std::string_view column, std::int64_t value);
   void add(std::string_view column, std::uint64_t value) { add(column, static_cast<std::int64_t>(value)); }
+  void add(std::string_view column, ChainId value) { add(column, value.value()); }
   void add(std::string_view column, std::string_view value);
   void add(std::string_view column, ByteView value);
   void add(std::string_view column, const std::optional<std::uint64_t>& value);
@@ -65,15 +67,18 @@ struct Seal {
   friend bool operator==(const Seal&, const Seal&) = default;
 };
 
+// The seals of a table that has one seal for all its rows name this chain.
+inline constexpr ChainId kWholeTable = kNoChain;
+
 // The version of the file's schema. Throws SQLITE_CORRUPT if the version requires the table `seal` and the file has
 // none, or the other way round.
 int version_of(SQLite::Database& database);
 
 // Throws SQLITE_CORRUPT if the seal's own row is damaged.
-Seal seal_of(SQLite::Database& database, const std::string& table, std::uint64_t chain);
+Seal seal_of(SQLite::Database& database, const std::string& table, ChainId chain);
 // Updates a seal after the checksum `removed` was removed and `added` was added. Leaves a damaged seal unchanged, so
 // that the damage stays visible.
-void change_seal(SQLite::Database& database, const std::string& table, std::uint64_t chain,
+void change_seal(SQLite::Database& database, const std::string& table, ChainId chain,
                  const std::optional<std::int64_t>& removed, const std::optional<std::int64_t>& added);
 
 // For an upgrade, before its steps: throws SQLITE_CORRUPT, naming the row or the table, if a row or a table's seals do

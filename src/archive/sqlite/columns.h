@@ -18,7 +18,7 @@ namespace imakeep::archive {
 //               segment's `data`. Members are numbers, times, texts, bytes, and optional numbers. `since` is the first
 //               schema version with the column; it is left out if the table's first version had the column. The member
 //               keeps its default if the file is older
-//   seal_of()   the chain whose seal covers the row (checksums.h); 0 if one seal covers the whole table
+//   seal_of()   the chain whose seal covers the row (checksums.h), or kWholeTable
 template <class Row>
 struct Table;
 
@@ -26,7 +26,7 @@ template <>
 struct Table<ChainRow> {
   static constexpr char kName[] = "chain";
   static constexpr int kKeys = 1;
-  static std::uint64_t seal_of(const ChainRow&) { return 0; }
+  static ChainId seal_of(const ChainRow&) { return kWholeTable; }
   template <class Row, class Visit>
   static void columns(Row& row, Visit&& visit) {
     visit("chain", row.chain);
@@ -62,7 +62,7 @@ template <>
 struct Table<PendingRow> {
   static constexpr char kName[] = "pending";
   static constexpr int kKeys = 1;
-  static std::uint64_t seal_of(const PendingRow&) { return 0; }
+  static ChainId seal_of(const PendingRow&) { return kWholeTable; }
   template <class Row, class Visit>
   static void columns(Row& row, Visit&& visit) {
     std::uint64_t one = 1;
@@ -79,7 +79,7 @@ template <>
 struct Table<SourceRow> {
   static constexpr char kName[] = "source";
   static constexpr int kKeys = 1;
-  static std::uint64_t seal_of(const SourceRow&) { return 0; }
+  static ChainId seal_of(const SourceRow&) { return kWholeTable; }
   template <class Row, class Visit>
   static void columns(Row& row, Visit&& visit) {
     visit("source", row.source);
@@ -96,7 +96,7 @@ template <>
 struct Table<VerifierRow> {
   static constexpr char kName[] = "verifier";
   static constexpr int kKeys = 2;
-  static std::uint64_t seal_of(const VerifierRow&) { return 0; }
+  static ChainId seal_of(const VerifierRow&) { return kWholeTable; }
   template <class Row, class Visit>
   static void columns(Row& row, Visit&& visit) {
     visit("name", row.name);
@@ -109,7 +109,7 @@ template <>
 struct Table<ViolationRow> {
   static constexpr char kName[] = "violation";
   static constexpr int kKeys = 2;
-  static std::uint64_t seal_of(const ViolationRow& row) { return row.chain; }
+  static ChainId seal_of(const ViolationRow& row) { return row.chain; }
   template <class Row, class Visit>
   static void columns(Row& row, Visit&& visit) {
     visit("chain", row.chain);
@@ -122,7 +122,7 @@ template <>
 struct Table<AnchorRow> {
   static constexpr char kName[] = "anchor";
   static constexpr int kKeys = 2;
-  static std::uint64_t seal_of(const AnchorRow& row) { return row.chain; }
+  static ChainId seal_of(const AnchorRow& row) { return row.chain; }
   template <class Row, class Visit>
   static void columns(Row& row, Visit&& visit) {
     visit("chain", row.chain);
@@ -139,7 +139,7 @@ template <>
 struct Table<ListRow> {
   static constexpr char kName[] = "list";
   static constexpr int kKeys = 1;
-  static std::uint64_t seal_of(const ListRow&) { return 0; }
+  static ChainId seal_of(const ListRow&) { return kWholeTable; }
   template <class Row, class Visit>
   static void columns(Row& row, Visit&& visit) {
     visit("chain", row.chain);
@@ -160,7 +160,7 @@ template <>
 struct Table<OriginRow> {
   static constexpr char kName[] = "origin";
   static constexpr int kKeys = 1;
-  static std::uint64_t seal_of(const OriginRow&) { return 0; }
+  static ChainId seal_of(const OriginRow&) { return kWholeTable; }
   template <class Row, class Visit>
   static void columns(Row& row, Visit&& visit) {
     visit("chain", row.chain);
@@ -174,7 +174,7 @@ template <>
 struct Table<IncidentRow> {
   static constexpr char kName[] = "incident";
   static constexpr int kKeys = 1;
-  static std::uint64_t seal_of(const IncidentRow&) { return 0; }
+  static ChainId seal_of(const IncidentRow&) { return kWholeTable; }
   template <class Row, class Visit>
   static void columns(Row& row, Visit&& visit) {
     visit("incident", row.incident);

@@ -36,6 +36,12 @@ void read_value(const Statement& row, int column, std::uint64_t& value) {
   value = static_cast<std::uint64_t>(found);
 }
 
+void read_value(const Statement& row, int column, ChainId& value) {
+  std::uint64_t number = 0;
+  read_value(row, column, number);
+  value = ChainId(number);
+}
+
 void read_value(const Statement& row, int column, std::int64_t& value) {
   value = row.getColumn(column).getInt64();
 }
@@ -58,6 +64,10 @@ void read_value(const Statement& row, int column, std::optional<std::uint64_t>& 
 
 void bind_value(Statement& statement, int at, std::uint64_t value) {
   statement.bind(at, static_cast<std::int64_t>(value));
+}
+
+void bind_value(Statement& statement, int at, ChainId value) {
+  bind_value(statement, at, value.value());
 }
 
 void bind_value(Statement& statement, int at, std::int64_t value) {
@@ -171,9 +181,10 @@ class Rows {
   }
 
   // REQUIRES: all rows were read. Throws SQLITE_CORRUPT if they do not match the seal of `chain`.
-  void check_seal(Database& database, std::uint64_t chain) const {
+  void check_seal(Database& database, ChainId chain) const {
     if (!checked() || seal_ == seal_of(database, Table<Row>::kName, chain)) return;
-    throw_damaged(std::string("table ") + Table<Row>::kName + (chain == 0 ? "" : ", chain " + std::to_string(chain)) +
+    throw_damaged(std::string("table ") + Table<Row>::kName +
+                  (chain == kWholeTable ? "" : ", chain " + std::to_string(chain.value())) +
                   ": rows are missing or duplicated");
   }
 
@@ -206,13 +217,13 @@ template <class Row>
 std::vector<Row> table(Database& database, const std::string& order) {
   Rows<Row> rows(database, order);
   auto all = all_of(rows);
-  rows.check_seal(database, 0);
+  rows.check_seal(database, kWholeTable);
   return all;
 }
 
 // Every row of the chain in the table.
 template <class Row>
-std::vector<Row> of_chain(Database& database, std::uint64_t chain, const std::string& order) {
+std::vector<Row> of_chain(Database& database, ChainId chain, const std::string& order) {
   Rows<Row> rows(database, "WHERE chain = ? " + order, chain);
   auto all = all_of(rows);
   rows.check_seal(database, chain);
@@ -328,7 +339,7 @@ ChainListing SqliteStore::chain_listing() {
       const auto taken = connection_->run(kReading, [&](Database&) { listing.chains.push_back(rows.take()); });
       if (!taken) listing.damage.push_back(taken.error());
     }
-    if (listing.damage.empty()) rows.check_seal(database, 0);
+    if (listing.damage.empty()) rows.check_seal(database, kWholeTable);
   });
   if (!read) listing.damage.push_back(read.error());
   return listing;
@@ -338,7 +349,7 @@ Result<void> SqliteStore::put_chain(const ChainRow& row) {
   return connection_->run(kWriting, [&](Database& database) { put(database, row); });
 }
 
-Result<std::optional<SegmentRow>> SqliteStore::segment_from(std::uint64_t chain, std::uint64_t at) {
+Result<std::optional<SegmentRow>> SqliteStore::segment_from(ChainId chain, std::uint64_t at) {
   return connection_->run(kReading, [&](Database& database) -> std::optional<SegmentRow> {
     Rows<SegmentRow> before(database, "WHERE chain = ? AND first <= ? ORDER BY first DESC LIMIT 1", chain, at);
     if (before.step()) {
@@ -351,14 +362,14 @@ Result<std::optional<SegmentRow>> SqliteStore::segment_from(std::uint64_t chain,
   });
 }
 
-Result<std::vector<SegmentRow>> SqliteStore::tail(std::uint64_t chain, std::size_t most) {
+Result<std::vector<SegmentRow>> SqliteStore::tail(ChainId chain, std::size_t most) {
   return connection_->run(kReading, [&](Database& database) {
     Rows<SegmentRow> rows(database, "WHERE chain = ? ORDER BY first DESC LIMIT ?", chain, std::uint64_t{most});
     return all_of(rows);
   });
 }
 
-SegmentListing SqliteStore::segments(std::uint64_t chain) {
+SegmentListing SqliteStore::segments(ChainId chain) {
   SegmentListing listing;
   const auto walk = [&](const char* order, const std::function<bool(const SegmentRow&)>& take) {
     const auto walked = connection_->run(kReading, [&](Database& database) {
@@ -386,16 +397,16 @@ SegmentListing SqliteStore::segments(std::uint64_t chain) {
   return listing;
 }
 
-Result<std::vector<std::uint64_t>> SqliteStore::chains_of_segments() {
+Result<std::vector<ChainId>> SqliteStore::chains_of_segments() {
   return connection_->run(kReading, [](Database& database) {
-    std::vector<std::uint64_t> chains;
+    std::vector<ChainId> chains;
     Statement statement(database, "SELECT DISTINCT chain FROM segment ORDER BY chain");
     while (statement.executeStep()) read_value(statement, 0, chains.emplace_back());
     return chains;
   });
 }
 
-Result<Bytes> SqliteStore::segment_data(std::uint64_t chain, std::uint64_t first) {
+Result<Bytes> SqliteStore::segment_data(ChainId chain, std::uint64_t first) {
   auto found = connection_->run(kReading, [&](Database& database) -> std::optional<Bytes> {
     Statement statement = prepared(database, "SELECT data FROM segment WHERE chain = ? AND first = ?", chain, first);
     if (!statement.executeStep()) return std::nullopt;
@@ -404,8 +415,8 @@ Result<Bytes> SqliteStore::segment_data(std::uint64_t chain, std::uint64_t first
     // A damaged index may have given the data of another row.
     Rows<SegmentRow> rows(database, "WHERE chain = ? AND first = ?", chain, first);
     if (rows.checked() && (!rows.step() || rows.take().data_checksum != checksum_of_data(data))) {
-      throw_damaged("the data of table segment, chain " + std::to_string(chain) + ", first " + std::to_string(first) +
-                    " do not match their checksum");
+      throw_damaged("the data of table segment, chain " + std::to_string(chain.value()) + ", first " +
+                    std::to_string(first) + " do not match their checksum");
     }
     return data;
   });
@@ -422,7 +433,7 @@ Result<void> SqliteStore::add_segment(const SegmentRow& row, ByteView data) {
   });
 }
 
-Result<void> SqliteStore::remove_segment(std::uint64_t chain, std::uint64_t first) {
+Result<void> SqliteStore::remove_segment(ChainId chain, std::uint64_t first) {
   return connection_->run(kWriting, [&](Database& database) {
     change(database, "DELETE FROM segment WHERE chain = ? AND first = ?", chain, first);
   });
@@ -441,7 +452,7 @@ Result<void> SqliteStore::set_pending(const std::optional<PendingRow>& row) {
     if (row) return put(database, *row);
     const auto before = stored_checksum(database, PendingRow{});
     change(database, "DELETE FROM pending");
-    if (before) change_seal(database, Table<PendingRow>::kName, 0, before, std::nullopt);
+    if (before) change_seal(database, Table<PendingRow>::kName, kWholeTable, before, std::nullopt);
   });
 }
 
@@ -462,7 +473,7 @@ Result<void> SqliteStore::put_verifier(const VerifierRow& row) {
   return connection_->run(kWriting, [&](Database& database) { put(database, row); });
 }
 
-Result<std::vector<ViolationRow>> SqliteStore::violations(std::uint64_t chain) {
+Result<std::vector<ViolationRow>> SqliteStore::violations(ChainId chain) {
   return connection_->run(
       kReading, [&](Database& database) { return of_chain<ViolationRow>(database, chain, "ORDER BY number"); });
 }
@@ -471,7 +482,7 @@ Result<void> SqliteStore::put_violation(const ViolationRow& row) {
   return connection_->run(kWriting, [&](Database& database) { put(database, row); });
 }
 
-Result<std::vector<AnchorRow>> SqliteStore::anchors_from(std::uint64_t chain, std::uint64_t from) {
+Result<std::vector<AnchorRow>> SqliteStore::anchors_from(ChainId chain, std::uint64_t from) {
   return connection_->run(kReading, [&](Database& database) -> std::vector<AnchorRow> {
     if (!is_of_version(database, kVersionOfKeeper)) return {};
     auto all = of_chain<AnchorRow>(database, chain, "ORDER BY number");
@@ -484,7 +495,7 @@ Result<void> SqliteStore::put_anchor(const AnchorRow& row) {
   return connection_->run(kWriting, [&](Database& database) { put(database, row); });
 }
 
-Result<std::optional<ListRow>> SqliteStore::list(std::uint64_t chain) {
+Result<std::optional<ListRow>> SqliteStore::list(ChainId chain) {
   return connection_->run(kReading, [&](Database& database) -> std::optional<ListRow> {
     if (!is_of_version(database, kVersionOfKeeper)) return std::nullopt;
     // Read all rows, so that the seal reveals a missing one.
@@ -498,7 +509,7 @@ Result<void> SqliteStore::put_list(const ListRow& row) {
   return connection_->run(kWriting, [&](Database& database) { put(database, row); });
 }
 
-Result<std::optional<OriginRow>> SqliteStore::origin(std::uint64_t chain) {
+Result<std::optional<OriginRow>> SqliteStore::origin(ChainId chain) {
   return connection_->run(kReading, [&](Database& database) -> std::optional<OriginRow> {
     if (!is_of_version(database, kVersionOfOrigin)) return std::nullopt;
     const auto all = table<OriginRow>(database, "");

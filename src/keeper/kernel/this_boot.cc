@@ -5,7 +5,7 @@
 
 namespace imakeep::keeper {
 
-Result<bool> is_of_this_boot(archive::Archive& archive, std::uint64_t chain) {
+Result<bool> is_of_this_boot(archive::Archive& archive, archive::ChainId chain) {
   IMAKEEP_TRY(const auto& last, archive.host_chain());
   IMAKEEP_TRY(const auto& list, archive.list(chain));
   IMAKEEP_TRY(const auto& boot_id, keeper::KernelImaSource::boot_id_in(keeper::KernelImaSource::kBootIdFile));

@@ -8,6 +8,6 @@ namespace imakeep::keeper {
 
 // Whether a keeper last saw the chain in this boot, so that the view shows it. Errors: the archive's, and kEnvironment
 // if the boot ID cannot be read.
-Result<bool> is_of_this_boot(archive::Archive& archive, std::uint64_t chain);
+Result<bool> is_of_this_boot(archive::Archive& archive, archive::ChainId chain);
 
 }  // namespace imakeep::keeper
