@@ -8,6 +8,7 @@
 
 #include "archive/archive.h"
 #include "archive/sqlite/sqlite_store.h"
+#include "base/text.h"
 #include "cli/terminal.h"
 #include "commands.h"
 #include "keeper/kernel/this_boot.h"

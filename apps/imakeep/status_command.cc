@@ -8,6 +8,8 @@
 #include "control/client.h"
 #include "control/message.h"
 #include "host/boot_options.h"
+#include "host/holders.h"
+#include "keeper/kernel/kernel_ima_source.h"
 #include "monitor/keeper_metrics.h"
 #include "monitor/keeper_status.h"
 #include "monitor/status_json.h"
@@ -84,7 +86,8 @@ struct ShownStatus {
 Result<ShownStatus> read_status(const StatusOptions& options) {
   if (options.control.empty()) {
     IMAKEEP_TRY(auto status, read_archive(options));
-    return ShownStatus{.all = monitor::json_of(status), .status = std::move(status)};
+    json all = monitor::json_of(status);
+    return ShownStatus{.all = std::move(all), .status = std::move(status)};
   }
   IMAKEEP_TRY(auto all, ask_keeper(options.control));
   auto status = monitor::status_of(all);
