@@ -347,8 +347,9 @@ LoopState KeepLoop::state() const {
 }
 
 void KeepLoop::publish_if_due() {
+  if (now_ms() < parts_.metrics.due_ms()) return;
   const ActivityScope publishing(parts_.activity, "computing the metrics");
-  reporter_.publish_if_due(state());
+  reporter_.publish(state());
 }
 
 Result<keeper::FollowResult> KeepLoop::follow_now() {

@@ -162,8 +162,7 @@ Result<std::string> KeepReporter::metrics(const LoopState& state, bool fresh) {
   return monitor::metrics_text(made, IMAKEEP_VERSION);
 }
 
-void KeepReporter::publish_if_due(const LoopState& state) {
-  if (now_ms() < parts_.metrics.due_ms()) return;
+void KeepReporter::publish(const LoopState& state) {
   const auto published = parts_.metrics.publish(metrics(state, false), now_ms());
   parts_.log.state("metrics", published ? "" : "cannot publish metrics: " + describe(published.error()));
 }

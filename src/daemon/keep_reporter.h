@@ -78,7 +78,7 @@ class KeepReporter {
   // old. Errors: the archive's.
   Result<monitor::Status> status(const LoopState& state, bool fresh = true);
   Result<std::string> metrics(const LoopState& state, bool fresh = true);
-  void publish_if_due(const LoopState& state);
+  void publish(const LoopState& state);
 
  private:
   std::int64_t now_ms() { return parts_.clock.monotonic_us() / 1000; }
