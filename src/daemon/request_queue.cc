@@ -75,11 +75,9 @@ control::Message RequestQueue::too_late(bool begun) const {
 }
 
 void RequestQueue::answer_all(const std::function<control::Message(const control::Message&)>& answer) {
-  eventfd_t ignored = 0;
-  ::eventfd_read(event_.get(), &ignored);
   // Answer only the requests that wait now, so that a caller that repeats its request does not keep the thread from
   // other work.
-  for (std::size_t left = waiting(); left > 0; --left) {
+  for (std::size_t left = begin_answering(); left > 0; --left) {
     const auto next = take();
     if (!next) break;
     auto made = answer(next->request);
@@ -89,8 +87,12 @@ void RequestQueue::answer_all(const std::function<control::Message(const control
   }
 }
 
-std::size_t RequestQueue::waiting() {
+// Clears the event and counts in one step, so that the event stays for each request that is not counted, and for no
+// other.
+std::size_t RequestQueue::begin_answering() {
   const MutexLock lock(mutex_);
+  eventfd_t ignored = 0;
+  ::eventfd_read(event_.get(), &ignored);
   return waiting_.size();
 }
 

@@ -46,7 +46,7 @@ class RequestQueue {
 
   RequestQueue(UniqueFd event, const Activity& activity, RequestLimits limits);
   std::shared_ptr<Waiting> take() IMAKEEP_EXCLUDES(mutex_);
-  std::size_t waiting() IMAKEEP_EXCLUDES(mutex_);
+  std::size_t begin_answering() IMAKEEP_EXCLUDES(mutex_);
   control::Message too_late(bool begun) const;
 
   const UniqueFd event_;
