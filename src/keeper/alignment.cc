@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "imalog/template.h"
-
 namespace imakeep::keeper {
 namespace {
 
@@ -168,34 +166,6 @@ void add_lost_between(Alignment& alignment, const Contents& contents) {
 }
 
 }  // namespace
-
-void RecordSummary::add(const imalog::RecordContentView& content, ByteOrder order) {
-  if (imalog::is_boot_aggregate(content, order)) boot_aggregates.emplace_back(ids.size());
-  ids.push_back(archive::record_id(content));
-  violations.push_back(content.violation);
-  pcrs.push_back(static_cast<std::uint8_t>(content.pcr));
-}
-
-bool RecordSummary::has_lasting(ListIndex from, ListIndex to) const {
-  return has_lasting(from, to, ~std::uint32_t{0});
-}
-
-bool RecordSummary::has_lasting(ListIndex from, ListIndex to, std::uint32_t of_pcrs) const {
-  const std::uint64_t end = std::min<std::uint64_t>(to.value(), ids.size());
-  for (std::uint64_t i = from.value(); i < end; ++i) {
-    if (!violations[i] && (of_pcrs >> pcrs[i] & 1) != 0) return true;
-  }
-  return false;
-}
-
-bool RecordSummary::repeats() const {
-  std::vector<RecordId> lasting;
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    if (!violations[i]) lasting.push_back(ids[i]);
-  }
-  std::ranges::sort(lasting);
-  return std::ranges::adjacent_find(lasting) != lasting.end();
-}
 
 std::vector<Family> families_of(const Contents& contents) {
   return Finder(contents).find();

@@ -18,35 +18,12 @@
 #include <span>
 #include <vector>
 
-#include "archive/overlap.h"
-#include "keeper/list_shape.h"
+#include "keeper/record_summary.h"
 
 namespace imakeep::keeper {
 
 // If more of a list's records differ from the archive, it is another list, not an altered one.
 inline constexpr std::size_t kMostAltered = 16;
-
-// The facts from one reading of the records of a list, or of the part of a chain that the list should hold.
-struct RecordSummary {
-  std::vector<archive::RecordId> ids;
-  std::vector<bool> violations;            // of the record at the same index in ids
-  std::vector<std::uint8_t> pcrs;          // likewise: the PCR that the record names
-  std::vector<ListIndex> boot_aggregates;  // of kernels' first records
-  std::size_t staged = 0;                  // of a list: count of its first records, which are staged
-
-  void add(const imalog::RecordContentView& content, ByteOrder order = kHostOrder);
-  // Whether one of the records from index `from` to before `to` is no violation. Violations repeat in every list.
-  bool has_lasting(ListIndex from, ListIndex to) const;
-  // Whether such a record also names one of the PCRs `of_pcrs`: bit P is PCR P.
-  bool has_lasting(ListIndex from, ListIndex to, std::uint32_t of_pcrs) const;
-  // Whether a record that is no violation occurs twice. If so, the kernel keeps no table of digests, or a kexec lies
-  // between the two.
-  bool repeats() const;
-  // Whether the list begins with a kernel's first record.
-  bool begins_with_kernel() const { return !boot_aggregates.empty() && boot_aggregates.front() == ListIndex(0); }
-  // Whether a kernel's first record lies at an index above 0: it follows a kexec.
-  bool has_kexec() const { return !boot_aggregates.empty() && boot_aggregates.back() > ListIndex(0); }
-};
 
 struct Alignment {
   std::uint64_t known = 0;        // count of the list's first records that are archived
@@ -93,6 +70,9 @@ struct Family {
   ListIndex stretch_end = {};
   std::uint64_t split = 0;  // kSplit: count of known records before the missing ones
   ListIndex at = {};        // kSplit, kCut: index in Contents::known of the list's first record
+
+  // Whether some of the known records differ from the archive's.
+  bool altered() const { return kind == Kind::kAltered || kind == Kind::kAlteredViolations; }
 };
 
 // Never empty: kNone is always included. The pending trim comes first. Alignments with fewer new records come before

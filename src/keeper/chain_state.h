@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "archive/archive.h"
-#include "keeper/list_position.h"
+#include "keeper/known_chain.h"
 
 namespace imakeep::keeper {
 

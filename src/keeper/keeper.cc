@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "imalog/extend_rule.h"
+#include "keeper/place.h"
 
 namespace imakeep::keeper {
 namespace {
@@ -102,6 +103,7 @@ Result<Keeper::Look> Keeper::compare_list(ListStream& stream, const std::optiona
                                           const Evidence* before) {
   const std::uint32_t of_chain = known ? known->chain.end_pcrs.touched_pcrs() : 0;
   std::uint32_t pcrs = of_chain != 0 ? of_chain : 1u << options_.pcr;
+  const std::string boot_id = source_.boot_id();
   // The counts only identify the life of the PCRs. The keeper goes on without them.
   const auto resets = pcrs_ == nullptr ? Result<std::optional<tpm::ResetCounts>>(std::nullopt) : pcrs_->reset_counts();
   for (;;) {
@@ -109,8 +111,10 @@ Result<Keeper::Look> Keeper::compare_list(ListStream& stream, const std::optiona
     IMAKEEP_TRY(auto evidence, read_evidence(compared, pcrs));
     if (resets) evidence.resets = *resets;
     evidence.settled = before != nullptr && same_evidence(*before, evidence);
-    IMAKEEP_TRY(auto placed,
-                place(stream, archive_.store(), known, evidence, start, source_.bank(), source_.boot_id()));
+    IMAKEEP_TRY(
+        auto placed,
+        place({.stream = stream, .evidence = evidence, .start = start, .shown = source_.bank(), .boot_id = boot_id},
+              archive_.store(), known));
     const std::uint32_t named = of_chain | stream.named_pcrs();
     if (pcrs_ == nullptr || named == 0 || named == pcrs) return Look{std::move(evidence), std::move(placed)};
     pcrs = named;

@@ -82,24 +82,27 @@ void Search::add(const imalog::RecordContentView& content) {
   }
 }
 
-std::vector<std::optional<Seen>> Search::seen(std::size_t family, std::uint64_t i) const {
+std::vector<std::optional<Seen>> Search::seen(std::size_t family, std::uint64_t i, std::uint32_t passed_over) const {
   const Family& of = families_[family];
   const Trail& trail = trails_[family];
   const std::uint64_t known = of.first + i * of.step;
-  std::vector<std::optional<Seen>> all(pcrs_.size());
-  if (trail.skipped || known > records()) return all;
-  const std::uint64_t replayed = records() - known;
+  const bool replayed = !trail.skipped && known <= records();
   std::optional<imalog::Replay> at_end;
-  if (!trail.first) {
+  if (replayed && !trail.first) {
     // The list ends where the new records would begin.
     at_end.emplace(start_);
     for (const imalog::PcrValue& value : pcrs_) static_cast<void>(at_end->expect(value));
   }
-  const imalog::Replay& replay = at_end ? *at_end : trail.forks.empty() ? *trail.first : *trail.forks[i];
+  std::vector<std::optional<Seen>> all;
   for (std::size_t value = 0; value < pcrs_.size(); ++value) {
+    if ((passed_over >> pcrs_[value].pcr & 1) != 0) continue;
+    all.emplace_back();
+    if (!replayed) continue;
+    const imalog::Replay& replay = at_end ? *at_end : trail.forks.empty() ? *trail.first : *trail.forks[i];
     const auto found = replay.found_at(value);
-    if (!found || *found > replayed) continue;
-    all[value] = Seen{.first = *found, .last = std::min(*replay.held_until(value), replayed)};
+    const std::uint64_t records_replayed = records() - known;
+    if (!found || *found > records_replayed) continue;
+    all.back() = Seen{.first = *found, .last = std::min(*replay.held_until(value), records_replayed)};
   }
   return all;
 }

@@ -65,7 +65,9 @@ class Search {
   // Valid after the last record.
   const std::vector<Family>& families() const { return families_; }
   bool tried(std::size_t family) const { return !trails_[family].skipped; }
-  std::vector<std::optional<Seen>> seen(std::size_t family, std::uint64_t i) const;
+  // Of alignment `i` of the family, for each of `pcrs` but those of the PCRs `passed_over`: bit P is PCR P.
+  std::vector<std::optional<Seen>> seen(std::size_t family, std::uint64_t i, std::uint32_t passed_over = 0) const;
+  const std::vector<imalog::PcrValue>& pcrs() const { return pcrs_; }
   std::uint64_t records() const { return index_ - ListIndex(0); }
 
  private:

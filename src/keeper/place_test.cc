@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "keeper/list_position.h"
+#include "keeper/place.h"
 
 #include <gmock/gmock.h>
 
 #include "keeper/test_support.h"
 
-namespace imakeep::keeper::list_position_test {
+namespace imakeep::keeper::place_test {
 namespace {
 
 using imalog::test::banks;
@@ -41,8 +41,10 @@ Placed placed(const Case& of) {
     known = KnownChain{
         .chain = archived.chain(), .shape = ListShape(), .boot_id = "boot", .resets = of.resets, .judged = of.judged};
   }
-  return must(place(stream, archived.store, known, evidence, digest::PcrState(banks("sha1,sha256")),
-                    ArchivedLetters::kBank, of.boot_id));
+  const digest::PcrState start(banks("sha1,sha256"));
+  return must(place(
+      {.stream = stream, .evidence = evidence, .start = start, .shown = ArchivedLetters::kBank, .boot_id = of.boot_id},
+      archived.store, known));
 }
 
 ListPosition position_of(const Case& of) {
@@ -133,4 +135,4 @@ TEST(Place, ReadsAllOfTheListAsNewAfterAGap) {
 }
 
 }  // namespace
-}  // namespace imakeep::keeper::list_position_test
+}  // namespace imakeep::keeper::place_test
