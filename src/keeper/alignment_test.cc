@@ -269,44 +269,5 @@ TEST(MissingRecords, EndBeforeThoseThatWereMissingAtTheChainsEnd) {
   EXPECT_EQ(cut[0].shape, shape_of(0, "2-7"));
 }
 
-TEST(RecordSummary, LooksForLastingRecordsWithinItsRange) {
-  const RecordSummary summary = summary_of("VaV1V");
-  const auto has_lasting = [&](std::uint64_t from, std::uint64_t to) {
-    return summary.has_lasting(ListIndex(from), ListIndex(to));
-  };
-  EXPECT_FALSE(has_lasting(0, 1));
-  EXPECT_TRUE(has_lasting(0, 2));
-  EXPECT_TRUE(has_lasting(1, 2));
-  EXPECT_FALSE(has_lasting(2, 3));
-  EXPECT_FALSE(has_lasting(4, 100));
-  EXPECT_FALSE(has_lasting(1, 1));
-}
-
-TEST(RecordSummary, LooksForLastingRecordsOfSomePcrs) {
-  const RecordSummary summary = summary_of("VaV1V");
-  const auto has_lasting = [&](std::uint64_t from, std::uint64_t to, std::uint32_t of_pcrs) {
-    return summary.has_lasting(ListIndex(from), ListIndex(to), of_pcrs);
-  };
-  EXPECT_TRUE(has_lasting(0, 5, 1u << 11));
-  EXPECT_FALSE(has_lasting(0, 3, 1u << 11));
-  EXPECT_TRUE(has_lasting(0, 3, 1u << 10));
-  EXPECT_FALSE(has_lasting(2, 5, 1u << 10)) << "only violations of PCR 10";
-}
-
-TEST(RecordSummary, RepeatsIfARecordThatIsNoViolationOccursTwice) {
-  EXPECT_FALSE(summary_of("").repeats());
-  EXPECT_FALSE(summary_of("VaVbV").repeats());
-  EXPECT_TRUE(summary_of("aVba").repeats());
-}
-
-TEST(RecordSummary, AKernelsFirstRecordAfterOthersTellsOfAKexec) {
-  EXPECT_FALSE(summary_of("").has_kexec());
-  EXPECT_FALSE(summary_of("Ba").has_kexec());
-  EXPECT_TRUE(summary_of("aB").has_kexec());
-  EXPECT_TRUE(summary_of("BaB").has_kexec());
-  EXPECT_TRUE(summary_of("BaB").begins_with_kernel());
-  EXPECT_FALSE(summary_of("aB").begins_with_kernel());
-}
-
 }  // namespace
 }  // namespace imakeep::keeper::alignment_test

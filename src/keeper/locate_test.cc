@@ -10,47 +10,23 @@ namespace {
 
 using test::range;
 using test::record_of;
-using test::shape_of;
 using test::state_after;
 using test::summary_of;
 using test::values_of;
 using testing::ElementsAre;
 
-// One list, and the records and PCRs that it is compared with.
-struct Case {
-  std::string log;    // all that was measured
-  std::string known;  // the archived end of it that the list should hold
-  std::string list;
-  std::size_t staged = 0;
-  bool other_kernel = false;
-  std::uint64_t pending = 0;
-  std::uint64_t archived = 0;  // of the log
-  std::vector<std::uint32_t> pcrs = {10};
-  std::uint64_t most_extends = kMostExtends;
-};
+using Case = test::LettersCase;
 
 // The alignments that match if the list does not change.
 std::vector<Alignment> located(const Case& of) {
-  const RecordSummary known = summary_of(of.known);
-  const RecordSummary list = summary_of(of.list, of.staged);
-  const ListShape shape = shape_of(of.archived - of.known.size());
-  const Contents contents{.known = known,
-                          .shape = shape,
-                          .end = RecordNumber(of.archived),
-                          .list = list,
-                          .other_kernel = of.other_kernel,
-                          .pending = of.pending};
-  const auto pcrs = values_of(state_after(of.log), of.pcrs);
-  Search search(state_after(of.log.substr(0, of.archived)), pcrs, families_of(contents), of.list.size(),
-                of.most_extends);
-  for (const char letter : of.list) search.add(record_of(letter).view());
-  const Window window{.least = of.list.size(), .most = of.list.size(), .may_be_in_flight = true, .settled = true};
+  const test::ReplayedLetters replayed(of);
+  const Search& search = replayed.search;
   std::vector<Alignment> all;
   for (std::size_t family = 0; family < search.families().size(); ++family) {
     for (std::uint64_t i = 0; i < search.families()[family].count; ++i) {
       const std::uint64_t first = search.families()[family].first + i * search.families()[family].step;
-      if (!match_of(search.seen(family, i), first, of.list.size(), window)) continue;
-      all.push_back(alignment_of(contents, search.families()[family], i));
+      if (!match_of(search.seen(family, i), first, of.list.size(), replayed.window)) continue;
+      all.push_back(alignment_of(replayed.contents, search.families()[family], i));
       EXPECT_EQ(all.back().known, first);
     }
   }
@@ -180,6 +156,14 @@ TEST(Locate, NothingIsNewInAListThatLacksAMiddleRecordWhileThePcrsMatchTheEnd) {
   EXPECT_EQ(more[0].known, 4u);
   EXPECT_EQ(more[0].gone, 1u);
   EXPECT_THAT(more[0].missing, ElementsAre(range(2, 3), range(5, 6)));
+}
+
+TEST(Locate, LeavesOutThePcrsThatArePassedOver) {
+  const test::ReplayedLetters replayed(
+      {.log = "Ba1b2c", .known = "Ba1b2c", .list = "Ba1b2c", .archived = 6, .pcrs = {10, 11}});
+  EXPECT_EQ(replayed.search.seen(0, 0).size(), 4u) << "two banks";
+  EXPECT_EQ(replayed.search.seen(0, 0, 1u << 11).size(), 2u);
+  EXPECT_TRUE(replayed.search.seen(0, 0, 1u << 10 | 1u << 11).empty());
 }
 
 TEST(Match, OneRecordMayBeInFlightUntilTheListHasSettled) {

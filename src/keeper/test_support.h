@@ -11,6 +11,8 @@
 #include "imalog/replay.h"
 #include "keeper/alignment.h"
 #include "keeper/ima_source.h"
+#include "keeper/known_chain.h"
+#include "keeper/locate.h"
 
 namespace imakeep::keeper::test {
 
@@ -57,11 +59,58 @@ inline std::vector<imalog::PcrValue> values_of(const digest::PcrState& state, co
   return values;
 }
 
+inline void append_letters(Bytes& list, std::string_view letters, const digest::Bank& bank) {
+  for (const char letter : letters) imalog::test::append_record(list, record_of(letter), bank);
+}
+
 inline Bytes list_of(std::string_view letters, const digest::Bank& bank) {
   Bytes list;
-  for (const char letter : letters) imalog::test::append_record(list, record_of(letter), bank);
+  append_letters(list, letters, bank);
   return list;
 }
+
+// A list, and the records and PCRs that it is compared with.
+struct LettersCase {
+  std::string log;    // all that was measured
+  std::string known;  // the archived end of it that the list should hold
+  std::string list;
+  std::size_t staged = 0;
+  bool other_kernel = false;
+  std::uint64_t pending = 0;
+  std::uint64_t archived = 0;  // of the log
+  std::vector<std::uint32_t> pcrs = {10};
+  std::uint64_t most_extends = kMostExtends;
+};
+
+// The summaries of such a list, and the replays of all its alignments.
+struct ReplayedLetters {
+  explicit ReplayedLetters(const LettersCase& of)
+      : known(summary_of(of.known)),
+        list(summary_of(of.list, of.staged)),
+        shape(shape_of(of.archived - of.known.size())),
+        contents{.known = known,
+                 .shape = shape,
+                 .end = RecordNumber(of.archived),
+                 .list = list,
+                 .other_kernel = of.other_kernel,
+                 .pending = of.pending},
+        end_pcrs(state_after(of.log.substr(0, of.archived))),
+        search(end_pcrs, values_of(state_after(of.log), of.pcrs), families_of(contents), of.list.size(),
+               of.most_extends),
+        window{.least = of.list.size(), .most = of.list.size(), .may_be_in_flight = true, .settled = true} {
+    for (const char letter : of.list) search.add(record_of(letter).view());
+  }
+  ReplayedLetters(const ReplayedLetters&) = delete;
+  ReplayedLetters& operator=(const ReplayedLetters&) = delete;
+
+  const RecordSummary known;
+  const RecordSummary list;
+  const ListShape shape;
+  const Contents contents;
+  const digest::PcrState end_pcrs;  // at the archive's end
+  Search search;
+  Window window;  // of a list that does not change
+};
 
 // A list that does not change, with nothing staged. It takes no request.
 class FixedList : public ImaSource {
@@ -141,5 +190,38 @@ struct ArchivedLetters {
   archive::MemoryStore store;
   archive::Archive archive{store};
 };
+
+// A list of letters that does not change, and the PCRs of a machine that measured `log`.
+class ObservedLetters {
+ public:
+  ObservedLetters(Bytes list, const std::string& log, const std::vector<std::uint32_t>& pcrs = {10})
+      : source_(std::move(list), ArchivedLetters::kBank),
+        stream_(source_, {ListPart::kCurrent}),
+        start_(imalog::test::banks("sha1,sha256")) {
+    const std::uint64_t records = imalog::test::must(source_.count());
+    evidence = {
+        .pcrs = values_of(state_after(log), pcrs), .count_before = records, .count_after = records, .settled = true};
+  }
+  ObservedLetters(const std::string& list, const std::string& log, const std::vector<std::uint32_t>& pcrs = {10})
+      : ObservedLetters(list_of(list, ArchivedLetters::kBank), log, pcrs) {}
+
+  ObservationView view() {
+    return {
+        .stream = stream_, .evidence = evidence, .start = start_, .shown = ArchivedLetters::kBank, .boot_id = boot_id};
+  }
+
+  Evidence evidence;             // settled
+  std::string boot_id = "boot";  // of the running kernel
+
+ private:
+  FixedList source_;
+  ListStream stream_;
+  const digest::PcrState start_;
+};
+
+// What is known of a chain whose list was seen whole, under the kernel "boot".
+inline KnownChain known_chain(ArchivedLetters& archived) {
+  return {.chain = archived.chain(), .shape = ListShape(), .boot_id = "boot"};
+}
 
 }  // namespace imakeep::keeper::test
