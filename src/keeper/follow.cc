@@ -7,6 +7,8 @@
 #include "archive/pcr_bytes.h"
 #include "imalog/extend_rule.h"
 #include "imalog/template_digest.h"
+#include "keeper/anchoring.h"
+#include "keeper/findings.h"
 #include "keeper/keeper.h"
 #include "keeper/record_batch.h"
 
@@ -33,15 +35,6 @@ bool same_place(const archive::ListRow& a, const archive::ListRow& b) {
          a.trimmed_by_others == b.trimmed_by_others && a.boot_id == b.boot_id;
 }
 
-archive::IncidentRow incident_of(const Finding& found, std::int64_t now_unix_s) {
-  return {.chain = found.chain,
-          .first = found.first,
-          .records = found.records,
-          .kind = std::string(word(found.diagnosis)),
-          .what = found.what,
-          .since_unix_s = now_unix_s};
-}
-
 // Stores the TPM's counts in `origin`. Returns false if `origin` has them already, or if the TPM gave none.
 bool takes_resets(archive::OriginRow& origin, const Evidence& evidence) {
   if (!evidence.resets) return false;
@@ -49,124 +42,6 @@ bool takes_resets(archive::OriginRow& origin, const Evidence& evidence) {
   origin.tpm_resets = evidence.resets->resets;
   origin.tpm_restarts = evidence.resets->restarts;
   return origin.tpm_resets != before.tpm_resets || origin.tpm_restarts != before.tpm_restarts;
-}
-
-// "PCR 10, 11": bit P of `unread` is PCR P.
-std::string unread_pcrs(std::uint32_t unread) {
-  std::string names;
-  for (std::uint32_t pcr = 0; pcr < digest::kPcrCount; ++pcr) {
-    if ((unread >> pcr & 1) != 0) names += (names.empty() ? "PCR " : ", ") + std::to_string(pcr);
-  }
-  return names;
-}
-
-// Records that name these PCRs are archived, but nothing proves them.
-Finding nothing_proven_unread(const ChainState& state, const Evidence& evidence) {
-  return {.diagnosis = Diagnosis::kUnreadPcr,
-          .chain = state.chain.chain,
-          .first = state.row.proven,
-          .what = unread_pcrs(evidence.unread) + " cannot be read, so no record is proven: " + evidence.why_unread};
-}
-
-// Names archived records that the list lost after its head. If no kexec lost them, counts them in `state`.
-Finding missing_records(ChainState& state, const Range& missing, bool by_kexec) {
-  const std::uint64_t records = missing.records();
-  const std::string which =
-      std::to_string(records) + " records, from record " + std::to_string(missing.first.value()) + " on";
-  Finding found{.diagnosis = Diagnosis::kKexecDropped,
-                .chain = state.chain.chain,
-                .first = missing.first.value(),
-                .records = records,
-                .what = "a kexec dropped " + which + "; they are archived"};
-  if (by_kexec) return found;
-  found.diagnosis = Diagnosis::kTrimmedByOther;
-  found.what = "somebody else deleted " + which + ", in the middle of the list; they are archived";
-  state.row.trimmed_by_others += records;
-  ++state.row.trims_by_others;
-  return found;
-}
-
-// Names the records that others or a kexec removed from the list since the keeper last saw it. Updates `state`.
-std::vector<Finding> deleted_by_others(ChainState& state, const ListPosition& position, std::int64_t now_unix_s) {
-  std::vector<Finding> found;
-  const ListShape before = state.shape;
-  const std::uint64_t others = state.moved_to(position.shape, position.gone, position.gone_by_kexec, now_unix_s);
-  if (others > 0) {
-    // The keeper's own trim, if it was not recorded yet, deleted the records before these.
-    const RecordNumber first = before.number_at(ListIndex(position.gone - others));
-    const std::string records = std::to_string(others) + " records";
-    found.push_back({.diagnosis = position.gone_by_kexec ? Diagnosis::kKexecDropped : Diagnosis::kTrimmedByOther,
-                     .chain = state.chain.chain,
-                     .first = first.value(),
-                     .records = others,
-                     .what = position.gone_by_kexec
-                                 ? "a kexec may have dropped " + records + " of the list; they are archived"
-                                 : "somebody else deleted " + records + "; they are archived"});
-  }
-  for (const Range& missing : position.missing) {
-    found.push_back(missing_records(state, missing, position.lost_by_kexec));
-  }
-  return found;
-}
-
-std::vector<Finding> altered_records(archive::ChainId chain, const ListPosition& position) {
-  std::vector<Finding> found;
-  found.reserve(position.altered.size());
-  for (const RecordNumber number : position.altered) {
-    found.push_back({.diagnosis = Diagnosis::kAlteredRecord,
-                     .chain = chain,
-                     .first = number.value(),
-                     .records = 1,
-                     .what = "the list's copy of record " + std::to_string(number.value()) +
-                             " differs from what was measured; the archive holds what the PCRs prove"});
-  }
-  return found;
-}
-
-// The incidents to store for `found`. Each is stored once: an altered record, for example, stays altered, so every
-// follow() finds it.
-Result<std::vector<archive::IncidentRow>> new_incidents(archive::Archive& archive, const std::vector<Finding>& found,
-                                                        std::int64_t now_unix_s) {
-  std::vector<archive::IncidentRow> incidents;
-  for (const Finding& each : found) {
-    // The list's row counts trims by others. A PCR may be readable the next time.
-    const bool passing = each.diagnosis == Diagnosis::kTrimmedByOther || each.diagnosis == Diagnosis::kUnreadPcr;
-    if (!passing) incidents.push_back(incident_of(each, now_unix_s));
-  }
-  if (incidents.empty()) return incidents;
-  IMAKEEP_TRY(const auto& said, archive.incidents());
-  std::erase_if(incidents, [&](const archive::IncidentRow& incident) {
-    return std::ranges::any_of(said, [&](const archive::IncidentRow& old) {
-      return old.chain == incident.chain && old.kind == incident.kind && old.first == incident.first;
-    });
-  });
-  return incidents;
-}
-
-// Whether each PCR that parted from the records now has another value than the last anchor copied from it. If a PCR
-// still has the copied value, it proves nothing: the keeper would compare the value with itself.
-bool went_on(const ChainState& state, const Evidence& evidence) {
-  return std::ranges::none_of(evidence.pcrs, [&](const imalog::PcrValue& value) {
-    const auto bank = state.chain.end_pcrs.index_of(value.bank);
-    return (state.parted_pcrs >> value.pcr & 1) != 0 && bank &&
-           state.anchor->pcrs.value(*bank, value.pcr) == value.value;
-  });
-}
-
-// Whether to archive all of the list as new. A list may look like the known records and more. If its content proves
-// nothing, it may still be another list with equal records. An anchor is safe only if all of the list is archived as
-// new, because the keeper trims the list after it. While the PCRs still do not match, each copy needs twice as many new
-// records as the last, so that copies stay few.
-bool copies_all(const ChainState& state, const Mismatch& mismatch, bool settled, bool same_break) {
-  if (!mismatch.grown) return true;
-  // If the list is not settled, one copy is enough: the records stay in the list, because the keeper deletes nothing
-  // that is not proven.
-  const bool copied = RecordNumber(state.row.proven) <= state.shape.head() && state.chain.end > state.row.proven;
-  if (!settled) return !copied;
-  if (!same_break) return true;
-  const RecordNumber grown_end = state.end() + (mismatch.grown->records - mismatch.grown->new_from.records);
-  const std::uint64_t copies = std::min<std::uint64_t>(state.anchors_at_break, 32);
-  return grown_end - state.anchored_at() >= (std::uint64_t{1} << copies) / 2;
 }
 
 // Whether a crash, or a full disk, came after the commit of the chain's row and before its first records.

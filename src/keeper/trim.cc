@@ -48,6 +48,19 @@ Result<Compared> compare(ListStream& stream, KnownList& known) {
   }
 }
 
+// Reads the new records from the stream's position on. Extends `end` with them and adds them to `batch`. Returns false
+// if the digest of one does not match its data: it was altered in the list, and the next follow() says so.
+Result<bool> read_new(ListStream& stream, const digest::Bank& shown, digest::PcrState& end, RecordBatch& batch) {
+  for (;;) {
+    IMAKEEP_TRY(const auto& record, stream.next());
+    if (!record) return true;
+    const imalog::RecordContentView content = record->content();
+    if (!imalog::digest_matches(shown, content, record->digest)) return false;
+    imalog::extend(end, content);
+    batch.add(content, record->digest);
+  }
+}
+
 }  // namespace
 
 Result<TrimResult> Keeper::trim() {
@@ -215,21 +228,13 @@ Result<std::optional<TrimResult>> Keeper::try_stage(const ChainState& before, bo
   IMAKEEP_TRY(const auto& compared, compare(stream, known));
   if (!compared.same || compared.records == 0) return std::nullopt;
   const std::uint64_t left = known.records() - compared.known;  // known records that the current list should hold
-  const bool has_new = compared.records > compared.known;
 
   digest::PcrState end = state.chain.end_pcrs;
   RecordBatch batch;
-  if (has_new) {
+  if (compared.records > compared.known) {
     stream.seek(compared.new_from);
-    for (;;) {
-      IMAKEEP_TRY(const auto& record, stream.next());
-      if (!record) break;
-      const imalog::RecordContentView content = record->content();
-      // The digest was altered in the list. The next follow() says so.
-      if (!imalog::digest_matches(source_.bank(), content, record->digest)) return std::nullopt;
-      imalog::extend(end, content);
-      batch.add(content, record->digest);
-    }
+    IMAKEEP_TRY(const auto& intact, read_new(stream, source_.bank(), end, batch));
+    if (!intact) return std::nullopt;
   }
   if (by_pcrs) {
     // The new records may name PCRs that no record before them names. Then read the PCRs again, with these.
