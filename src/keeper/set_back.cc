@@ -42,10 +42,10 @@ class SetBackFinder {
       along.add(record.content);
       const archive::RecordId id = archive::record_id(record.content);
       note_end(matcher.next(id));
-      if (ids_.size() <= kMostReplays) ids_.push_back(id);
-      rest_.push_back(
+      if (first_ids_.size() <= kMostReplays) first_ids_.push_back(id);
+      last_records_.push_back(
           {.id = id, .violation = record.content.violation, .pcr = static_cast<std::uint8_t>(record.content.pcr)});
-      if (rest_.size() > kMostRest) rest_.pop_front();
+      if (last_records_.size() > kMostRest) last_records_.pop_front();
     });
     if (!whole) return unexpected(whole.error());
     if (!*whole) return search;
@@ -64,7 +64,7 @@ class SetBackFinder {
     std::uint64_t known = 0;
   };
 
-  struct Archived {
+  struct ArchivedRecord {
     archive::RecordId id;
     bool violation = false;
     std::uint8_t pcr = 0;
@@ -84,11 +84,11 @@ class SetBackFinder {
 
   // The record that was read last ends a run of `length` records that are the list's first.
   void note_end(std::size_t length) {
-    ++read_;
-    if (length < longest_) return;
-    if (length > longest_) ends_.clear();
-    longest_ = length;
-    if (ends_.size() <= kMostReplays) ends_.push_back(read_);
+    ++records_read_;
+    if (length < longest_run_) return;
+    if (length > longest_run_) run_ends_.clear();
+    longest_run_ = length;
+    if (run_ends_.size() <= kMostReplays) run_ends_.push_back(records_read_);
   }
 
   // The first count of records after which all PCRs had their values at once; empty without such a count.
@@ -106,7 +106,7 @@ class SetBackFinder {
   Result<SetBackSearch> went_on() {
     SetBackSearch search;
     take_every_place();
-    search.tried_all = ids_.size() <= kMostReplays && can_be_tried(kMostReplayedEverywhere);
+    search.tried_all = first_ids_.size() <= kMostReplays && can_be_tried(kMostReplayedEverywhere);
     if (!search.tried_all) {
       take_longest();
       if (!can_be_tried(kMostReplayed)) return search;
@@ -137,10 +137,10 @@ class SetBackFinder {
   // violation unseen, or shows one altered, and an equal extend took its place: no proof that the machine was set back.
   bool list_holds_rest(const Place& place) const {
     const std::uint64_t rest = end_ - place.end;
-    if (rest > rest_.size()) return false;
+    if (rest > last_records_.size()) return false;
     std::size_t listed = place.known;
-    for (std::size_t i = rest_.size() - rest; i < rest_.size(); ++i, ++listed) {
-      while (listed < list_.ids.size() && !extend_alike(rest_[i], listed)) {
+    for (std::size_t i = last_records_.size() - rest; i < last_records_.size(); ++i, ++listed) {
+      while (listed < list_.ids.size() && !extend_alike(last_records_[i], listed)) {
         if (!list_.violations[listed]) return false;
         ++listed;
       }
@@ -149,7 +149,7 @@ class SetBackFinder {
     return true;
   }
 
-  bool extend_alike(const Archived& archived, std::size_t listed) const {
+  bool extend_alike(const ArchivedRecord& archived, std::size_t listed) const {
     const bool violations = archived.violation && list_.violations[listed];
     return archived.id == list_.ids[listed] || (violations && archived.pcr == list_.pcrs[listed]);
   }
@@ -162,10 +162,10 @@ class SetBackFinder {
 
   // The list may begin at any record of the archive. It goes on with the archive's records as far as both are equal.
   void take_every_place() {
-    for (std::size_t begin = 0; begin < ids_.size(); ++begin) {
+    for (std::size_t begin = 0; begin < first_ids_.size(); ++begin) {
       std::size_t known = 0;
-      const std::size_t most = std::min(ids_.size() - begin, list_.ids.size());
-      while (known < most && ids_[begin + known] == list_.ids[known]) ++known;
+      const std::size_t most = std::min(first_ids_.size() - begin, list_.ids.size());
+      while (known < most && first_ids_[begin + known] == list_.ids[known]) ++known;
       add_place(begin + known, known);
     }
     std::ranges::stable_sort(places_, {}, &Place::end);
@@ -174,8 +174,8 @@ class SetBackFinder {
   // Takes only the places at which the archive holds the longest beginning of the list.
   void take_longest() {
     places_.clear();
-    if (longest_ == 0) add_place(0, 0);
-    for (const std::uint64_t end : ends_) add_place(end, longest_);
+    if (longest_run_ == 0) add_place(0, 0);
+    for (const std::uint64_t end : run_ends_) add_place(end, longest_run_);
   }
 
   // `end` counts from the first record that is replayed.
@@ -214,12 +214,12 @@ class SetBackFinder {
   const RecordSummary& list_;
   const std::span<const imalog::PcrValue> pcrs_;
   const Window& window_;
-  std::uint64_t read_ = 0;
-  std::size_t longest_ = 0;
-  std::vector<std::uint64_t> ends_;     // for each run of that length, the count of records read at its end
-  std::vector<archive::RecordId> ids_;  // of the records read; if the archive is long, more than can be tried
-  std::deque<Archived> rest_;           // the last kMostRest records
-  std::vector<Place> places_;           // sorted by end
+  std::uint64_t records_read_ = 0;            // of the archive
+  std::size_t longest_run_ = 0;               // count of the list's first records that the archive holds in a row
+  std::vector<std::uint64_t> run_ends_;       // for each run of that length, the count of records read at its end
+  std::vector<archive::RecordId> first_ids_;  // of the records read; if the archive is long, one more than can be tried
+  std::deque<ArchivedRecord> last_records_;   // the last kMostRest records read
+  std::vector<Place> places_;                 // sorted by end
 };
 
 }  // namespace
