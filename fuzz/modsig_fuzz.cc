@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Input: a u16 in little-endian order, a key file of so many bytes, and field `modsig`.
+// Input: that of key_file_input.h; the signature is field `modsig`.
+#include "fuzz/key_file_input.h"
 #include "fuzz/require.h"
 #include "signature/modsig.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace imakeep;
-  const ByteView input(reinterpret_cast<const std::byte*>(data), size);
-  if (size < 2) return 0;
-  const std::size_t key_bytes = load<std::uint16_t>(input.data(), ByteOrder::kLittle);
-  if (key_bytes > size - 2) return 0;
-  const ByteView field = input.subspan(2 + key_bytes);
+  const auto input = fuzz::split_key_file(data, size);
+  if (!input) return 0;
+  const ByteView field = input->signature;
 
   const auto modsig = signature::Modsig::parse(field);
   if (!modsig) {
@@ -21,7 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::require(!signature::Modsig::parse(field.first(field.size() - 1)), "a blob that is cut short is refused");
 
   signature::Keyrings keyrings;
-  if (const auto keys = signature::Key::parse(input.subspan(2, key_bytes))) {
+  if (const auto keys = signature::Key::parse(input->key_file)) {
     for (const signature::Key& key : *keys) static_cast<void>(keyrings.add("k", key));
   }
   const digest::Digest digest(signature::info(modsig->algorithm()).digest_bytes);

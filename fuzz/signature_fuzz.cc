@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Input: a u16 in little-endian order, a key file of so many bytes, and security.ima. The attribute is also taken for a
-// digest field. What is taken as a signature is written again from its fields alone, and is the same bytes.
+// Input: that of key_file_input.h; the signature is security.ima. The attribute is also taken for a digest field. What
+// is taken as a signature is written again from its fields alone, and is the same bytes.
+#include "fuzz/key_file_input.h"
 #include "fuzz/require.h"
 #include "signature/check.h"
 
@@ -41,12 +42,10 @@ signature::Keyrings keyrings_of(ByteView file) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace imakeep;
-  const ByteView input(reinterpret_cast<const std::byte*>(data), size);
-  if (size < 2) return 0;
-  const std::size_t key_bytes = load<std::uint16_t>(input.data(), ByteOrder::kLittle);
-  if (key_bytes > size - 2) return 0;
-  const signature::Keyrings keyrings = keyrings_of(input.subspan(2, key_bytes));
-  const ByteView attribute = input.subspan(2 + key_bytes);
+  const auto input = fuzz::split_key_file(data, size);
+  if (!input) return 0;
+  const signature::Keyrings keyrings = keyrings_of(input->key_file);
+  const ByteView attribute = input->signature;
 
   if (const auto digest = signature::parse_digest_field(attribute); !digest) require_known_error(digest.error());
   const auto parsed = signature::parse_signature(attribute);

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 #include <openssl/err.h>
 
-#include "support/key_tools.h"
+#include "support/key_fixture.h"
 
 namespace imakeep::signature {
 namespace check_test {
@@ -15,22 +15,14 @@ using test::KeyFiles;
 using test::must;
 using test::must_run;
 using test::only;
-using test::ScratchDirectory;
 using test::with_bit_flipped;
 
-// Keys of every kind, and a file to sign. Made once, since RSA keys take time.
-class CheckSignature : public ::testing::Test {
+// A file to sign, and keys of every kind.
+class CheckSignature : public test::WithKeys {
  protected:
   static void SetUpTestSuite() {
-    scratch = new ScratchDirectory;
-    rsa = new KeyFiles(make_key(*scratch, "rsa", test::kRsa2048));
-    ec = new KeyFiles(make_key(*scratch, "ec", test::kP256));
+    WithKeys::SetUpTestSuite();
     test::write_file(signed_file(), content());
-  }
-  static void TearDownTestSuite() {
-    delete ec;
-    delete rsa;
-    delete scratch;
   }
 
   static std::string signed_file() { return scratch->file("signed"); }
@@ -63,15 +55,7 @@ class CheckSignature : public ::testing::Test {
     append_bytes(attribute, bytes);
     return attribute;
   }
-
-  static ScratchDirectory* scratch;
-  static KeyFiles* rsa;
-  static KeyFiles* ec;
 };
-
-ScratchDirectory* CheckSignature::scratch = nullptr;
-KeyFiles* CheckSignature::rsa = nullptr;
-KeyFiles* CheckSignature::ec = nullptr;
 
 // A file digest that owns its bytes.
 struct OwnedDigest {

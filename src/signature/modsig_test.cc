@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 #include <openssl/err.h>
 
-#include "support/key_tools.h"
+#include "support/key_fixture.h"
 
 namespace imakeep::signature {
 namespace modsig_test {
@@ -18,24 +18,16 @@ using test::KeyFiles;
 using test::must;
 using test::must_run;
 using test::only;
-using test::ScratchDirectory;
 using test::with_bit_flipped;
 
 constexpr const char* kLikeSignFile = "-noattr -nocerts";
 constexpr const char* kLikeSignFileWithKeyId = "-noattr -nocerts -keyid";
 
-class CheckModsig : public ::testing::Test {
+class CheckModsig : public test::WithKeys {
  protected:
   static void SetUpTestSuite() {
-    scratch = new ScratchDirectory;
-    rsa = new KeyFiles(make_key(*scratch, "rsa", test::kRsa2048));
-    ec = new KeyFiles(make_key(*scratch, "ec", test::kP256));
+    WithKeys::SetUpTestSuite();
     test::write_file(scratch->file("module"), content());
-  }
-  static void TearDownTestSuite() {
-    delete ec;
-    delete rsa;
-    delete scratch;
   }
 
   static ByteView content() { return as_bytes("what the module says"); }
@@ -45,15 +37,7 @@ class CheckModsig : public ::testing::Test {
              " -inkey " + key.pair() + " -md " + hash + " " + options + " -out " + scratch->file("blob"));
     return bytes_of_file(scratch->file("blob"));
   }
-
-  static ScratchDirectory* scratch;
-  static KeyFiles* rsa;
-  static KeyFiles* ec;
 };
-
-ScratchDirectory* CheckModsig::scratch = nullptr;
-KeyFiles* CheckModsig::rsa = nullptr;
-KeyFiles* CheckModsig::ec = nullptr;
 
 SignatureCheck check_blob(ByteView blob, const digest::Digest& digest, const Keyrings& keyrings,
                           HashAlgorithm algorithm = HashAlgorithm::kSha256) {
