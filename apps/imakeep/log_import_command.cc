@@ -81,8 +81,8 @@ const char* join_name(archive::Join join) {
       return "first";
     case archive::Join::kOverlap:
       return "overlap";
-    case archive::Join::kBehind:
-      return "behind";
+    case archive::Join::kAfter:
+      return "after";
     case archive::Join::kAlreadyThere:
       return "already there";
   }
@@ -96,7 +96,7 @@ std::string how_joined(const archive::PartReport& part, bool proven) {
       return added;
     case archive::Join::kOverlap:
       return added + "; the others were archived already";
-    case archive::Join::kBehind:
+    case archive::Join::kAfter:
       return added + ", from record " + std::to_string(part.first) + " on" +
              (proven ? "" : "; without PCRs, nothing proves that no record is missing before them");
     case archive::Join::kAlreadyThere:

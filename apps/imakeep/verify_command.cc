@@ -345,8 +345,9 @@ const char* text_of(attest::Side side) {
 }
 
 nlohmann::json json_of(const attest::BadRecord& bad) {
-  return {{"source", bad.place.source}, {"record", bad.place.record}, {"offset", json_of(bad.place.offset)},
-          {"number", bad.number},       {"bank", bad.bank.name()},    {"pcrs_fit", text_of(bad.side)}};
+  return {{"source", bad.place.source},   {"record", bad.place.record}, {"offset", json_of(bad.place.offset)},
+          {"number", bad.number},         {"bank", bad.bank.name()},    {"pcrs_match", text_of(bad.side)},
+          {"pcrs_fit", text_of(bad.side)}};  // the former name
 }
 
 nlohmann::json json_of(const attest::LogCheck& check, const Evidence& evidence,
@@ -356,7 +357,8 @@ nlohmann::json json_of(const attest::LogCheck& check, const Evidence& evidence,
   for (const output::UnprovenRange& range : ranges) result["unproven_ranges"].push_back(output::range_json(range));
   if (evidence.expected.anything()) {
     result["proven"] = check.proven.value_or(0);
-    result["behind"] = check.behind;
+    result["after_match"] = check.after_match;
+    result["behind"] = check.after_match;  // the former name
     result["unproven"] = check.unproven;
     result["pcrs"] = nlohmann::json::array();
     for (const attest::ValueMatch& match : check.values) result["pcrs"].push_back(output::value_json(match));

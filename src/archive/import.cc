@@ -288,7 +288,7 @@ class Import {
   static Join join_of(const DecodedPart& part, std::uint64_t first, std::uint64_t done, std::uint64_t end) {
     if (!part.records.empty() && done == part.records.size()) return Join::kAlreadyThere;
     if (end == 0) return Join::kFirst;
-    return done > 0 ? Join::kOverlap : first == end ? Join::kBehind : Join::kAlreadyThere;
+    return done > 0 ? Join::kOverlap : first == end ? Join::kAfter : Join::kAlreadyThere;
   }
 
   SourceRow source_row(ChainId chain, std::size_t i, std::uint64_t first) {

@@ -46,7 +46,7 @@ struct ImportOptions {
 enum class Join : std::uint8_t {
   kFirst,         // the chain begins with the part
   kOverlap,       // the chain already had the part's first records
-  kBehind,        // the part follows the chain's records; only the PCRs can tell whether records are missing between
+  kAfter,         // the part follows the chain's records; only the PCRs can tell whether records are missing between
   kAlreadyThere,  // the chain already had all of the part's records
 };
 

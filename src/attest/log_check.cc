@@ -283,7 +283,7 @@ class Pass {
     const ProofTotals sum = totals(check_.pcrs);
     const bool any = std::ranges::any_of(check_.pcrs, [](const PcrProof& proof) { return proof.matched; });
     if (any || (check_.records == 0 && !comparisons_.empty())) check_.proven = sum.proven;
-    check_.behind = sum.behind;
+    check_.after_match = sum.after_match;
     check_.unproven = expected_.anything() ? sum.unproven : 0;
     check_.state = matching_.replay().state();
     if (check_.stated_aggregate) {

@@ -67,7 +67,7 @@ struct LogCheck {
   std::vector<digest::Bank> quote_matched_as = {};     // the quote's replayed banks, as in ValueMatch; empty: no match
   std::vector<PcrProof> pcrs = {};                     // of each PCR that a record names
   std::optional<std::uint64_t> proven = std::nullopt;  // records; empty: nothing expected, or no PCR of the log matches
-  std::uint64_t behind = 0;                            // records after the match of their PCR
+  std::uint64_t after_match = 0;                       // records after the match of their PCR
   std::uint64_t unproven = 0;                          // records of PCRs without a match, or after the ReplayLimit
   std::optional<BootAggregate> stated_aggregate = std::nullopt;     // by the first record of a log that starts at reset
   std::optional<BootAggregateCheck> boot_aggregate = std::nullopt;  // empty: not compared

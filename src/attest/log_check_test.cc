@@ -125,7 +125,7 @@ TEST(CheckLog, FindsTheRecordsThatACapturedQuoteCovers) {
     ListLog log = log_of(imalog::test::whole_log("templates", imalog::test::bank(bank)), bank);
     const auto result = must(check_log(log, test::captured_quote("templates/quote-mid").expected()));
     EXPECT_EQ(result.proven, 90u);
-    EXPECT_EQ(result.behind, 42u);
+    EXPECT_EQ(result.after_match, 42u);
     EXPECT_EQ(result.unproven, 3u) << "the quote covers PCR 10 only";
     EXPECT_EQ(result.quote_found_at, 93u);
     EXPECT_EQ(result.records, 135u);
@@ -209,7 +209,7 @@ TEST(CheckLog, FollowsEveryQuotedPcrThatRecordsAreIn) {
     const QuotedPcrs quote = quote_of(state_after(contents, length), {{kSha256, {10, 11}}});
     const LogCheck result = check(list_of(contents), {.values = {}, .quote = quote});
     EXPECT_EQ(result.proven, length);
-    EXPECT_EQ(result.behind, 5 - length);
+    EXPECT_EQ(result.after_match, 5 - length);
     EXPECT_EQ(result.unproven, 1u);
     EXPECT_EQ(message_of(result),
               "not every record is proven: 1 record of PCR 12, of which no value was given or quoted");
@@ -281,7 +281,7 @@ TEST(CheckLog, ValuesAddToAQuoteThatLacksTheirPcr) {
   const LogCheck result =
       check(list_of(contents), {.values = {value_after(contents, 3, "sha256", 11)}, .quote = quote});
   EXPECT_EQ(result.proven, 4u);
-  EXPECT_EQ(result.behind, 2u);
+  EXPECT_EQ(result.after_match, 2u);
   EXPECT_EQ(result.problem, std::nullopt) << message_of(result);
 }
 
@@ -301,7 +301,7 @@ TEST(CheckLog, EachBankOfAPcrCoversOnlyWhatItMatches) {
   const LogCheck result = check(
       list_of(contents), {.values = {value_after(contents, 5, "sha1", 10), value_after(contents, 3, "sha256", 10)}});
   EXPECT_EQ(result.proven, 3u);
-  EXPECT_EQ(result.behind, 3u);
+  EXPECT_EQ(result.after_match, 3u);
   EXPECT_EQ(result.problem, std::nullopt) << message_of(result);
 }
 
@@ -392,7 +392,7 @@ TEST(CheckLog, APcrAtItsStartAfterAllProvenRecordsIsLag) {
   const std::vector<PcrValue> values{value_after(contents, 4, "sha256", 10), value_after(contents, 0, "sha256", 12)};
   const LogCheck result = check(list_of(contents), {.values = values});
   EXPECT_EQ(result.proven, 4u);
-  EXPECT_EQ(result.behind, 2u);
+  EXPECT_EQ(result.after_match, 2u);
   EXPECT_EQ(result.problem, std::nullopt) << message_of(result);
 }
 
@@ -405,7 +405,7 @@ TEST(CheckLog, BeyondWhereReplayEndsNothingIsProven) {
   EXPECT_EQ(message_of(beyond), limit.why);
   const auto before = must(check_log(log, {.values = values_after(contents, 3)}, std::nullopt, limit));
   EXPECT_EQ(before.proven, 3u);
-  EXPECT_EQ(before.behind, 1u);
+  EXPECT_EQ(before.after_match, 1u);
   EXPECT_EQ(before.unproven, 2u);
   EXPECT_EQ(message_of(before), limit.why);
 }
@@ -627,7 +627,7 @@ TEST(CheckLogVariants, EachWayOfExtendingABankIsFoundAndNamed) {
     const LogCheck result = check(list_of(contents), {.values = {value_by_kernel(contents, 5, spec)}});
     EXPECT_EQ(result.problem, std::nullopt) << message_of(result);
     EXPECT_EQ(result.proven, 5u);
-    EXPECT_EQ(result.behind, 1u);
+    EXPECT_EQ(result.after_match, 1u);
     EXPECT_EQ(result.values.at(0).matched_as, imalog::test::bank(spec));
     EXPECT_FALSE(result.values.at(0).either_padding);
     EXPECT_TRUE(result.pcrs.at(0).weak) << "it proves as much as sha1 does";

@@ -52,7 +52,7 @@ ProofTotals totals(std::span<const PcrProof> proofs) {
   ProofTotals sum;
   for (const PcrProof& proof : proofs) {
     sum.proven += proof.proven;
-    sum.behind += proof.behind();
+    sum.after_match += proof.after_match();
     sum.unproven += proof.unproven();
   }
   return sum;

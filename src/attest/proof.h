@@ -81,7 +81,7 @@ struct PcrProof {
   std::optional<std::uint64_t> first_unproven = std::nullopt;
   bool weak = false;  // proven by sha1 alone: a bank of sha1, or one that Linux fills from sha1
 
-  std::uint64_t behind() const { return matched ? records - proven - unreachable : 0; }
+  std::uint64_t after_match() const { return matched ? records - proven - unreachable : 0; }
   std::uint64_t unproven() const { return matched ? unreachable : records; }
 };
 
@@ -90,8 +90,8 @@ std::vector<PcrProof> prove(const RecordCounts& counts, std::span<const Comparis
 
 struct ProofTotals {
   std::uint64_t proven = 0;
-  std::uint64_t behind = 0;    // after the match of their PCR
-  std::uint64_t unproven = 0;  // all others
+  std::uint64_t after_match = 0;  // after the match of their PCR
+  std::uint64_t unproven = 0;     // all others
 };
 ProofTotals totals(std::span<const PcrProof> proofs);
 

@@ -50,7 +50,7 @@ TEST(Prove, APcrWithoutComparisonIsUnproven) {
   EXPECT_TRUE(proof.banks.empty());
   EXPECT_EQ(proof.proven, 0u);
   EXPECT_EQ(proof.unproven(), 2u);
-  EXPECT_EQ(proof.behind(), 0u);
+  EXPECT_EQ(proof.after_match(), 0u);
 }
 
 TEST(Prove, CoversWhatAllBanksCover) {
@@ -59,7 +59,7 @@ TEST(Prove, CoversWhatAllBanksCover) {
       {{.bank = kSha1, .pcr = 10, .matched = Prefix{4, 4}}, {.bank = kSha256, .pcr = 10, .matched = Prefix{2, 2}}}, 10);
   EXPECT_EQ(proof.proven, 2u);
   EXPECT_EQ(proof.matched_at, 2u);
-  EXPECT_EQ(proof.behind(), 2u);
+  EXPECT_EQ(proof.after_match(), 2u);
   EXPECT_FALSE(proof.weak);
 }
 
@@ -85,9 +85,9 @@ TEST(Totals, AddUpToTheRecordsOfTheLog) {
       totals(prove(counts, std::vector<Comparison>{{.bank = kSha256, .pcr = 10, .matched = Prefix{4, 2}},
                                                    {.bank = kSha256, .pcr = 11, .matched = Prefix{0, 0}}}));
   EXPECT_EQ(sum.proven, 2u);
-  EXPECT_EQ(sum.behind, 3u);
+  EXPECT_EQ(sum.after_match, 3u);
   EXPECT_EQ(sum.unproven, 1u);
-  EXPECT_EQ(sum.proven + sum.behind + sum.unproven, counts.records());
+  EXPECT_EQ(sum.proven + sum.after_match + sum.unproven, counts.records());
 }
 
 // The prefix that holds the first `count` records of `pcr`, and ends with the last of them.

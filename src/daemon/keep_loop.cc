@@ -28,7 +28,7 @@ using keeper::Outcome;
 constexpr int kLastLooks = 10;
 constexpr std::chrono::milliseconds kBetweenLastLooks{100};
 
-bool unsettled(const keeper::FollowResult& followed) {
+bool changed_meanwhile(const keeper::FollowResult& followed) {
   return std::ranges::find(followed.found, Diagnosis::kConcurrentChange, &keeper::Finding::diagnosis) !=
          followed.found.end();
 }
@@ -113,7 +113,7 @@ Result<void> KeepLoop::follow() {
   reporter_.found(followed->found);
   show();
   trigger_.list_is(followed->list_records, parts_.source.bytes_seen());
-  trigger_.followed(now_ms(), Outcome::kDone, followed->lag > 0 || unsettled(*followed));
+  trigger_.followed(now_ms(), Outcome::kDone, followed->lag > 0 || changed_meanwhile(*followed));
   return {};
 }
 
@@ -146,7 +146,7 @@ void KeepLoop::show() {
   const ActivityScope showing(parts_.activity, "showing the view " + config_.view);
   looked();
   const keeper::FollowResult& last = keeper_.last();
-  placed_ = placed_ || (last.chain && (last.archived > 0 || !unsettled(last)));
+  placed_ = placed_ || (last.chain && (last.archived > 0 || !changed_meanwhile(last)));
   // Until the list is placed, the archive's last chain may be the list of an earlier boot.
   if (!placed_) return;
   const auto covered = parts_.view->show(parts_.archive, parts_.source.banks());

@@ -21,7 +21,7 @@ constexpr std::array<std::pair<Diagnosis, std::string_view>, 13> kWords = {{
     {Diagnosis::kUnreadPcr, "unread-pcr"},
     {Diagnosis::kMeasuredWithoutTpm, "measured-without-tpm"},
     {Diagnosis::kStartNotZero, "start-not-zero"},
-    {Diagnosis::kConcurrentChange, "unsettled"},
+    {Diagnosis::kConcurrentChange, "concurrent-change"},
 }};
 
 }  // namespace
@@ -30,8 +30,14 @@ std::string_view word(Diagnosis diagnosis) {
   return std::ranges::find(kWords, diagnosis, &std::pair<Diagnosis, std::string_view>::first)->second;
 }
 
+std::optional<std::string_view> former_word(Diagnosis diagnosis) {
+  if (diagnosis == Diagnosis::kConcurrentChange) return "unsettled";
+  return std::nullopt;
+}
+
 std::optional<Diagnosis> diagnosis_of(std::string_view text) {
-  const auto* const found = std::ranges::find(kWords, text, &std::pair<Diagnosis, std::string_view>::second);
+  const auto* const found = std::ranges::find_if(
+      kWords, [&](const auto& each) { return text == each.second || text == former_word(each.first); });
   if (found == kWords.end()) return std::nullopt;
   return found->first;
 }

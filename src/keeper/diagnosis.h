@@ -30,6 +30,9 @@ enum class Diagnosis : std::uint8_t {
 
 // The diagnosis as a word, as archives and messages show it: "trimmed-by-other".
 std::string_view word(Diagnosis diagnosis);
+// The word that it had before, if it was renamed: "unsettled".
+std::optional<std::string_view> former_word(Diagnosis diagnosis);
+// Takes former words too.
 std::optional<Diagnosis> diagnosis_of(std::string_view word);
 
 // One finding, for a person.

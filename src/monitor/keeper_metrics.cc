@@ -208,7 +208,9 @@ void add_pcrs(Exposition& text, const Status& status) {
   text.family("imakeep_pcrs_state", "gauge",
               "1 for the state of the list compared with the PCRs, 0 for the other states.");
   for (const PcrsState known : kAllPcrsStates) {
-    text.sample(label("state", std::string(word(known))), status.pcrs.state == known ? "1" : "0");
+    const char* value = status.pcrs.state == known ? "1" : "0";
+    text.sample(label("state", std::string(word(known))), value);
+    if (const auto former = former_word(known)) text.sample(label("state", std::string(*former)), value);
   }
 }
 
@@ -222,14 +224,16 @@ void add_unproven(Exposition& text, const std::optional<ChainStatus>& chain) {
   text.sample("", std::to_string(broken));
 }
 
-// Adds a sample for every diagnosis, even at 0, so that the first incident is visible as an increase. Adds one for
-// every other kind that `counts` holds.
+// Adds a sample for every diagnosis, even at 0, so that the first incident is visible as an increase. A renamed
+// diagnosis also has one under its former word. Adds one for every other kind that `counts` holds.
 void add_by_kind(Exposition& text, const std::map<std::string, std::uint64_t>& counts, const char* label_name) {
   std::map<std::string, std::uint64_t> others = counts;
   for (const keeper::Diagnosis diagnosis : kAllDiagnoses) {
     const std::string kind(keeper::word(diagnosis));
     const auto counted = others.extract(kind);
-    text.sample(label(label_name, kind), std::to_string(counted.empty() ? 0 : counted.mapped()));
+    const std::string count = std::to_string(counted.empty() ? 0 : counted.mapped());
+    text.sample(label(label_name, kind), count);
+    if (const auto former = keeper::former_word(diagnosis)) text.sample(label(label_name, std::string(*former)), count);
   }
   for (const auto& [kind, count] : others) text.sample(label(label_name, kind), std::to_string(count));
 }

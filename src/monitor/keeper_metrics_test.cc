@@ -79,9 +79,18 @@ TEST(KeeperMetrics, HoldsAreAHistogramWhoseLastBucketHasAll) {
 
 TEST(KeeperMetrics, ThePcrsAreInExactlyOneState) {
   const std::string text = text_of(full_status());
-  expect_sample(text, "imakeep_pcrs_state{state=\"does not fit\"} 1");
-  for (const char* state : {"proven", "lagging", "behind", "not proven"}) {
+  expect_sample(text, "imakeep_pcrs_state{state=\"does not match\"} 1");
+  for (const char* state : {"proven", "lagging", "incomplete", "not proven"}) {
     expect_sample(text, std::string("imakeep_pcrs_state{state=\"") + state + "\"} 0");
+  }
+}
+
+TEST(KeeperMetrics, ARenamedValueOfALabelKeepsItsFormerWord) {
+  const std::string text = text_of(full_status());
+  expect_sample(text, "imakeep_pcrs_state{state=\"does not fit\"} 1");
+  expect_sample(text, "imakeep_pcrs_state{state=\"behind\"} 0");
+  for (const char* word : {"unsettled", "concurrent-change"}) {
+    expect_sample(text, std::string("imakeep_incidents_total{kind=\"") + word + "\"} 0");
   }
 }
 

@@ -207,7 +207,7 @@ ListStatus list_status(keeper::ImaSource& source, const Result<keeper::Method>& 
 void compare_with_list(Status& status) {
   if (!status.list || status.pcrs.state != PcrsState::kProven) return;
   const bool more = status.list->current_records.value_or(0) > status.archived_in_list.value_or(0);
-  if (more) status.pcrs.state = PcrsState::kBehind;
+  if (more) status.pcrs.state = PcrsState::kIncomplete;
 }
 
 void add_keeper_status(Status& status, const KeeperState& state) {

@@ -37,7 +37,7 @@ Result<ArchiveTotals> archive_totals(archive::Archive& archive);
 // What every process can see of the list. Does not open it. `method` is the result of Keeper::method().
 ListStatus list_status(keeper::ImaSource& source, const Result<keeper::Method>& method, keeper::TableMode table);
 
-// For a status without a keeper: if the archive is proven but lacks records of the list, sets the state to kBehind.
+// For a status without a keeper: if the archive is proven but lacks records of the list, sets the state to kIncomplete.
 void compare_with_list(Status& status);
 
 // The facts that only the keeper knows.

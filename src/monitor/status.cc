@@ -11,19 +11,25 @@ std::string_view word(PcrsState state) {
       return "proven";
     case PcrsState::kLagging:
       return "lagging";
-    case PcrsState::kBehind:
-      return "behind";
+    case PcrsState::kIncomplete:
+      return "incomplete";
     case PcrsState::kNotProven:
       return "not proven";
     case PcrsState::kMismatch:
       break;
   }
-  return "does not fit";
+  return "does not match";
+}
+
+std::optional<std::string_view> former_word(PcrsState state) {
+  if (state == PcrsState::kIncomplete) return "behind";
+  if (state == PcrsState::kMismatch) return "does not fit";
+  return std::nullopt;
 }
 
 std::optional<PcrsState> pcrs_state_of(std::string_view word) {
-  const auto* const found =
-      std::ranges::find(kAllPcrsStates, word, [](PcrsState state) { return monitor::word(state); });
+  const auto* const found = std::ranges::find_if(
+      kAllPcrsStates, [&](PcrsState state) { return word == monitor::word(state) || word == former_word(state); });
   if (found == kAllPcrsStates.end()) return std::nullopt;
   return *found;
 }

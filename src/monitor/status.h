@@ -74,11 +74,15 @@ struct ChainStatus {
   ProvenStatus proven;
 };
 
-enum class PcrsState : std::uint8_t { kProven, kLagging, kBehind, kNotProven, kMismatch };
-inline constexpr std::array kAllPcrsStates = {PcrsState::kProven, PcrsState::kLagging, PcrsState::kBehind,
+enum class PcrsState : std::uint8_t { kProven, kLagging, kIncomplete, kNotProven, kMismatch };
+inline constexpr std::array kAllPcrsStates = {PcrsState::kProven, PcrsState::kLagging, PcrsState::kIncomplete,
                                               PcrsState::kNotProven, PcrsState::kMismatch};
-// The states as the JSON form and the metrics show them: "proven", "lagging", "behind", "not proven", "does not fit".
+// The states as the JSON form and the metrics show them: "proven", "lagging", "incomplete", "not proven", "does not
+// match".
 std::string_view word(PcrsState state);
+// The word that a state had before, if it was renamed: "behind", "does not fit".
+std::optional<std::string_view> former_word(PcrsState state);
+// Takes former words too.
 std::optional<PcrsState> pcrs_state_of(std::string_view word);
 
 // The records that a finding of the keeper concerns.

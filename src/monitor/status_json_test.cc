@@ -20,7 +20,7 @@ TEST(StatusJson, HasTheMembersOfThePage) {
   EXPECT_EQ(made["chain"]["broken"], json::parse(R"([{"first": 10, "end": 14, "why": "gap", "since_unix_s": 1}])"));
   EXPECT_EQ(made["chain"]["anchors"], json::parse(R"([{"record": 14, "broken_at": 10, "why": "gap"}])"));
   EXPECT_EQ(made["trimmed"]["by_others"], json::parse(R"({"records": 5, "times": 1})"));
-  EXPECT_EQ(made["pcrs"], json::parse(R"({"state": "does not fit", "diagnosis": "gap", "what": "4 records are lost",
+  EXPECT_EQ(made["pcrs"], json::parse(R"({"state": "does not match", "diagnosis": "gap", "what": "4 records are lost",
                                           "chain": 2, "first": 10, "records": 4})"));
   EXPECT_EQ(made["incidents"][0]["records"], nullptr);
   EXPECT_EQ(made["list"]["archived_records"], 30);
@@ -103,7 +103,8 @@ TEST(StatusJson, WhatIsNoStatusIsMalformed) {
 TEST(Status, IsGoodUntilSomethingFailed) {
   Status status = full_status();
   EXPECT_FALSE(is_good(status));
-  for (const PcrsState state : {PcrsState::kProven, PcrsState::kLagging, PcrsState::kBehind, PcrsState::kNotProven}) {
+  for (const PcrsState state :
+       {PcrsState::kProven, PcrsState::kLagging, PcrsState::kIncomplete, PcrsState::kNotProven}) {
     status.pcrs.state = state;
     EXPECT_TRUE(is_good(status)) << word(state);
   }

@@ -64,7 +64,7 @@ std::string pcrs_text(const Status& status) {
   switch (status.pcrs.state) {
     case PcrsState::kMismatch:
       return "mismatch";
-    case PcrsState::kBehind:
+    case PcrsState::kIncomplete:
       return "not caught up: the list has records that are not archived yet";
     case PcrsState::kLagging: {
       const bool looked = status.keeper && status.keeper->look;

@@ -66,7 +66,7 @@ TEST(StatusText, TellsWhatThePcrsLackOnlyWhileTheyMatch) {
   Status status = full_status();
   status.pcrs = {.state = PcrsState::kLagging, .diagnosis = {}, .what = {}, .found_at = {}};
   EXPECT_THAT(status_text(status), HasSubstr("PCRs      lagging: 1 records are not extended into the PCRs yet\n"));
-  status.pcrs.state = PcrsState::kBehind;
+  status.pcrs.state = PcrsState::kIncomplete;
   EXPECT_THAT(status_text(status),
               HasSubstr("PCRs      not caught up: the list has records that are not archived yet\n"));
 }

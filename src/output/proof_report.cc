@@ -26,7 +26,7 @@ std::string pcr_line(const attest::PcrProof& proof, const attest::LogCheck& chec
   std::string text = "PCR " + std::to_string(proof.pcr);
   text.resize(std::max<std::size_t>(text.size(), 9), ' ');
   text += ' ' + std::to_string(proof.proven) + " of " + std::to_string(proof.records) + " records proven, " +
-          std::to_string(proof.behind()) + " after the match";
+          std::to_string(proof.after_match()) + " after the match";
   if (proof.unproven() > 0) text += ", " + std::to_string(proof.unproven()) + " unproven";
   if (proof.banks.empty()) {
     text += invalidated(check, proof.pcr) ? ": the kernel invalidated the banks that were given or quoted"
@@ -116,7 +116,7 @@ std::string range_line(const UnprovenRange& range) {
 
 std::string total_line(const attest::LogCheck& check) {
   std::string text = std::to_string(check.proven.value_or(0)) + " of " + std::to_string(check.records) +
-                     " records proven, " + std::to_string(check.behind) + " after the match";
+                     " records proven, " + std::to_string(check.after_match) + " after the match";
   if (check.unproven > 0) text += ", " + std::to_string(check.unproven) + " unproven";
   return text;
 }
@@ -139,7 +139,8 @@ nlohmann::json proof_json(const attest::PcrProof& proof) {
   return {{"pcr", proof.pcr},
           {"records", proof.records},
           {"proven", proof.proven},
-          {"behind", proof.behind()},
+          {"after_match", proof.after_match()},
+          {"behind", proof.after_match()},  // the former name
           {"unproven", proof.unproven()},
           {"matched", proof.matched},
           {"weak", proof.weak},

@@ -15,7 +15,7 @@ attest::LogCheck check_of(std::vector<attest::PcrProof> proofs) {
   const auto sum = attest::totals(proofs);
   for (const attest::PcrProof& proof : proofs) check.records += proof.records;
   check.proven = sum.proven;
-  check.behind = sum.behind;
+  check.after_match = sum.after_match;
   check.unproven = sum.unproven;
   check.pcrs = std::move(proofs);
   return check;

@@ -95,7 +95,7 @@ check "an empty list is all right" bash -c '"$1" keep --once --ima-dir "$2" --ar
   "$imakeep" "$mount" "$archive" "$pcrs"
 check_equal "status of the archive" proven "$("$imakeep" status --archive "$archive" --json | field state)"
 add /bin/cp /bin/mv
-check_equal "  that lacks records of the list is behind it" behind "$("$imakeep" status --archive "$archive" --ima-dir "$mount" --json | field state)"
+check_equal "  that lacks records of the list is incomplete" incomplete "$("$imakeep" status --archive "$archive" --ima-dir "$mount" --json | field state)"
 check_equal "  in words" 1 "$("$imakeep" status --archive "$archive" --ima-dir "$mount" | grep -c '^PCRs *not caught up: the list has records that are not archived yet')"
 check_equal "  which the archive alone cannot tell" proven "$("$imakeep" status --archive "$archive" --json | field state)"
 once
@@ -276,7 +276,7 @@ untouched
 check_refused "  nor do they the second time" 1 "nothing is deleted" once --pcrs "sysfs:$work/other-tpm"
 untouched
 check_refused "  status says so" 1 "" "$imakeep" status --archive "$archive"
-check_equal "  by name" "does not fit" "$("$imakeep" status --archive "$archive" --json | field state)"
+check_equal "  by name" "does not match" "$("$imakeep" status --archive "$archive" --json | field state)"
 rm -f "$archive"*
 check "without PCRs it archives only" bash -c '"$1" keep --once --ima-dir "$2" --archive "$3" --pcrs none 2>&1 | grep -q -- "--unproven"' _ \
   "$imakeep" "$mount" "$archive"

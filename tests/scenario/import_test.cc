@@ -60,7 +60,7 @@ TEST_F(ImportTest, JoinsStagedPartsByThePcrs) {
       must(import({captured("staging/1-staged", "sha1"), captured("staging/3-current-after-delete", "sha256"),
                    captured("staging/5-staged", "sha384"), captured("staging/6-final", "sha512")},
                   with));
-  EXPECT_EQ(report.parts[1].join, Join::kBehind);
+  EXPECT_EQ(report.parts[1].join, Join::kAfter);
   EXPECT_EQ(report.parts[2].join, Join::kAlreadyThere);
   EXPECT_EQ(report.parts[2].first, 58u);
   expect_log("staging");

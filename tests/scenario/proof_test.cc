@@ -172,12 +172,12 @@ bool pcr_matches_from(const Case& of, std::uint32_t pcr, std::size_t least) {
   return any;
 }
 
-enum class Verdict : std::uint8_t { kProven, kBehind, kUnproven };
+enum class Verdict : std::uint8_t { kProven, kAfterMatch, kUnproven };
 
 Verdict verdict_of(const Case& of, std::size_t record) {
   const std::uint32_t pcr = of.log[record].pcr;
   if (pcr_matches_from(of, pcr, record + 1)) return Verdict::kProven;
-  return pcr_matches_from(of, pcr, 0) ? Verdict::kBehind : Verdict::kUnproven;
+  return pcr_matches_from(of, pcr, 0) ? Verdict::kAfterMatch : Verdict::kUnproven;
 }
 
 bool only_sha1_speaks_of(const Case& of, std::uint32_t pcr) {
@@ -339,14 +339,14 @@ std::vector<PcrValue> random_pcrs(Random& random, const Case& of, const std::vec
 
 struct Counts {
   std::uint64_t proven = 0;
-  std::uint64_t behind = 0;
+  std::uint64_t after_match = 0;
   std::uint64_t unproven = 0;
 
   friend bool operator==(const Counts&, const Counts&) = default;
 };
 
 void PrintTo(const Counts& counts, std::ostream* to) {
-  *to << counts.proven << " proven, " << counts.behind << " behind, " << counts.unproven << " unproven";
+  *to << counts.proven << " proven, " << counts.after_match << " after the match, " << counts.unproven << " unproven";
 }
 
 Counts counts_of(const Case& of, std::optional<std::uint32_t> pcr) {
@@ -355,7 +355,7 @@ Counts counts_of(const Case& of, std::optional<std::uint32_t> pcr) {
     if (pcr && of.log[i].pcr != *pcr) continue;
     const Verdict verdict = verdict_of(of, i);
     counts.proven += verdict == Verdict::kProven ? 1 : 0;
-    counts.behind += verdict == Verdict::kBehind ? 1 : 0;
+    counts.after_match += verdict == Verdict::kAfterMatch ? 1 : 0;
     counts.unproven += verdict == Verdict::kUnproven ? 1 : 0;
   }
   return counts;
@@ -368,10 +368,10 @@ std::uint64_t number_from_environment(const char* name, std::uint64_t otherwise)
 
 void compare(const Case& of, const LogCheck& checked) {
   const Counts expected = of.expected.anything() ? counts_of(of, std::nullopt) : Counts{};
-  EXPECT_EQ((Counts{checked.proven.value_or(0), checked.behind, checked.unproven}), expected);
+  EXPECT_EQ((Counts{checked.proven.value_or(0), checked.after_match, checked.unproven}), expected);
   for (const PcrProof& proof : checked.pcrs) {
     SCOPED_TRACE("PCR " + std::to_string(proof.pcr));
-    EXPECT_EQ((Counts{proof.proven, proof.behind(), proof.unproven()}), counts_of(of, proof.pcr));
+    EXPECT_EQ((Counts{proof.proven, proof.after_match(), proof.unproven()}), counts_of(of, proof.pcr));
     EXPECT_EQ(proof.weak, proof.proven > 0 && only_sha1_speaks_of(of, proof.pcr));
   }
   if (!of.expected.anything()) return;
@@ -501,7 +501,7 @@ TEST_F(ProofSuite, TheKeeperCallsAListProvenThatTheOracleCallsProven) {
 // A suite that meets none of these tests nothing.
 TEST_F(ProofSuite, MeetsEveryKindOfVerdict) {
   std::uint64_t proven = 0;
-  std::uint64_t behind = 0;
+  std::uint64_t after_match = 0;
   std::uint64_t unproven = 0;
   std::uint64_t mixed = 0;
   std::uint64_t by_quote = 0;
@@ -512,7 +512,7 @@ TEST_F(ProofSuite, MeetsEveryKindOfVerdict) {
     const Case made = random_case(seed);
     const Counts counts = counts_of(made, std::nullopt);
     proven += counts.proven;
-    behind += counts.behind;
+    after_match += counts.after_match;
     unproven += counts.unproven;
     if (counts.proven > 0 && counts.unproven > 0) ++mixed;
     if (made.expected.quote && counts.proven > 0) ++by_quote;
@@ -523,7 +523,7 @@ TEST_F(ProofSuite, MeetsEveryKindOfVerdict) {
     if (counts.proven > 0 && has(Kernel::kInvalidated)) ++invalidated;
     if (counts.proven > 0 && !made.start.empty()) ++started;
   }
-  for (const std::uint64_t met : {proven, behind, unproven, mixed, by_quote, padded, invalidated, started})
+  for (const std::uint64_t met : {proven, after_match, unproven, mixed, by_quote, padded, invalidated, started})
     EXPECT_GT(met, 10u);
 }
 
