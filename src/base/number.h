@@ -2,7 +2,7 @@
 // base/number.h - numbers of different things as different types, so that the compiler tells them apart.
 //
 //   using RecordNumber = Number<struct RecordNumberTag>;
-//   number + count    the number that lies so many after it
+//   number + count    the number that lies `count` after it
 //   number - number   how many lie between the two: a count
 // A number converts to no other type, and no other type converts to a number. Counts are std::uint64_t. Arithmetic
 // wraps like that of std::uint64_t. Threads: values.

@@ -15,7 +15,7 @@ struct asn1_string_st;
 
 namespace imakeep::signature {
 
-// A name is cut after so many bytes; "..." then follows.
+// A longer name is cut after this many bytes, and "..." follows.
 inline constexpr std::size_t kMaxNameBytes = 512;
 
 std::string name_text(const X509_name_st* name);
