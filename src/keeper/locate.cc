@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "imalog/extend_rule.h"
+
 namespace imakeep::keeper {
 
 std::optional<Match> match_of(std::span<const std::optional<Seen>> seen, std::uint64_t known, std::uint64_t records,
@@ -26,13 +28,29 @@ Search::Search(digest::PcrState start, std::span<const imalog::PcrValue> pcrs, s
       families_(std::move(families)),
       records_(records),
       trails_(families_.size()) {
+  // The caller promises that `start` has the banks of `pcrs`.
+  for (const imalog::PcrValue& value : pcrs_) banks_.push_back(*start_.index_of(value.bank));
   std::uint64_t extends = 0;
+  std::uint64_t most_forks = pcrs_.empty() ? kMostForks : kMostForks / pcrs_.size();
   for (std::size_t i = 0; i < families_.size(); ++i) {
     if (!forks(families_[i])) continue;
+    const std::uint64_t count = families_[i].count;
     const std::uint64_t tail = ListIndex(records_) - families_[i].stretch_end;
-    trails_[i].skipped = families_[i].count > (most_extends - extends) / tail;
-    if (!trails_[i].skipped) extends += families_[i].count * tail;
+    trails_[i].skipped = count > (most_extends - extends) / tail || count > most_forks;
+    if (trails_[i].skipped) continue;
+    extends += count * tail;
+    most_forks -= count;
   }
+}
+
+std::vector<Search::PcrTrail> Search::trail_at_start() const {
+  std::vector<PcrTrail> trail;
+  trail.reserve(pcrs_.size());
+  for (std::size_t value = 0; value < pcrs_.size(); ++value) {
+    trail.push_back({.now = start_.value(banks_[value], pcrs_[value].pcr)});
+    if (trail.back().now == pcrs_[value].value) trail.back().found_at = 0;
+  }
+  return trail;
 }
 
 // Begins the families whose new records begin at index_.
@@ -40,11 +58,9 @@ void Search::begin_trails() {
   for (std::size_t i = 0; i < families_.size(); ++i) {
     const Family& family = families_[i];
     Trail& trail = trails_[i];
-    if (trail.skipped || trail.first || ListIndex(family.first) != index_) continue;
-    trail.first.emplace(start_);
-    // Cannot fail: the caller promises that `start` has the banks and sizes of `pcrs`.
-    for (const imalog::PcrValue& value : pcrs_) static_cast<void>(trail.first->expect(value));
-    if (forks(family)) trail.forks.resize(family.count);
+    if (trail.skipped || !trail.first.empty() || ListIndex(family.first) != index_) continue;
+    trail.first = trail_at_start();
+    if (forks(family)) trail.forks.resize(family.count * pcrs_.size());
     fork(family, trail);
   }
 }
@@ -54,7 +70,20 @@ void Search::begin_trails() {
 void Search::fork(const Family& family, Trail& trail) {
   if (trail.forks.empty() || (family.stretch_end - index_) % family.step != 0) return;
   const std::uint64_t i = (family.stretch_end - index_) / family.step;
-  if (i < family.count) trail.forks[i] = *trail.first;
+  if (i < family.count)
+    std::ranges::copy(trail.first, trail.forks.begin() + static_cast<std::ptrdiff_t>(i * pcrs_.size()));
+}
+
+void Search::extend(std::span<PcrTrail> trail, std::uint32_t pcr, std::span<const digest::Digest> digests,
+                    std::uint64_t replayed) const {
+  for (std::size_t value = 0; value < trail.size(); ++value) {
+    if (pcrs_[value].pcr != pcr) continue;
+    PcrTrail& of = trail[value];
+    of.now = digest::extend(pcrs_[value].bank.algorithm, of.now, digests[banks_[value]]);
+    const bool matches = of.now == pcrs_[value].value;
+    if (matches && !of.found_at) of.found_at = replayed;
+    if (!matches && of.found_at && !of.lost_at) of.lost_at = replayed;
+  }
 }
 
 void Search::add(const imalog::RecordContentView& content) {
@@ -66,19 +95,20 @@ void Search::add(const imalog::RecordContentView& content) {
   std::vector<digest::Digest> digests;
   digests.reserve(start_.banks().size());
   for (const digest::Bank& bank : start_.banks()) digests.push_back(imalog::extended_digest(bank, content));
-  for (std::size_t i = 0; i < families_.size(); ++i) {
-    const Family& family = families_[i];
-    Trail& trail = trails_[i];
-    if (!trail.first) continue;
-    if (trail.forks.empty() || index_ < family.stretch_end) {
-      trail.first->add_extended(content.pcr, digests);
+  ++index_;
+  for (std::size_t family = 0; family < families_.size(); ++family) {
+    const Family& of = families_[family];
+    Trail& trail = trails_[family];
+    if (trail.first.empty()) continue;
+    if (trail.forks.empty() || index_ <= of.stretch_end) {
+      extend(trail.first, content.pcr, digests, index_ - ListIndex(of.first));
+      if (index_ <= of.stretch_end) fork(of, trail);
       continue;
     }
-    for (std::optional<imalog::Replay>& each : trail.forks) each->add_extended(content.pcr, digests);
-  }
-  ++index_;
-  for (std::size_t i = 0; i < families_.size(); ++i) {
-    if (trails_[i].first && index_ <= families_[i].stretch_end) fork(families_[i], trails_[i]);
+    for (std::uint64_t i = 0; i < of.count; ++i) {
+      const auto alignment = std::span(trail.forks).subspan(i * pcrs_.size(), pcrs_.size());
+      extend(alignment, content.pcr, digests, index_ - ListIndex(of.first + i * of.step));
+    }
   }
 }
 
@@ -86,23 +116,20 @@ std::vector<std::optional<Seen>> Search::seen(std::size_t family, std::uint64_t 
   const Family& of = families_[family];
   const Trail& trail = trails_[family];
   const std::uint64_t known = of.first + i * of.step;
-  const bool replayed = !trail.skipped && known <= records();
-  std::optional<imalog::Replay> at_end;
-  if (replayed && !trail.first) {
-    // The list ends where the new records would begin.
-    at_end.emplace(start_);
-    for (const imalog::PcrValue& value : pcrs_) static_cast<void>(at_end->expect(value));
-  }
+  const bool tried = !trail.skipped && known <= records();
+  const std::uint64_t replayed = tried ? records() - known : 0;
+  std::vector<PcrTrail> at_start;  // if the list ends where the new records would begin
+  if (trail.first.empty()) at_start = trail_at_start();
+  std::span<const PcrTrail> values = trail.first.empty() ? at_start : trail.first;
+  if (!trail.forks.empty()) values = std::span(trail.forks).subspan(i * pcrs_.size(), pcrs_.size());
   std::vector<std::optional<Seen>> all;
   for (std::size_t value = 0; value < pcrs_.size(); ++value) {
     if ((passed_over >> pcrs_[value].pcr & 1) != 0) continue;
     all.emplace_back();
-    if (!replayed) continue;
-    const imalog::Replay& replay = at_end ? *at_end : trail.forks.empty() ? *trail.first : *trail.forks[i];
-    const auto found = replay.found_at(value);
-    const std::uint64_t records_replayed = records() - known;
-    if (!found || *found > records_replayed) continue;
-    all.back() = Seen{.first = *found, .last = std::min(*replay.held_until(value), records_replayed)};
+    const auto found = values[value].found_at;
+    if (!tried || !found || *found > replayed) continue;
+    const std::uint64_t last = values[value].lost_at ? *values[value].lost_at - 1 : replayed;
+    all.back() = Seen{.first = *found, .last = std::min(last, replayed)};
   }
   return all;
 }

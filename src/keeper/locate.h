@@ -11,7 +11,8 @@
 // replays the same records as one with more does at its beginning. So the replay of the one with the most new records
 // tells the count after which the PCRs match. If records follow the stretch, each alignment replays these from its
 // own state. The cost is linear in the list, plus the number of alignments times the records after the stretch. Search
-// does not try a family that would cost more than `most_extends`, and tried() says so.
+// does not try a family that would take more than `most_extends` extends or more than kMostForks replays in memory, and
+// tried() says so.
 // Threads: no shared state.
 #pragma once
 
@@ -22,6 +23,8 @@ namespace imakeep::keeper {
 
 // This many extends take a minute at most.
 inline constexpr std::uint64_t kMostExtends = std::uint64_t{1} << 26;
+// The most replays of one PCR of one bank that are kept in memory at once: about 100 bytes each.
+inline constexpr std::uint64_t kMostForks = std::uint64_t{1} << 21;
 
 // The prefixes of the list that the PCRs may match, by the counts of records before and after the PCRs were read.
 struct Window {
@@ -71,22 +74,34 @@ class Search {
   std::uint64_t records() const { return index_ - ListIndex(0); }
 
  private:
+  // One of pcrs_ along the replay of one alignment. Small, because long runs of equal records take one of it for each.
+  struct PcrTrail {
+    digest::Digest now;
+    std::optional<std::uint64_t> found_at = std::nullopt;  // count of replayed records after which it had the value
+    std::optional<std::uint64_t> lost_at = std::nullopt;   // and after which it had it no more
+  };
   // The replay of a family's first alignment, and after the stretch the replays of all its alignments.
   struct Trail {
     bool skipped = false;
-    std::optional<imalog::Replay> first;
-    std::vector<std::optional<imalog::Replay>> forks;
+    std::vector<PcrTrail> first;  // one for each of pcrs_; empty until the first new record
+    std::vector<PcrTrail> forks;  // as many for each alignment; empty without forks
   };
   bool forks(const Family& family) const { return family.count > 1 && family.stretch_end < ListIndex(records_); }
+  std::vector<PcrTrail> trail_at_start() const;
   void begin_trails();
   void fork(const Family& family, Trail& trail);
+  // Extends one replay by a record of `pcr`. `digests` are one for each of the banks, and `replayed` counts this
+  // record.
+  void extend(std::span<PcrTrail> trail, std::uint32_t pcr, std::span<const digest::Digest> digests,
+              std::uint64_t replayed) const;
 
   const digest::PcrState start_;
   const std::vector<imalog::PcrValue> pcrs_;
   const std::vector<Family> families_;
   const std::uint64_t records_;
-  std::vector<Trail> trails_;  // one for each of families_
-  ListIndex index_;            // of the next record
+  std::vector<std::size_t> banks_;  // of each of pcrs_, the index of its bank in start_
+  std::vector<Trail> trails_;       // one for each of families_
+  ListIndex index_;                 // of the next record
 };
 
 }  // namespace imakeep::keeper

@@ -98,6 +98,17 @@ TEST(Locate, SaysWhatItDidNotTry) {
   for (std::size_t i = 0; i < enough.families().size(); ++i) EXPECT_TRUE(enough.tried(i));
 }
 
+TEST(Locate, KeepsNoMoreReplaysThanFitIntoItsMemory) {
+  const digest::PcrState start = state_after("B");
+  const auto pcrs = values_of(start, {10});
+  const auto tried = [&](std::uint64_t count) {
+    const Family family{.kind = Family::Kind::kEnd, .count = count, .stretch_end = ListIndex(count)};
+    return Search(start, pcrs, {family}, count + 1).tried(0);
+  };
+  EXPECT_TRUE(tried(kMostForks / pcrs.size()));
+  EXPECT_FALSE(tried(kMostForks / pcrs.size() + 1));
+}
+
 TEST(Locate, EveryPcrHasToMatch) {
   Case of{.log = "Ba1b2c", .known = "Ba1", .list = "1b2c", .archived = 3, .pcrs = {10, 11}};
   EXPECT_THAT(known_in(of), ElementsAre(1));
