@@ -57,8 +57,8 @@ class Finder {
     all_.push_back({.kind = Family::Kind::kPending, .first = left.size()});
   }
 
-  // Adds `lengths`, counted from the split, in families of equal steps. The lengths at which the end of one text is the
-  // beginning of another form few arithmetic sequences. Each sequence belongs to a stretch that repeats.
+  // Adds `lengths`, counted from the split, in families of equal steps. If several lengths are possible, the records
+  // overlap themselves, so the lengths form few arithmetic sequences. Each belongs to a stretch that repeats.
   void add_lengths(const std::vector<std::size_t>& lengths, const Family& like) {
     for (std::size_t i = 0; i < lengths.size();) {
       std::size_t last = i;
@@ -165,6 +165,20 @@ void add_lost_between(Alignment& alignment, const Contents& contents) {
   for (auto run = lost.rbegin(); run != lost.rend(); ++run) add_missing(alignment, contents, run->from, run->to);
 }
 
+// Whether a kexec alone may have left these records of the list, although they are the archive's last: it drops records
+// from the list's end. Where all of them are equal violations, the first and the last look the same. The keeper's own
+// pending trim may have been carried out before.
+bool may_be_cut_by_kexec(const Contents& contents, std::uint64_t known) {
+  if (!contents.other_kernel || known > contents.list.restored()) return false;
+  if (contents.list.has_lasting(ListIndex(0), ListIndex(known))) return false;
+  const Ids left = Ids(contents.list.ids).first(known);
+  const auto begins_at = [&](std::uint64_t index) {
+    return index + known <= contents.known.ids.size() &&
+           std::ranges::equal(left, Ids(contents.known.ids).subspan(index, known));
+  };
+  return begins_at(0) || begins_at(contents.pending);
+}
+
 }  // namespace
 
 std::vector<Family> families_of(const Contents& contents) {
@@ -179,6 +193,7 @@ Alignment alignment_of(const Contents& contents, const Family& family, std::uint
     case Family::Kind::kPending:
     case Family::Kind::kEnd:
       alignment.gone = in_known - alignment.known;
+      alignment.gone_by_kexec = may_be_cut_by_kexec(contents, alignment.known);
       break;
     case Family::Kind::kSplit:
       alignment.split = family.split;

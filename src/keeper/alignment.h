@@ -30,10 +30,12 @@ struct Alignment {
   std::uint64_t split = 0;        // count of those before lost records; 0 if none are lost between
   ListShape shape = ListShape();  // which records the list then holds
   std::uint64_t gone = 0;         // count of records that were deleted from the front of the list as last seen
-  bool gone_by_kexec = false;     // a kexec may have lost these: none of the known records is left
-  std::vector<Range> missing;     // archived records, not missing before, that it lost among or after those it holds
-  bool by_kexec = false;          // a kexec lost them
-  bool same = true;               // the known records equal the archive's, byte for byte
+  // A kexec alone may have lost records in place of these: none of the known records is left, or only violations that
+  // equal the first known ones.
+  bool gone_by_kexec = false;
+  std::vector<Range> missing;  // archived records, not missing before, that it lost among or after those it holds
+  bool by_kexec = false;       // a kexec lost them
+  bool same = true;            // the known records equal the archive's, byte for byte
 };
 
 // The records that are compared. Borrows everything.

@@ -216,6 +216,28 @@ TEST(Alignments, AKexecMayHaveLostAllIfTheListBeginsWithAnotherKernelsFirstRecor
   EXPECT_FALSE(gone_by_kexec("Bx", false));
 }
 
+TEST(Alignments, AKexecMayHaveLostTheLastOfEqualViolations) {
+  const auto gone_by_kexec = [](Case of) {
+    const auto all = alignments(of, Kind::kEnd);
+    return !all.empty() && all.back().gone > 0 && all.back().gone_by_kexec;
+  };
+  const Case equal{.chain = "BaVVVV", .shape = shape_of(2), .list = "VVBx", .other_kernel = true};
+  EXPECT_TRUE(gone_by_kexec(equal));
+  Case of = equal;
+  of.other_kernel = false;
+  EXPECT_FALSE(gone_by_kexec(of));
+  of = equal;
+  of.list = "VVx";
+  EXPECT_FALSE(gone_by_kexec(of)) << "no kernel's first record: others deleted it";
+  of = equal;
+  of.shape = shape_of(1);
+  EXPECT_FALSE(gone_by_kexec(of)) << "a kexec leaves record a";
+  of.pending = 1;
+  EXPECT_TRUE(gone_by_kexec(of)) << "the pending trim deleted record a";
+  EXPECT_FALSE(gone_by_kexec({.chain = "BaVaV", .shape = shape_of(1), .list = "aVBx", .other_kernel = true}))
+      << "record a is no violation";
+}
+
 TEST(Alignments, AListThatLacksRecordsHoldsTheOthersInTheirOrder) {
   EXPECT_THAT(known_by({.chain = "abcde", .list = "acex"}, Kind::kLacking), ElementsAre(3));
   EXPECT_THAT(known_by({.chain = "abcde", .list = "caex"}, Kind::kLacking), IsEmpty());

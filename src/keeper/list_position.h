@@ -15,10 +15,11 @@ struct ListPosition {
   bool new_chain = false;             // the list begins a new chain
   bool in_flight = false;             // matches only if an extend is in flight, or is not the only match
   bool ambiguous = false;             // other alignments match the PCRs as well, and some PCRs could not be read
-  bool certain = true;                // a record that is no violation matches; violations alone may lie further on
+  bool certain = true;                // a record that is no violation matches; if only violations do, the list may lie
+                                      // further on
   ListShape shape = ListShape();      // which records of the chain the list holds
   std::uint64_t gone = 0;             // count of records at the front of the list as last seen that are gone
-  bool gone_by_kexec = false;         // a kexec may have lost these: none of the known records is left
+  bool gone_by_kexec = false;         // as Alignment's: a kexec may have lost these
   std::uint64_t records = 0;          // in the list
   ListStream::Place new_from = {};    // the first unarchived record
   std::uint64_t matched_until = 0;    // count of the first records that the PCRs prove; `records` without PCRs

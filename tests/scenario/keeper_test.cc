@@ -443,6 +443,30 @@ TEST(Follow, SaysThatOthersDeletedAllItKnewBeforeAKexec) {
   EXPECT_EQ(world.keeper.wrong(), "");
 }
 
+// The list then holds nothing but equal violations of the last kernel, the first or the last ones.
+TEST(Follow, AccusesNobodyIfAKexecMayHaveDroppedTheLastOfEqualViolations) {
+  World world({.critical_data = false}, {.method = Method::kStage});
+  add_numbered(world.machine, 0, 3);
+  EXPECT_EQ(world.trim().records, 4u);
+  world.machine.kexec_load();
+  for (int i = 0; i < 200; ++i) ASSERT_TRUE(world.machine.add(violation("/v")));
+  world.follow();
+  world.keeper.kill();
+  const std::uint64_t dropped = world.machine.kexec();
+  ASSERT_GT(dropped, 0u);
+  ASSERT_LT(dropped, 200u);
+  world.keeper.start();
+  const FollowResult followed = world.follow();
+  EXPECT_THAT(diagnoses(followed), ElementsAre(Diagnosis::kKexecDropped));
+  EXPECT_EQ(followed.found[0].records, dropped);
+  EXPECT_TRUE(followed.proven);
+  EXPECT_EQ(world.keeper.row().trimmed_by_others, 0u);
+  EXPECT_EQ(world.keeper.row().trims_by_others, 0u);
+  EXPECT_EQ(world.keeper.wrong(), "");
+  EXPECT_GT(world.trim().records, 0u);
+  EXPECT_EQ(world.keeper.wrong(), "");
+}
+
 TEST(Follow, SaysThatAKexecDroppedWhatItHadNotSeen) {
   World world;
   add_numbered(world.machine, 0, 3);

@@ -66,7 +66,7 @@ void Machine::start_list() {
                            }
                            return pcrs->extend(pcr, digests);
                          }});
-  saver_ = std::make_unique<mlist::KexecSaver>(*ima.list, 10, true);
+  saver_ = std::make_unique<mlist::KexecSaver>(*ima.list, 10, options.critical_data);
   ima.boot_id = "boot-" + std::to_string(++boot_);
 }
 

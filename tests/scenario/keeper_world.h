@@ -79,6 +79,7 @@ struct MachineOptions {
   mlist::TableMode table = mlist::TableMode::kKept;
   bool has_staging = true;
   bool takes_numbers = true;
+  bool critical_data = true;   // the policy measures it, so a load of a kernel and a kexec each add a record
   bool boot_loader = false;    // extends PCR 10 before IMA does
   bool other_padding = false;  // keepers assume the other padding of padded banks
 };
