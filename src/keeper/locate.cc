@@ -70,8 +70,8 @@ void Search::begin_trails() {
 void Search::fork(const Family& family, Trail& trail) {
   if (trail.forks.empty() || (family.stretch_end - index_) % family.step != 0) return;
   const std::uint64_t i = (family.stretch_end - index_) / family.step;
-  if (i < family.count)
-    std::ranges::copy(trail.first, trail.forks.begin() + static_cast<std::ptrdiff_t>(i * pcrs_.size()));
+  if (i >= family.count) return;
+  std::ranges::copy(trail.first, trail.forks.begin() + static_cast<std::ptrdiff_t>(i * pcrs_.size()));
 }
 
 void Search::extend(std::span<PcrTrail> trail, std::uint32_t pcr, std::span<const digest::Digest> digests,
