@@ -8,6 +8,7 @@ script writes only the files that it makes.
 """
 
 import base64
+import hashlib
 import json
 import pathlib
 import struct
@@ -465,6 +466,81 @@ def pattern_seeds():
     seed("bad-large", "\\pL{300}" * 3, b"a")
 
 
+def b64url(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+P256_X = 0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296
+P256_Y = 0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5
+
+
+def jwt(claims, header=None, change=lambda signature: signature):
+    """Signed by the private key 1 with the nonce 1: r is the generator's x, and s is the hash plus r."""
+    head = json.dumps(header or {"alg": "ES256", "typ": "eat+jwt", "kid": "g"}).encode()
+    text = b64url(head) + "." + b64url(claims)
+    r = P256_X % P256_ORDER
+    s = (int.from_bytes(hashlib.sha256(text.encode()).digest(), "big") + r) % P256_ORDER
+    return (text + "." + b64url(change(r.to_bytes(32, "big") + s.to_bytes(32, "big")))).encode()
+
+
+def ear_claims(profile, **members):
+    def name(veraison, ietf):
+        return ietf if profile == "i" else veraison
+
+    digest = "sha256:" + "aa" * 32
+    proof = {
+        "chain": 1, "first": 0, "n": 9, "pcrs": {"sha256": {"10": b64url(bytes(32))}}, "reset_count": 1, "restart_count": 0,
+        "clock": 5, "quote_digest": digest, "policies": [{"id": "p", "digest": digest, "from": 0, "to": 9}], "failed": 1,
+        "findings": [{"index": 3, "path": "/a", "reason": "unknown-file", "rule": "p"}], "deletable": 9,
+    }
+    appraisal = {
+        name("ear.status", "ear_status"): "warning",
+        name("ear.trustworthiness-vector", "ear_trustworthiness_vector"): {"instance-identity": 2, "executables": 33},
+        name("ear.appraisal-policy-id", "ear_appraisal_policy_ids"): name("p", ["p"]),
+        name("ear.imakeep.proof", "ear_imakeep_proof"): proof,
+    }
+    claims = {
+        "eat_profile": name("tag:github.com,2023:veraison/ear", "tag:ietf.org,2026:rats/ear#03"),
+        "iat": 1800000000, "exp": 1800000300,
+        name("ear.verifier-id", "ear_verifier_id"): {"developer": "d", "build": "b"},
+        "eat_nonce": "AAAAAAAAAAA=", "submods": {"imakeep": appraisal},
+    }
+    return json.dumps(claims | members).encode()
+
+
+def jwt_seeds():
+    def seed(name, kind, text):
+        write("jwt_fuzz", name, kind.encode() + text)
+
+    seed("token", "t", jwt(ear_claims("i")))
+    seed("bad-other-profile", "t", jwt(ear_claims("v")))
+    seed("bad-none", "t", jwt(ear_claims("i"), {"alg": "none"}))
+    seed("bad-hmac", "t", jwt(ear_claims("i"), {"alg": "HS256", "typ": "eat+jwt", "kid": "g"}))
+    seed("bad-critical", "t", jwt(ear_claims("i"), {"alg": "ES256", "typ": "eat+jwt", "kid": "g", "crit": ["x"]}))
+    seed("bad-kid", "t", jwt(ear_claims("i"), {"alg": "ES256", "typ": "eat+jwt", "kid": "h"}))
+    seed("bad-no-alg", "t", jwt(ear_claims("i"), {"typ": "eat+jwt"}))
+    seed("bad-signature", "t", jwt(ear_claims("i"), change=lambda s: s[:-1] + bytes([s[-1] ^ 1])))
+    seed("bad-long-signature", "t", jwt(ear_claims("i"), change=lambda s: b"\0" + s[:32] + b"\0" + s[32:]))
+    seed("bad-empty-parts", "t", b"..")
+    seed("bad-expired", "t", jwt(ear_claims("i", iat=1, exp=2)))
+    key = {"kty": "EC", "crv": "P-256", "x": b64url(P256_X.to_bytes(32, "big")), "y": b64url(P256_Y.to_bytes(32, "big"))}
+    seed("keys", "k", json.dumps({"keys": [key | {"kid": "a", "use": "sig", "alg": "ES256"}, key | {"kid": "b"}]}).encode())
+    seed("keys-of-others", "k", json.dumps({"keys": [{"kty": "RSA", "n": "AQAB", "e": "AQAB"}, key]}).encode())
+    seed("bad-keys-private", "k", json.dumps({"keys": [key | {"d": "AQ"}]}).encode())
+    seed("bad-keys-no-point", "k", json.dumps({"keys": [key | {"y": key["x"]}]}).encode())
+    for profile, name in (("v", "veraison"), ("i", "ietf")):
+        seed(f"claims-{name}", profile, ear_claims(profile))
+        seed(f"bad-claims-{name}-submods", profile, ear_claims(profile, submods={}))
+        seed(f"bad-claims-{name}-iat", profile, ear_claims(profile, iat=1.5))
+    seed("bad-claims-twice", "i", ear_claims("i")[:-1] + b', "iat": 1}')
+    seed("bad-claims-nested", "i", b'{"x": ' + b"[" * 40 + b"]" * 40 + b"}")
+    seed("accept", "a", b'text/html, application/eat+jwt; q=0.5; eat_profile="tag:ietf.org,2026:rats/ear#03"')
+    seed("pem", "p", b"-----BEGIN EC PRIVATE KEY-----\nMDECAQEEIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB"
+         b"oAoGCCqGSM49AwEH\n-----END EC PRIVATE KEY-----\n")
+    seed("bad-pem", "p", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
+
+
 if __name__ == "__main__":
     record_seeds()
     ascii_seeds()
@@ -478,3 +554,4 @@ if __name__ == "__main__":
     policy_seeds()
     envelope_seeds()
     pattern_seeds()
+    jwt_seeds()
