@@ -236,7 +236,8 @@ class Schedule {
           reason = broken_ || set_back_ || went_back_ || altered_ || lost;
           break;
         case Diagnosis::kArchiveAhead:
-          reason = set_back_ || went_back_;
+          // An altered copy that was archived while a PCR could not be read is a record that no log has.
+          reason = set_back_ || went_back_ || altered_;
           break;
         case Diagnosis::kUnreadPcr:
           reason = kind_.faults;

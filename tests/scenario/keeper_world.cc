@@ -463,36 +463,35 @@ bool KeeperProcess::decided() const {
   return !unknown_pcr && lost_.size() == lost_at_anchor_ && machine_.breaks().size() == anchored;
 }
 
+static bool extend_alike(const Content& a, const Content& b) {
+  return a.violation == b.violation && (a.violation || a.view() == b.view());
+}
+
 // The first lost record of the log between these, if the replay of these cannot match any value that its PCR had. A
 // lost record is missed by its own PCR only: of a PCR that none of these names nothing is called proven. And each PCR
 // is extended alike by every violation: if one was lost and another follows, the replay matches a value that the PCR
 // had one violation before.
 std::optional<std::uint64_t> KeeperProcess::lost_between(std::span<const std::uint64_t> ids) const {
   const auto& log = machine_.log();
-  const auto extend_alike = [&](std::uint64_t a, std::uint64_t b) {
-    return log[a].violation == log[b].violation && (log[a].violation || log[a].view() == log[b].view());
-  };
   for (std::uint32_t pcr = 0; pcr < digest::kPcrCount; ++pcr) {
     std::vector<std::uint64_t> kept;
     std::ranges::copy_if(ids, std::back_inserter(kept), [&](std::uint64_t id) { return log[id].pcr == pcr; });
     std::size_t next = 0;
     for (std::uint64_t id = ids.front(); next < kept.size() && id <= ids.back(); ++id) {
       if (log[id].pcr != pcr || !(lost_.contains(id) || std::ranges::binary_search(kept, id))) continue;
-      if (!extend_alike(id, kept[next])) return id;
+      if (!extend_alike(log[id], log[kept[next]])) return id;
       ++next;
     }
   }
   return {};
 }
 
-// Whether the first `end` of these records read like the log from the first of them on.
-bool KeeperProcess::is_log_before(std::span<const std::uint64_t> ids, std::uint64_t end) const {
+// Whether these records extend the PCRs as the log does from the first of them on. All violations extend alike.
+bool KeeperProcess::extend_like_log(std::span<const std::uint64_t> ids) const {
   const auto& log = machine_.log();
-  for (std::uint64_t number = 0; number < end; ++number) {
-    const std::uint64_t id = ids.front() + number;
-    const bool same = id < log.size() && log[id].violation == log[ids[number]].violation &&
-                      log[id].pcr == log[ids[number]].pcr && log[id].view() == log[ids[number]].view();
-    if (!same) return false;
+  for (std::uint64_t i = 0; i < ids.size(); ++i) {
+    const std::uint64_t id = ids.front() + i;
+    if (id >= log.size() || log[id].pcr != log[ids[i]].pcr || !extend_alike(log[id], log[ids[i]])) return false;
   }
   return true;
 }
@@ -505,14 +504,14 @@ std::string KeeperProcess::not_proven() {
     if (!row || row->proven <= anchor || row->proven > ids.size()) continue;
     // The log of a machine that was set back is another one than what is archived.
     if (std::ranges::any_of(ids, [&](std::uint64_t id) { return id >= machine_.log().size(); })) continue;
-    // Equal violations cannot be told apart, so one that was lost may be taken for another that came later.
-    if (anchor == 0 && is_log_before(ids, row->proven)) continue;
+    const auto between = std::span(ids).subspan(anchor, row->proven - anchor);
+    // The PCRs do not tell violations apart, so one that was lost may be taken for another that came later.
+    if (extend_like_log(between)) continue;
     const std::string text = "records before " + std::to_string(row->proven) + " of chain " +
                              std::to_string(chain.value()) + " are called proven, though ";
     for (std::uint64_t number = anchor + 1; number < row->proven; ++number) {
       if (ids[number] <= ids[number - 1]) return text + "some are there twice without an anchor";
     }
-    const auto between = std::span(ids).subspan(anchor, row->proven - anchor);
     if (const auto lost = lost_between(between)) {
       return text + "record " + std::to_string(*lost) + " of the log was lost before";
     }

@@ -211,7 +211,7 @@ class KeeperProcess {
   std::string identify(const archive::Chain& chain, std::uint64_t from);
   bool decided() const;
   std::string not_proven();
-  bool is_log_before(std::span<const std::uint64_t> ids, std::uint64_t end) const;
+  bool extend_like_log(std::span<const std::uint64_t> ids) const;
   std::optional<std::uint64_t> lost_between(std::span<const std::uint64_t> ids) const;
 
   Machine& machine_;
