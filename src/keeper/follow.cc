@@ -132,16 +132,20 @@ Result<bool> Keeper::matches_with_other_padding(ListStream& stream, const std::o
   if (!position) return false;
   IMAKEEP_TRY(const auto& told, has_violation(stream, position->new_from, position->matched_until));
   if (!told) return false;
-  if (repadded) IMAKEEP_CHECK(archive_.set_fills(repadded->chain.chain, repadded->chain.banks));
-  other_padding_ = !other_padding_;
+  if (position->new_chain) {
+    other_padding_ = !other_padding_;
+    return true;
+  }
+  repadded_ = repadded->chain.chain;
+  IMAKEEP_CHECK(archive_.set_fills(*repadded_, repadded->chain.banks));
   return true;
 }
 
 Result<FollowResult> Keeper::look(bool may_repad) {
   Hold hold(source_, clock_);
   IMAKEEP_CHECK(hold.open_to_read());
-  IMAKEEP_TRY(const auto& all_banks, banks());
   IMAKEEP_TRY(auto state, ChainState::load(archive_));
+  IMAKEEP_TRY(const auto& all_banks, banks(state));
   IMAKEEP_TRY(const auto& known, known_chain(state, all_banks));
   const auto compared = compared_banks(known ? state : std::nullopt, all_banks);
   IMAKEEP_TRY(const auto& start, start_of_chain(all_banks));

@@ -25,8 +25,9 @@ Keeper::Keeper(ImaSource& source, archive::Archive& archive, tpm::PcrBanks* pcrs
       options_(std::move(options)),
       table_(options_.table) {}
 
-// The banks of a chain that begins now: those that both the list and the PCRs have.
-Result<std::vector<digest::Bank>> Keeper::banks() const {
+// The banks that both the list and the PCRs have. If the chain is of this boot, its padding applies, since its state
+// depends on it. Otherwise that of a chain that begins now applies.
+Result<std::vector<digest::Bank>> Keeper::banks(const std::optional<ChainState>& state) const {
   std::vector<digest::Bank> banks;
   for (const digest::Bank& bank : source_.banks()) {
     if (!digest::available(bank.algorithm)) continue;
@@ -39,6 +40,9 @@ Result<std::vector<digest::Bank>> Keeper::banks() const {
                                              ", but the PCRs are of " +
                                              (pcrs_ == nullptr ? "no bank" : digest::bank_names(pcrs_->banks())) +
                                              ": name the TPM that this list is measured into");
+  }
+  if (state && (state->row.boot_id == source_.boot_id() || repadded_ == state->chain.chain)) {
+    return digest::with_fills_of(std::move(banks), state->chain.banks);
   }
   return other_padding_ ? imalog::with_other_padding(std::move(banks)) : banks;
 }

@@ -116,7 +116,7 @@ class Keeper {
   Result<Method> method() const;
 
  private:
-  Result<std::vector<digest::Bank>> banks() const;
+  Result<std::vector<digest::Bank>> banks(const std::optional<ChainState>& state) const;
   // The PCR values before a chain's first record, in these banks.
   Result<digest::PcrState> start_of_chain(const std::vector<digest::Bank>& banks) const;
   // Reads each PCR of `pcrs` in each bank. Bit P of `pcrs` is PCR P.
@@ -170,6 +170,8 @@ class Keeper {
   TableMode table_;
   FollowResult last_;
   bool other_padding_ = false;  // the source's padded banks are extended by their other padding
+  // The chain of an earlier boot whose padding was changed, or may have been if the change failed.
+  std::optional<archive::ChainId> repadded_ = std::nullopt;
   int ambiguous_ = 0;           // how often in a row an unreadable PCR left several possible places for the list
   // How often in a row follow() found a list that did not match and that changed meanwhile.
   int concurrent_changes_ = 0;

@@ -104,7 +104,7 @@ Result<TrimResult> Keeper::trim() {
 
 // The current values of `pcrs`, the PCRs that the records name.
 Result<Evidence> Keeper::evidence_of(const ChainState& state, std::uint32_t pcrs) {
-  IMAKEEP_TRY(const auto& all_banks, banks());
+  IMAKEEP_TRY(const auto& all_banks, banks(state));
   return read_evidence(compared_banks(state, all_banks), pcrs);
 }
 
@@ -123,7 +123,7 @@ bool Keeper::stood_exactly_at(const digest::PcrState& end, std::uint64_t count, 
 // list under a hold, with nothing staged. Returns the count of records at its front that are archived and proven.
 // Returns 0 if the PCRs do not prove that it is the list that `state` describes.
 Result<std::uint64_t> Keeper::proven_by_reading(ListStream& stream, const ChainState& state) {
-  IMAKEEP_TRY(const auto& all_banks, banks());
+  IMAKEEP_TRY(const auto& all_banks, banks(state));
   IMAKEEP_TRY(const auto& start, start_of_chain(all_banks));
   IMAKEEP_TRY(const auto& look, compare_list(stream, state.known(), start, compared_banks(state, all_banks), nullptr));
   const auto& found = look.placed.position;

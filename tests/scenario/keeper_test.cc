@@ -117,6 +117,67 @@ TEST(Follow, FindsTheRightPaddingOfAListThatHasAViolation) {
   EXPECT_EQ(digest::bank_names(must(world.keeper.archive().host_chain())->banks), "sha1,sha256:padded");
 }
 
+// The commit of the right padding fails, before or after it takes effect.
+TEST(Follow, KeepsOnePaddingThoughItsCommitFails) {
+  for (const bool kexec : {false, true}) {
+    for (const std::string moment : {"before commit", "after commit"}) {
+      SCOPED_TRACE(moment + (kexec ? " after a kexec" : ""));
+      World world({.banks = "sha1,sha256:padded", .other_padding = true});
+      add_numbered(world.machine, 0, 3);
+      EXPECT_TRUE(world.follow().proven);
+      if (kexec) {
+        world.keeper.kill();
+        world.machine.kexec();
+        world.keeper.start();
+      }
+      ASSERT_TRUE(world.machine.add(violation("/3")));
+      int failures = 0;
+      world.keeper.on_effect = [&](const std::string& what) -> std::optional<Error> {
+        if (what != moment || failures++ > 0) return std::nullopt;
+        return Error{.code = ErrorCode::kIo, .message = "planned fault", .os_errno = EIO};
+      };
+      EXPECT_FALSE(world.keeper.keeper().follow());
+      for (int i = 4; i < 7; ++i) {
+        add_numbered(world.machine, i, 1);
+        const FollowResult followed = world.follow();
+        EXPECT_TRUE(followed.proven);
+        EXPECT_THAT(followed.found, IsEmpty());
+      }
+      EXPECT_GT(failures, 1);
+      EXPECT_EQ(digest::bank_names(must(world.keeper.archive().host_chain())->banks), "sha1,sha256:padded");
+      EXPECT_THAT(must(world.keeper.archive().chains()), testing::SizeIs(1));
+      EXPECT_EQ(world.keeper.wrong(), "");
+      EXPECT_THAT(must(world.keeper.archive().check()), IsEmpty());
+    }
+  }
+}
+
+// The chain of the last boot has no violation, so it does not tell its padding.
+TEST(Follow, FindsTheRightPaddingOfANewChainThoughACommitFails) {
+  World world({.banks = "sha1,sha256:padded", .other_padding = true});
+  add_numbered(world.machine, 0, 3);
+  EXPECT_TRUE(world.follow().proven);
+  world.machine.reboot();
+  world.keeper.kill();
+  world.keeper.start();
+  ASSERT_TRUE(world.machine.add(violation("/0")));
+  bool failed = false;
+  world.keeper.on_effect = [&](const std::string& what) -> std::optional<Error> {
+    if (what != "after commit" || std::exchange(failed, true)) return std::nullopt;
+    return Error{.code = ErrorCode::kIo, .message = "planned fault", .os_errno = EIO};
+  };
+  EXPECT_FALSE(world.keeper.keeper().follow());
+  EXPECT_TRUE(failed);
+  for (int i = 1; i < 4; ++i) {
+    add_numbered(world.machine, i, 1);
+    const FollowResult followed = world.follow();
+    EXPECT_TRUE(followed.proven);
+    EXPECT_THAT(followed.found, IsEmpty());
+  }
+  EXPECT_EQ(digest::bank_names(must(world.keeper.archive().host_chain())->banks), "sha1,sha256:padded");
+  EXPECT_EQ(world.keeper.wrong(), "");
+}
+
 TEST(Follow, FindsTheRightPaddingWhileARecordIsInFlight) {
   World world({.banks = "sha1,sha256:padded", .other_padding = true});
   ASSERT_TRUE(world.machine.add(violation("/0")));
