@@ -89,14 +89,8 @@ std::string to_hex(ByteView bytes);
 // characters.
 Result<Bytes> from_hex(std::string_view text);
 
-// Base64 with padding (RFC 4648, section 4), and base64url without padding (section 5).
-std::string to_base64(ByteView bytes);
-std::string to_base64url(ByteView bytes);
-
 // Decodes base64 with padding and without line breaks (RFC 4648, section 4). kMalformed for any other text, also if
 // unused bits of the last digit are set. Empty text gives no bytes.
 Result<Bytes> from_base64(std::string_view text);
-// The same for base64url without padding.
-Result<Bytes> from_base64url(std::string_view text);
 
 }  // namespace imakeep
