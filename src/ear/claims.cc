@@ -4,6 +4,7 @@
 #include <limits>
 #include <set>
 
+#include "base/base64.h"
 #include "base/text.h"
 #include "ear/claim_names.h"
 #include "ear/json_text.h"

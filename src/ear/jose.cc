@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ear/jose.h"
 
+#include "base/base64.h"
 #include "digest/digest.h"
 
 namespace imakeep::ear {

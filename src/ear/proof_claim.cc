@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/base64.h"
 #include "base/text.h"
 #include "ear/json_text.h"
 

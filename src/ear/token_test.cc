@@ -14,6 +14,7 @@
 #include <openssl/hmac.h>
 #include <openssl/pem.h>
 
+#include "base/base64.h"
 #include "base/text.h"
 #include "ear/key_set.h"
 #include "ear/test_support.h"
