@@ -8,7 +8,7 @@
 
 namespace imakeep::signature {
 
-Result<bool> Keyrings::add(std::string_view keyring, const Key& key) {
+Result<bool> Keyrings::add(std::string_view keyring, const Key& key, std::optional<std::uint32_t> key_id) {
   if (keyring.empty() || keyring.size() > kMaxKeyringNameBytes) {
     return fail(ErrorCode::kUsage,
                 "a keyring's name has 1 to " + std::to_string(kMaxKeyringNameBytes) + " bytes: " + printable(keyring));
@@ -20,7 +20,7 @@ Result<bool> Keyrings::add(std::string_view keyring, const Key& key) {
     }
     count = keys_of_.emplace(keyring, 0).first;
   }
-  std::vector<Place>& places = places_[key.id()];
+  std::vector<Place>& places = places_[key_id.value_or(key.id())];
   const bool known = std::any_of(places.begin(), places.end(), [&](const Place& other) {
     return other.keyring == keyring && other.key.fingerprint() == key.fingerprint() &&
            equal(other.key.identifier(), key.identifier());

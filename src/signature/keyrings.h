@@ -26,8 +26,10 @@ struct KeyringEntry {
 class Keyrings {
  public:
   // Adds a key to the keyring, which is made if it is new. Returns false if the keyring has the key already, with the
-  // same key identifier. kUsage for an empty or longer name than kMaxKeyringNameBytes, and beyond the limits above.
-  Result<bool> add(std::string_view keyring, const Key& key);
+  // same key identifier. find() knows the key by `key_id`, or by Key::id() if none is given: a list of keys may state
+  // the id of a certificate that it does not have. kUsage for an empty or longer name than kMaxKeyringNameBytes, and
+  // beyond the limits above.
+  Result<bool> add(std::string_view keyring, const Key& key, std::optional<std::uint32_t> key_id = std::nullopt);
 
   // The keys with this key id, in the order of the names of their keyrings; within one, in the order in which they were
   // added.

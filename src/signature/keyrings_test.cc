@@ -34,6 +34,15 @@ TEST(Keyrings, FindAKeyInEveryKeyringThatHasIt) {
   EXPECT_EQ(keyrings.all().size(), 3u);
 }
 
+TEST(Keyrings, FindAKeyByTheIdThatAListStates) {
+  const ScratchDirectory scratch;
+  const Key key = test::make_key(scratch, "key", test::kP256).key();
+  Keyrings keyrings;
+  EXPECT_TRUE(must(keyrings.add("vendor", key, key.id() ^ 1)));
+  EXPECT_TRUE(keyrings.find(key.id()).empty());
+  EXPECT_EQ(keyrings.find(key.id() ^ 1).size(), 1u);
+}
+
 TEST(Keyrings, KeepAllKeysOfOneKeyId) {
   const ScratchDirectory scratch;
   const std::string same_id = "-days 30 -addext subjectKeyIdentifier=00000000";
