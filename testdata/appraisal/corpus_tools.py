@@ -107,7 +107,8 @@ class Key:
         self.stem = pathlib.Path(directory, name)
         self.run("openssl", "genpkey", *algorithm, "-out", f"{self.stem}.key")
         extension = ["-addext", f"subjectKeyIdentifier={skid}"] if skid else []
-        self.run("openssl", "req", "-x509", "-new", "-key", f"{self.stem}.key", "-subj", f"/O=imakeep/CN={name}", "-days",
+        self.run("openssl", "req", "-x509", "-new", "-key", f"{self.stem}.key", "-subj", f"/O=imakeep/CN={name}",
+            "-days",
                  "3650", *extension, "-out", f"{self.stem}.crt")
 
     @staticmethod
@@ -124,7 +125,8 @@ class Key:
         return self.run("openssl", "pkey", "-in", f"{self.stem}.key", "-outform", form)
 
     def skid(self):
-        shown = self.run("openssl", "x509", "-in", f"{self.stem}.crt", "-noout", "-ext", "subjectKeyIdentifier").decode()
+        shown = self.run("openssl", "x509", "-in", f"{self.stem}.crt", "-noout", "-ext",
+            "subjectKeyIdentifier").decode()
         return bytes.fromhex(re.search(r"((?:[0-9A-F]{2}:)*[0-9A-F]{2})\s*$", shown)[1].replace(":", ""))
 
     def certificate_id(self):
@@ -156,7 +158,8 @@ class Key:
     def cms(self, content):
         """An appended signature as the kernel's sign-file makes it, but by openssl."""
         pathlib.Path(f"{self.stem}.content").write_bytes(content)
-        return self.run("openssl", "cms", "-sign", "-binary", "-noattr", "-nocerts", "-nosmimecap", "-keyid", "-outform",
+        return self.run("openssl", "cms", "-sign", "-binary", "-noattr", "-nocerts", "-nosmimecap", "-keyid",
+            "-outform",
                         "DER", "-md", "sha256", "-signer", f"{self.stem}.crt", "-inkey", f"{self.stem}.key", "-in",
                         f"{self.stem}.content")
 

@@ -7,8 +7,10 @@ Mode "strict": docs/reference/findings.md. Nothing here comes from running imake
 hand, template hashes come from hashlib, keys and signatures from openssl. Keys are new each time, and the private ones
 are thrown away, so a new corpus differs in its bytes.
 
-A case is {"name", "about", "mode", "policy" (a merge patch for "base", or null for none), "given" (keyring -> keys that the
-caller gives), "boot_pcrs", "violations_fail", "now", "steps"}. A step is one line or one record, in order, with "accepted"
+A case is {"name", "about", "mode", "policy" (a merge patch for "base", or null for none),
+    "given" (keyring -> keys that the
+caller gives), "boot_pcrs", "violations_fail", "now", "steps"}. A step is one line or one record, in order,
+    with "accepted"
 (a rule), or "reasons" and "events". A replay is {"name", "bank", "state", "quoted", "lines", "reasons", "next"}.
 """
 import base64
@@ -17,7 +19,8 @@ import pathlib
 import struct
 import tempfile
 
-from corpus_tools import (Key, data_ng, evm_record, field, hash_of, line, line_buf, line_ima, line_ng, line_sig, named, record,
+from corpus_tools import (Key, data_ng, evm_record, field, hash_of, line, line_buf, line_ima, line_ng, line_sig,
+    named, record,
                           record_buf, record_ima, record_modsig, record_ng, record_ngv2, record_sig, record_sigv2, text,
                           verification_keys, data_ima)
 
@@ -31,7 +34,8 @@ EVENTS = {
     "unknown-boot-aggregate": "ima.validation.ima-ng.not_in_allowlist",
     "other-boot-aggregate": "ima.validation.ima-ng.runtime_policy_hash",
     "boot-aggregate-pcrs": "imakeep.validation.boot_aggregate",
-    "unknown-keyring": "ima.validation.ima-ng.not_in_allowlist", "other-key": "ima.validation.ima-ng.runtime_policy_hash",
+    "unknown-keyring": "ima.validation.ima-ng.not_in_allowlist",
+        "other-key": "ima.validation.ima-ng.runtime_policy_hash",
     "invalid-key": "ima.invalid_key", "unknown-buffer": "ima.validation.ima-ng.not_in_allowlist",
     "other-buffer": "ima.validation.ima-ng.runtime_policy_hash", "buffer-digest": "imakeep.validation.buffer_digest",
     "signature-missing": "imakeep.signature.missing", "signature-unreadable": "imakeep.signature.unreadable",
@@ -93,7 +97,8 @@ def keylime_lines():
     keylime(about, "template ima-sig without a signature", line_sig("sha256", A, "/bin/a"), "digest")
     keylime(about, "template ima-buf", line_buf("sha256", CMDLINE_DIGEST, "kexec-cmdline", CMDLINE), "buffer")
     for template in ("ima-ngv2", "ima-sigv2", "ima-modsig", "evm-sig", "d-ng|n-ng", "own"):
-        keylime(about, f"template {template}", line(template, f"sha256:{A.hex()} /bin/a", data_ng("sha256", A, "/bin/a")),
+        keylime(about, f"template {template}", line(template, f"sha256:{A.hex()} /bin/a", data_ng("sha256", A,
+            "/bin/a")),
                 ["unknown-template"])
     keylime(about, "empty line", "", "nothing")
     zeros = "00" * 20
@@ -134,16 +139,21 @@ def keylime_lines():
     keylime(about, "wrong, and nothing else is looked at", line_ng("sha256", C, "/bin/b", shown="11" * 20),
             ["template-digest"])
     keylime(about, "wrong, of an excluded name", line_ng("sha256", C, "/tmp/x", shown="11" * 20), ["template-digest"])
-    keylime(about, "sha256, as the policy says", line_ng("sha256", A, "/bin/a", log_hash="sha256"), "digest", SHA256_LOG)
+    keylime(about, "sha256, as the policy says", line_ng("sha256", A, "/bin/a", log_hash="sha256"), "digest",
+        SHA256_LOG)
     keylime(about, "sha1, but the policy says sha256", line_ng("sha256", A, "/bin/a"), ["template-digest"], SHA256_LOG)
-    keylime(about, "sha384", line_ng("sha256", A, "/bin/a", log_hash="sha384"), "digest", {"ima": {"log_hash_alg": "sha384"}})
-    keylime(about, "sha512", line_ng("sha256", A, "/bin/a", log_hash="sha512"), "digest", {"ima": {"log_hash_alg": "sha512"}})
+    keylime(about, "sha384", line_ng("sha256", A, "/bin/a", log_hash="sha384"), "digest",
+        {"ima": {"log_hash_alg": "sha384"}})
+    keylime(about, "sha512", line_ng("sha256", A, "/bin/a", log_hash="sha512"), "digest",
+        {"ima": {"log_hash_alg": "sha512"}})
     keylime(about, "of a name with another length", line_ng("sha256", A, "/bin/a").replace("/bin/a", "/bin/aa"),
             ["template-digest"])
     cut = bytes.fromhex("0302040a0b0c0d0010") + bytes(15)  # announces 16 bytes
-    keylime(about, "signature of another size counts as absent", line_sig("sha256", A, "/bin/a", cut, hashed_as=b""), "digest")
+    keylime(about, "signature of another size counts as absent", line_sig("sha256", A, "/bin/a", cut, hashed_as=b""),
+        "digest")
     keylime(about, "signature of another size is not hashed", line_sig("sha256", A, "/bin/a", cut), ["template-digest"])
-    keylime(about, "signature shorter than its header", line_sig("sha256", A, "/bin/a", b"\3\2\4", hashed_as=b""), "digest")
+    keylime(about, "signature shorter than its header", line_sig("sha256", A, "/bin/a", b"\3\2\4", hashed_as=b""),
+        "digest")
     about = "3.2 a record as lines"
     keylime(about, "record of ima-ng", record_ng("sha256", A, "/bin/a"), "digest")
     keylime(about, "record of ima", record_ima(A1, "/bin/a"), "digest")
@@ -164,7 +174,8 @@ def keylime_violations():
     line_of = lambda shown, **more: line_ng("sha256", zeros, "/bin/b", shown=shown, **more)  # noqa: E731
     keylime(about, "accepted, whatever the path", line_of("00" * 20), "violation-ignored")
     keylime(about, "refused if the option says so", line_of("00" * 20), ["violation"], violations_fail=True)
-    keylime(about, "refused even of an excluded path", line_ng("sha256", zeros, "/tmp/x", shown="00" * 20), ["violation"],
+    keylime(about, "refused even of an excluded path", line_ng("sha256", zeros, "/tmp/x", shown="00" * 20),
+        ["violation"],
             violations_fail=True)
     keylime(about, "without a policy", line_of("00" * 20), "violation-ignored", None)
     keylime(about, "zeros of another size", line_of("00" * 32), ["template-digest"])
@@ -179,7 +190,8 @@ def keylime_violations():
     keylime(about, "with a signature that is none", line_sig("sha256", zeros, "/bin/b", b"\xff", shown="00" * 20),
             "violation-ignored")
     keylime(about, "record", record_ng("sha256", zeros, "/bin/b", violation=True), "violation-ignored")
-    keylime(about, "record in a list of sha256", record_ng("sha256", zeros, "/bin/b", violation=True), "violation-ignored",
+    keylime(about, "record in a list of sha256", record_ng("sha256", zeros, "/bin/b", violation=True),
+        "violation-ignored",
             SHA256_LOG)
 
 
@@ -207,7 +219,8 @@ def keylime_digests():
     keylime(about, "template ima-sig", line_sig("sha256", B, "/bin/a"), ["other-digest"])
     keylime(about, "members of ours do not count", line_ng("sha256", C, "/bin/b"), ["unknown-path"],
             ours(any_path=[C.hex()]))
-    keylime(about, "records of ours do not count", line_ng("sha256", A, "/bin/a"), "digest", ours(records={"pcrs": [11]}))
+    keylime(about, "records of ours do not count", line_ng("sha256", A, "/bin/a"), "digest",
+        ours(records={"pcrs": [11]}))
     keylime(about, "required signatures of ours do not count", line_ng("sha256", A, "/bin/a"), "digest",
             ours(signatures=[{"where": {"paths": ["/bin/a"]}}]))
 
@@ -230,11 +243,14 @@ def keylime_signatures(keys):
     signed("type 5 over metadata", unknown, rsa.sign_evm("sha256", b"x", 0, 0, 0), ["unknown-path"])
     for algorithm in ("sha1", "sha224", "sha384", "sha512", "md5"):
         digest = hash_of(algorithm, b"file")
-        signed(f"over {algorithm}", unknown, rsa.sign(algorithm, digest), "signature", digest=digest, algorithm=algorithm)
+        signed(f"over {algorithm}", unknown, rsa.sign(algorithm, digest), "signature", digest=digest,
+            algorithm=algorithm)
     sha3 = hash_of("sha3-256", b"file")
-    signed("over sha3-256, which Keylime does not know", unknown, rsa.sign("sha3-256", sha3), ["unknown-path"], digest=sha3,
+    signed("over sha3-256, which Keylime does not know", unknown, rsa.sign("sha3-256", sha3), ["unknown-path"],
+        digest=sha3,
            algorithm="sha3-256")
-    signed("of another algorithm than the digest", unknown, rsa.sign("sha512", hash_of("sha512", b"")), ["unknown-path"])
+    signed("of another algorithm than the digest", unknown, rsa.sign("sha512", hash_of("sha512", b"")),
+        ["unknown-path"])
     signed("over a digest with another algorithm's name", unknown, rsa.sign("sha256", A), ["unknown-path"],
            algorithm="sha3-256")
     signed("type 6", unknown, rsa.sign("sha256", A, kind=6, version=3), ["unknown-path"])
@@ -264,7 +280,8 @@ def keylime_signatures(keys):
     signed("no policy, bad", unknown, rsa.sign("sha256", B), ["signature-bad"], None, **given)
     signed("no policy, absent", unknown, b"", ["signature-bad"], None, **given)
     signed("no policy, no keys", unknown, rsa.sign("sha256", B), "no-rule", None)
-    keylime(about, "signatures of other templates do not count", line_ng("sha256", A, unknown), ["unknown-path"], with_keys)
+    keylime(about, "signatures of other templates do not count", line_ng("sha256", A, unknown), ["unknown-path"],
+        with_keys)
 
 
 def keylime_keys(keys):
@@ -283,7 +300,8 @@ def keylime_keys(keys):
     case("keylime", about, "a key is learned once", with_key, step(added(certificate), "key"),
          step(added(certificate), "key"), learned)
     case("keylime", about, "certificate in PEM", with_key, step(added(rsa.certificate("PEM")), "key"), learned)
-    id_of_public = int.from_bytes(hash_of("sha1", rsa.run("openssl", "rsa", "-in", f"{rsa.stem}.key", "-RSAPublicKey_out",
+    id_of_public = int.from_bytes(hash_of("sha1", rsa.run("openssl", "rsa", "-in", f"{rsa.stem}.key",
+        "-RSAPublicKey_out",
                                                           "-outform", "DER"))[-4:], "big")
     by_public = step(line_sig("sha256", A, "/bin/b", rsa.sign("sha256", A, key_id=id_of_public)), "signature")
     for form, buffer in (("public key in DER", rsa.public()), ("public key in PEM", rsa.public("PEM")),
@@ -295,7 +313,8 @@ def keylime_keys(keys):
     case("keylime", about, "key of an unknown keyring", with_key, step(added(certificate, ".evm"), ["unknown-keyring"]),
          unsigned)
     case("keylime", about, "another key", with_key, step(added(certificate, digest=C), ["other-key"]), unsigned)
-    case("keylime", about, "digests of files are none of keys", {}, step(added(certificate, "/bin/a", A), ["unknown-keyring"]))
+    case("keylime", about, "digests of files are none of keys", {}, step(added(certificate, "/bin/a", A),
+        ["unknown-keyring"]))
     case("keylime", about, "digests of buffers are none of keys", {},
          step(added(certificate, "kexec-cmdline", CMDLINE_DIGEST), ["unknown-keyring"]))
     for name in (".ima", "*"):
@@ -304,16 +323,19 @@ def keylime_keys(keys):
              step(added(certificate), "ignored-keyring"), unsigned)
     case("keylime", about, "another ignored keyring", {"ima": {"ignored_keyrings": [".evm"]}},
          step(added(certificate), ["unknown-keyring"]))
-    case("keylime", about, "an excluded keyring is learned", {"excludes": [r"\.ima"]}, step(added(certificate), "exclude"),
+    case("keylime", about, "an excluded keyring is learned", {"excludes": [r"\.ima"]}, step(added(certificate),
+        "exclude"),
          learned)
     case("keylime", about, "no policy: learned", None, step(added(certificate), "no-rule"), learned)
-    case("keylime", about, "key of an unsupported kind", with_key, step(added(keys["ed25519"].certificate()), ["invalid-key"]))
+    case("keylime", about, "key of an unsupported kind", with_key, step(added(keys["ed25519"].certificate()),
+        ["invalid-key"]))
     case("keylime", about, "key of an unsupported kind, ignored", {"ima": {"ignored_keyrings": ["*"]}},
          step(added(keys["ed25519"].certificate()), ["invalid-key"]))
     keylime(about, "certificate with a byte after it", added(certificate + b"\0"), ["unknown-buffer"], with_key)
     keylime(about, "buffer of an unknown name", line_buf("sha256", A, "selinux-state", b"x"), ["unknown-buffer"])
     keylime(about, "another buffer", line_buf("sha256", A, "kexec-cmdline", b"x"), ["other-buffer"])
-    keylime(about, "the digest is not compared with the buffer", line_buf("sha256", CMDLINE_DIGEST, "kexec-cmdline", b"x"),
+    keylime(about, "the digest is not compared with the buffer", line_buf("sha256", CMDLINE_DIGEST, "kexec-cmdline",
+        b"x"),
             "buffer")
     keylime(about, "excluded buffer", line_buf("sha256", A, "kexec_load", FIGURES), "exclude", {"excludes": ["kexec_"]})
     keylime(about, "critical data of kexec", line_buf("sha256", A, "kexec_load", FIGURES), ["unknown-buffer"])
@@ -347,10 +369,12 @@ def keylime_boot_aggregates():
     keylime(about, "over PCRs 0 to 7", boot("sha256", aggregate("sha256", 8)), "boot-pcrs", **both)
     keylime(about, "of another bank", boot("sha1", aggregate("sha1", 8)), "boot-pcrs", **both)
     keylime(about, "the algorithm is not compared", boot("foo", aggregate("sha1", 8)), "boot-pcrs", **both)
-    keylime(about, "over PCRs 0 to 9 of a bank that has 0 to 7", boot("sha1", aggregate("sha1", 10)), ["other-digest"], **both)
+    keylime(about, "over PCRs 0 to 9 of a bank that has 0 to 7", boot("sha1", aggregate("sha1", 10)),
+        ["other-digest"], **both)
     keylime(about, "not that of the PCRs, and not listed", boot("sha256", A), ["other-digest"], **both)
     keylime(about, "not that of the PCRs, but listed", boot("sha256", A), "digest", listed, **both)
-    keylime(about, "of the PCRs, and another is listed", boot("sha256", aggregate("sha256", 10)), "boot-pcrs", listed, **both)
+    keylime(about, "of the PCRs, and another is listed", boot("sha256", aggregate("sha256", 10)), "boot-pcrs", listed,
+        **both)
     keylime(about, "PCR values say nothing about other names", line_ng("sha256", aggregate("sha256", 10), "/bin/b"),
             ["unknown-path"], **both)
     keylime(about, "excluded", boot("sha256", C), "exclude", {"excludes": ["boot_aggregate"]})
@@ -360,7 +384,8 @@ def keylime_boot_aggregates():
 
 def keylime_replays():
     lines = [line_ng("sha256", A, "/bin/a"), line_ng("sha256", B, "/bin/b", pcr="11"),
-             line_ng("sha256", bytes(32), "/bin/c", shown="00" * 20), line_sig("sha256", A, "/bin/d", b"\3\2", hashed_as=b"")]
+             line_ng("sha256", bytes(32), "/bin/c", shown="00" * 20), line_sig("sha256", A, "/bin/d", b"\3\2",
+                 hashed_as=b"")]
     extended = [hash_of("sha256", data) for data in (data_ng("sha256", A, "/bin/a"), data_ng("sha256", B, "/bin/b"))]
     extended += [b"\xff" * 32, hash_of("sha256", data_ng("sha256", A, "/bin/d", b""))]
     values = [bytes(32)]
@@ -372,7 +397,8 @@ def keylime_replays():
         state = {"pcr": values[start].hex(), "next_entry": start, "lag": lag}
         at, next_lag = following
         pcr = quoted if quoted in values else values[at]
-        replays.append({"name": name, "bank": "sha256", "state": state, "quoted": quoted.hex(), "lines": of, "reasons": reasons,
+        replays.append({"name": name, "bank": "sha256", "state": state, "quoted": quoted.hex(), "lines": of,
+            "reasons": reasons,
                         "events": [EVENTS[reason] for reason in reasons],
                         "next": {"pcr": pcr.hex(), "next_entry": at, "lag": next_lag}})
 
@@ -418,7 +444,8 @@ def strict_templates(keys):
     strict(about, "no digest", record("n-ng", field(text("/bin/a"))), bad)
     strict(about, "no name", record("d-ng", field(named("sha256", A))), bad)
     strict(about, "empty name", record_ng("sha256", A, ""), bad)
-    strict(about, "two digests", record("d-ng|d-ngv2|n-ng", field(named("sha256", A)) + field(named("ima:sha256", B)) + field(
+    strict(about, "two digests", record("d-ng|d-ngv2|n-ng", field(named("sha256", A)) + field(named("ima:sha256",
+        B)) + field(
         text("/bin/a"))), bad)
     strict(about, "two names", record("d-ng|n|n-ng", field(named("sha256", A)) + field(text("/bin/a")) + field(
         text("/bin/b"))), bad)
@@ -431,19 +458,23 @@ def strict_templates(keys):
     strict(about, "user id of another size", record("d-ng|n-ng|iuid", data_ng("sha256", A, "/bin/a", b"\0")), bad)
     strict(about, "digest that does not match its record", record_ng("sha256", A, "/bin/a", digest_matches=False),
            ["template-digest"])
-    strict(about, "digest that does not match, of an excluded path", record_ng("sha256", A, "/tmp", digest_matches=False),
+    strict(about, "digest that does not match, of an excluded path", record_ng("sha256", A, "/tmp",
+        digest_matches=False),
            ["template-digest"])
     strict(about, "no policy", record_ng("sha256", A, "/bin/a"), ["no-policy"], None)
     about = "strict: records"
     strict(about, "every PCR", record_ng("sha256", A, "/bin/a", pcr=11), "digest")
-    strict(about, "PCR 11 is not accepted", record_ng("sha256", A, "/bin/a", pcr=11), ["pcr"], ours(records={"pcrs": [10]}))
+    strict(about, "PCR 11 is not accepted", record_ng("sha256", A, "/bin/a", pcr=11), ["pcr"],
+        ours(records={"pcrs": [10]}))
     strict(about, "PCR 10 is accepted", record_ng("sha256", A, "/bin/a"), "digest", ours(records={"pcrs": [10]}))
     strict(about, "template is not accepted", record_ng("sha256", A, "/bin/a"), ["template"],
            ours(records={"templates": ["ima-sig"]}))
-    strict(about, "template is accepted", record_sig("sha256", A, "/bin/a"), "digest", ours(records={"templates": ["ima-sig"]}))
+    strict(about, "template is accepted", record_sig("sha256", A, "/bin/a"), "digest",
+        ours(records={"templates": ["ima-sig"]}))
     strict(about, "neither is accepted", record_ng("sha256", A, "/tmp", pcr=11), ["pcr"],
            ours(records={"pcrs": [10], "templates": ["ima-sig"]}))
-    strict(about, "violation of a PCR that is not accepted", record_ng("sha256", bytes(32), "/bin/a", pcr=11, violation=True),
+    strict(about, "violation of a PCR that is not accepted", record_ng("sha256", bytes(32), "/bin/a", pcr=11,
+        violation=True),
            ["pcr"], ours(records={"pcrs": [10]}, violations={"paths": ["/bin/a"]}))
 
 
@@ -460,7 +491,8 @@ def strict_violations():
     strict(about, "by class", of("/var/log/x"), "violation-path", rules)
     strict(about, "of another path", of("/a/x"), ["violation"], rules)
     strict(about, "template ima", record_ima(bytes(20), "/a", violation=True), "violation-path", rules)
-    strict(about, "of a record that does not split", record("ima-ng", b"\1", violation=True), ["unreadable-record"], rules)
+    strict(about, "of a record that does not split", record("ima-ng", b"\1", violation=True), ["unreadable-record"],
+        rules)
     strict(about, "of a template that Linux lacks", record("own", b"", violation=True), ["unknown-template"], rules)
     strict(about, "of a boot aggregate", of("boot_aggregate"), ["violation"], rules)
 
@@ -486,19 +518,25 @@ def strict_digests():
     verity = ours(verity_digests={"/bin/b": [C.hex()]})
     strict(about, "fs-verity", record_ngv2("verity", "sha256", C, "/bin/b"), "digest", verity)
     strict(about, "another of fs-verity", record_ngv2("verity", "sha256", B, "/bin/b"), ["other-digest"], verity)
-    strict(about, "a digest of content is none of fs-verity", record_ngv2("verity", "sha256", A, "/bin/a"), ["unknown-path"])
-    strict(about, "a digest of fs-verity is none of content", record_ngv2("ima", "sha256", C, "/bin/b"), ["unknown-path"], verity)
-    strict(about, "name with a newline", record_ng("sha256", A, "/bin/a\nb"), "digest", {"digests": {"/bin/a\nb": [A.hex()]}})
+    strict(about, "a digest of content is none of fs-verity", record_ngv2("verity", "sha256", A, "/bin/a"),
+        ["unknown-path"])
+    strict(about, "a digest of fs-verity is none of content", record_ngv2("ima", "sha256", C, "/bin/b"),
+        ["unknown-path"], verity)
+    strict(about, "name with a newline", record_ng("sha256", A, "/bin/a\nb"), "digest",
+        {"digests": {"/bin/a\nb": [A.hex()]}})
     strict(about, "name with a newline that is not listed", record_ng("sha256", A, "/bin/a\nb"), ["unknown-path"])
-    strict(about, "imakeep's own program has no rule of its own", record_ng("sha256", C, "/usr/bin/imakeep"), ["unknown-path"])
+    strict(about, "imakeep's own program has no rule of its own", record_ng("sha256", C, "/usr/bin/imakeep"),
+        ["unknown-path"])
     strict(about, "imakeep's own program, excluded", record_ng("sha256", C, "/usr/bin/imakeep"), "exclude",
            {"excludes": ["/usr/bin/imakeep"]})
     update = ours(updates=[{"name": "u", "from_record": 100, "to_record": 200, "old": {"/bin/u": [A.hex()]},
                             "new": {"/bin/u": [B.hex()]}}])
     about = "strict: updates"
-    for digest, number, verdict in ((A, 99, "digest"), (B, 99, ["other-digest"]), (A, 100, "digest"), (B, 100, "digest"),
+    for digest, number, verdict in ((A, 99, "digest"), (B, 99, ["other-digest"]), (A, 100, "digest"), (B, 100,
+        "digest"),
                                     (A, 199, "digest"), (A, 200, ["other-digest"]), (B, 200, "digest")):
-        strict(about, f"{'old' if digest == A else 'new'} at record {number}", record_ng("sha256", digest, "/bin/u"), verdict,
+        strict(about, f"{'old' if digest == A else 'new'} at record {number}", record_ng("sha256", digest, "/bin/u"),
+            verdict,
                update, number=number)
 
 
@@ -519,33 +557,41 @@ def strict_boot_aggregates():
     strict(about, "not that of the PCRs", boot("sha256", B), ["boot-aggregate-pcrs"], **both)
     strict(about, "listed, but not that of the PCRs", boot("sha256", A), ["boot-aggregate-pcrs"], listed, **both)
     strict(about, "of the PCRs, but another is listed", boot("sha256", right), ["other-boot-aggregate"], listed, **both)
-    strict(about, "of the PCRs and listed", boot("sha256", right), "digest", {"digests": {"boot_aggregate": [right.hex()]}}, **both)
+    strict(about, "of the PCRs and listed", boot("sha256", right), "digest",
+        {"digests": {"boot_aggregate": [right.hex()]}}, **both)
     strict(about, "the digits of another bank", boot("sha3-256", right), ["unknown-boot-aggregate"], **both)
-    strict(about, "a bank whose PCRs are not given", boot("sha384", hash_of("sha384", b"")), ["unknown-boot-aggregate"], **both)
+    strict(about, "a bank whose PCRs are not given", boot("sha384", hash_of("sha384", b"")),
+        ["unknown-boot-aggregate"], **both)
     strict(about, "measured late", boot("sha256", right, "boot_aggregate_late"), "boot-pcrs", **both)
-    strict(about, "measured late, not of the PCRs", boot("sha256", A, "boot_aggregate_late"), ["boot-aggregate-pcrs"], **both)
+    strict(about, "measured late, not of the PCRs", boot("sha256", A, "boot_aggregate_late"), ["boot-aggregate-pcrs"],
+        **both)
     strict(about, "excluded", boot("sha256", C), "exclude", {"excludes": ["boot_aggregate"]})
     case("strict", about, "a second one is judged alike", {}, step(boot("sha256", right), "boot-pcrs"),
          step(boot("sha256", A), ["boot-aggregate-pcrs"]), **both)
-    strict(about, "a buffer of that name is a buffer", record_buf("sha256", "boot_aggregate", b"x"), ["unknown-buffer"], **both)
+    strict(about, "a buffer of that name is a buffer", record_buf("sha256", "boot_aggregate", b"x"),
+        ["unknown-buffer"], **both)
 
 
 def strict_buffers(keys):
     about = "strict: buffers"
     rsa, ed25519 = keys["rsa"], keys["ed25519"]
-    strict(about, "digest that is not the buffer's", record_buf("sha256", "kexec-cmdline", b"x", CMDLINE_DIGEST), ["buffer-digest"])
+    strict(about, "digest that is not the buffer's", record_buf("sha256", "kexec-cmdline", b"x", CMDLINE_DIGEST),
+        ["buffer-digest"])
     strict(about, "digest that is not the buffer's, excluded", record_buf("sha256", "/tmp", b"x", A), ["buffer-digest"])
     strict(about, "another buffer", record_buf("sha256", "kexec-cmdline", b"x"), ["other-buffer"])
     strict(about, "unknown buffer", record_buf("sha256", "selinux-state", b"x"), ["unknown-buffer"])
-    strict(about, "excluded buffer", record_buf("sha256", "selinux-state", b"x"), "exclude", {"excludes": ["selinux-.*"]})
+    strict(about, "excluded buffer", record_buf("sha256", "selinux-state", b"x"), "exclude",
+        {"excludes": ["selinux-.*"]})
     strict(about, "digests of files are none of buffers", record_buf("sha256", "/bin/x", b"x"), ["unknown-buffer"],
            {"digests": {"/bin/x": [hash_of("sha256", b"x").hex()]}})
     about = "strict: critical data of kexec"
     strict(about, "load", record_buf("sha256", "kexec_load", FIGURES), "kexec-figures")
     strict(about, "execute", record_buf("sha256", "kexec_execute", FIGURES), "kexec-figures")
     strict(about, "another name", record_buf("sha256", "kexec_other", FIGURES), ["unknown-buffer"])
-    for name, buffer in (("more text", FIGURES + b"x"), ("no last semicolon", FIGURES[:-1]), ("no digits", FIGURES.replace(b"1234", b"")),
-                         ("a sign", FIGURES.replace(b"1234", b"-1")), ("too many digits", FIGURES.replace(b"1234", b"1" * 21)),
+    for name, buffer in (("more text", FIGURES + b"x"), ("no last semicolon", FIGURES[:-1]), ("no digits",
+        FIGURES.replace(b"1234", b"")),
+                         ("a sign", FIGURES.replace(b"1234", b"-1")), ("too many digits", FIGURES.replace(b"1234",
+                             b"1" * 21)),
                          ("another order", FIGURES.replace(b"ima_binary", b"ima_other"))):
         strict(about, name, record_buf("sha256", "kexec_load", buffer), ["unknown-buffer"])
     strict(about, "digest that is not the figures'", record_buf("sha256", "kexec_load", FIGURES, A), ["buffer-digest"])
@@ -556,11 +602,13 @@ def strict_buffers(keys):
     with_key = {"keyrings": {".ima": [hash_of("sha256", certificate).hex()]}}
     signed = record_sig("sha256", A, "/bin/b", rsa.sign("sha256", A))
     learned, unsigned = step(signed, "signature"), step(signed, ["unknown-path"])
-    case("strict", about, "a listed key is learned", with_key, unsigned, step(record_buf("sha256", ".ima", certificate), "key"),
+    case("strict", about, "a listed key is learned", with_key, unsigned, step(record_buf("sha256", ".ima",
+        certificate), "key"),
          learned, step(record_sig("sha256", A, "/bin/b", rsa.sign("sha256", B)), ["unknown-path", "signature-bad"]))
     case("strict", about, "digest that is not the key's", with_key,
          step(record_buf("sha256", ".ima", certificate, hash_of("sha256", b"")), ["buffer-digest"]), unsigned)
-    case("strict", about, "unknown keyring", with_key, step(record_buf("sha256", ".evm", certificate), ["unknown-keyring"]),
+    case("strict", about, "unknown keyring", with_key, step(record_buf("sha256", ".evm", certificate),
+        ["unknown-keyring"]),
          unsigned)
     case("strict", about, "another key", {"keyrings": {".ima": [A.hex()]}},
          step(record_buf("sha256", ".ima", certificate), ["other-key"]), unsigned)
@@ -571,12 +619,14 @@ def strict_buffers(keys):
          step(record_buf("sha256", ".ima", certificate), "exclude"), unsigned)
     odd = ed25519.certificate()
     strict(about, "key of an unsupported kind", record_buf("sha256", ".ima", odd), ["unknown-keyring", "invalid-key"])
-    strict(about, "another key, of an unsupported kind", record_buf("sha256", ".ima", odd), ["other-key", "invalid-key"], with_key)
+    strict(about, "another key, of an unsupported kind", record_buf("sha256", ".ima", odd), ["other-key",
+        "invalid-key"], with_key)
     strict(about, "key of an unsupported kind, listed", record_buf("sha256", ".ima", odd), "key",
            {"keyrings": {".ima": [hash_of("sha256", odd).hex()]}})
     strict(about, "digests of buffers are none of keys", record_buf("sha256", ".ima", certificate), ["unknown-keyring"],
            {"ima-buf": {".ima": [hash_of("sha256", certificate).hex()]}})
-    strict(about, "certificate with a byte after it", record_buf("sha256", ".ima", certificate + b"\0"), ["unknown-buffer"], with_key)
+    strict(about, "certificate with a byte after it", record_buf("sha256", ".ima", certificate + b"\0"),
+        ["unknown-buffer"], with_key)
 
 
 def strict_signatures(keys):
@@ -592,7 +642,8 @@ def strict_signatures(keys):
     signed("ECDSA", ec.sign("sha256", A), "signature")
     signed("version 3", ec.sign("sha256", A, version=3), "signature")
     signed("RSA, version 3", rsa.sign("sha256", A, version=3), "signature")
-    signed("sha512", rsa.sign("sha512", hash_of("sha512", b"f")), "signature", digest=hash_of("sha512", b"f"), algorithm="sha512")
+    signed("sha512", rsa.sign("sha512", hash_of("sha512", b"f")), "signature", digest=hash_of("sha512", b"f"),
+        algorithm="sha512")
     signed("sha3-256", rsa.sign("sha3-256", hash_of("sha3-256", b"f")), "signature", digest=hash_of("sha3-256", b"f"),
            algorithm="sha3-256")
     signed("of a listed digest, the digest accepts", rsa.sign("sha256", A), "digest", of="/bin/a")
@@ -607,16 +658,20 @@ def strict_signatures(keys):
     signed("version 1", b"\3\1" + bytes(20), ["unknown-path", "signature-unreadable"])
     signed("type 6 over a digest of content", rsa.sign("sha256", A, kind=6, version=3), "signature")
     signed("a digest in place of a signature", b"\4\4" + A, ["unknown-path"])
-    signed("portable, which a file's record cannot check", rsa.sign("sha256", A, kind=5), ["unknown-path", "signature-unchecked"])
+    signed("portable, which a file's record cannot check", rsa.sign("sha256", A, kind=5), ["unknown-path",
+        "signature-unchecked"])
     mldsa = rsa.header(bytes(3309), "sha512", version=3, key_id=0x12345678)
     signed("ML-DSA", mldsa, ["unknown-path", "signature-unchecked"], digest=hash_of("sha512", b"f"), algorithm="sha512")
     signed("without keys", rsa.sign("sha256", B), ["unknown-path"], given={})
     signed("by a key of the policy", rsa.sign("sha256", A, key_id=7), "signature",
            {"verification-keys": verification_keys((rsa, 7))}, given={})
-    strict(about, "fs-verity", record_sigv2("verity", "sha256", A, path, rsa.sign("sha256", A, kind=6, version=3)), "signature", **given)
-    strict(about, "fs-verity, signed as content", record_sigv2("verity", "sha256", A, path, rsa.sign("sha256", A, version=3)),
+    strict(about, "fs-verity", record_sigv2("verity", "sha256", A, path, rsa.sign("sha256", A, kind=6, version=3)),
+        "signature", **given)
+    strict(about, "fs-verity, signed as content", record_sigv2("verity", "sha256", A, path, rsa.sign("sha256", A,
+        version=3)),
            ["unknown-path", "signature-digest"], **given)
-    strict(about, "content, signed as fs-verity", record_sigv2("ima", "sha256", A, path, rsa.sign("sha256", A, kind=6, version=3)),
+    strict(about, "content, signed as fs-verity", record_sigv2("ima", "sha256", A, path, rsa.sign("sha256", A, kind=6,
+        version=3)),
            ["unknown-path", "signature-digest"], **given)
     about = "strict: required signatures"
     need = ours(signatures=[{"where": {"paths": ["/bin/a", "/tmp"]}}])
@@ -626,18 +681,22 @@ def strict_signatures(keys):
     signed("bad", rsa.sign("sha256", B), ["signature-bad"], need, of="/bin/a")
     signed("missing, of an excluded path", b"", ["signature-missing"], need, of="/tmp")
     signed("missing, of another path", b"", "digest", need, of="/bin/two")
-    strict(about, "missing, of a template without signatures", record_ng("sha256", A, "/bin/a"), ["signature-missing"], need, **given)
+    strict(about, "missing, of a template without signatures", record_ng("sha256", A, "/bin/a"),
+        ["signature-missing"], need, **given)
     by_ima = ours(signatures=[{"where": {"paths": ["/bin/a"]}, "keyrings": [".ima", "none"]}])
     signed("of that keyring", rsa.sign("sha256", A), "digest", by_ima, of="/bin/a")
     signed("of another keyring", ec.sign("sha256", A), ["signature-keyring"], by_ima, of="/bin/a")
-    signed("in both keyrings", ec.sign("sha256", A), "digest", by_ima, of="/bin/a", given={".ima": ["ec"], "vendor": ["ec"]})
-    two = ours(signatures=[{"where": {"paths": ["/bin/a"]}}, {"where": {"patterns": ["/bin/.*"]}, "keyrings": ["vendor"]}])
+    signed("in both keyrings", ec.sign("sha256", A), "digest", by_ima, of="/bin/a", given={".ima": ["ec"],
+        "vendor": ["ec"]})
+    two = ours(signatures=[{"where": {"paths": ["/bin/a"]}}, {"where": {"patterns": ["/bin/.*"]},
+        "keyrings": ["vendor"]}])
     signed("of two rules, both hold", ec.sign("sha256", A), "digest", two, of="/bin/a")
     signed("of two rules, one holds", rsa.sign("sha256", A), ["signature-keyring"], two, of="/bin/a")
     signed("of two rules, none holds", b"", ["signature-missing"], two, of="/bin/a")
     about = "strict: dates"
     signed("an expired certificate counts", rsa.sign("sha256", A), "signature", now=4102444800)
-    signed("unless dates have to be valid", rsa.sign("sha256", A), ["unknown-path", "signature-dates"], now=4102444800, require_validity=True)
+    signed("unless dates have to be valid", rsa.sign("sha256", A), ["unknown-path", "signature-dates"],
+        now=4102444800, require_validity=True)
     about = "strict: appended signatures"
     content = b"module"
     cms, content_digest = rsa.cms(content), hash_of("sha256", content)
@@ -649,17 +708,23 @@ def strict_signatures(keys):
     appended("over another digest", A, cms, ["unknown-path", "signature-bad"])
     appended("cut short", content_digest, cms[:-1], ["unknown-path", "signature-unreadable"])
     appended("without its digest", b"", cms, ["unknown-path", "signature-unreadable"])
-    appended("key that no keyring has", content_digest, cms, ["unknown-path", "signature-key"], given={"vendor": ["ec"]})
-    appended("required and good", content_digest, cms, "appended-signature", ours(signatures=[{"where": {"paths": [path]}}]))
-    strict(about, "a good one and a bad one", record_modsig("sha256", A, path, content_digest, cms, rsa.sign("sha256", B)),
+    appended("key that no keyring has", content_digest, cms, ["unknown-path", "signature-key"],
+        given={"vendor": ["ec"]})
+    appended("required and good", content_digest, cms, "appended-signature",
+        ours(signatures=[{"where": {"paths": [path]}}]))
+    strict(about, "a good one and a bad one", record_modsig("sha256", A, path, content_digest, cms, rsa.sign("sha256",
+        B)),
            "appended-signature", **given)
     about = "strict: portable signatures"
     good = b"\4\4" + A
     strict(about, "with the record's digest", evm_record(rsa, "sha256", A, path, good), "portable-signature", **given)
     strict(about, "version 3", evm_record(rsa, "sha256", A, path, good, version=3), "portable-signature", **given)
-    strict(about, "with a plain sha1 digest", evm_record(rsa, "sha1", A1, path, b"\1" + A1), "portable-signature", **given)
-    strict(about, "with another digest", evm_record(rsa, "sha256", A, path, b"\4\4" + B), ["unknown-path", "signature-digest"], **given)
-    strict(about, "with another algorithm", evm_record(rsa, "sha256", A, path, b"\4\5" + A), ["unknown-path", "signature-digest"], **given)
+    strict(about, "with a plain sha1 digest", evm_record(rsa, "sha1", A1, path, b"\1" + A1), "portable-signature",
+        **given)
+    strict(about, "with another digest", evm_record(rsa, "sha256", A, path, b"\4\4" + B), ["unknown-path",
+        "signature-digest"], **given)
+    strict(about, "with another algorithm", evm_record(rsa, "sha256", A, path, b"\4\5" + A), ["unknown-path",
+        "signature-digest"], **given)
     strict(about, "with a plain digest of another algorithm", evm_record(rsa, "sha256", A, path, b"\1" + A),
            ["unknown-path", "signature-digest"], **given)
     strict(about, "with a signature over the record's digest", evm_record(rsa, "sha256", A, path, ec.sign("sha256", A)),
@@ -668,7 +733,8 @@ def strict_signatures(keys):
            ["unknown-path", "signature-digest"], **given)
     strict(about, "without security.ima", evm_record(rsa, "sha256", A, path, good, names="security.selinux"),
            ["unknown-path", "signature-digest"], **given)
-    strict(about, "key that no keyring has", evm_record(other, "sha256", A, path, good), ["unknown-path", "signature-key"], **given)
+    strict(about, "key that no keyring has", evm_record(other, "sha256", A, path, good), ["unknown-path",
+        "signature-key"], **given)
     broken = evm_record(rsa, "sha256", A, path, good)
     broken["body"] = broken["body"][:-2] + "ff"
     strict(about, "over another mode", broken, ["unknown-path", "signature-bad"], **given)
@@ -686,7 +752,8 @@ def main():
     with tempfile.TemporaryDirectory() as directory:
         rsa_2048 = ("-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048")
         p256 = ("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
-        keys = {"rsa": Key(directory, "rsa", rsa_2048), "ec": Key(directory, "ec", p256), "other": Key(directory, "other", p256),
+        keys = {"rsa": Key(directory, "rsa", rsa_2048), "ec": Key(directory, "ec", p256), "other": Key(directory,
+            "other", p256),
                 "ed25519": Key(directory, "ed25519", ("-algorithm", "ED25519"))}
         keylime_lines()
         keylime_violations()
