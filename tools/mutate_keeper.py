@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Breaks the keeper and its view on purpose, one place at a time, and checks that their tests notice it.
+"""Breaks the keeper, its view and the appraisal on purpose, one place at a time, and checks that their tests notice it.
 
 Each file tests/mutations/NAME.patch is one mutation: a sentence that says what is broken, an empty line, and the diff
 of one source file as `git diff --full-index` writes it. The tool applies the patch to a copy of the tree below
 build/mutation, builds the tests of that file, runs them until one fails, and restores the file. If the file mounts or
 serves the view, the tests run the program itself, which takes root and /dev/fuse. Before that, the tests must pass on
-the unbroken copy. The tool prints a line for each mutation and exits with 1 if one survives.
+the unbroken copy. The tool prints a line for each mutation and exits with 1 if one survives. $IMAKEEP_JOBS says how
+many compilers run at once (default: 2).
 
 A patch may still apply after its file has changed. Its `index` line names the blob that it was made from. If the
 checkout has this blob, git merges the patch with the file (`git apply --3way`). If not, as in a shallow clone or
@@ -116,7 +117,7 @@ def copy_tree():
 
 
 def build(targets):
-    return run(["cmake", "--build", str(OUT), "-j2", "--target", *targets])
+    return run(["cmake", "--build", str(OUT), "-j" + os.environ.get("IMAKEEP_JOBS", "2"), "--target", *targets])
 
 
 def tests_of(file):
@@ -124,6 +125,8 @@ def tests_of(file):
     def binary(test, *options):
         return [str(OUT / "bin" / test), "--gtest_fail_fast", *options]
 
+    if file.startswith("src/appraisal"):
+        return ["appraisal_test"], [binary("appraisal_test")]
     if file.startswith("src/archive"):
         return ["archive_fault_test"], [binary("archive_fault_test", "--gtest_filter=*SyncsEveryCommit*")]
     if Path(file).stem == "mountinfo":
