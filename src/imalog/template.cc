@@ -63,14 +63,22 @@ std::span<const std::string_view> Template::builtin_names() {
 }
 
 std::optional<Template> Template::find(std::string_view name) {
+  if (name.find('|') == std::string_view::npos) {
+    // Nearly every record has a built-in template, so their formats are split once.
+    static const std::array kBuiltins = [] {
+      std::array<Template, kBuiltinFormats.size()> made;
+      for (std::size_t i = 0; i < made.size(); ++i) {
+        made[i] = *find(kBuiltinFormats[i]);
+        made[i].free_format_ = false;
+      }
+      return made;
+    }();
+    for (std::size_t i = 0; i < kBuiltinNames.size(); ++i) {
+      if (name == kBuiltinNames[i]) return kBuiltins[i];
+    }
+  }
   Template found;
   found.free_format_ = true;
-  for (std::size_t i = 0; i < kBuiltinNames.size(); ++i) {
-    if (name != kBuiltinNames[i]) continue;
-    name = kBuiltinFormats[i];
-    found.free_format_ = false;
-    break;
-  }
   for (;;) {
     const std::size_t bar = std::min(name.find('|'), name.size());
     const std::string_view id = name.substr(0, bar);
