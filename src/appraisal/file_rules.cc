@@ -28,17 +28,11 @@ FileSignatures check_required(const Grounds& by, const FileRecord& file, const p
 
 // Refused if the file lacks one of the signatures that the policy requires.
 std::optional<Judgement> missing_signature(const Grounds& by, const FileRecord& file) {
-  std::optional<Judgement> refused;
   for (const policy::RequiredSignature* const required : by.policy->required_signatures(file.fields.name)) {
     FileSignatures answer = check_required(by, file, *required);
-    if (answer.verified) continue;
-    if (!refused) {
-      refused = Judgement::refuse(answer.reason, std::move(answer.detail));
-    } else if (std::ranges::find(refused->reasons, answer.reason) == refused->reasons.end()) {
-      refused->reasons.push_back(answer.reason);
-    }
+    if (!answer.verified) return Judgement::refuse(answer.reason, std::move(answer.detail));
   }
-  return refused;
+  return std::nullopt;
 }
 
 bool compares(const policy::CompiledPolicy& policy, signature::HashAlgorithm algorithm) {

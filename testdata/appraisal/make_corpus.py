@@ -165,6 +165,8 @@ def keylime_lines():
     keylime(about, "record that does not split", record("ima-ng", b"\1"), ["unreadable-record"])
     keylime(about, "record of PCR 9", record_ng("sha256", A, "/bin/a", pcr=9), ["unreadable-record"])
     keylime(about, "record of PCR 11", record_ng("sha256", A, "/bin/a", pcr=11), ["pcr"])
+    keylime(about, "record of a list of sha256 whose digest does not match",
+            record_ng("sha256", A, "/bin/a", bank="sha256", digest_matches=False), ["template-digest"])
     keylime(about, "record of a list of sha256", record_ng("sha256", A, "/bin/a", bank="sha256"), "digest")
 
 
