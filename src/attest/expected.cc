@@ -84,6 +84,15 @@ bool selects(const QuotedPcrs& quote, const digest::Bank& bank, std::uint32_t pc
   });
 }
 
+std::vector<imalog::PcrValue> vouched_values(const Expected& expected) {
+  if (!expected.quote) return expected.values;
+  std::vector<imalog::PcrValue> values;
+  for (const imalog::PcrValue& value : expected.values) {
+    if (selects(*expected.quote, value.bank, value.pcr)) values.push_back(value);
+  }
+  return values;
+}
+
 std::optional<digest::Digest> value_given(const std::vector<PcrValue>& values, const digest::Bank& bank,
                                           std::uint32_t pcr) {
   for (const PcrValue& value : values) {

@@ -53,6 +53,10 @@ inline bool holds(PcrSet set, std::uint32_t pcr) {
   return (set >> pcr & 1) != 0;
 }
 
+// The values that the caller may take for those of the TPM: all of them, or with a quote those that it covers. If the
+// quote matches a log, it vouches for them.
+std::vector<imalog::PcrValue> vouched_values(const Expected& expected);
+
 std::optional<digest::Digest> value_given(const std::vector<imalog::PcrValue>& values, const digest::Bank& bank,
                                           std::uint32_t pcr);
 

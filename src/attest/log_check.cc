@@ -131,11 +131,12 @@ enum class Fills : std::uint8_t {
 class Pass {
  public:
   Pass(LogSource& log, const Expected& expected, PcrState start, bool from_reset,
-       const std::optional<ReplayLimit>& limit)
+       const std::optional<ReplayLimit>& limit, RecordObserver* observer)
       : log_(log),
         expected_(expected),
         start_(std::move(start)),
         limit_(limit),
+        observer_(observer),
         matching_(start_, limit),
         digests_(start_.banks().size()),
         from_reset_(from_reset) {}
@@ -218,7 +219,9 @@ class Pass {
     if (check_.records == 0 && from_reset_) begin(record);
     const auto& banks = start_.banks();
     for (std::size_t i = 0; i < banks.size(); ++i) digests_[i] = imalog::extended_digest(banks[i], record.content);
-    if (!check_.bad_record && !digest_matches(record)) {
+    const bool matches = (check_.bad_record && observer_ == nullptr) || digest_matches(record);
+    if (observer_ != nullptr) observer_->see(check_.records, record, matches);
+    if (!check_.bad_record && !matches) {
       check_.bad_record = BadRecord{.place = log_.place(),
                                     .number = check_.records,
                                     .bank = record.bank,
@@ -362,6 +365,7 @@ class Pass {
   const Expected& expected_;
   const PcrState start_;
   const std::optional<ReplayLimit>& limit_;
+  RecordObserver* const observer_;
   Matching matching_;
   std::optional<PcrComposite> composite_;
   std::vector<std::vector<digest::Bank>> quote_ways_;  // the banks of each composite that matching_ looks for
@@ -401,10 +405,11 @@ struct Comparing {
   const std::optional<ReplayLimit>& limit;
 };
 
-Result<std::unique_ptr<Pass>> pass_with(LogSource& log, const Comparing& what, Fills fills) {
+Result<std::unique_ptr<Pass>> pass_with(LogSource& log, const Comparing& what, Fills fills,
+                                        RecordObserver* observer = nullptr) {
   PcrState state = what.start.value_or(PcrState(replayed_banks(what.expected)));
   if (fills == Fills::kAll) state = with_banks(state, all_fills(state.banks()));
-  auto pass = std::make_unique<Pass>(log, what.expected, std::move(state), !what.start, what.limit);
+  auto pass = std::make_unique<Pass>(log, what.expected, std::move(state), !what.start, what.limit, observer);
   IMAKEEP_CHECK(pass->expect(what.composite, what.replayed, fills));
   IMAKEEP_CHECK(pass->run());
   return pass;
@@ -412,8 +417,8 @@ Result<std::unique_ptr<Pass>> pass_with(LogSource& log, const Comparing& what, F
 
 // The pass with the most matches. The pass with every fill runs only if the first pass leaves something unmatched, and
 // is the result only if it matches more.
-Result<std::unique_ptr<Pass>> best_pass(LogSource& log, const Comparing& what) {
-  auto pass = pass_with(log, what, Fills::kAsGiven);
+Result<std::unique_ptr<Pass>> best_pass(LogSource& log, const Comparing& what, RecordObserver* observer = nullptr) {
+  auto pass = pass_with(log, what, Fills::kAsGiven, observer);
   if (!pass || (*pass)->unmatched() == 0 || (*pass)->empty()) return pass;
   // If the log cannot be read again, the result of the first pass is used.
   auto other = pass_with(log, what, Fills::kAll);
@@ -432,7 +437,7 @@ Result<void> check_available(const std::vector<PcrValue>& values) {
 }  // namespace
 
 Result<LogCheck> check_log(LogSource& log, const Expected& expected, const std::optional<PcrState>& start,
-                           const std::optional<ReplayLimit>& limit) {
+                           const std::optional<ReplayLimit>& limit, RecordObserver* observer) {
   std::optional<PcrComposite> composite;
   PcrSet replayed = 1u << imalog::kImaPcr;
   if (expected.quote) {
@@ -445,7 +450,8 @@ Result<LogCheck> check_log(LogSource& log, const Expected& expected, const std::
   }
   IMAKEEP_CHECK(check_available(expected.values));
   auto pass = best_pass(
-      log, {.expected = expected, .composite = composite, .replayed = replayed, .start = start, .limit = limit});
+      log, {.expected = expected, .composite = composite, .replayed = replayed, .start = start, .limit = limit},
+      observer);
   if (!pass) return unexpected(std::move(pass).error());
   return (*pass)->conclude();
 }

@@ -79,6 +79,15 @@ struct LogCheck {
   std::optional<Error> problem = std::nullopt;
 };
 
+// Sees each record of a log while check_log() replays the log for the first time, so that a log need not be read once
+// more for what has to be done with its records.
+class RecordObserver {
+ public:
+  virtual ~RecordObserver() = default;
+  // `number` is the record's index in the log. `digest_matches`: the digest shown is that of the record's data.
+  virtual void see(std::uint64_t number, const LoggedRecord& record, bool digest_matches) = 0;
+};
+
 // The point where replay has to end before the end of the log. No record after it is proven.
 struct ReplayLimit {
   std::uint64_t records = 0;  // count of records before that point
@@ -89,6 +98,8 @@ struct ReplayLimit {
 // again, and also replays each bank in every other way in which a kernel may have extended it (imalog/extend_rule.h). A
 // value that was given with its fill ("sha256:padded") is only compared with that fill.
 //
+// `observer`, if there is one, sees every record once, in order; if the log cannot be read to its end, those before.
+//
 // Reads `log` from its first record to its last, up to five times. `start` is the state before the first record, with
 // the banks of `expected`; if it is left out, the state after a TPM reset. LogCheck::problem says what is wrong with
 // the log. Errors:
@@ -98,7 +109,7 @@ struct ReplayLimit {
 //   the source's own kUsage, kEnvironment and kIo
 Result<LogCheck> check_log(LogSource& log, const Expected& expected,
                            const std::optional<imalog::PcrState>& start = std::nullopt,
-                           const std::optional<ReplayLimit>& limit = std::nullopt);
+                           const std::optional<ReplayLimit>& limit = std::nullopt, RecordObserver* observer = nullptr);
 
 // Finds how the kernel that made the log extends the banks of these values. The result has each bank once, with the
 // fill by which the first of its values matches a prefix that is not empty. If the prefix has no violation, both

@@ -757,6 +757,44 @@ TEST(CheckLog, AnEmptyLogUnderPcrsThatWereExtendedIsAMismatch) {
             "the PCRs match no prefix of this log, and the log is empty");
 }
 
+// ---- observers ------------------------------------------------------------------------------------------------------
+
+// Notes what it sees.
+class Notes : public RecordObserver {
+ public:
+  void see(std::uint64_t number, const LoggedRecord& record, bool digest_matches) override {
+    EXPECT_EQ(number, seen.size());
+    seen.push_back(digest_matches);
+    bytes += record.content.body.size();
+  }
+  std::vector<bool> seen;
+  std::size_t bytes = 0;
+};
+
+TEST(CheckLogObserver, SeesEveryRecordOnceHoweverOftenTheLogIsRead) {
+  const auto contents = six_records();
+  Bytes list = list_of(contents);
+  list[start_of(list, 2) + 4] ^= std::byte{1};
+  list[start_of(list, 4) + 4] ^= std::byte{1};
+  // Values that match nothing let check_log() read the log again, with other fills and for a cause.
+  ListLog log = log_of(list);
+  Notes notes;
+  const auto result =
+      must(check_log(log, {.values = values_after({contents[1]}, 1)}, std::nullopt, std::nullopt, &notes));
+  EXPECT_TRUE(result.problem);
+  EXPECT_EQ(notes.seen, (std::vector<bool>{true, true, false, true, false, true}))
+      << "each bad one, not the first alone";
+}
+
+TEST(CheckLogObserver, SeesTheRecordsBeforeOneThatCannotBeRead) {
+  Bytes list = list_of(six_records());
+  list.resize(list.size() - 3);
+  ListLog log = log_of(list);
+  Notes notes;
+  EXPECT_TRUE(must(check_log(log, {}, std::nullopt, std::nullopt, &notes)).problem);
+  EXPECT_EQ(notes.seen.size(), 5u);
+}
+
 // ---- errors ---------------------------------------------------------------------------------------------------------
 
 TEST(CheckLog, AListThatCannotBeLoadedIsAnErrorOfItsOwn) {
