@@ -103,6 +103,12 @@ Option Option::value_is_optional() const {
   return *this;
 }
 
+Option Option::one_value_each() const {
+  option_->expected(1)->take_all();
+  option_->allow_extra_args(false);
+  return *this;
+}
+
 Option Option::value_may_be_empty() const {
   option_->get_validator(kNotEmpty)->active(false);
   return *this;

@@ -33,6 +33,7 @@ class Option {
   Option one_of(const std::vector<std::string>& values) const;  // refuses others; --help shows the values
   Option show_default() const;                                  // --help shows the current value
   Option value_is_optional() const;                             // the option may be given without a value
+  Option one_value_each() const;                                // takes one value, and may be given several times
   Option value_may_be_empty() const;                            // accepts an empty text too
   Option needs(const Option& other) const;                      // refused without the other
   Option excludes(const Option& other) const;                   // refused together with the other
