@@ -178,6 +178,17 @@ def policy_rows(runs):
            "≤ 1 µs", verdict(look_up <= 1e3))
 
 
+def appraisal_rows(runs):
+    for digests in (100_000, 1_000_000):
+        replay, strict = (ns(runs[f"appraisal/{name}/{digests}"], "cpu_time") for name in ("replay_sha256", "strict"))
+        yield (f"appraisal of 1,000,000 records, strict, no signatures, policy of {digests:,} digests (× replay of sha256)",
+               f"{1e6 / (strict / 1e9) / 1e6:.2f} M records/s ({replay / strict:.2f} ×)", "≥ 0.5 ×",
+               verdict(replay / strict >= 0.5))
+    quote, signature = (ns(runs[f"appraisal/{name}"], "cpu_time") for name in ("quote_10", "verify_p256"))
+    yield ("one quote with 10 records, pure code (× check of an ECDSA P-256 signature)",
+           f"{pretty(quote)} ({signature / quote:.2f} ×)", "≥ 0.5 ×", verdict(signature / quote >= 0.5))
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
     runs = load(folder / "list_bench.json")
@@ -185,11 +196,12 @@ def main():
     archive = load(folder / "archive_bench.json")
     keeper = keeper_rows(load(folder / "keeper_bench.json"), load(folder / "keeper_memory.json"))
     policy = policy_rows(load(folder / "policy_bench.json"))
+    appraisal = appraisal_rows(load(folder / "appraisal_bench.json"))
     view = view_rows(load(folder / "view_bench.json"))
     lines = [f"Measured on {cpu_name()}, {platform.system()} {platform.release()}, g++ -O3.", "",
              "| what | measured | target | |", "|---|---|---|---|"]
     for rows in (append_rows(runs), request_rows(runs, locks), memory_rows(runs), read_rows(runs),
-                 archive_rows(archive), keeper, view, policy):
+                 archive_rows(archive), keeper, view, policy, appraisal):
         lines += [f"| {what} | {measured} | {target} | {met} |" for what, measured, target, met in rows]
     table = "\n".join(lines)
     if "--print" in sys.argv:
