@@ -4,7 +4,16 @@
 // A command prints only its result to standard output.
 #pragma once
 
+#include <string>
+
 #include "cli/options.h"
+
+namespace imakeep::attest {
+struct LogCheck;
+}
+namespace imakeep::logproof {
+struct Evidence;
+}
 
 namespace imakeep::app {
 
@@ -18,9 +27,15 @@ void add_status(const Command& root);
 void add_doctor(const Command& root);
 void add_view(const Command& root);
 void add_verify(const Command& root);
+void add_appraise(const Command& root);
 void add_log(const Command& root);
 void add_log_import(const Command& log);
 void add_log_retire(const Command& log);
 void add_conformance(const Command& root);
+
+// Directory for the copy of a list that comes from a pipe. The list may be too large for /tmp.
+std::string spool_folder();
+// Reports the problem of a proof, if there is one, and what explains it. Returns the exit code.
+int report_problem(const attest::LogCheck& check, const logproof::Evidence& evidence);
 
 }  // namespace imakeep::app

@@ -36,6 +36,7 @@ int main(int argc, char** argv) {
   add_doctor(root);
   add_view(root);
   add_verify(root);
+  add_appraise(root);
   add_log(root);
   add_conformance(root);
   return end_of_output(command_line.run(argc, argv));

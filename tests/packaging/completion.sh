@@ -34,7 +34,7 @@ of_help() {
 check_equal "bash completes imakeep by a function" "complete -F _imakeep imakeep" "$(complete -p imakeep)"
 check_equal "all commands" "$(of_help Subcommands:)" "$(offered imakeep '')"
 check_equal "commands that begin so" "list log" "$(offered imakeep l)"
-for command in keep status doctor verify log conformance; do
+for command in keep status doctor verify appraise log conformance; do
   check_equal "all options of $command" "$(of_help Options: $command)" "$(offered imakeep $command -)"
 done
 check_equal "commands of list" "$(of_help Subcommands: list)" "$(offered imakeep list '')"

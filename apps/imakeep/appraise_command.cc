@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdio>
+#include <memory>
+
+#include <nlohmann/json.hpp>
+
+#include "attest/log_check.h"
+#include "cli/terminal.h"
+#include "commands.h"
+#include "imalog/pcr_file.h"
+#include "logappraisal/report.h"
+#include "logproof/open_log.h"
+#include "logproof/proof_options.h"
+#include "logproof/report.h"
+
+namespace imakeep::app {
+namespace {
+
+struct AppraiseOptions {
+  logproof::ProofOptions proof;
+  std::vector<std::string> policies;
+  std::string policy_key;
+  std::string mode = "strict";
+  std::string host;
+  std::string keys;
+  std::optional<std::string> boot_pcrs;
+  std::optional<std::uint64_t> from;
+  std::optional<std::uint64_t> to;
+  bool json = false;
+};
+
+// PCRs 0 to 9: those of --pcrs-boot, or of the values that prove the log.
+Result<std::vector<imalog::PcrValue>> boot_pcrs(const AppraiseOptions& options, const logproof::Evidence& evidence) {
+  if (options.boot_pcrs) return imalog::read_pcr_file(*options.boot_pcrs);
+  return attest::vouched_values(evidence.expected);
+}
+
+Result<logappraisal::LoadedKeys> read_keys(const std::string& directory) {
+  if (directory.empty()) return logappraisal::LoadedKeys{};
+  auto keys = logappraisal::read_keyrings(directory);
+  for (const Error& error : keys ? keys->unusable : std::vector<Error>()) report(error, "left out");
+  return keys;
+}
+
+Result<int> appraise(const AppraiseOptions& options) {
+  const policy::Mode mode = options.mode == "strict" ? policy::Mode::kStrict : policy::Mode::kKeylime;
+  IMAKEEP_TRY(const auto& policies, logappraisal::read_policies(options.policies, mode, options.policy_key));
+  IMAKEEP_TRY(const auto& keys, read_keys(options.keys));
+  IMAKEEP_TRY(auto evidence, logproof::read_evidence(options.proof));
+  IMAKEEP_TRY(const auto& start, logproof::read_start(options.proof, evidence));
+  IMAKEEP_TRY(const auto& boot, boot_pcrs(options, evidence));
+  IMAKEEP_TRY(const auto& log, logproof::open_log(options.proof, spool_folder()));
+  logappraisal::AppraisalOptions how{
+      .mode = mode, .host = options.host, .keys = &keys.keyrings, .boot_pcrs = boot, .first = log.first};
+  how.from = options.from.value_or(how.from);
+  how.to = options.to.value_or(how.to);
+  IMAKEEP_TRY(auto appraisal, logappraisal::LogAppraisal::make(policies, std::move(how)));
+  IMAKEEP_TRY(auto check, attest::check_log(*log.log, evidence.expected, start, log.limit, &appraisal));
+  const logappraisal::AppraisalResult result = appraisal.result(check);
+  logproof::place_in_chain(log.first, evidence, check);
+  // An attestation result is to be made here, from check, evidence and result.
+  if (options.json) {
+    nlohmann::json json = logappraisal::appraisal_json(result, policies);
+    json["proof"] = logproof::proof_json(check, evidence, log.ranges);
+    print_json(json);
+  } else {
+    if (evidence.expected.anything()) {
+      std::fputs(logproof::proof_text(check, evidence, log.ranges).result.c_str(), stdout);
+    } else {
+      std::puts("nothing is proven: neither PCR values nor a quote were given");
+    }
+    std::fputs(logappraisal::appraisal_text(result, policies).c_str(), stdout);
+  }
+  const int proof = report_problem(check, evidence);
+  return result.refused_records() > 0 ? report(logappraisal::refusal(result)) : proof;
+}
+
+}  // namespace
+
+void add_appraise(const Command& root) {
+  auto options = std::make_shared<AppraiseOptions>();
+  const Command command =
+      root.add_command("appraise", "judge the records of a log by a policy, while comparing it with PCRs or a quote");
+  const logproof::AddedOptions proof = logproof::add_proof_options(command, options->proof);
+  command.add_option("--policy", options->policies, "policy; of several, given one by one, one has to accept a record")
+      .value_name("FILE")
+      .one_value_each()
+      .required();
+  command.add_option("--policy-key", options->policy_key, "keys, one of which must have signed each policy")
+      .value_name("FILE");
+  command.add_option("--mode", options->mode, "semantics of the policy").one_of({"strict", "keylime"}).show_default();
+  command
+      .add_option("--keys", options->keys,
+                  "directory of keys that may sign files: of keyring .ima, and of one keyring in each subdirectory")
+      .value_name("DIR");
+  command
+      .add_option("--pcrs-boot", options->boot_pcrs,
+                  "PCRs 0 to 9 for the boot aggregate, lines as for --pcrs (default: those of --pcrs or --tpm)")
+      .value_name("FILE");
+  command.add_count("--from", options->from, "number of the first record to report (default: the first kept one)")
+      .value_name("I")
+      .needs(proof.archive);
+  command.add_count("--to", options->to, "number of the first record not to report (default: none)")
+      .value_name("J")
+      .needs(proof.archive);
+  command.add_option("--host", options->host, "name of the host in the identities of findings (default: empty)")
+      .value_name("NAME");
+  command.add_flag("--json", options->json, "output as JSON");
+  command.set_action([options, tpm = proof.tpm] {
+    options->proof.with_tpm = tpm.given();
+    const auto code = appraise(*options);
+    return code ? *code : report(code.error());
+  });
+}
+
+}  // namespace imakeep::app

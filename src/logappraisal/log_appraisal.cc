@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "logappraisal/log_appraisal.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace imakeep::logappraisal {
+
+std::uint64_t AppraisalResult::accepted_records() const {
+  return std::accumulate(accepted.begin(), accepted.end(), std::uint64_t{0});
+}
+
+Result<LogAppraisal> LogAppraisal::make(const std::vector<LoadedPolicy>& policies, AppraisalOptions options) {
+  LogAppraisal appraisal(std::move(options));
+  for (const LoadedPolicy& loaded : policies) {
+    auto appraiser =
+        appraisal::Appraiser::make(&loaded.policy, appraisal.options_.mode,
+                                   {.keys = appraisal.options_.keys, .boot_pcrs = appraisal.options_.boot_pcrs});
+    if (!appraiser) return unexpected(named(std::move(appraiser).error(), loaded.file));
+    appraisal.policies_.push_back({.policy = &loaded, .appraiser = std::move(*appraiser)});
+  }
+  return appraisal;
+}
+
+void LogAppraisal::see(std::uint64_t number, const attest::LoggedRecord& logged, bool digest_matches) {
+  const appraisal::Record record{.number = options_.first + number,
+                                 .content = logged.content,
+                                 .bank = logged.bank,
+                                 .shown = logged.shown,
+                                 .order = logged.order,
+                                 .digest_matches = digest_matches};
+  std::optional<appraisal::Rule> accepted;
+  std::optional<KeptFinding> found;
+  // Every policy sees every record, since it may learn a key from it.
+  for (OfPolicy& each : policies_) {
+    appraisal::Verdict verdict = each.appraiser.appraise(record);
+    if (verdict.accepted && !accepted) accepted = verdict.accepted;
+    // The policy that knows the name says more than one that does not.
+    const bool says_more =
+        verdict.finding && (!found || (found->finding.nearest.empty() && !verdict.finding->nearest.empty()));
+    if (says_more) {
+      found = KeptFinding{
+          .finding = std::move(*verdict.finding), .policy_file = each.policy->file, .pcr = logged.content.pcr};
+    }
+  }
+  if (record.number < options_.from || record.number >= options_.to) return;
+  ++result_.records;
+  if (accepted) {
+    ++result_.accepted[static_cast<std::size_t>(*accepted)];
+    return;
+  }
+  if (!found) return;
+  ++result_.refused[static_cast<std::size_t>(found->finding.reasons.front())];
+  found->identity = appraisal::identity(options_.host, found->finding);
+  keep(std::move(*found));
+}
+
+void LogAppraisal::keep(KeptFinding found) {
+  const std::string identity(as_text(found.identity.view()));
+  if (const auto known = index_of_.find(identity); known != index_of_.end()) {
+    ++result_.findings[known->second].times;
+    return;
+  }
+  if (result_.findings.size() == options_.most_findings) {
+    ++result_.not_kept;
+    return;
+  }
+  index_of_.emplace(identity, result_.findings.size());
+  result_.findings.push_back(std::move(found));
+}
+
+AppraisalResult LogAppraisal::result(const attest::LogCheck& check) {
+  for (KeptFinding& kept : result_.findings) {
+    const std::uint64_t index = kept.finding.record - options_.first;
+    kept.proven = std::ranges::any_of(check.pcrs, [&](const attest::PcrProof& proof) {
+      return proof.pcr == kept.pcr && proof.matched && (!proof.first_unproven || index < *proof.first_unproven);
+    });
+  }
+  for (const OfPolicy& each : policies_) {
+    for (const appraisal::LearnedKey& key : each.appraiser.learned().keys()) result_.learned.push_back(key);
+  }
+  return std::move(result_);
+}
+
+}  // namespace imakeep::logappraisal
