@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include "attest/test_support.h"
