@@ -18,8 +18,6 @@
 namespace imakeep::app {
 namespace {
 
-using nlohmann::json;
-
 // The same path as in packaging/imakeep.toml.
 constexpr const char* kServiceSocket = "/run/imakeep/imakeep.sock";
 
@@ -31,7 +29,7 @@ struct StatusOptions {
   bool prometheus = false;
 };
 
-Result<json> ask_keeper(const std::string& socket) {
+Result<nlohmann::json> ask_keeper(const std::string& socket) {
   IMAKEEP_TRY(auto client, control::Client::connect(socket, control::Client::kQuestionLimit));
   auto answer = client.ask({.head = {{"op", "status"}}});
   if (!answer) return unexpected(named(answer.error(), socket));
@@ -79,14 +77,14 @@ int print_metrics(const StatusOptions& options) {
 
 // A keeper's answer is printed as it is with --json, members that this imakeep does not know among them.
 struct ShownStatus {
-  json all;
+  nlohmann::json all;
   monitor::Status status;
 };
 
 Result<ShownStatus> read_status(const StatusOptions& options) {
   if (options.control.empty()) {
     IMAKEEP_TRY(auto status, read_archive(options));
-    json all = monitor::json_of(status);
+    nlohmann::json all = monitor::json_of(status);
     return ShownStatus{.all = std::move(all), .status = std::move(status)};
   }
   IMAKEEP_TRY(auto all, ask_keeper(options.control));
