@@ -30,6 +30,7 @@ void add_verify(const Command& root);
 void add_appraise(const Command& root);
 void add_log(const Command& root);
 void add_log_import(const Command& log);
+void add_log_query(const Command& log);
 void add_log_retire(const Command& log);
 void add_conformance(const Command& root);
 

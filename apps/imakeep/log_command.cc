@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
-#include <chrono>
 #include <cstdio>
 #include <memory>
-#include <thread>
 
 #include <nlohmann/json.hpp>
 
@@ -14,20 +12,12 @@
 #include "commands.h"
 #include "imalog/templates_option.h"
 #include "output/record_writer.h"
+#include "standard_output.h"
 
 namespace imakeep::app {
 namespace {
 
-struct LogOptions {
-  std::string archive;
-  std::optional<archive::ChainId> chain;
-  std::optional<std::uint64_t> from;
-  std::optional<std::uint64_t> to;
-  bool follow = false;
-  bool violations = false;
-  std::string format = "ascii";
-  std::string bank = "sha1";
-  std::string templates;
+struct LogOptions : output::FeedRequest {
   bool check = false;
   bool stats = false;
   bool json = false;
@@ -201,155 +191,6 @@ int run_stats(archive::Archive& archive, const LogOptions& options) {
 
 // ---- records
 
-constexpr std::size_t kOutputBytes = 1u << 20;
-
-class Output {
- public:
-  std::string& text() { return text_; }
-  Result<void> flush_if_full() { return text_.size() < kOutputBytes ? Result<void>() : flush(); }
-  Result<void> flush() {
-    const bool written = std::fwrite(text_.data(), 1, text_.size(), stdout) == text_.size() && std::fflush(stdout) == 0;
-    text_.clear();
-    return written ? Result<void>() : fail_errno(errno, "cannot write to standard output");
-  }
-
- private:
-  std::string text_;
-};
-
-// The records of a chain to process, and those among them to print.
-struct Range {
-  std::uint64_t from = 0;
-  std::uint64_t to = 0;
-  std::uint64_t first_printed = 0;  // records before it are only counted
-  bool violations_only = false;
-};
-
-// Returns false if records were left out, or could not be shown as the format requires.
-Result<bool> print_records(archive::Store& store, const archive::Chain& chain, const Range& range,
-                           output::RecordWriter& writer, Output& output, const std::string& file) {
-  bool whole = true;
-  archive::ArchiveReader reader(store, chain, range.from, range.to);
-  for (;;) {
-    IMAKEEP_TRY(const auto& step, reader.next());
-    if (step.done()) break;
-    if (step.damage) {
-      IMAKEEP_CHECK(output.flush());
-      report({.code = ErrorCode::kMalformed,
-              .message = "left out records " + std::to_string(step.damage->first) + " to " +
-                         std::to_string(step.damage->first + step.damage->records - 1) + ": " + step.damage->what},
-             file);
-      whole = false;
-      continue;
-    }
-    if (step.record->number < range.first_printed ||
-        (range.violations_only && !step.record->record.content.violation)) {
-      writer.pass(*step.record);
-      continue;
-    }
-    if (const auto shown = writer.append(output.text(), *step.record); !shown) {
-      Error error = shown.error();
-      error.record = step.record->number;
-      report(error, file);
-      whole = false;
-    }
-    IMAKEEP_CHECK(output.flush_if_full());
-  }
-  IMAKEEP_CHECK(output.flush());
-  return whole;
-}
-
-// If the archive holds no chain yet, returns a chain without records.
-Result<archive::Chain> choose_chain(archive::Archive& archive, const LogOptions& options) {
-  IMAKEEP_TRY(auto chain, archive.chain_or_last(options.chain));
-  if (chain) return std::move(*chain);
-  if (!options.follow) return archive::Chain{};
-  return fail(ErrorCode::kEnvironment, options.archive + " holds no chain yet; retry when it does");
-}
-
-// Waits until the chain has new records or, if `others` is set, until the archive has the next chain. Sets `chain` to
-// the chain's current state. Returns true if it is the next chain.
-Result<bool> wait_for_more(archive::Archive& archive, archive::Chain& chain, std::uint64_t end, bool others) {
-  constexpr auto kPoll = std::chrono::milliseconds(200);
-  for (;; std::this_thread::sleep_for(kPoll)) {
-    IMAKEEP_TRY(auto now, archive.chain(chain.chain));
-    if (now.end > end) {
-      chain = std::move(now);
-      return false;
-    }
-    if (!others) continue;
-    auto next = archive.chain(chain.chain + 1);
-    if (!next) {
-      if (next.error().code != ErrorCode::kUsage) return unexpected(next.error());
-      continue;
-    }
-    chain = std::move(*next);
-    return true;
-  }
-}
-
-// Prints the violations among retired records, which the archive keeps.
-Result<void> print_retired_violations(archive::Store& store, const archive::Chain& chain, output::RecordWriter& writer,
-                                      Output& output) {
-  IMAKEEP_TRY(const auto& rows, store.violations(chain.chain));
-  for (const archive::ViolationRow& row : rows) {
-    archive::SegmentReader reader(row.record);
-    IMAKEEP_TRY(const auto& record, reader.next());
-    if (!record) continue;
-    IMAKEEP_CHECK(writer.append(output.text(), {.number = row.number, .record = *record}));
-  }
-  return output.flush();
-}
-
-Result<void> check_range(const LogOptions& options, const archive::Chain& chain, const output::RecordWriter& writer,
-                         std::uint64_t from) {
-  if (from < chain.first_kept) {
-    return fail(ErrorCode::kUsage, "records before " + std::to_string(chain.first_kept) +
-                                       " were retired; the archive holds the later ones");
-  }
-  if (options.follow && writer.has_end()) {
-    return fail(ErrorCode::kUsage,
-                "--follow never ends, and --format " + options.format + " needs an end; use cel-tlv or json");
-  }
-  if (options.to && *options.to < from) return fail(ErrorCode::kUsage, "--to lies before --from");
-  if (!options.follow && from > chain.end) {
-    return fail(ErrorCode::kUsage, "the chain ends before record " + std::to_string(chain.end));
-  }
-  return {};
-}
-
-Result<bool> run_records(archive::Archive& archive, const LogOptions& options) {
-  IMAKEEP_TRY(auto bank, digest::parse_bank(options.bank));
-  IMAKEEP_TRY(const auto& templates, imalog::TemplateSet::parse(options.templates));
-  IMAKEEP_TRY(auto chain, choose_chain(archive, options));
-  // The kernel's files show the digests that it extends.
-  if (bank == digest::bank_of(bank.algorithm)) bank = digest::with_fills_of({bank}, chain.banks).front();
-  std::uint64_t from = options.from.value_or(chain.first_kept);
-  auto writer = output::make_record_writer(options.format, bank, chain.banks, chain.order, templates);
-  if (options.format == "ascii" && ::isatty(STDOUT_FILENO) == 1)
-    writer = output::escape_for_terminal(std::move(writer));
-  IMAKEEP_CHECK(check_range(options, chain, *writer, from));
-  Output output;
-  writer->begin(output.text());
-  if (options.violations && !options.from) {
-    IMAKEEP_CHECK(print_retired_violations(archive.store(), chain, *writer, output));
-  }
-  bool whole = true;
-  for (std::uint64_t next = writer->counts_from_first() ? chain.first_kept : from;;) {
-    const std::uint64_t to = std::min(options.to.value_or(chain.end), chain.end);
-    const Range range{.from = next, .to = to, .first_printed = from, .violations_only = options.violations};
-    IMAKEEP_TRY(const auto& printed, print_records(archive.store(), chain, range, *writer, output, options.archive));
-    whole = whole && printed;
-    next = std::max(next, to);
-    if (!options.follow || (options.to && next >= *options.to)) break;
-    IMAKEEP_TRY(const auto& another, wait_for_more(archive, chain, next, !options.chain && !options.to));
-    if (another) next = from = chain.first_kept;
-  }
-  writer->end(output.text());
-  IMAKEEP_CHECK(output.flush());
-  return whole;
-}
-
 int run_log(const LogOptions& options) {
   if (options.archive.empty()) return report({.code = ErrorCode::kUsage, .message = "log requires --archive FILE"});
   auto store = archive::SqliteStore::open(options.archive, archive::OpenMode::kRead);
@@ -360,7 +201,11 @@ int run_log(const LogOptions& options) {
   }
   if (options.check) return run_check(archive, options);
   if (options.stats) return run_stats(archive, options);
-  const auto whole = run_records(archive, options);
+  output::FeedRequest request = options;
+  request.for_terminal = options.format == "ascii" && ::isatty(STDOUT_FILENO) == 1;
+  StandardOutput sink(options.archive);
+  SystemClock clock;
+  const auto whole = output::feed_records(archive, request, sink, clock);
   if (!whole) return report(whole.error());
   return *whole ? kDone : kNotAsItShouldBe;
 }
@@ -373,22 +218,32 @@ void add_log(const Command& root) {
       root.add_command("log", "print, export or check the records of an archive; import or retire records");
   command.add_option("--archive", options->archive, "archive of the records").value_name("FILE");
   command.add_count("--chain", options->chain, "chain of records (default: the last)").value_name("C");
-  command.add_count("--from", options->from, "number of the first record (default: the first kept)").value_name("I");
+  const Option from = command.add_count("--from", options->from, "number of the first record (default: the first kept)")
+                          .value_name("I");
   command.add_count("--to", options->to, "number of the record to stop before (default: the end)").value_name("J");
   const Option follow = command.add_flag("--follow", options->follow, "new records too, as they are added");
+  const Option cursor =
+      command
+          .add_option("--cursor", options->cursor,
+                      "file with the place up to which the records were printed: begin there, and keep it up to date")
+          .value_name("FILE")
+          .excludes(from);
   command.add_flag("--violations", options->violations, "only violations, those of retired records too");
   command.add_option("--format", options->format, "format of the printed records")
       .one_of(output::record_formats())
       .show_default();
   command.add_option("--bank", options->bank, "bank of the printed digests").value_name("ALG").show_default();
   command.add_option("--templates", options->templates, imalog::kTemplatesHelp).value_name("DESCRIPTIONS");
-  const Option check =
-      command.add_flag("--check", options->check, "replay of all records, and a report of damage").excludes(follow);
+  const Option check = command.add_flag("--check", options->check, "replay of all records, and a report of damage")
+                           .excludes(follow)
+                           .excludes(cursor);
   command.add_flag("--stats", options->stats, "counts of the archived records, and their size")
       .excludes(follow)
+      .excludes(cursor)
       .excludes(check);
   command.add_flag("--json", options->json, "output of --check and --stats as JSON; for records: --format json");
   add_log_import(command);
+  add_log_query(command);
   add_log_retire(command);
   command.set_action([options] { return run_log(*options); });
 }

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "imalog/ascii.h"
 #include "imalog/cel.h"
+#include "output/ecs_writer.h"
 
 namespace imakeep::output {
 namespace {
@@ -48,6 +49,9 @@ class EscapingWriter : public RecordWriter {
  public:
   explicit EscapingWriter(std::unique_ptr<RecordWriter> writer) : writer_(std::move(writer)) {}
 
+  Result<void> enter(archive::Archive& archive, const archive::Chain& chain, const DamageCall& on_damage) override {
+    return writer_->enter(archive, chain, on_damage);
+  }
   bool has_end() const override { return writer_->has_end(); }
   bool counts_from_first() const override { return writer_->counts_from_first(); }
   void pass(const archive::NumberedRecord& numbered) override { writer_->pass(numbered); }
@@ -181,7 +185,7 @@ class CelCborWriter : public CelWriter {
 }  // namespace
 
 const std::vector<std::string>& record_formats() {
-  static const std::vector<std::string> kFormats{"binary", "ascii", "json", "cel-json", "cel-cbor", "cel-tlv"};
+  static const std::vector<std::string> kFormats{"binary", "ascii", "json", "ecs", "cel-json", "cel-cbor", "cel-tlv"};
   return kFormats;
 }
 
@@ -193,6 +197,7 @@ std::unique_ptr<RecordWriter> make_record_writer(const std::string& format, cons
   if (format == "cel-json") return std::make_unique<CelJsonWriter>(banks);
   if (format == "cel-cbor") return std::make_unique<CelCborWriter>(banks);
   if (format == "json") return std::make_unique<JsonWriter>(bank, order, templates);
+  if (format == "ecs") return make_ecs_writer(bank, templates);
   return std::make_unique<AsciiWriter>(bank, order, templates);
 }
 

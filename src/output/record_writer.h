@@ -3,6 +3,7 @@
 // Threads: an object belongs to one thread at a time.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,9 +13,14 @@
 
 namespace imakeep::output {
 
+// Called for records whose digests a writer needs, but which cannot be read.
+using DamageCall = std::function<void(archive::ChainId, const archive::Damage&)>;
+
 class RecordWriter {
  public:
   virtual ~RecordWriter() = default;
+  // Called before the first record of the chain, and again each time that the chain has grown. Errors: the store's.
+  virtual Result<void> enter(archive::Archive&, const archive::Chain&, const DamageCall&) { return {}; }
   virtual void begin(std::string&) {}
   // Whether the format has an end part. If so, `imakeep log --follow` cannot use it.
   virtual bool has_end() const { return false; }

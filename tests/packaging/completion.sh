@@ -46,7 +46,7 @@ check_equal "files after an option with =" "log" "$(offered imakeep keep --archi
 check_equal "right after the =" "a|list folder log" "$(offered imakeep keep --archive =)"
 check_equal "folders of an option" "folder" "$(offered imakeep keep --ima-dir '')"
 check_equal "files of a command" "a|list folder log" "$(offered imakeep verify '')"
-check_equal "a file named as a command is no command" "import retire" "$(offered imakeep log --archive import '')"
+check_equal "a file named as a command is no command" "import query retire" "$(offered imakeep log --archive import '')"
 check_equal "formats" "cel-cbor cel-json cel-tlv" "$(offered imakeep log --format cel)"
 check_equal "methods" "auto count stage" "$(offered imakeep keep --method '')"
 check_equal "banks" "sha1 sha256 sha384 sha512" "$(offered imakeep log --bank sha)"

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <memory>
+
+#include "archive/sqlite/sqlite_store.h"
+#include "commands.h"
+#include "imalog/templates_option.h"
+#include "output/query_report.h"
+#include "standard_output.h"
+
+namespace imakeep::app {
+namespace {
+
+struct QueryCommand : output::QueryRequest {
+  std::string archive;
+  std::optional<std::uint64_t> most;
+};
+
+int run_query(const QueryCommand& command) {
+  auto store = archive::SqliteStore::open(command.archive, archive::OpenMode::kRead);
+  if (!store) return report(store.error());
+  archive::Archive archive(**store);
+  output::QueryRequest request = command;
+  request.top = command.most.value_or(0);
+  StandardOutput sink(command.archive);
+  const auto whole = output::answer(archive, request, SystemClock().unix_s(), sink);
+  if (!whole) return report(whole.error());
+  return *whole ? kDone : kNotAsItShouldBe;
+}
+
+}  // namespace
+
+void add_log_query(const Command& log) {
+  auto query = std::make_shared<QueryCommand>();
+  const Command command = log.add_command("query", "find or count records of an archive");
+  command.add_option("--archive", query->archive, "archive of the records").value_name("FILE").required();
+  command.add_count("--chain", query->chain, "chain of records (default: all)").value_name("C");
+  command.add_option("--path", query->paths, "pattern of the whole path; * and ? match slashes too").value_name("GLOB");
+  command.add_option("--digest", query->digests, "digest of the file, all of it").value_name("[ALG:]HEX");
+  command.add_option("--since", query->since, "records archived at this time or later").value_name("TIME");
+  command.add_option("--until", query->until, "records archived at this time or earlier").value_name("TIME");
+  command.add_option("--template", query->templates, "name of the template").value_name("NAME");
+  command.add_option("--pcr", query->pcrs, "PCR of the record").value_name("N");
+  command.add_flag("--first-seen", query->first_seen, "only digests that no earlier record of the archive has");
+  command.add_flag("--violations", query->violations, "only violations");
+  const Option by = command.add_option("--count-by", query->count_by, "counts instead of the records, most first")
+                        .one_of(query::count_by_names());
+  command.add_count("--top", query->most, "most counts to print (default: all)").value_name("N").needs(by);
+  command.add_option("--templates", query->descriptions, imalog::kTemplatesHelp).value_name("DESCRIPTIONS");
+  command.add_flag("--json", query->json, "output as JSON: an object a line, or one object with --count-by");
+  command.set_action([query] { return run_query(*query); });
+}
+
+}  // namespace imakeep::app
