@@ -206,7 +206,11 @@ class Feed {
   // REQUIRES: everything before record `next` was flushed.
   Result<void> save(std::uint64_t next) {
     if (request_.cursor.empty() || (saved_ && saved_->chain == chain_.chain && saved_->next == next)) return {};
-    IMAKEEP_TRY(saved_, cursor_at(archive_, chain_, next));
+    auto cursor = cursor_at(archive_, chain_, next);
+    // Where the archive is damaged, the cursor stays behind: lines come again, and none is lost.
+    if (!cursor && cursor.error().code == ErrorCode::kMalformed) return {};
+    if (!cursor) return unexpected(std::move(cursor).error());
+    saved_ = std::move(*cursor);
     return write_cursor(request_.cursor, *saved_);
   }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // query/digest_set.h - the digests seen so far, compared byte by byte.
 //
-// A host runs far fewer different files than it has records. So the set keeps whole digests: about 45 bytes for one of
-// sha256, 45 MB for a million. Threads: one thread at a time.
+// A host runs far fewer different files than it has records. So the set keeps whole digests: about 55 bytes for one of
+// sha256, some 60 MB for a million. Threads: one thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ enum class Sight : std::uint8_t {
 
 class DigestSet {
  public:
-  // So many take about 400 MB.
+  // So many take some 500 MB.
   static constexpr std::size_t kMostDigests = std::size_t{8} << 20;
 
   explicit DigestSet(std::size_t most = kMostDigests) : most_(most) {}
