@@ -34,12 +34,16 @@ void add_log_query(const Command& log) {
   const Command command = log.add_command("query", "find or count records of an archive");
   command.add_option("--archive", query->archive, "archive of the records").value_name("FILE").required();
   command.add_count("--chain", query->chain, "chain of records (default: all)").value_name("C");
-  command.add_option("--path", query->paths, "pattern of the whole path; * and ? match slashes too").value_name("GLOB");
-  command.add_option("--digest", query->digests, "digest of the file, all of it").value_name("[ALG:]HEX");
+  command.add_option("--path", query->paths, "pattern of the whole path; * and ? match slashes too")
+      .value_name("GLOB")
+      .one_value_each();
+  command.add_option("--digest", query->digests, "digest of the file, all of it")
+      .value_name("[ALG:]HEX")
+      .one_value_each();
   command.add_option("--since", query->since, "records archived at this time or later").value_name("TIME");
   command.add_option("--until", query->until, "records archived at this time or earlier").value_name("TIME");
-  command.add_option("--template", query->templates, "name of the template").value_name("NAME");
-  command.add_option("--pcr", query->pcrs, "PCR of the record").value_name("N");
+  command.add_option("--template", query->templates, "name of the template").value_name("NAME").one_value_each();
+  command.add_option("--pcr", query->pcrs, "PCR of the record").value_name("N").one_value_each();
   command.add_flag("--first-seen", query->first_seen, "only digests that no earlier record of the archive has");
   command.add_flag("--violations", query->violations, "only violations");
   const Option by = command.add_option("--count-by", query->count_by, "counts instead of the records, most first")

@@ -144,6 +144,7 @@ check_refused "a time that is none" 2 '--since: "soon" is no time; give' query -
 check_refused "times in the wrong order" 2 "until lies before" query --since 1h --until 2h
 check_refused "a digest that is none" 2 "is no digest" query --digest abc
 check_refused "a PCR that is none" 2 "pcr" query --pcr 24
+check_refused "a pattern that the shell expanded" 2 "$work/tool" query --path /bin/ls "$work/tool"
 check_refused "an unknown chain" 2 "chain 9" query --chain 9
 check_refused "something else to count by" 2 "count-by" query --count-by rule
 check_refused "--top without --count-by" 2 "count-by" query --top 3
