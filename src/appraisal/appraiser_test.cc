@@ -64,6 +64,17 @@ TEST(Appraiser, AFindingNamesTheUpdateThatWouldAcceptTheDigest) {
   EXPECT_EQ(verdict.finding->detail, "update november accepts this digest, but not for record 5");
 }
 
+TEST(Appraiser, AFindingSaysThatItsDigestIsOfFsVerity) {
+  const auto policy = compiled(PolicyText{}.str());
+  const digest::Digest digest(bytes_of_hex('a'));
+  const Bytes body = *imalog::make_body(
+      "ima-ngv2", {.path = "/bin/a", .file_digest = digest.view(), .digest_type = "verity"}, ByteOrder::kLittle);
+  Appraiser appraiser = *Appraiser::make(&policy, Mode::kStrict);
+  const auto verdict = appraiser.appraise({.content = {.pcr = 10, .template_name = "ima-ngv2", .body = body}});
+  ASSERT_TRUE(verdict.finding);
+  EXPECT_EQ(verdict.finding->digest, "verity:sha256:" + hex_of('a'));
+}
+
 TEST(Appraiser, IsRefusedAPolicyOfAnotherMode) {
   const auto policy = compiled(PolicyText{}.str());
   const auto made = Appraiser::make(&policy, Mode::kKeylime);

@@ -268,6 +268,7 @@ def keylime_signatures(keys):
     signed("over another digest, of a listed one", listed, rsa.sign("sha256", B), "digest")
     signed("over another digest, of another one", listed, rsa.sign("sha256", A), ["other-digest"], digest=B)
     signed("bad, of an excluded path", "/tmp/x", rsa.sign("sha256", B), "exclude")
+    signed("good, of an excluded path: the exclude comes first", "/tmp/x", rsa.sign("sha256", A), "exclude")
     signed("without keys, of an unknown path", unknown, rsa.sign("sha256", A), ["unknown-path"], {})
     signed("with the id that the list states", unknown, rsa.sign("sha256", A, key_id=7), "signature",
            {"verification-keys": verification_keys((rsa, 7))})
@@ -567,6 +568,10 @@ def strict_boot_aggregates():
     strict(about, "measured late", boot("sha256", right, "boot_aggregate_late"), "boot-pcrs", **both)
     strict(about, "measured late, not of the PCRs", boot("sha256", A, "boot_aggregate_late"), ["boot-aggregate-pcrs"],
         **both)
+    of_two = {"boot_pcrs": {"sha256": boot_pcrs("sha256"), "tpm_alg_27": boot_pcrs("sha3-256")}}
+    strict(about, "of another bank of the same size", boot("sha256", aggregate("sha3-256", 10)), ["boot-aggregate-pcrs"],
+           **of_two)
+    strict(about, "of its bank, of two of the same size", boot("sha3-256", aggregate("sha3-256", 10)), "boot-pcrs", **of_two)
     strict(about, "excluded", boot("sha256", C), "exclude", {"excludes": ["boot_aggregate"]})
     case("strict", about, "a second one is judged alike", {}, step(boot("sha256", right), "boot-pcrs"),
          step(boot("sha256", A), ["boot-aggregate-pcrs"]), **both)
@@ -617,6 +622,8 @@ def strict_buffers(keys):
     for name in (".ima", "*"):
         case("strict", about, f"ignored keyring {name}: not learned", {"ima": {"ignored_keyrings": [name]}},
              step(record_buf("sha256", ".ima", certificate), "ignored-keyring"), unsigned)
+    case("strict", about, "another ignored keyring", {"ima": {"ignored_keyrings": [".evm"]}},
+         step(record_buf("sha256", ".ima", certificate), ["unknown-keyring"]), unsigned)
     case("strict", about, "an excluded keyring is not learned", {"excludes": [r"\.ima"]},
          step(record_buf("sha256", ".ima", certificate), "exclude"), unsigned)
     odd = ed25519.certificate()
