@@ -4,75 +4,17 @@
 #include <algorithm>
 #include <array>
 
-#include <openssl/bio.h>
 #include <openssl/ec.h>
-#include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/rsa.h>
-#include <openssl/x509.h>
+
+#include "signature/key_file.h"
+#include "signature/openssl_objects.h"
 
 namespace imakeep::policy {
 namespace {
 
-template <auto Free>
-struct FreedBy {
-  template <class T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using KeyOwner = std::shared_ptr<EVP_PKEY>;
-using CertificateOwner = std::unique_ptr<X509, FreedBy<X509_free>>;
-using BioOwner = std::unique_ptr<BIO, FreedBy<BIO_free>>;
-using ContextOwner = std::unique_ptr<EVP_MD_CTX, FreedBy<EVP_MD_CTX_free>>;
-using EcdsaOwner = std::unique_ptr<ECDSA_SIG, FreedBy<ECDSA_SIG_free>>;
-
-// OpenSSL queues its errors for each thread. The destructor clears the queue, so that other code does not find them.
-struct ErrorsCleared {
-  ErrorsCleared() = default;
-  ErrorsCleared(const ErrorsCleared&) = delete;
-  ErrorsCleared& operator=(const ErrorsCleared&) = delete;
-  ~ErrorsCleared() { ERR_clear_error(); }
-};
-
-const unsigned char* uchars(ByteView bytes) {
-  return reinterpret_cast<const unsigned char*>(bytes.data());
-}
-
-KeyOwner key_owner(EVP_PKEY* key) {
-  return {key, FreedBy<EVP_PKEY_free>()};
-}
-
-// The public key in this DER, which is a SubjectPublicKeyInfo or a certificate and nothing after it. nullptr if not.
-KeyOwner key_in_der(ByteView der) {
-  const unsigned char* at = uchars(der);
-  const unsigned char* const end = at + der.size();
-  if (KeyOwner key = key_owner(d2i_PUBKEY(nullptr, &at, static_cast<long>(der.size()))); key && at == end) return key;
-  at = uchars(der);
-  const CertificateOwner certificate(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
-  return certificate && at == end ? key_owner(X509_get_pubkey(certificate.get())) : nullptr;
-}
-
-std::vector<KeyOwner> keys_in_pem(ByteView file) {
-  std::vector<KeyOwner> keys;
-  const BioOwner bio(BIO_new_mem_buf(file.data(), static_cast<int>(file.size())));
-  char* name = nullptr;
-  char* header = nullptr;
-  unsigned char* der = nullptr;
-  long size = 0;
-  while (bio && PEM_read_bio(bio.get(), &name, &header, &der, &size) == 1) {
-    const std::string_view kind(name);
-    if (kind == PEM_STRING_PUBLIC || kind == PEM_STRING_X509) {
-      const auto* const begin = reinterpret_cast<const std::byte*>(der);
-      if (KeyOwner key = key_in_der({begin, static_cast<std::size_t>(size)})) keys.push_back(std::move(key));
-    }
-    OPENSSL_free(name);
-    OPENSSL_free(header);
-    OPENSSL_free(der);
-  }
-  return keys;
-}
+using signature::data_of;
+using EcdsaSignature = signature::Owned<ECDSA_SIG, ECDSA_SIG_free>;
 
 // Bytes of each of the two numbers of a signature on the key's curve; 0 if the key is not on one of the NIST curves.
 std::size_t curve_bytes(const EVP_PKEY* key) {
@@ -89,8 +31,8 @@ bool usable(const EVP_PKEY* key) {
 
 // `padding` is for RSA; 0 for ECDSA.
 bool verifies_with(EVP_PKEY* key, const char* hash, int padding, ByteView bytes, ByteView signature) {
-  const ErrorsCleared cleared;
-  const ContextOwner context(EVP_MD_CTX_new());
+  const signature::ErrorQueueCleared cleared;
+  const signature::DigestContext context(EVP_MD_CTX_new());
   EVP_PKEY_CTX* key_context = nullptr;  // belongs to `context`
   if (!context || EVP_DigestVerifyInit_ex(context.get(), &key_context, hash, nullptr, nullptr, key, nullptr) != 1) {
     return false;
@@ -99,52 +41,40 @@ bool verifies_with(EVP_PKEY* key, const char* hash, int padding, ByteView bytes,
   if (padding == RSA_PKCS1_PSS_PADDING && EVP_PKEY_CTX_set_rsa_pss_saltlen(key_context, RSA_PSS_SALTLEN_AUTO) <= 0) {
     return false;
   }
-  return EVP_DigestVerify(context.get(), uchars(signature), signature.size(), uchars(bytes), bytes.size()) == 1;
+  return EVP_DigestVerify(context.get(), data_of(signature), signature.size(), data_of(bytes), bytes.size()) == 1;
 }
 
 // The DER of a signature that is both numbers one after the other. Empty if OpenSSL fails.
 Bytes der_of_numbers(ByteView numbers) {
   const int half = static_cast<int>(numbers.size() / 2);
-  const EcdsaOwner pair(ECDSA_SIG_new());
-  BIGNUM* const r = BN_bin2bn(uchars(numbers), half, nullptr);
-  BIGNUM* const s = BN_bin2bn(uchars(numbers) + half, half, nullptr);
+  const EcdsaSignature pair(ECDSA_SIG_new());
+  BIGNUM* const r = BN_bin2bn(data_of(numbers), half, nullptr);
+  BIGNUM* const s = BN_bin2bn(data_of(numbers) + half, half, nullptr);
   if (!pair || r == nullptr || s == nullptr || ECDSA_SIG_set0(pair.get(), r, s) != 1) {
     BN_free(r);
     BN_free(s);
     return {};
   }
-  unsigned char* der = nullptr;
-  const int size = i2d_ECDSA_SIG(pair.get(), &der);
-  if (size <= 0) return {};
-  const auto* const begin = reinterpret_cast<const std::byte*>(der);
-  Bytes bytes(begin, begin + size);
-  OPENSSL_free(der);
-  return bytes;
+  return signature::der_bytes(i2d_ECDSA_SIG, pair.get());
 }
 
 }  // namespace
 
 Result<std::vector<PolicyKey>> PolicyKey::parse(ByteView file) {
-  const ErrorsCleared cleared;
-  std::vector<KeyOwner> found;
-  if (file.size() <= kMostKeyFileBytes) {
-    if (as_text(file).find("-----BEGIN ") != std::string_view::npos) {
-      found = keys_in_pem(file);
-    } else if (KeyOwner key = key_in_der(file)) {
-      found.push_back(std::move(key));
-    }
+  const std::string remedy = "; give PEM or DER of a public key or a certificate";
+  if (file.size() > kMostKeyFileBytes) {
+    return fail(ErrorCode::kMalformed, "larger than " + std::to_string(kMostKeyFileBytes) + " bytes" + remedy);
   }
-  if (found.empty()) {
-    return fail(ErrorCode::kMalformed, "neither a public key nor a certificate; give PEM or DER of one");
-  }
+  auto found = signature::keys_in_file(file);
+  if (!found) return fail(found.error().code, found.error().message + remedy);
   std::vector<PolicyKey> keys;
-  for (KeyOwner& key : found) {
-    if (!usable(key.get())) {
+  for (signature::KeyInFile& each : *found) {
+    if (!each.key || !usable(each.key.get())) {
       return fail(ErrorCode::kUnsupported,
                   "key " + std::to_string(keys.size() + 1) +
                       " cannot check a policy; give RSA of 2048 bits or more, or ECDSA on P-256, P-384 or P-521");
     }
-    keys.push_back(PolicyKey(std::move(key)));
+    keys.push_back(PolicyKey(std::move(each.key)));
   }
   return keys;
 }

@@ -29,9 +29,9 @@ inline constexpr std::size_t kMostSignatures = 16;
 // A public key that signs policies: RSA of 2048 bits or more, or ECDSA on P-256, P-384 or P-521.
 class PolicyKey {
  public:
-  // The keys of a file, at least one: PEM with any number of public keys and certificates, or DER of one. Of a
-  // certificate only the key is used: its issuer and its dates are not checked. Errors: kMalformed for any other file;
-  // kUnsupported for a key of another kind.
+  // The keys of a file, at least one: signature/key_file.h names the forms. Of a certificate only the key is used: its
+  // issuer and its dates are not checked. Errors: kMalformed for any other file; kUnsupported for a key of another
+  // kind.
   static Result<std::vector<PolicyKey>> parse(ByteView file);
 
   // Whether the key signed these bytes. ECDSA: the DER of RFC 3279, or both numbers one after the other; RSA: PKCS #1

@@ -192,8 +192,8 @@ TEST(Envelope, LimitsThePolicyNotTheEnvelope) {
 }
 
 TEST(PolicyKey, RefusesOtherFilesAndKeys) {
-  EXPECT_THAT(PolicyKey::parse(as_bytes("no key")).error().message,
-              HasSubstr("neither a public key nor a certificate"));
+  EXPECT_THAT(PolicyKey::parse(as_bytes("no key")).error().message, HasSubstr("DER, but neither a public key"));
+  EXPECT_THAT(PolicyKey::parse(Bytes(kMostKeyFileBytes + 1)).error().message, HasSubstr("larger than"));
   EXPECT_THAT(PolicyKey::parse({}).error().message, HasSubstr("neither"));
   EXPECT_THAT(
       PolicyKey::parse(as_bytes("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n")).error().message,
