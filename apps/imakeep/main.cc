@@ -38,6 +38,7 @@ int main(int argc, char** argv) {
   add_verify(root);
   add_appraise(root);
   add_log(root);
+  add_policy(root);
   add_conformance(root);
   return end_of_output(command_line.run(argc, argv));
 }

@@ -122,6 +122,7 @@ TEST(Envelope, IsOpenedWithoutKeysWhoeverSignedIt) {
   const auto policy = parse_policy(as_bytes(file), Mode::kStrict);
   ASSERT_TRUE(policy) << policy.error().message;
   EXPECT_EQ(policy->rules.release, 5u);
+  EXPECT_EQ(as_text(policy->payload), kPolicy);
   EXPECT_EQ(policy->source, digest::hash(digest::Algorithm::kSha256, as_bytes(kPolicy)));
 }
 

@@ -292,6 +292,7 @@ Result<Policy> parse_policy(ByteView file, Mode mode, const std::vector<PolicyKe
   }
   IMAKEEP_CHECK(read_members(JsonValue(read.tree, ""), limits, read.policy));
   read.policy.source = digest::hash(digest::Algorithm::kSha256, source);
+  read.policy.payload = std::move(envelope.payload);
   return std::move(read.policy);
 }
 

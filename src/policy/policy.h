@@ -127,6 +127,7 @@ struct Policy {
 
   Mode mode = Mode::kStrict;
   digest::Digest source;  // SHA-256 of the policy's text, without its envelope: the identity of the policy
+  Bytes payload;          // the text, if the policy came in an envelope; else empty
   Rules rules;
   std::string names;
   Bytes digests;
