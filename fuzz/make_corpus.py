@@ -8,10 +8,14 @@ script writes only the files that it makes.
 """
 
 import base64
+import gzip
 import hashlib
+import io
 import json
+import lzma
 import pathlib
 import struct
+import tarfile
 
 ROOT = pathlib.Path(__file__).resolve().parent
 CAPTURES = ROOT.parent / "testdata" / "linux-7.3.4"
@@ -541,7 +545,77 @@ def jwt_seeds():
     seed("bad-pem", "p", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
 
 
+def newc(name, data=b"", mode=0o100644, inode=1, links=1):
+    numbers = [inode, mode, 0, 0, links, 0, len(data), 8, 1, 0, 0, len(name) + 1, 0]
+    head = b"070701" + b"".join(b"%08X" % number for number in numbers) + name + b"\0"
+    head += b"\0" * (-len(head) % 4)
+    return head + data + b"\0" * (-len(data) % 4)
+
+
+def newc_seeds():
+    end = newc(b"TRAILER!!!")
+    early = newc(b"kernel/x86/microcode/AuthenticAMD.bin", b"microcode") + end
+    main = (newc(b"bin", b"usr/bin", 0o120777) + newc(b"./init", b"#!/bin/sh\n", 0o100755) + newc(b"bin/a b", b"x") +
+            newc(b"usr/bin/one", b"", inode=7, links=2) + newc(b"usr/bin/two", b"data", inode=7, links=2) + end)
+    write("newc_fuzz", "plain", main)
+    write("newc_fuzz", "two", early + b"\0" * 64 + main)
+    write("newc_fuzz", "early-gzip", early + gzip.compress(main, mtime=0))
+    write("newc_fuzz", "xz", lzma.compress(main))
+    write("newc_fuzz", "bad-cut", main[:200])
+    write("newc_fuzz", "bad-number", main.replace(b"070701000", b"07070100g", 1))
+    write("newc_fuzz", "bad-rest", main + b"rest")
+
+
+def deb822_seeds():
+    sha = b"ab" * 32
+    write("deb822_fuzz", "status",
+          b"Package: a\nStatus: install ok installed\nVersion: 1:2-3\nArchitecture: all\nConffiles:\n /etc/a 0123\n "
+          b"/etc/b 4567 obsolete\nFilename: pool/a.deb\nSize: 5\nSHA256: " + sha + b"\n\nPackage: gone\nStatus: "
+          b"deinstall ok config-files\n")
+    write("deb822_fuzz", "release",
+          b"Suite: stable\nCodename: bookworm\nAcquire-By-Hash: yes\nValid-Until: Sat, 18 Jul 2026 10:16:37 UTC\n"
+          b"SHA256:\n " + sha + b" 12 main/binary-all/Packages.xz\n")
+    write("deb822_fuzz", "diversions", b"/bin/sh\n/bin/sh.distrib\ndash\n/a\n/b\n:\n")
+    write("deb822_fuzz", "bad-continuation", b" first\n")
+    write("deb822_fuzz", "bad-twice", b"A: 1\na: 2\n")
+
+
+def tar(files):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        for name, data, kind, link in files:
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.linkname, entry.size = kind, link, len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    return out.getvalue()
+
+
+def ar(*members):
+    out = b"!<arch>\n"
+    for name, data in members:
+        out += b"%-16s%-12d%-6d%-6d%-8s%-10d`\n" % (name, 0, 0, 0, b"100644", len(data)) + data + b"\n" * (len(data) % 2)
+    return out
+
+
+def deb_seeds():
+    text = b"Package: a\nVersion: 1\nArchitecture: all\nMulti-Arch: same\n"
+    control = tar([("./control", text, tarfile.REGTYPE, ""), ("./postinst", b"#!/bin/sh\n", tarfile.REGTYPE, "")])
+    data = tar([("./usr/", b"", tarfile.DIRTYPE, ""), ("./usr/bin/a", b"a", tarfile.REGTYPE, ""),
+                ("./usr/bin/b", b"", tarfile.LNKTYPE, "./usr/bin/a"), ("./usr/bin/c", b"", tarfile.SYMTYPE, "a")])
+    version = (b"debian-binary", b"2.0\n")
+    write("deb_fuzz", "gzip", ar(version, (b"control.tar.gz", gzip.compress(control, mtime=0)),
+                                 (b"data.tar.gz", gzip.compress(data, mtime=0))))
+    write("deb_fuzz", "xz", ar(version, (b"control.tar.xz", lzma.compress(control)), (b"data.tar.xz", lzma.compress(data))))
+    write("deb_fuzz", "plain", ar(version, (b"control.tar", control[:2048]), (b"data.tar", data[:3072])))
+    write("deb_fuzz", "bad-order", ar(version, (b"data.tar.gz", gzip.compress(data, mtime=0))))
+    write("deb_fuzz", "bad-link", ar(version, (b"control.tar.gz", gzip.compress(control, mtime=0)),
+                                     (b"data.tar.gz", gzip.compress(tar([("b", b"", tarfile.LNKTYPE, "a")]), mtime=0))))
+
+
 if __name__ == "__main__":
+    newc_seeds()
+    deb822_seeds()
+    deb_seeds()
     record_seeds()
     ascii_seeds()
     pcr_file_seeds()

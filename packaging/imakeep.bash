@@ -23,7 +23,7 @@ _imakeep_help() {
     }
     /^[A-Z][a-z]+:$/ { part = $1; next }
     part == "Subcommands:" && /^  [a-z]/ { print "command " $1 }
-    part == "Positionals:" && /^  (FILE|PATH) / { print "file" }
+    part == "Positionals:" && /^  (DIR|FILE|NEW|OLD|PATH|POLICY) / { print "file" }
     part == "Options:" && /^  -/ {
       names = $1
       rest = substr($0, index($0, names) + length(names))

@@ -31,8 +31,8 @@ without IMA.")
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 # systemd-sysusers makes the user.
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "systemd | systemd-standalone-sysusers, systemd | systemd-standalone-tmpfiles")
-# `list serve` without root mounts by fusermount3.
-set(CPACK_DEBIAN_PACKAGE_RECOMMENDS fuse3)
+# `list serve` without root mounts by fusermount3; `policy from-packages` checks signatures by gpgv.
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "fuse3, gpgv")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 foreach(script postinst prerm postrm conffiles)
   list(APPEND CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${CMAKE_CURRENT_LIST_DIR}/${script})

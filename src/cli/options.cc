@@ -153,7 +153,10 @@ Option Command::add_option(const std::string& name, std::optional<std::string>& 
 }
 
 Option Command::add_option(const std::string& name, std::vector<std::string>& values, const std::string& help) const {
-  return Option(text_option(app_->add_option(name, values, help)));
+  CLI::Option* const option = text_option(app_->add_option(name, values, help));
+  // One value each time, so that "--skip /a DIR" is an option and an argument.
+  if (name.starts_with('-')) option->allow_extra_args(false);
+  return Option(option);
 }
 
 Option Command::add_option(const std::string& name, const std::function<void(const std::string&)>& take,

@@ -55,7 +55,8 @@ class Command {
   // Runs after every argument is read, unless a command added to this one was given. Returns the exit code.
   void set_action(std::function<int()> action) const;
 
-  // Text, as it was given. The vector takes several. An empty text is refused, because it is most likely a shell
+  // Text, as it was given. The vector takes several: an argument all that follow, an option
+  // one each time it is given. An empty text is refused, because it is most likely a shell
   // variable that was not set: "--quote $unset" must not pass for a check without a quote.
   Option add_option(const std::string& name, std::string& value, const std::string& help) const;
   Option add_option(const std::string& name, std::optional<std::string>& value, const std::string& help) const;

@@ -195,6 +195,16 @@ TEST_F(CommandLineTest, OfCallbacksTheLastOneGivenCounts) {
   EXPECT_THAT(switched, ElementsAre(false));
 }
 
+TEST_F(CommandLineTest, AnOptionOfSeveralTextsTakesOneEachTime) {
+  std::vector<std::string> skipped;
+  std::vector<std::string> files;
+  command_.add_option("--skip", skipped, "");
+  command_.add_option("FILE", files, "");
+  EXPECT_EQ(run({"do", "--skip", "/a", "x", "--skip", "/b", "y", "z"}).code, kRan);
+  EXPECT_THAT(skipped, ElementsAre("/a", "/b"));
+  EXPECT_THAT(files, ElementsAre("x", "y", "z"));
+}
+
 TEST_F(CommandLineTest, OptionsThatNeedOrExcludeOthersAreRefused) {
   bool a = false;
   bool b = false;

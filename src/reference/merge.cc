@@ -170,6 +170,7 @@ Result<Document> merge_update(const Document& before, const Document& after, con
                 "the update ends before it begins; give --to-record a number that is no smaller "
                 "than that of --from-record");
   }
+  if (span.name.empty() || !fits_json(span.name)) return fail(ErrorCode::kUsage, "the name of an update is UTF-8 text");
   Document merged = before;
   IMAKEEP_CHECK(merge(merged, after));
   Json update = {{"name", span.name}};

@@ -48,6 +48,19 @@ class Walk {
            std::any_of(options_.skipped.begin(), options_.skipped.end(), is_path);
   }
 
+  // Whether files in this directory, or in one below it, are wanted.
+  bool wanted(const std::string& path) const {
+    if (options_.under.empty()) return true;
+    return std::any_of(options_.under.begin(), options_.under.end(), [&](const std::string& one) {
+      return path == one || path.starts_with(one + "/") || one.starts_with(path + "/");
+    });
+  }
+
+  bool below(const std::string& path) const {
+    return options_.under.empty() || std::any_of(options_.under.begin(), options_.under.end(),
+                                                 [&](const std::string& one) { return path.starts_with(one + "/"); });
+  }
+
   Result<void> enter(UniqueFd directory, const std::string& path, std::size_t depth) {
     if (depth > kMostDepth) {
       return fail(ErrorCode::kUnsupported, shown(path) + " is deeper than " + std::to_string(kMostDepth) +
@@ -84,8 +97,8 @@ class Walk {
       return fail_errno(errno, "cannot examine " + shown(path));
     }
     if (status.st_dev != device_ && !options_.other_file_systems) return {};
-    if (S_ISREG(status.st_mode)) return visit_file(directory, name, path);
-    if (!S_ISDIR(status.st_mode) || skipped(path)) return {};
+    if (S_ISREG(status.st_mode)) return below(path) ? visit_file(directory, name, path) : Result<void>();
+    if (!S_ISDIR(status.st_mode) || skipped(path) || !wanted(path)) return {};
     UniqueFd inner(::openat(directory, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!inner.valid()) return fail_errno(errno, "cannot open " + shown(path) + "; run as root, or use --skip");
     return enter(std::move(inner), path, depth + 1);

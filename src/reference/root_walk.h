@@ -21,6 +21,7 @@ inline constexpr std::array<std::string_view, 9> kSkippedDirectories = {
 
 struct RootOptions {
   std::string directory;
+  std::vector<std::string> under;     // if there are any: only files below these directories, paths from the root
   std::vector<std::string> skipped;   // more directories whose files are left out, as paths from the root
   std::vector<std::string> excludes;  // RE2, each for whole names; they become excludes of the policy
   std::vector<digest::Algorithm> algorithms = {digest::Algorithm::kSha256};

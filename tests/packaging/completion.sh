@@ -38,6 +38,8 @@ for command in keep status doctor verify appraise log conformance; do
   check_equal "all options of $command" "$(of_help Options: $command)" "$(offered imakeep $command -)"
 done
 check_equal "commands of list" "$(of_help Subcommands: list)" "$(offered imakeep list '')"
+check_equal "commands of policy" "$(of_help Subcommands: policy)" "$(offered imakeep policy '')"
+check_equal "all options of policy from-root" "$(of_help Options: policy from-root)" "$(offered imakeep policy from-root -)"
 check_equal "all options of list serve" "$(of_help Options: list serve)" "$(offered imakeep list serve -)"
 check_equal "options that begin so" "--trim-at-exit" "$(offered imakeep keep --trim)"
 check_equal "options after others" "--ima-dir" "$(offered imakeep keep --archive log --once --ima)"

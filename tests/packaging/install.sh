@@ -22,6 +22,7 @@ usr/share/bash-completion/completions/imakeep
 usr/share/man/man1/imakeep-appraise.1.gz
 usr/share/man/man1/imakeep-list.1.gz
 usr/share/man/man1/imakeep-log.1.gz
+usr/share/man/man1/imakeep-policy.1.gz
 usr/share/man/man1/imakeep-verify.1.gz
 usr/share/man/man1/imakeep.1.gz
 usr/share/man/man5/imakeep.toml.5.gz
@@ -75,7 +76,7 @@ package=$(make_package "$build" "$work/package") || exit 1
 check "the package has what was installed" \
   diff "$work/installed" <(dpkg-deb -c "$package" | grep -v '/$' | sed 's,.* \./,./,' | sort)
 depends=$(dpkg-deb -f "$package" Depends)
-for library in libc6 libfuse3-3 libmicrohttpd12 libpcre2-8-0 libre2-9 libsqlite3-0 libssl3 libsystemd0 libtss2-esys-3.0.2-0 libtss2-tctildr0 libzstd1; do
+for library in libarchive13 libc6 libcurl4 libfuse3-3 libmicrohttpd12 libpcre2-8-0 libre2-9 librpm9 libsqlite3-0 libssl3 libsystemd0 libtss2-esys-3.0.2-0 libtss2-tctildr0 libzstd1; do
   check "it depends on $library" grep -q "\b$library\b" <<<"$depends"
 done
 # The project has no address that it could name.
