@@ -569,9 +569,10 @@ def strict_boot_aggregates():
     strict(about, "measured late, not of the PCRs", boot("sha256", A, "boot_aggregate_late"), ["boot-aggregate-pcrs"],
         **both)
     of_two = {"boot_pcrs": {"sha256": boot_pcrs("sha256"), "tpm_alg_27": boot_pcrs("sha3-256")}}
-    strict(about, "of another bank of the same size", boot("sha256", aggregate("sha3-256", 10)), ["boot-aggregate-pcrs"],
-           **of_two)
-    strict(about, "of its bank, of two of the same size", boot("sha3-256", aggregate("sha3-256", 10)), "boot-pcrs", **of_two)
+    strict(about, "of another bank of the same size", boot("sha256", aggregate("sha3-256", 10)),
+           ["boot-aggregate-pcrs"], **of_two)
+    strict(about, "of its bank, of two of the same size", boot("sha3-256", aggregate("sha3-256", 10)),
+           "boot-pcrs", **of_two)
     strict(about, "excluded", boot("sha256", C), "exclude", {"excludes": ["boot_aggregate"]})
     case("strict", about, "a second one is judged alike", {}, step(boot("sha256", right), "boot-pcrs"),
          step(boot("sha256", A), ["boot-aggregate-pcrs"]), **both)
