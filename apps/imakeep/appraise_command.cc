@@ -5,9 +5,13 @@
 #include <nlohmann/json.hpp>
 
 #include "attest/log_check.h"
+#include "base/file.h"
 #include "cli/terminal.h"
 #include "commands.h"
+#include "ear/claims.h"
+#include "ear/signing_key.h"
 #include "imalog/pcr_file.h"
+#include "logappraisal/attestation_result.h"
 #include "logappraisal/report.h"
 #include "logproof/open_log.h"
 #include "logproof/proof_options.h"
@@ -26,6 +30,8 @@ struct AppraiseOptions {
   std::optional<std::string> boot_pcrs;
   std::optional<std::uint64_t> from;
   std::optional<std::uint64_t> to;
+  std::optional<std::string> ear_key;
+  std::string ear_profile = "veraison";
   bool json = false;
 };
 
@@ -40,6 +46,18 @@ Result<logappraisal::LoadedKeys> read_keys(const std::string& directory) {
   auto keys = logappraisal::read_keyrings(directory);
   for (const Error& error : keys ? keys->unusable : std::vector<Error>()) report(error, "left out");
   return keys;
+}
+
+// Prints an attestation result, signed by the key.
+Result<void> print_ear(const AppraiseOptions& options, const ear::Ear& result) {
+  constexpr std::size_t kMostKeyBytes = 1 << 16;
+  IMAKEEP_TRY(const auto& file, read_file(*options.ear_key, {.most_bytes = kMostKeyBytes}));
+  IMAKEEP_TRY(const auto& key, ear::SigningKey::parse_pem(file, *options.ear_key));
+  const bool ietf = options.ear_profile == "ietf";
+  IMAKEEP_TRY(const auto& claims, ear::make_claims(result, ietf ? ear::Profile::kIetf : ear::Profile::kVeraison));
+  IMAKEEP_TRY(const auto& token, key.sign(claims));
+  std::puts(token.c_str());
+  return {};
 }
 
 Result<int> appraise(const AppraiseOptions& options) {
@@ -58,8 +76,15 @@ Result<int> appraise(const AppraiseOptions& options) {
   IMAKEEP_TRY(auto check, attest::check_log(*log.log, evidence.expected, start, log.limit, &appraisal));
   const logappraisal::AppraisalResult result = appraisal.result(check);
   logproof::place_in_chain(log.first, evidence, check);
-  // An attestation result is to be made here, from check, evidence and result.
-  if (options.json) {
+  if (options.ear_key) {
+    const logappraisal::ResultContext context{.issued_at_s = unix_seconds(),
+                                              .verifier = {.developer = "imakeep", .build = "imakeep " IMAKEEP_VERSION},
+                                              .host = options.host,
+                                              .chain = log.chain ? log.chain->value() : 0,
+                                              .first = log.first};
+    IMAKEEP_CHECK(
+        print_ear(options, logappraisal::attestation_result(result, policies, check, evidence.quote->quote, context)));
+  } else if (options.json) {
     nlohmann::json json = logappraisal::appraisal_json(result, policies);
     json["proof"] = logproof::proof_json(check, evidence, log.ranges);
     print_json(json);
@@ -97,15 +122,27 @@ void add_appraise(const Command& root) {
       .add_option("--pcrs-boot", options->boot_pcrs,
                   "PCRs 0 to 9 for the boot aggregate, lines as for --pcrs (default: those of --pcrs or --tpm)")
       .value_name("FILE");
-  command.add_count("--from", options->from, "number of the first record to report (default: the first kept one)")
-      .value_name("I")
-      .needs(proof.archive);
-  command.add_count("--to", options->to, "number of the first record not to report (default: none)")
-      .value_name("J")
-      .needs(proof.archive);
+  const Option from =
+      command.add_count("--from", options->from, "number of the first record to report (default: the first kept one)")
+          .value_name("I")
+          .needs(proof.archive);
+  const Option to = command.add_count("--to", options->to, "number of the first record not to report (default: none)")
+                        .value_name("J")
+                        .needs(proof.archive);
   command.add_option("--host", options->host, "name of the host in the identities of findings (default: empty)")
       .value_name("NAME");
-  command.add_flag("--json", options->json, "output as JSON");
+  const Option json = command.add_flag("--json", options->json, "output as JSON");
+  command
+      .add_option("--ear", options->ear_key,
+                  "private key (PEM, P-256) that signs an attestation result, a JWT, printed instead of the summary")
+      .value_name("KEY")
+      .needs(proof.quote)
+      .excludes(json)
+      .excludes(from)
+      .excludes(to);
+  command.add_option("--ear-profile", options->ear_profile, "profile of the attestation result")
+      .one_of({"veraison", "ietf"})
+      .show_default();
   command.set_action([options, tpm = proof.tpm] {
     options->proof.with_tpm = tpm.given();
     const auto code = appraise(*options);

@@ -4,6 +4,7 @@
 // A command prints only its result to standard output.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "cli/options.h"
@@ -37,6 +38,8 @@ void add_conformance(const Command& root);
 
 // Directory for the copy of a list that comes from a pipe. The list may be too large for /tmp.
 std::string spool_folder();
+// Seconds since 1970 by the system's clock.
+std::int64_t unix_seconds();
 // Reports the problem of a proof, if there is one, and what explains it. Returns the exit code.
 int report_problem(const attest::LogCheck& check, const logproof::Evidence& evidence);
 

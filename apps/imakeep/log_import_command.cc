@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -66,8 +65,7 @@ Result<Lists> read_lists(const ImportCommand& command) {
 Result<archive::ImportOptions> import_options(const ImportCommand& command) {
   IMAKEEP_TRY(const auto& banks, digest::parse_banks(command.banks));
   archive::ImportOptions options{.banks = banks, .no_repeats = command.no_repeats, .new_chain = command.new_chain};
-  options.now_unix_s =
-      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  options.now_unix_s = unix_seconds();
   options.chain = command.chain;
   if (command.pcrs.empty()) return options;
   IMAKEEP_TRY(auto values, imalog::read_pcr_file(command.pcrs));

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <memory>
 
@@ -34,8 +33,7 @@ archive::Retention retention(const RetireOptions& options) {
   if (options.before) retention.before = *options.before;
   if (options.keep_bytes) retention.keep_bytes = *options.keep_bytes;
   if (options.older_than_ms) {
-    const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
-    const std::int64_t now_unix_s = std::chrono::duration_cast<std::chrono::seconds>(since_epoch).count();
+    const std::int64_t now_unix_s = unix_seconds();
     // The archive counts seconds. Round the age up, so that no younger record is retired. An age that reaches back
     // before 1970 counts from 1970.
     const std::int64_t age_s = std::min((*options.older_than_ms + 999) / 1000, now_unix_s);

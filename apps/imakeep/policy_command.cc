@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 
 #include <nlohmann/json.hpp>
@@ -79,12 +78,6 @@ int run_from_packages(const PolicyOptions& options) {
   return code == kDone && !made->comparison->unexplained.empty() ? kNotAsItShouldBe : code;
 }
 
-// Directory for the copy of a list that comes from a pipe. The list may be too large for /tmp.
-std::string list_spool_folder() {
-  const char* const told = std::getenv("TMPDIR");  // NOLINT(concurrency-mt-unsafe): the process has one thread
-  return told != nullptr && *told != '\0' ? told : "/var/tmp";
-}
-
 Option add_output(const Command& command, const Options& options) {
   return command
       .add_option("--output", options->output, "policy to write, replaced as a whole (default: standard output)")
@@ -111,7 +104,7 @@ void add_from_log(const Command& policy, const Options& options) {
   add_exclude(command, log.excludes);
   add_output(command, options);
   command.set_action([options] {
-    options->log.spool_folder = list_spool_folder();
+    options->log.spool_folder = spool_folder();
     return emit(*options, authoring::from_log(options->log));
   });
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -17,6 +18,10 @@ namespace imakeep::app {
 std::string spool_folder() {
   const char* const told = std::getenv("TMPDIR");  // NOLINT(concurrency-mt-unsafe): the process has one thread
   return told != nullptr && *told != '\0' ? told : "/var/tmp";
+}
+
+std::int64_t unix_seconds() {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
 int report_problem(const attest::LogCheck& check, const logproof::Evidence& evidence) {

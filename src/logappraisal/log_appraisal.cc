@@ -23,6 +23,10 @@ Result<LogAppraisal> LogAppraisal::make(const std::vector<LoadedPolicy>& policie
 }
 
 void LogAppraisal::see(std::uint64_t number, const attest::LoggedRecord& logged, bool digest_matches) {
+  if (logged.content.pcr < result_.first_of_pcr.size()) {
+    auto& first = result_.first_of_pcr[logged.content.pcr];
+    first = first.value_or(number);
+  }
   const appraisal::Record record{.number = options_.first + number,
                                  .content = logged.content,
                                  .bank = logged.bank,

@@ -8,12 +8,14 @@
 
 #include <array>
 #include <limits>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "appraisal/appraiser.h"
 #include "attest/log_check.h"
+#include "digest/pcr_state.h"
 #include "logappraisal/inputs.h"
 
 namespace imakeep::logappraisal {
@@ -46,6 +48,7 @@ struct AppraisalResult {
   std::vector<KeptFinding> findings;
   std::uint64_t not_kept = 0;  // refused records whose findings are beyond the bound
   std::vector<appraisal::LearnedKey> learned;
+  std::array<std::optional<std::uint64_t>, digest::kPcrCount> first_of_pcr{};  // index in the log of its first record
 
   std::uint64_t accepted_records() const;
   std::uint64_t refused_records() const { return records - accepted_records(); }

@@ -13,7 +13,8 @@ Result<OpenLog> open_log(const ProofOptions& options, std::string spool_folder) 
                   "--bank applies to lists only: an archive has every bank, and those of the PCRs are compared");
     }
     IMAKEEP_TRY(auto log, output::ArchiveLog::open(*options.archive, options.chain));
-    OpenLog open{.first = log->first(),
+    OpenLog open{.chain = log->chain(),
+                 .first = log->first(),
                  .ranges = log->unproven_ranges(options.start.has_value()),
                  .limit = log->replay_limit(options.start.has_value())};
     open.log = std::move(log);

@@ -12,6 +12,7 @@ namespace imakeep::logproof {
 
 struct OpenLog {
   std::unique_ptr<attest::LogSource> log;
+  std::optional<archive::ChainId> chain = std::nullopt;     // of an archive
   std::uint64_t first = 0;                                  // number of the log's first record
   std::vector<output::UnprovenRange> ranges = {};           // record numbers in the chain
   std::optional<attest::ReplayLimit> limit = std::nullopt;  // counts from the log's first record

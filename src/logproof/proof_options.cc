@@ -60,7 +60,7 @@ AddedOptions add_proof_options(const cli::Command& command, ProofOptions& option
       .value_name("HEX")
       .value_may_be_empty()  // a quote may carry an empty nonce
       .needs(quote);
-  return {.archive = archive, .tpm = tpm};
+  return {.archive = archive, .quote = quote, .tpm = tpm};
 }
 
 }  // namespace imakeep::logproof

@@ -9,6 +9,7 @@ namespace imakeep::logproof {
 
 struct AddedOptions {
   cli::Option archive;
+  cli::Option quote;
   cli::Option tpm;  // its action has to set ProofOptions::with_tpm from given()
 };
 

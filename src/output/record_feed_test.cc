@@ -150,6 +150,20 @@ TEST_F(FeedTest, FollowsTheChainAndThenTheNext) {
   EXPECT_EQ(cursor()->next, 1u);
 }
 
+TEST_F(FeedTest, LosesNoRecordThatComesJustBeforeTheNextChain) {
+  clock_.on_sleep = [&](std::int64_t) {
+    if (archive_.chain(first_).end > 2) throw Stopped();
+    archive_.store().after_next_listing = [&] {
+      archive_.append(first_, {{.path = "/c", .content = "3"}}, 200);
+      archive_.append(archive_.begin_chain(), {{.path = "/d", .content = "4"}}, 300);
+    };
+  };
+  FeedRequest request = with_cursor();
+  request.follow = true;
+  EXPECT_THROW(static_cast<void>(feed(request)), Stopped);
+  EXPECT_THAT(sink_.take_ids(), ElementsAre("1-0", "1-1", "1-2", "2-0"));
+}
+
 TEST_F(FeedTest, WithoutACursorShowsTheLastChain) {
   archive_.append(archive_.begin_chain(), {{.path = "/d", .content = "1"}, {.path = "/e", .content = "7"}}, 300);
   EXPECT_TRUE(must(feed({.from = 1, .format = "ecs"})));

@@ -95,6 +95,48 @@ for pcr in 0 1 2 3 4 5 6 7 8 9; do echo "sha256 $pcr $(printf '0%.0s' {1..64})";
 check_proof "PCRs that lead to another one" 1 "boot-aggregate-pcrs" \
   appraise --policy "$work/no_aggregate.json" --pcrs-boot "$work/boot.pcrs" "${lists[@]}"
 
+# ---- attestation results -------------------------------------------------------------------------------------------
+
+log=$captures/templates/binary_runtime_measurements_sha256
+"$imakeep" verify "$log" | grep ' 11 ' >"$work/pcr11"
+taken=$captures/templates/quote-mid
+quote=(--pcrs "$work/pcr11" --quote "$taken/quote.msg" --signature "$taken/quote.sig" --key "$taken/ak.pem")
+openssl ecparam -name prime256v1 -genkey -noout -out "$work/ear.pem" 2>/dev/null
+openssl pkey -in "$work/ear.pem" -pubout -out "$work/ear.pub"
+# claims_of TOKEN: the claims, if openssl verifies the signature by the public key.
+claims_of() {
+  python3 - "$1" "$work" <<'EOF'
+import base64, json, subprocess, sys
+
+token, work = open(sys.argv[1]).read().strip(), sys.argv[2]
+header, claims, signature = (base64.urlsafe_b64decode(part + "==") for part in token.split("."))
+numbers = b""
+for half in (signature[:32], signature[32:]):
+    half = half.lstrip(b"\0")
+    half = b"\0" + half if half[0] & 0x80 else half
+    numbers += bytes([2, len(half)]) + half
+open(f"{work}/ear.sig", "wb").write(bytes([0x30, len(numbers)]) + numbers)
+subprocess.run(["openssl", "dgst", "-sha256", "-verify", f"{work}/ear.pub", "-signature", f"{work}/ear.sig"],
+               input=token.rsplit(".", 1)[0].encode(), check=True, stdout=subprocess.DEVNULL)
+assert json.loads(header)["typ"] == "eat+jwt"
+print(claims.decode())
+EOF
+}
+make_policy "policy['excludes'] = ['(?s).*']; policy['imakeep']['violations'] = {'patterns': ['(?s).*']}" >"$work/all.json"
+for profile in veraison ietf; do
+  attested=("$imakeep" appraise --policy "$work/all.json" "${quote[@]}" --ear "$work/ear.pem" --ear-profile "$profile" --host web1 "$log")
+  check_equal "an attestation result, profile $profile" 0 "$("${attested[@]}" >"$work/$profile.jwt" 2>"$work/said"; echo $?)"
+  check "  is signed by the key" claims_of "$work/$profile.jwt"
+done
+check_equal "  says what is proven" "warning 93 0" \
+  "$(claims_of "$work/veraison.jwt" | json_of '*[(a["ear.status"], p["n"], p["failed"]) for a in [result["submods"]["web1"]] for p in [a["ear.imakeep.proof"]]][0]' cat)"
+"$imakeep" appraise --policy "$policy" "${quote[@]}" --ear "$work/ear.pem" "$log" >"$work/refused.jwt" 2>"$work/said"
+check_equal "of a log with findings it exits with 1" 1 $?
+check_equal "  names findings, and proves the same" "contraindicated 96 93 16" \
+  "$(claims_of "$work/refused.jwt" | json_of '*[(a["ear.status"], a["ear.trustworthiness-vector"]["executables"], a["ear.imakeep.proof"]["n"], len(a["ear.imakeep.proof"]["findings"])) for a in [result["submods"]["host"]]][0]' cat)"
+check_refused "an attestation result without a quote" 2 "quote" appraise --policy "$policy" --pcrs "$pcrs" --ear "$work/ear.pem" "${lists[@]}"
+check_refused "a public key to sign with" 1 "$work/ear.pub" appraise --policy "$work/all.json" "${quote[@]}" --ear "$work/ear.pub" "$log"
+
 # ---- not proven ----------------------------------------------------------------------------------------------------
 
 check_refused "PCRs of another log" 1 "match no prefix" \

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <deque>
+#include <functional>
+#include <utility>
 
 #include "archive/memory/memory_store.h"
 #include "archive/test_support.h"
@@ -46,6 +48,18 @@ inline std::string sha256_of(const std::string& content) {
   return "sha256:" + to_hex(digest::hash(digest::Algorithm::kSha256, as_bytes(content)).view());
 }
 
+// Lets a test change the archive after a reader has read its chains, and before it reads them again.
+class HookedStore : public archive::MemoryStore {
+ public:
+  archive::ChainListing chain_listing() override {
+    auto listing = MemoryStore::chain_listing();
+    if (const auto hook = std::exchange(after_next_listing, nullptr)) hook();
+    return listing;
+  }
+
+  std::function<void()> after_next_listing;
+};
+
 class TestArchive {
  public:
   archive::ChainId begin_chain() {
@@ -70,11 +84,11 @@ class TestArchive {
   }
 
   archive::Archive& archive() { return archive_; }
-  archive::Store& store() { return store_; }
+  HookedStore& store() { return store_; }
   archive::Chain chain(archive::ChainId id) { return imalog::test::must(archive_.chain(id)); }
 
  private:
-  archive::MemoryStore store_;
+  HookedStore store_;
   archive::Archive archive_{store_};
 };
 
