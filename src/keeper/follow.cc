@@ -215,8 +215,7 @@ Result<FollowResult> Keeper::archive_matched(ListStream& stream, std::optional<C
   IMAKEEP_TRY(const auto& incidents, new_incidents(archive_, followed.found, now));
   const RecordNumber end = state->end() + (position.matched_until - position.new_from.records);
   // An anchor proves nothing by itself: the PCRs must go on from it as the list does.
-  const bool proves =
-      with_pcrs && evidence.unread == 0 && !(state->anchor && state->anchored_at() == end) && went_on(*state, evidence);
+  const bool proves = with_pcrs && evidence.unread == 0 && went_on(*state, evidence);
   if (proves) {
     state->row.proven = end.value();
     state->row.proven_unix_s = now;
