@@ -75,7 +75,6 @@ Result<int> appraise(const AppraiseOptions& options) {
   IMAKEEP_TRY(auto appraisal, logappraisal::LogAppraisal::make(policies, std::move(how)));
   IMAKEEP_TRY(auto check, attest::check_log(*log.log, evidence.expected, start, log.limit, &appraisal));
   const logappraisal::AppraisalResult result = appraisal.result(check);
-  logproof::place_in_chain(log.first, evidence, check);
   if (options.ear_key) {
     const logappraisal::ResultContext context{.issued_at_s = unix_seconds(),
                                               .verifier = {.developer = "imakeep", .build = "imakeep " IMAKEEP_VERSION},
@@ -84,11 +83,13 @@ Result<int> appraise(const AppraiseOptions& options) {
                                               .first = log.first};
     IMAKEEP_CHECK(
         print_ear(options, logappraisal::attestation_result(result, policies, check, evidence.quote->quote, context)));
-  } else if (options.json) {
+  }
+  logproof::place_in_chain(log.first, evidence, check);
+  if (options.json) {
     nlohmann::json json = logappraisal::appraisal_json(result, policies);
     json["proof"] = logproof::proof_json(check, evidence, log.ranges);
     print_json(json);
-  } else {
+  } else if (!options.ear_key) {
     if (evidence.expected.anything()) {
       std::fputs(logproof::proof_text(check, evidence, log.ranges).result.c_str(), stdout);
     } else {
