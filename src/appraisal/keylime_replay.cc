@@ -3,8 +3,8 @@
 
 namespace imakeep::appraisal {
 
-KeylimeReplay::KeylimeReplay(digest::Algorithm bank, KeylimeState from, const digest::Digest& quoted)
-    : bank_(bank), from_(std::move(from)), quoted_(quoted), running_(from_.pcr) {
+KeylimeReplay::KeylimeReplay(digest::Algorithm bank, const KeylimeState& from, const digest::Digest& quoted)
+    : bank_(bank), from_(from), quoted_(quoted), running_(from_.pcr) {
   compare();
 }
 

@@ -24,7 +24,7 @@ struct KeylimeState {
 
 class KeylimeReplay {
  public:
-  KeylimeReplay(digest::Algorithm bank, KeylimeState from, const digest::Digest& quoted);
+  KeylimeReplay(digest::Algorithm bank, const KeylimeState& from, const digest::Digest& quoted);
 
   // REQUIRES: every line of the list is added once, in order.
   void add(const KeylimeLine& line, digest::Algorithm log_hash);

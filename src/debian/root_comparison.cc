@@ -57,6 +57,7 @@ constexpr std::array kMakers = {
 
 policy::Patterns maker_patterns() {
   std::vector<std::string> patterns;
+  patterns.reserve(std::size(kMakers));
   for (const Maker& maker : kMakers) patterns.emplace_back(maker.pattern);
   auto compiled = policy::Patterns::compile(patterns, policy::Mode::kStrict);
   return compiled ? std::move(*compiled) : policy::Patterns();

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ear/claims.h"
 
-#include <limits>
 #include <set>
 
 #include "base/base64.h"
@@ -111,9 +110,12 @@ Result<TrustVector> read_vector(const json& object, const std::string& where) {
   for (const auto& [name, value] : object.items()) {
     const auto claim = claim_named(name);
     if (!claim) return members.bad(name, "is unknown here");
-    constexpr std::int64_t kLeast = std::numeric_limits<ClaimValue>::min();
-    constexpr std::int64_t kMost = std::numeric_limits<ClaimValue>::max();
-    if (!value.is_number_integer() || value.get<std::int64_t>() < kLeast || value.get<std::int64_t>() > kMost) {
+    constexpr std::int64_t kLeast = -128;
+    constexpr std::int64_t kMost = 127;
+    // A number above 2^63 would be a negative one as std::int64_t.
+    const bool too_large = value.is_number_unsigned() && value.get<std::uint64_t>() > std::uint64_t{kMost};
+    if (!value.is_number_integer() || too_large || value.get<std::int64_t>() < kLeast ||
+        value.get<std::int64_t>() > kMost) {
       return members.bad(name, "is no whole number from -128 to 127");
     }
     vector.set(*claim, value.get<ClaimValue>());

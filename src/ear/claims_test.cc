@@ -146,6 +146,7 @@ TEST(ReadClaims, NamesTheClaimThatIsBad) {
       {R"("submods":{)", R"("submods":{"a":1},"x":{)", "submods/a is no object"},
       {R"("hardware":0)", R"("hardware":128)", "hardware is no whole number from -128 to 127"},
       {R"("hardware":0)", R"("hardware":2.0)", "hardware is no whole number from -128 to 127"},
+      {R"("hardware":0)", R"("hardware":18446744073709551614)", "hardware is no whole number from -128 to 127"},
       {R"("hardware":0)", R"("hardware":96)", "promises more than the vector"},
       {R"("instance-identity":2)", R"("instance-identity":99)", "promises more than the vector"},
       {R"("developer":"https://example.com",)", "", "developer is missing"},

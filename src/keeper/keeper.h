@@ -172,7 +172,7 @@ class Keeper {
   bool other_padding_ = false;  // the source's padded banks are extended by their other padding
   // The chain of an earlier boot whose padding was changed, or may have been if the change failed.
   std::optional<archive::ChainId> repadded_ = std::nullopt;
-  int ambiguous_ = 0;           // how often in a row an unreadable PCR left several possible places for the list
+  int ambiguous_ = 0;  // how often in a row an unreadable PCR left several possible places for the list
   // How often in a row follow() found a list that did not match and that changed meanwhile.
   int concurrent_changes_ = 0;
 

@@ -4,8 +4,8 @@
 // The server answers with the current snapshot, so a scrape neither waits for the keeper nor causes work in it. A
 // connection carries one request, and is then closed. The server cuts off a client that sends too much or takes too
 // long. It serves a bounded number of connections at once; further clients wait in the socket's queue. While a
-// client waits there, the server closes the oldest connection that has used up its share of time. That way, idle clients
-// delay a scrape only a little. The socket's mode is 0666, because its content is that of the 0644 file of
+// client waits there, the server closes the oldest connection that has used up its share of time. That way, idle
+// clients delay a scrape only a little. The socket's mode is 0666, because its content is that of the 0644 file of
 // metrics_file.h: the socket's directory decides which users may scrape.
 // Threads: one of its own, which reads the snapshot.
 #pragma once

@@ -122,6 +122,7 @@ void LogIntake::add(const imalog::RecordContentView& record, ByteOrder order) {
 
 void LogIntake::finish() {
   std::vector<digest::Algorithm> algorithms;
+  algorithms.reserve(algorithms_.size());
   for (const auto& [bytes, algorithm] : algorithms_) algorithms.push_back(algorithm);
   state_algorithms(algorithms, document_);
 }
