@@ -43,7 +43,8 @@ logappraisal::LoadedPolicy policy_of(const std::string& digests, const std::stri
     "keyrings": {}, "ima": {"ignored_keyrings": [], "log_hash_alg": "sha1", "dm_policy": null},
     "verification-keys": "", "imakeep": {"version": 1, "violations": {"patterns": ["(?s).*"]}}, "ima-buf": {)" +
                            buffers + R"(}, "digests": {)" + digests + "}}";
-  const auto parsed = must(policy::parse_policy(as_bytes(text), policy::Mode::kStrict, {.most_bytes = 1u << 30}));
+  const auto parsed =
+      must(policy::parse_policy(as_bytes(text), policy::Mode::kStrict, policy::Limits{.most_bytes = 1u << 30}));
   return {.file = "policy", .policy = must(policy::CompiledPolicy::compile(parsed))};
 }
 
