@@ -9,6 +9,7 @@ configure_file(debian/changelog.in changelog @ONLY)
 compressed(changelog ${CMAKE_CURRENT_BINARY_DIR}/changelog cat)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/changelog.gz DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES debian/copyright DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES debian/lintian-overrides DESTINATION share/lintian/overrides RENAME imakeep)
 
 set(CPACK_GENERATOR DEB)
 # With DESTDIR, or files with a whole path (/etc) would go to this machine.

@@ -19,6 +19,7 @@ usr/lib/systemd/system/imakeep.service
 usr/lib/sysusers.d/imakeep.conf
 usr/lib/tmpfiles.d/imakeep.conf
 usr/share/bash-completion/completions/imakeep
+usr/share/lintian/overrides/imakeep
 usr/share/man/man1/imakeep-appraise.1.gz
 usr/share/man/man1/imakeep-list.1.gz
 usr/share/man/man1/imakeep-log.1.gz
