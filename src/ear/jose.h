@@ -14,16 +14,10 @@
 #include <openssl/evp.h>
 
 #include "base/bytes.h"
+#include "base/freed_by.h"
 
 namespace imakeep::ear {
 
-template <auto Free>
-struct FreedBy {
-  template <class T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
 using JwkOwner = std::shared_ptr<cjose_jwk_t>;
 using JwsOwner = std::unique_ptr<cjose_jws_t, FreedBy<cjose_jws_release>>;
 using HeaderOwner = std::unique_ptr<cjose_header_t, FreedBy<cjose_header_release>>;

@@ -16,6 +16,7 @@
 #include <memory>
 
 #include "base/file.h"
+#include "base/freed_by.h"
 #include "base/text.h"
 #include "reference/file_hash.h"
 #include "reference/path_links.h"
@@ -23,13 +24,6 @@
 namespace imakeep::rpm {
 namespace {
 
-template <auto Free>
-struct FreedBy {
-  template <class T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
 template <class T, auto Free>
 using Owned = std::unique_ptr<std::remove_pointer_t<T>, FreedBy<Free>>;
 using TransactionSet = Owned<::rpmts, rpmtsFree>;

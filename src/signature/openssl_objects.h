@@ -14,18 +14,12 @@
 #include <openssl/x509.h>
 
 #include "base/bytes.h"
+#include "base/freed_by.h"
 
 namespace imakeep::signature {
 
-template <auto Free>
-struct Freed {
-  template <class T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
 template <class T, auto Free>
-using Owned = std::unique_ptr<T, Freed<Free>>;
+using Owned = std::unique_ptr<T, FreedBy<Free>>;
 
 using Bio = Owned<BIO, BIO_free>;
 using Number = Owned<BIGNUM, BN_free>;
