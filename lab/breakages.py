@@ -22,7 +22,7 @@ BREAKAGES = [
      [("state.chain.end, views, source_.bank()",
        "state.chain.end, std::span(views).first(views.size() - (views.empty() ? 0 : 1)), source_.bank()"),
       ("  if (!staged) {\n", "  if (!staged) {\n    clock_.sleep_ms(300);\n"),
-      ("    if (!stood_exactly_at(end, left, *evidence)) return std::nullopt;\n    state.row.proven = state.chain.end + batch.size();\n", "")]),
+      ("    if (!proves_exactly(end, left, *evidence)) return std::nullopt;\n    state.row.proven = state.chain.end + batch.size();\n", "")]),
     ("a byte flipped in the archive", "crash", "the archive is sound", "src/archive/segment.cc",
      [("  frame.resize(bytes);", "  frame.resize(bytes);\n  frame[bytes / 2] ^= std::byte{1};")]),
 ]

@@ -3,7 +3,7 @@
 //
 // One key signs. The next key is published before it signs, so that relying parties which keep a copy of the key set
 // know it in time. A key that no longer signs stays published until the last token that it can have signed has expired:
-// `lifetime_s` plus kClockSkew after the change. Times come in as arguments.
+// `lifetime_s` plus kClockSkew after the change. Times are arguments.
 // Threads: one thread at a time.
 #pragma once
 

@@ -25,7 +25,7 @@ enum class Diagnosis : std::uint8_t {
   kUnreadPcr,           // a PCR that records name cannot be read: records are archived, and none is proven
   kMeasuredWithoutTpm,  // the PCRs are as before the first record: the kernel extended nothing
   kStartNotZero,        // the list begins with boot_aggregate but does not match the PCRs: start values may differ
-  kConcurrentChange,    // the PCRs do not match, and records came in while they were read: look again
+  kConcurrentChange,    // the PCRs do not match, and records were added while they were read: look again
 };
 
 // The diagnosis as a word, as archives and messages show it: "trimmed-by-other".

@@ -17,7 +17,7 @@ namespace {
 
 // If nothing else happens meanwhile, an in-flight extend is over after this time.
 constexpr std::int64_t kSettleMs = 1000;
-// How often follow() looks at a list that does not match while records come in.
+// How often follow() looks at a list that does not match while records are added.
 constexpr int kMostLooks = 3;
 // How many calls in a row archive nothing because the list changes and does not match. The next call archives its
 // records all the same. Also how many calls in a row fail because of an unreadable PCR that alone tells where the list
@@ -67,8 +67,8 @@ Result<bool> has_violation(ListStream& stream, const ListStream::Place& from, st
 }  // namespace
 
 Result<FollowResult> Keeper::follow() {
-  // If records keep coming in, only the first follow() looks more than once. Later calls do not: more looks did not
-  // help.
+  // If records are added all the time, only the first follow() looks more than once. Later calls do not: more looks did
+  // not help.
   const int most_looks = concurrent_changes_ == 0 ? kMostLooks : 1;
   for (int looks = 1;; ++looks) {
     auto followed = look();

@@ -13,8 +13,8 @@
 // Under the hold of a trim the keeper reads the PCRs and the record count once more. The PCRs must match the archive's
 // end exactly, and the count must be unchanged. The list is then [end - records, end) of the chain, even if its content
 // repeats. The only exception is a record in flight between append and extend. So "N" always leaves at least one record
-// in the list. If records keep coming in, the last try of the count method reads the whole list instead, and N covers
-// only what that reading proves. With KeeperOptions::unproven the keeper compares contents, not PCRs.
+// in the list. If records are added all the time, the last try of the count method reads the whole list instead, and N
+// covers only what that reading proves. With KeeperOptions::unproven the keeper compares contents, not PCRs.
 //
 // The pending trim says which records are about to be deleted. The last commit before the request sets it. The keeper
 // clears it once it knows which of these records are gone, in the transaction that moves the head: right after the
@@ -159,7 +159,7 @@ class Keeper {
   Result<std::uint64_t> proven_by_reading(ListStream& stream, const ChainState& state);
   Result<std::uint64_t> may_go(const ChainState& state);
   Result<Evidence> evidence_of(const ChainState& state, std::uint32_t pcrs);
-  static bool stood_exactly_at(const digest::PcrState& end, std::uint64_t count, const Evidence& evidence);
+  static bool proves_exactly(const digest::PcrState& end, std::uint64_t count, const Evidence& evidence);
   Result<TrimResult> ended(Hold& hold, ChainState state, std::uint64_t records, Method method);
 
   ImaSource& source_;

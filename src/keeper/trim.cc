@@ -10,7 +10,7 @@
 namespace imakeep::keeper {
 namespace {
 
-// How often trim() tries. If records keep coming in, it then gives up until the next call.
+// How often trim() tries. If records are added all the time, it then gives up until the next call.
 constexpr int kMostTries = 8;
 
 bool refused_with(const Error& error, int os_errno) {
@@ -110,7 +110,7 @@ Result<Evidence> Keeper::evidence_of(const ChainState& state, std::uint32_t pcrs
 
 // Whether the PCRs match `end`, and the current list had `count` records before and after the PCRs were read. If so, no
 // record was added since the keeper last compared the list with the archive.
-bool Keeper::stood_exactly_at(const digest::PcrState& end, std::uint64_t count, const Evidence& evidence) {
+bool Keeper::proves_exactly(const digest::PcrState& end, std::uint64_t count, const Evidence& evidence) {
   // If no PCR was compared, nothing is proven.
   if (evidence.pcrs.empty() || evidence.unread != 0) return false;
   return evidence.count_before == count && evidence.count_after == count &&
@@ -119,9 +119,9 @@ bool Keeper::stood_exactly_at(const digest::PcrState& end, std::uint64_t count, 
          });
 }
 
-// For a list to which records keep coming in, so that the PCRs never match the archive's end. Reads the whole current
-// list under a hold, with nothing staged. Returns the count of records at its front that are archived and proven.
-// Returns 0 if the PCRs do not prove that it is the list that `state` describes.
+// For a list to which records are added all the time, so that the PCRs never match the archive's end. Reads the whole
+// current list under a hold, with nothing staged. Returns the count of records at its front that are archived and
+// proven. Returns 0 if the PCRs do not prove that it is the list that `state` describes.
 Result<std::uint64_t> Keeper::proven_by_reading(ListStream& stream, const ChainState& state) {
   IMAKEEP_TRY(const auto& all_banks, banks(state));
   IMAKEEP_TRY(const auto& start, start_of_chain(all_banks));
@@ -164,7 +164,7 @@ Result<std::optional<TrimResult>> Keeper::try_count(const ChainState& state, boo
   if (by_pcrs && !read_all) {
     const digest::PcrState& end = state.chain.end_pcrs;
     IMAKEEP_TRY(const auto& evidence, evidence_of(state, end.touched_pcrs()));
-    if (!stood_exactly_at(end, in_list, evidence)) return std::nullopt;
+    if (!proves_exactly(end, in_list, evidence)) return std::nullopt;
     IMAKEEP_TRY(const auto& head, stream.next());
     IMAKEEP_TRY(const auto& archived, known.next());
     if (!head || !archived || !(head->content() == *archived)) return std::nullopt;
@@ -209,7 +209,7 @@ Result<std::optional<TrimResult>> Keeper::try_stage(const ChainState& before, bo
   const std::uint32_t pcrs = state.chain.end_pcrs.touched_pcrs();
   if (!staged && by_pcrs) {
     // Staged records that cannot be proven stay staged, and every follow() has to read them again. So the keeper
-    // requests "A" only if no record came in while it read the PCRs.
+    // requests "A" only if no record was added while it read the PCRs.
     IMAKEEP_TRY(const auto& now, evidence_of(state, pcrs));
     if (now.count_before != now.count_after) return std::nullopt;
   }
@@ -219,7 +219,7 @@ Result<std::optional<TrimResult>> Keeper::try_stage(const ChainState& before, bo
     if (!moved && refused_with(moved.error(), EEXIST)) return std::nullopt;
     if (!moved) return unexpected(moved.error());
   }
-  // The staged list does not change, so the keeper reads the PCRs first. Records that come in while it reads the staged
+  // The staged list does not change, so the keeper reads the PCRs first. Records added while it reads the staged
   // list then do no harm.
   auto evidence = by_pcrs ? evidence_of(state, pcrs) : Result<Evidence>();
   if (!evidence) return unexpected(evidence.error());
@@ -240,7 +240,7 @@ Result<std::optional<TrimResult>> Keeper::try_stage(const ChainState& before, bo
     // The new records may name PCRs that no record before them names. Then read the PCRs again, with these.
     if (const std::uint32_t named = end.touched_pcrs(); named != pcrs) evidence = evidence_of(state, named);
     if (!evidence) return unexpected(evidence.error());
-    if (!stood_exactly_at(end, left, *evidence)) return std::nullopt;
+    if (!proves_exactly(end, left, *evidence)) return std::nullopt;
     state.row.proven = state.chain.end + batch.size();
     state.row.proven_unix_s = clock_.unix_s();
   }

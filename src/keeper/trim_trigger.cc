@@ -44,7 +44,7 @@ std::int64_t TrimTrigger::trim_due_ms(std::int64_t now_ms) const {
 }
 
 std::int64_t TrimTrigger::follow_due_ms() const {
-  // Even if the count is the same, somebody may have deleted as many records as came in.
+  // Even if the count is the same, somebody may have deleted as many records as were added.
   constexpr std::int64_t kUnchangedFollows = 10;
   if (!follow_again_ && (!count_ || count_ == seen_count_)) {
     return count_ ? last_follow_ms_ + kUnchangedFollows * limits_.follow_every_ms : kNever;
