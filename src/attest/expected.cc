@@ -56,8 +56,10 @@ imalog::PcrState with_banks(const imalog::PcrState& state, const std::vector<dig
   for (const digest::Bank& bank : banks) add_bank(all, bank);
   imalog::PcrState more(all);
   for (std::size_t bank = 0; bank < all.size(); ++bank) {
-    const auto from = std::ranges::find_if(
-        state.banks(), [&](const digest::Bank& known) { return known.algorithm == all[bank].algorithm; });
+    auto from = std::ranges::find(state.banks(), all[bank]);
+    if (from == state.banks().end()) {
+      from = std::ranges::find(state.banks(), all[bank].algorithm, &digest::Bank::algorithm);
+    }
     if (from == state.banks().end()) continue;
     const auto index = static_cast<std::size_t>(from - state.banks().begin());
     for (std::uint32_t pcr = 0; pcr < imalog::kPcrCount; ++pcr) {
