@@ -124,7 +124,8 @@ double resident_bytes() {
 
 void memory(benchmark::State& state) {
   constexpr std::uint64_t kRecords = 1'000'000;
-  const auto mode = static_cast<TableMode>(state.range(0));
+  constexpr TableMode kModes[] = {TableMode::kKept, TableMode::kFlushed, TableMode::kNone};
+  const TableMode mode = kModes[state.range(0)];
   for (auto _ : state) {
     const double before = resident_bytes();
     BenchList bench(2, mode);
