@@ -5,7 +5,7 @@
 
 #include "control/message.h"
 #include "control/stream_message.h"
-#include "control/unix_socket.h"
+#include "base/unix_socket.h"
 
 namespace imakeep::control {
 

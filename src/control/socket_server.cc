@@ -14,10 +14,10 @@
 #include <thread>
 
 #include "base/mutex.h"
-#include "control/listening_socket.h"
+#include "base/listening_socket.h"
 #include "control/message.h"
 #include "control/stream_message.h"
-#include "control/unix_socket.h"
+#include "base/unix_socket.h"
 
 namespace imakeep::control {
 namespace {

@@ -18,7 +18,7 @@
 #include "base/file.h"
 #include "control/client.h"
 #include "control/message.h"
-#include "control/unix_socket.h"
+#include "base/unix_socket.h"
 
 namespace imakeep::control {
 namespace socket_server_test {

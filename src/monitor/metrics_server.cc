@@ -16,7 +16,7 @@
 #include <thread>
 
 #include "base/file.h"
-#include "control/listening_socket.h"
+#include "base/listening_socket.h"
 #include "monitor/keeper_metrics.h"
 
 namespace imakeep::monitor {
@@ -108,7 +108,7 @@ class Server : public MetricsServer {
 
 Result<void> Server::start(const std::string& path) {
   if (!stop_.valid()) return fail_errno(errno, "cannot make an eventfd for the metrics socket");
-  IMAKEEP_TRY(auto listening, control::listen_on(path, 0666, "metrics socket"));
+  IMAKEEP_TRY(auto listening, listen_on(path, 0666, "metrics socket"));
   path_ = path;
   listening_ = std::move(listening);
   // A client may disconnect between poll() and accept4(), and accept4() must not block then.

@@ -29,7 +29,7 @@ struct MetricsLimits {
 
 class MetricsServer {
  public:
-  // Listens on `path` and begins to answer. Keeps a reference to the snapshot. Errors: control::listen_on()'s;
+  // Listens on `path` and begins to answer. Keeps a reference to the snapshot. Errors: listen_on()'s;
   //   kEnvironment  no descriptor or memory for the HTTP daemon
   static Result<std::unique_ptr<MetricsServer>> listen(const std::string& path, const MetricsSnapshot& snapshot,
                                                        const MetricsLimits& limits = {});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "control/unix_socket.h"
+#include "base/unix_socket.h"
 
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -10,7 +10,7 @@
 
 #include <gtest/gtest.h>
 
-namespace imakeep::control {
+namespace imakeep {
 namespace unix_socket_test {
 
 constexpr std::chrono::seconds kLimit{60};
@@ -110,4 +110,4 @@ TEST(ConnectTo, SaysWhyNot) {
 }
 
 }  // namespace unix_socket_test
-}  // namespace imakeep::control
+}  // namespace imakeep

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "control/listening_socket.h"
+#include "base/listening_socket.h"
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -7,9 +7,9 @@
 
 #include <cerrno>
 
-#include "control/unix_socket.h"
+#include "base/unix_socket.h"
 
-namespace imakeep::control {
+namespace imakeep {
 namespace {
 
 constexpr std::chrono::seconds kProbeLimit{1};
@@ -49,4 +49,4 @@ Result<UniqueFd> listen_on(const std::string& path, mode_t mode, const std::stri
   return socket;
 }
 
-}  // namespace imakeep::control
+}  // namespace imakeep

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "control/unix_socket.h"
+#include "base/unix_socket.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
 
-namespace imakeep::control {
+namespace imakeep {
 
 std::optional<UnixAddress> unix_address(const std::string& path) {
   UnixAddress made{.address = {.sun_family = AF_UNIX, .sun_path = {}},
@@ -89,4 +89,4 @@ void SocketStream::shut_down() {
   ::shutdown(buffer_.fd(), SHUT_RDWR);
 }
 
-}  // namespace imakeep::control
+}  // namespace imakeep

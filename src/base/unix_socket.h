@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// control/unix_socket.h - Unix stream sockets by path, also as a C++ stream. Threads: no shared state; one thread at a
+// base/unix_socket.h - Unix stream sockets by path, also as a C++ stream. Threads: no shared state; one thread at a
 // time uses an object, but any thread may call shut_down().
 #pragma once
 
@@ -14,7 +14,7 @@
 
 #include "base/file.h"
 
-namespace imakeep::control {
+namespace imakeep {
 
 struct UnixAddress {
   sockaddr_un address{};
@@ -69,4 +69,4 @@ class SocketStream : public std::iostream {
   Buffer buffer_;
 };
 
-}  // namespace imakeep::control
+}  // namespace imakeep
