@@ -3,7 +3,10 @@
 //
 // Paths and digests are made up: 100 files in each directory, and one digest for each file. $IMAKEEP_BENCH_DIGESTS
 // gives another number of digests.
+#include <algorithm>
 #include <cstdlib>
+#include <numeric>
+#include <random>
 #include <string>
 #include <unordered_map>
 
@@ -105,18 +108,49 @@ void memory(benchmark::State& state) {
   state.counters["beyond_digest"] = static_cast<double>(compiled().blob().size() - own_bytes) / count;
 }
 
-// A step that is prime to the number visits every file in an order that no cache foresees.
-constexpr std::size_t kStep = 611'953;
+// Names and digests as a reader of a list has them: in memory that it has just read, in an order that has nothing to do
+// with that of the policy.
+struct Query {
+  std::string_view name;
+  digest::Digest digest;
+};
+
+class Queries {
+ public:
+  Queries() {
+    std::vector<std::size_t> order(files().paths.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::shuffle(order.begin(), order.end(), std::mt19937_64(1));
+    std::size_t bytes = 0;
+    for (const std::string& path : files().paths) bytes += path.size();
+    text_.reserve(bytes);
+    for (const std::size_t i : order) {
+      const std::size_t at = text_.size();
+      text_ += files().paths[i];
+      all_.push_back({std::string_view(text_).substr(at), files().digests[i]});
+    }
+  }
+
+  const Query& next() {
+    at_ = at_ + 1 == all_.size() ? 0 : at_ + 1;
+    return all_[at_];
+  }
+
+ private:
+  std::string text_;
+  std::vector<Query> all_;
+  std::size_t at_ = 0;
+};
 
 void look_up(benchmark::State& state) {
   static_cast<void>(compiled());
-  std::size_t i = 0;
+  Queries queries;
   for (auto _ : state) {
-    i = (i + kStep) % files().paths.size();
+    const Query& query = queries.next();
     const policy::Answer answer = compiled().look_up({.map = policy::DigestMap::kFiles,
-                                                      .name = files().paths[i],
+                                                      .name = query.name,
                                                       .algorithm = digest::Algorithm::kSha256,
-                                                      .digest = files().digests[i].view()});
+                                                      .digest = query.digest.view()});
     if (answer.verdict != policy::Verdict::kAccepted) std::abort();
   }
 }
@@ -124,11 +158,11 @@ void look_up(benchmark::State& state) {
 void look_up_unordered_map(benchmark::State& state) {
   std::unordered_map<std::string_view, std::vector<digest::Digest>> map;
   for (std::size_t i = 0; i < files().paths.size(); ++i) map[files().paths[i]].push_back(files().digests[i]);
-  std::size_t i = 0;
+  Queries queries;
   for (auto _ : state) {
-    i = (i + kStep) % files().paths.size();
-    const auto found = map.find(files().paths[i]);
-    if (found == map.end() || !(found->second.front() == files().digests[i])) std::abort();
+    const Query& query = queries.next();
+    const auto found = map.find(query.name);
+    if (found == map.end() || !(found->second.front() == query.digest)) std::abort();
   }
 }
 

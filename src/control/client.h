@@ -10,10 +10,13 @@
 #include "control/measure_file.h"
 #include "digest/bank.h"
 
+namespace imakeep {
+class SocketStream;
+}  // namespace imakeep
+
 namespace imakeep::control {
 
 struct Message;
-class SocketStream;
 
 struct AppendReport {
   std::uint64_t added = 0;

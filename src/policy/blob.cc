@@ -189,12 +189,18 @@ Result<void> BlobView::check_links(const Header& header) {
   return {};
 }
 
-std::optional<std::uint32_t> BlobView::find_name(DigestMap map, std::string_view name) const {
+std::uint64_t BlobView::prefetch_name(DigestMap map, std::string_view name) const {
   const std::uint64_t hash = name_hash(map, name);
+  name_buckets_.prefetch(layout::bucket_of(hash, name_bucket_bits_));
+  return hash;
+}
+
+std::optional<std::uint32_t> BlobView::find_name(DigestMap map, std::string_view name, std::uint64_t hash) const {
   const std::uint64_t bucket = layout::bucket_of(hash, name_bucket_bits_);
   const std::uint32_t end = name_buckets_[bucket + 1];
   for (std::uint32_t id = name_buckets_[bucket]; id < end; ++id) {
     if (name_field(id, 0) != static_cast<std::uint32_t>(hash) || map_of(id) != map) continue;
+    links_.prefetch(name_field(id, 3));
     const auto [directory, last] = text_of(id);
     if (name.size() == directory.size() + last.size() && name.starts_with(directory) && name.ends_with(last)) return id;
   }

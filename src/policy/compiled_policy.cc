@@ -257,13 +257,14 @@ std::uint64_t CompiledPolicy::name_count() const {
 
 Answer CompiledPolicy::look_up(const Query& query) const {
   Answer answer;
+  const std::uint64_t hash = parts_->view.prefetch_name(query.map, query.name);
   const Exclusion exclusion = excluded(query.name);
   if (exclusion.index) {
     answer.verdict = Verdict::kExcluded;
     return answer;
   }
   answer.exclude_given_up = exclusion.given_up;
-  const auto name = parts_->view.find_name(query.map, query.name);
+  const auto name = parts_->view.find_name(query.map, query.name, hash);
   const bool comparable = parts_->comparable(query);
   if (name && comparable && parts_->accepted(*name, query)) {
     answer.verdict = Verdict::kAccepted;

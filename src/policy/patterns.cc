@@ -64,6 +64,44 @@ RE2::Options re2_options(std::int64_t memory_bytes) {
   return options;
 }
 
+}  // namespace
+
+namespace detail {
+
+// The names between a least and a greatest one, in the order of bytes. A name outside matches none of the patterns that
+// the ranges were made of. Most names lie outside, which is found without running an automaton over them.
+class NameRanges {
+ public:
+  // A pattern that may match any name, such as ".*\\.pyc", makes the ranges useless: then they hold every name.
+  void add(std::string_view pattern) {
+    constexpr std::size_t kMostRanges = 64;
+    constexpr int kLongestBound = 32;
+    if (holds_all_) return;
+    // Only for a pattern that begins with ^ does RE2 tell more than that any name may match.
+    const RE2 anchored("^(?:" + std::string(pattern) + ")$", re2_options(kCheckMemoryBytes));
+    Range range;
+    holds_all_ = ranges_.size() == kMostRanges || !anchored.ok() ||
+                 !anchored.PossibleMatchRange(&range.least, &range.greatest, kLongestBound);
+    ranges_.push_back(std::move(range));
+  }
+
+  bool hold(std::string_view name) const {
+    return holds_all_ || std::any_of(ranges_.begin(), ranges_.end(),
+                                     [&](const Range& range) { return name >= range.least && name <= range.greatest; });
+  }
+
+ private:
+  struct Range {
+    std::string least, greatest;
+  };
+  bool holds_all_ = false;
+  std::vector<Range> ranges_;
+};
+
+}  // namespace detail
+
+namespace {
+
 // ---- RE2 ------------------------------------------------------------------------------------------------------------
 
 // Instructions of the pattern.
@@ -234,6 +272,7 @@ struct Patterns::Compiled {
 
   Match match_sets(std::string_view name) const {
     Match result;
+    if (!ranges.hold(name)) return result;
     for (const Part& part : sets) {
       RE2::Set::ErrorInfo error{};
       // Most names match nothing, which is found sooner without the list of matches.
@@ -258,6 +297,7 @@ struct Patterns::Compiled {
   }
 
   std::vector<Part> sets;                            // mode strict
+  detail::NameRanges ranges;                         // of all patterns of the sets
   std::vector<detail::PcreOwned<pcre2_code>> codes;  // mode keylime
 };
 
@@ -287,6 +327,7 @@ Result<Patterns> Patterns::compile(const std::vector<std::string>& patterns, Mod
     if (compiled->sets.back().set->Add({patterns[i].data(), patterns[i].size()}, &error) < 0) {
       return fail(ErrorCode::kMalformed, quoted_pattern(patterns[i]) + ": " + printable(error));
     }
+    compiled->ranges.add(patterns[i]);
     steps_in_set += steps;
     ++patterns_in_set;
   }

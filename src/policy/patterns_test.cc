@@ -61,6 +61,57 @@ TEST(Patterns, ManyAreMatchedAndTheOneIsNamed) {
   }
 }
 
+// Names are compared with the range that RE2 gives for a pattern before the pattern itself is tried.
+TEST(Patterns, MatchWhatEachPatternAloneMatches) {
+  const std::vector<std::string> all{"",         "/tmp/.*",      "/a|/b/.*",  "(/a|/b)/x",     "(?i)/TMP/.*",
+                                     "\u00e9?x", "/x*",          "/x+y{0,2}", "^/usr/.*$",     "\\Q/a.b\\E",
+                                     "[^/].*",   ".*\\.pyc",     "\\C+\\xff", "\\x{10ffff}.*", "/a/?",
+                                     "(?s)/n.*", "(?:/q)?/tmp/a"};
+  const std::vector<std::string> names{"",
+                                       "/",
+                                       "/tmp",
+                                       "/tmp/",
+                                       "/tmp/a",
+                                       "/TMP/a",
+                                       "/tmpa",
+                                       "/a",
+                                       "/b",
+                                       "/b/x",
+                                       "/a/x",
+                                       "/a/",
+                                       "x",
+                                       "\u00e9x",
+                                       "/x",
+                                       "/xx",
+                                       "/xyy",
+                                       "/xyyy",
+                                       "/usr/lib/a",
+                                       "/a.b",
+                                       "/aXb",
+                                       "a",
+                                       "a/b.pyc",
+                                       ".pyc",
+                                       "\xff",
+                                       "/\xff",
+                                       "/n\n",
+                                       "/q/tmp/a",
+                                       "/q/tmp/ab",
+                                       "\xf4\x8f\xbf\xbf"
+                                       "a",
+                                       "/tmp/\xff",
+                                       "/tmp/\n",
+                                       "/zzz",
+                                       "/tmp/a/very/long/name/that/is/longer/than/the/bounds/of/a/range"};
+  for (const std::string& pattern : all) {
+    const Patterns alone = patterns_of({pattern}, Mode::kStrict);
+    // Beside a pattern that any name may match, no range is used.
+    const Patterns without_range = patterns_of({pattern, ".*none"}, Mode::kStrict);
+    for (const std::string& name : names) {
+      EXPECT_EQ(alone.match(name).index, without_range.match(name).index) << pattern << " " << name;
+    }
+  }
+}
+
 TEST(Patterns, NoneMatchNothing) {
   EXPECT_FALSE(Patterns().match("/a"));
   EXPECT_FALSE(patterns_of({}, Mode::kStrict).match("/a"));
