@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/byte_reader.h"
 #include "signature/keyrings.h"
 #include "signature/measured_key.h"
 
@@ -11,41 +12,11 @@ namespace {
 
 constexpr std::string_view kMagic = "imklkey1";
 
-// Takes parts off the front of saved bytes.
-class SavedReader {
- public:
-  explicit SavedReader(ByteView saved) : rest_(saved), size_(saved.size()) {}
-
-  Result<ByteView> take(std::size_t bytes) {
-    if (rest_.size() < bytes) {
-      return unexpected(Error{.code = ErrorCode::kTruncated,
-                              .message = "the saved keys are cut short; take another copy, or begin without",
-                              .offset = size_ - rest_.size()});
-    }
-    const ByteView taken = rest_.first(bytes);
-    rest_ = rest_.subspan(bytes);
-    return taken;
-  }
-
-  template <class T>
-  Result<T> take_int() {
-    IMAKEEP_TRY(const ByteView bytes, take(sizeof(T)));
-    return load<T>(bytes.data(), ByteOrder::kLittle);
-  }
-
-  bool at_end() const { return rest_.empty(); }
-
- private:
-  ByteView rest_;
-  std::size_t size_;
-};
-
-Result<void> take_key(SavedReader& reader, LearnedKeys& into) {
-  IMAKEEP_TRY(const std::uint64_t record, reader.take_int<std::uint64_t>());
-  IMAKEEP_TRY(const std::uint16_t name_bytes, reader.take_int<std::uint16_t>());
+Result<void> take_key(ByteReader& reader, LearnedKeys& into) {
+  IMAKEEP_TRY(const std::uint64_t record, reader.number<std::uint64_t>());
+  IMAKEEP_TRY(const std::uint16_t name_bytes, reader.number<std::uint16_t>());
   IMAKEEP_TRY(const ByteView name, reader.take(name_bytes));
-  IMAKEEP_TRY(const std::uint32_t bytes, reader.take_int<std::uint32_t>());
-  IMAKEEP_TRY(const ByteView buffer, reader.take(bytes));
+  IMAKEEP_TRY(const ByteView buffer, reader.counted());
   const auto key = signature::key_in_buffer(buffer);
   const auto learned = key ? into.learn(record, as_text(name), buffer, *key) : Result<bool>(false);
   if (!learned || !*learned) {
@@ -91,10 +62,10 @@ Bytes LearnedKeys::save() const {
 }
 
 Result<LearnedKeys> LearnedKeys::load(ByteView saved) {
-  SavedReader reader(saved);
+  ByteReader reader(saved, "the saved state of learned keys");
   IMAKEEP_TRY(const ByteView magic, reader.take(kMagic.size()));
   if (as_text(magic) != kMagic) return fail(ErrorCode::kMalformed, "these bytes are no saved keys");
-  IMAKEEP_TRY(const std::uint32_t count, reader.take_int<std::uint32_t>());
+  IMAKEEP_TRY(const std::uint32_t count, reader.number<std::uint32_t>());
   LearnedKeys keys;
   for (std::uint32_t i = 0; i < count; ++i) IMAKEEP_CHECK(take_key(reader, keys));
   if (!reader.at_end()) return fail(ErrorCode::kMalformed, "bytes follow the saved keys");

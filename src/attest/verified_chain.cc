@@ -4,44 +4,25 @@
 #include <algorithm>
 #include <bit>
 
+#include "base/byte_reader.h"
+
 namespace imakeep::attest {
 namespace {
 
 constexpr std::string_view kSavedMagic = "imkvchn1";
+constexpr const char* kSavedChain = "the saved state of a chain";
 constexpr std::uint32_t kAllPcrs = (std::uint32_t{1} << digest::kPcrCount) - 1;
 
-tl::unexpected<Error> damaged_chain(ErrorCode code, const std::string& what) {
-  return fail(code, "the saved state of a chain is damaged: " + what + "; remove the host and enrol it again");
+tl::unexpected<Error> damaged_chain(const std::string& what) {
+  return fail(ErrorCode::kMalformed, std::string(kSavedChain) + " is damaged: " + what);
 }
 
-// Takes integers and bytes from the front.
-class Taker {
- public:
-  explicit Taker(ByteView bytes) : bytes_(bytes) {}
-
-  Result<ByteView> take(std::size_t size) {
-    if (bytes_.size() < size) return damaged_chain(ErrorCode::kTruncated, "it ends too early");
-    const ByteView taken = bytes_.first(size);
-    bytes_ = bytes_.subspan(size);
-    return taken;
-  }
-  template <class T>
-  Result<T> number() {
-    IMAKEEP_TRY(const auto bytes, take(sizeof(T)));
-    return load<T>(bytes.data(), ByteOrder::kLittle);
-  }
-  bool empty() const { return bytes_.empty(); }
-
- private:
-  ByteView bytes_;
-};
-
-Result<digest::Bank> take_bank(Taker& taker) {
-  IMAKEEP_TRY(const auto algorithm, taker.number<std::uint16_t>());
-  IMAKEEP_TRY(const auto fill, taker.number<std::uint8_t>());
+Result<digest::Bank> take_bank(ByteReader& reader) {
+  IMAKEEP_TRY(const auto algorithm, reader.number<std::uint16_t>());
+  IMAKEEP_TRY(const auto fill, reader.number<std::uint8_t>());
   const auto bank = digest::bank_from_tpm_alg(algorithm);
   if (!bank || fill > static_cast<std::uint8_t>(digest::Fill::kInvalidated)) {
-    return damaged_chain(ErrorCode::kMalformed, "it names an unknown bank");
+    return damaged_chain("it names an unknown bank");
   }
   return digest::Bank{.algorithm = bank->algorithm, .fill = static_cast<digest::Fill>(fill)};
 }
@@ -71,33 +52,33 @@ Bytes save(const VerifiedChain& chain) {
 }
 
 Result<VerifiedChain> load_verified_chain(ByteView saved) {
-  Taker taker(saved);
-  IMAKEEP_TRY(const auto magic, taker.take(kSavedMagic.size()));
-  if (as_text(magic) != kSavedMagic) return damaged_chain(ErrorCode::kMalformed, "it does not begin as one");
+  ByteReader reader(saved, kSavedChain);
+  IMAKEEP_TRY(const auto magic, reader.take(kSavedMagic.size()));
+  if (as_text(magic) != kSavedMagic) return damaged_chain("it does not begin as one");
   VerifiedChain chain;
-  IMAKEEP_TRY(chain.chain, taker.number<std::uint64_t>());
-  IMAKEEP_TRY(chain.proven, taker.number<std::uint64_t>());
-  IMAKEEP_TRY(chain.clock_ms, taker.number<std::uint64_t>());
-  IMAKEEP_TRY(chain.reset_count, taker.number<std::uint32_t>());
-  IMAKEEP_TRY(chain.restart_count, taker.number<std::uint32_t>());
-  IMAKEEP_TRY(const auto pcrs, taker.number<std::uint32_t>());
-  if ((pcrs & ~kAllPcrs) != 0) return damaged_chain(ErrorCode::kMalformed, "it names a PCR that no TPM has");
-  IMAKEEP_TRY(const auto bank_count, taker.number<std::uint8_t>());
+  IMAKEEP_TRY(chain.chain, reader.number<std::uint64_t>());
+  IMAKEEP_TRY(chain.proven, reader.number<std::uint64_t>());
+  IMAKEEP_TRY(chain.clock_ms, reader.number<std::uint64_t>());
+  IMAKEEP_TRY(chain.reset_count, reader.number<std::uint32_t>());
+  IMAKEEP_TRY(chain.restart_count, reader.number<std::uint32_t>());
+  IMAKEEP_TRY(const auto pcrs, reader.number<std::uint32_t>());
+  if ((pcrs & ~kAllPcrs) != 0) return damaged_chain("it names a PCR that no TPM has");
+  IMAKEEP_TRY(const auto bank_count, reader.number<std::uint8_t>());
   std::vector<digest::Bank> banks;
   std::vector<std::vector<digest::Digest>> values(bank_count);
   for (std::vector<digest::Digest>& of_bank : values) {
-    IMAKEEP_TRY(const auto bank, take_bank(taker));
+    IMAKEEP_TRY(const auto bank, take_bank(reader));
     if (digest::find_bank(banks, bank.algorithm) != nullptr) {
-      return damaged_chain(ErrorCode::kMalformed, "it names a bank twice");
+      return damaged_chain("it names a bank twice");
     }
     banks.push_back(bank);
     for (int i = 0; i < std::popcount(pcrs); ++i) {
-      IMAKEEP_TRY(const auto value, taker.take(bank.digest_bytes()));
+      IMAKEEP_TRY(const auto value, reader.take(bank.digest_bytes()));
       of_bank.emplace_back(value);
     }
   }
-  if (!taker.empty()) return damaged_chain(ErrorCode::kMalformed, "bytes follow its end");
-  if (banks.empty() && pcrs != 0) return damaged_chain(ErrorCode::kMalformed, "it has PCRs without a bank");
+  if (!reader.at_end()) return damaged_chain("bytes follow its end");
+  if (banks.empty() && pcrs != 0) return damaged_chain("it has PCRs without a bank");
   if (banks.empty()) return chain;
   chain.pcrs = digest::PcrState(banks);
   for (std::size_t i = 0; i < banks.size(); ++i) {
