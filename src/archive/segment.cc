@@ -3,7 +3,6 @@
 
 #include <zstd.h>
 
-#include <algorithm>
 #include <memory>
 #include <new>
 
@@ -54,17 +53,6 @@ std::optional<OwnDigestView> own_digest(Parts& parts) {
   if (fill == digest::Fill::kPaddedSha1 && usual.padded()) return OwnDigestView{.bank = usual, .digest = digest};
   const auto bank = digest::with_fill(usual, fill);
   return bank ? std::optional(OwnDigestView{.bank = *bank, .digest = digest}) : std::nullopt;
-}
-
-bool acceptable(const RecordView& record) {
-  const imalog::RecordContentView& content = record.content;
-  if (content.pcr >= imalog::kPcrCount || content.template_name.empty()) return false;
-  const auto printable = [](char c) { return c > ' ' && c < '\x7f'; };
-  if (!std::all_of(content.template_name.begin(), content.template_name.end(), printable)) return false;
-  if (content.body.size() > imalog::kMaxDataBytes) return false;
-  if (content.template_name != imalog::kImaTemplate) return true;
-  // The digest of "ima" is computed over the path in the body, so the body has to be well-formed.
-  return imalog::is_ima_body(content.body);
 }
 
 struct ContextFree {
@@ -125,7 +113,7 @@ Result<std::optional<RecordView>> SegmentReader::next() {
     record.own = own_digest(parts);
     if (!record.own || record.content.violation) return malformed();
   }
-  if (parts.failed() || flags > (kViolation | kOwnDigest) || !acceptable(record)) return malformed();
+  if (parts.failed() || flags > (kViolation | kOwnDigest) || !imalog::acceptable(record.content)) return malformed();
   offset_ = payload_.size() - parts.left();
   ++records_;
   return record;

@@ -6,12 +6,14 @@
 #include "base/base64.h"
 #include "base/text.h"
 #include "ear/claim_names.h"
-#include "ear/json_text.h"
 #include "ear/proof_claim.h"
+#include "jsontext/json_text.h"
 
 namespace imakeep::ear {
 namespace {
 
+using jsontext::Members;
+using jsontext::read_object;
 using nlohmann::json;
 using nlohmann::ordered_json;
 

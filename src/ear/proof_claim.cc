@@ -6,11 +6,12 @@
 
 #include "base/base64.h"
 #include "base/text.h"
-#include "ear/json_text.h"
+#include "jsontext/json_text.h"
 
 namespace imakeep::ear {
 namespace {
 
+using jsontext::Members;
 using nlohmann::json;
 using nlohmann::ordered_json;
 

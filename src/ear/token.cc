@@ -7,12 +7,14 @@
 #include "base/text.h"
 #include "ear/claims.h"
 #include "ear/jose.h"
-#include "ear/json_text.h"
 #include "ear/key_set.h"
+#include "jsontext/json_text.h"
 
 namespace imakeep::ear {
 namespace {
 
+using jsontext::Members;
+using jsontext::read_object;
 using nlohmann::json;
 
 unexpected<Error> refused(ErrorCode code, std::string_view reason, const std::string& what) {

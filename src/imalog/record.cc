@@ -121,6 +121,14 @@ bool operator==(const RecordContentView& a, const RecordContentView& b) {
   return a.pcr == b.pcr && a.violation == b.violation && a.template_name == b.template_name && equal(a.body, b.body);
 }
 
+bool acceptable(const RecordContentView& content) {
+  if (content.pcr >= kPcrCount || content.body.size() > kMaxDataBytes) return false;
+  const std::string_view name = content.template_name;
+  if (name.empty() || name.size() > kMaxNameBytes || !graphic(name)) return false;
+  // The digest of "ima" is computed over the path in the body, so the body has to be well-formed.
+  return name != kImaTemplate || is_ima_body(content.body);
+}
+
 Result<RecordView> decode_record(ByteView in, RecordFormat format) {
   RecordView record;
   IMAKEEP_CHECK(decode_record(in, format, record));

@@ -57,6 +57,9 @@ struct RecordContentView {
 
 bool operator==(const RecordContentView& a, const RecordContentView& b);
 
+// True if decode_record() can return this content, in either byte order.
+bool acceptable(const RecordContentView& content);
+
 // Borrowed like RecordContentView.
 struct RecordView {
   std::uint32_t pcr = 0;

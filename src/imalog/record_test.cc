@@ -217,6 +217,28 @@ TEST(IsImaBody, RefusesWhatNoRecordCanHave) {
   EXPECT_FALSE(is_ima_body(longer));
 }
 
+TEST(Acceptable, TellsWhatARecordCanHave) {
+  const Content good = test::ima_ng("/a");
+  EXPECT_TRUE(acceptable(good.view()));
+  const auto changed = [&good](auto change) {
+    Content content = good;
+    change(content);
+    return acceptable(content.view());
+  };
+  EXPECT_TRUE(changed([](Content& c) { c.template_name = std::string(kMaxNameBytes, 'n'); }));
+  EXPECT_FALSE(changed([](Content& c) { c.template_name = std::string(kMaxNameBytes + 1, 'n'); }));
+  EXPECT_FALSE(changed([](Content& c) { c.template_name = ""; }));
+  EXPECT_FALSE(changed([](Content& c) { c.template_name = "a b"; }));
+  EXPECT_FALSE(changed([](Content& c) { c.pcr = kPcrCount; }));
+  EXPECT_TRUE(changed([](Content& c) { c.body.resize(kMaxDataBytes); }));
+  EXPECT_FALSE(changed([](Content& c) { c.body.resize(kMaxDataBytes + 1); }));
+  EXPECT_FALSE(changed([](Content& c) { c.template_name = "ima"; }));
+  EXPECT_TRUE(changed([](Content& c) {
+    c.template_name = "ima";
+    c.body = test::ima_body(Bytes(20), "/a");
+  }));
+}
+
 // ---- damage ---------------------------------------------------------------------------------------------------------
 
 TEST(DecodeRecord, DigestSizeOfNoBankIsUnsupported) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ear/json_text.h"
+#include "jsontext/json_text.h"
 
 #include <algorithm>
 #include <limits>
@@ -8,16 +8,17 @@
 
 #include "base/text.h"
 
-namespace imakeep::ear {
+namespace imakeep::jsontext {
 
 using nlohmann::json;
 
-Result<json> read_object(std::string_view text, const std::string& what) {
+Result<json> read_value(std::string_view text, const std::string& what) {
   std::vector<std::set<std::string>> names;  // of the objects that are open
   std::optional<std::string> twice;
   bool too_deep = false;
   const auto on_event = [&](int depth, json::parse_event_t event, json& parsed) {
-    if (depth > kMostJsonDepth) too_deep = true;
+    const bool begins = event == json::parse_event_t::object_start || event == json::parse_event_t::array_start;
+    if (begins && depth >= kMostJsonDepth) too_deep = true;
     if (event == json::parse_event_t::object_start) names.emplace_back();
     if (event == json::parse_event_t::object_end) names.pop_back();
     if (event == json::parse_event_t::key) {
@@ -28,9 +29,14 @@ Result<json> read_object(std::string_view text, const std::string& what) {
   };
   json read = json::parse(text, on_event, /*allow_exceptions=*/false);
   if (read.is_discarded()) return fail(ErrorCode::kMalformed, what + ": not JSON");
-  if (!read.is_object()) return fail(ErrorCode::kMalformed, what + ": not a JSON object");
   if (too_deep) return fail(ErrorCode::kMalformed, what + ": too many levels of objects and arrays");
   if (twice) return fail(ErrorCode::kMalformed, what + ": the member \"" + printable(*twice) + "\" is there twice");
+  return read;
+}
+
+Result<json> read_object(std::string_view text, const std::string& what) {
+  IMAKEEP_TRY(json read, read_value(text, what));
+  if (!read.is_object()) return fail(ErrorCode::kMalformed, what + ": not a JSON object");
   return read;
 }
 
@@ -91,4 +97,4 @@ Result<void> Members::only(std::initializer_list<std::string_view> known) const 
   return {};
 }
 
-}  // namespace imakeep::ear
+}  // namespace imakeep::jsontext

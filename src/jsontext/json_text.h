@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// ear/json_text.h - reads the small JSON objects of JOSE, strictly: two readers of the same text must not see two
-// different objects.
+// jsontext/json_text.h - reads small JSON texts of tokens and messages, strictly: two readers of the same text must not
+// see two different objects.
 //
-// Internal to src/ear; only its .cc files include it, since it includes all of nlohmann-json. Threads: no shared state.
+// Only .cc files include it, since it includes all of nlohmann-json. The caller limits the size of the text. Threads:
+// no shared state.
 #pragma once
 
 #include <initializer_list>
@@ -14,13 +15,15 @@
 
 #include "base/result.h"
 
-namespace imakeep::ear {
+namespace imakeep::jsontext {
 
 // Objects and arrays in one another; ours have 5 levels.
 inline constexpr int kMostJsonDepth = 16;
 
-// An object. `what` names the text in messages. kMalformed: not JSON (RFC 8259, UTF-8), not an object, a member twice,
-// or too many levels.
+// Any JSON value. `what` names the text in messages. kMalformed: not JSON (RFC 8259, UTF-8), a member twice, or too
+// many levels.
+Result<nlohmann::json> read_value(std::string_view text, const std::string& what);
+// An object. kMalformed as read_value(), and if the value is no object.
 Result<nlohmann::json> read_object(std::string_view text, const std::string& what);
 
 // The members of an object; `where` is its place in messages, such as "ear.verifier-id". Each call: kMalformed if the
@@ -48,4 +51,4 @@ class Members {
   const std::string where_;
 };
 
-}  // namespace imakeep::ear
+}  // namespace imakeep::jsontext
