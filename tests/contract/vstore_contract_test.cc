@@ -2,7 +2,9 @@
 // vstore_contract_test.cc - the contract of the verifier's rows, on every store.
 #include "contract/vstore_contract.h"
 
+#include "support/scratch_directory.h"
 #include "vstore/memory/memory_store.h"
+#include "vstore/sqlite/sqlite_store.h"
 
 namespace imakeep::vstore::test {
 
@@ -16,7 +18,25 @@ class InMemory {
   MemoryStore store_;
 };
 
-using Stores = testing::Types<InMemory>;
+class InSqlite {
+ public:
+  Store& store() { return *store_; }
+  Store& other() {
+    if (!other_) other_ = must(open_sqlite_store(directory_.file("verifier")));
+    return *other_;
+  }
+  void reopen() {
+    store_.reset();
+    store_ = must(open_sqlite_store(directory_.file("verifier")));
+  }
+
+ private:
+  imakeep::test::ScratchDirectory directory_{imakeep::test::ScratchDirectory::in_memory()};
+  std::unique_ptr<Store> store_ = must(open_sqlite_store(directory_.file("verifier")));
+  std::unique_ptr<Store> other_;
+};
+
+using Stores = testing::Types<InMemory, InSqlite>;
 INSTANTIATE_TYPED_TEST_SUITE_P(Vstore, VstoreContract, Stores);
 
 }  // namespace imakeep::vstore::test
