@@ -45,7 +45,8 @@ logappraisal::LoadedPolicy policy_of(const std::string& digests, const std::stri
                            buffers + R"(}, "digests": {)" + digests + "}}";
   const auto parsed =
       must(policy::parse_policy(as_bytes(text), policy::Mode::kStrict, policy::Limits{.most_bytes = 1u << 30}));
-  return {.file = "policy", .policy = must(policy::CompiledPolicy::compile(parsed))};
+  return {.file = "policy",
+          .policy = std::make_shared<policy::CompiledPolicy>(must(policy::CompiledPolicy::compile(parsed)))};
 }
 
 logappraisal::LoadedPolicy policy_of_files(std::size_t files) {
@@ -92,7 +93,7 @@ void appraise(benchmark::State& state) {
   const Bytes& list = list_of(files);
   const auto policy = policy_of_files(files);
   for (auto _ : state) {
-    auto appraiser = must(appraisal::Appraiser::make(&policy.policy, policy::Mode::kStrict));
+    auto appraiser = must(appraisal::Appraiser::make(policy.policy.get(), policy::Mode::kStrict));
     imalog::ListReader reader(list, {.digest_bytes = 32});
     for (std::uint64_t i = 0; !reader.at_end(); ++i) {
       const auto* const record = must(reader.next());

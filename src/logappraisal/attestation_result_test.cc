@@ -50,10 +50,10 @@ ear::Ear result_of(const Case& of) {
   std::vector<LoadedPolicy> policies;
   policies.push_back(
       {.file = "p.json",
-       .policy = policy::compiled(PolicyText{
+       .policy = std::make_shared<policy::CompiledPolicy>(policy::compiled(PolicyText{
            .excludes = of.excludes,
            .imakeep = of.accepts_violations ? R"({"version": 1, "violations": {"patterns": ["(?s).*"]}})" : ""}
-                                      .str())});
+                                                                               .str()))});
   LogAppraisal appraisal = must(LogAppraisal::make(policies, {.first = 100}));
   const Bytes list = list_of(of);
   attest::ListLog log({"list"}, attest::test::in_memory([&](const std::string&) -> Result<Bytes> { return list; }),

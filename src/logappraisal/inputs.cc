@@ -61,7 +61,7 @@ Result<std::vector<LoadedPolicy>> read_policies(const std::vector<std::string>& 
   std::vector<LoadedPolicy> policies;
   for (const std::string& file : files) {
     IMAKEEP_TRY(auto compiled, read_policy(file, mode, keys));
-    policies.push_back({.file = file, .policy = std::move(compiled)});
+    policies.push_back({.file = file, .policy = std::make_shared<const policy::CompiledPolicy>(std::move(compiled))});
   }
   return policies;
 }

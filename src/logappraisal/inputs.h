@@ -3,6 +3,7 @@
 // files.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -11,9 +12,10 @@
 
 namespace imakeep::logappraisal {
 
+// A policy that is shared by all who use it.
 struct LoadedPolicy {
-  std::string file;
-  policy::CompiledPolicy policy;
+  std::string file;  // or another name of the policy
+  std::shared_ptr<const policy::CompiledPolicy> policy;
 };
 
 // If `key_file` is not empty, each policy has to be in an envelope that a key of this file signed. Errors: those of

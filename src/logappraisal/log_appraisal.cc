@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "appraisal/record_fields.h"
+
 namespace imakeep::logappraisal {
 
 std::uint64_t AppraisalResult::accepted_records() const {
@@ -13,9 +15,10 @@ std::uint64_t AppraisalResult::accepted_records() const {
 Result<LogAppraisal> LogAppraisal::make(const std::vector<LoadedPolicy>& policies, AppraisalOptions options) {
   LogAppraisal appraisal(std::move(options));
   for (const LoadedPolicy& loaded : policies) {
-    auto appraiser =
-        appraisal::Appraiser::make(&loaded.policy, appraisal.options_.mode,
-                                   {.keys = appraisal.options_.keys, .boot_pcrs = appraisal.options_.boot_pcrs});
+    auto appraiser = appraisal::Appraiser::make(loaded.policy.get(), appraisal.options_.mode,
+                                                {.keys = appraisal.options_.keys,
+                                                 .boot_pcrs = appraisal.options_.boot_pcrs,
+                                                 .learned = appraisal.options_.learned});
     if (!appraiser) return unexpected(named(std::move(appraiser).error(), loaded.file));
     appraisal.policies_.push_back({.policy = &loaded, .appraiser = std::move(*appraiser)});
   }
@@ -51,6 +54,7 @@ void LogAppraisal::see(std::uint64_t number, const attest::LoggedRecord& logged,
   ++result_.records;
   if (accepted) {
     ++result_.accepted[static_cast<std::size_t>(*accepted)];
+    if (!options_.watched.empty() && !logged.content.violation) watch(logged);
     return;
   }
   if (!found) return;
@@ -73,6 +77,13 @@ void LogAppraisal::keep(KeptFinding found) {
   result_.findings.push_back(std::move(found));
 }
 
+void LogAppraisal::watch(const attest::LoggedRecord& accepted) {
+  const auto fields = appraisal::fields_of(accepted.content, accepted.order);
+  if (!fields) return;
+  std::string path(fields->name);
+  if (options_.watched.contains(path)) result_.accepted_again.insert(std::move(path));
+}
+
 AppraisalResult LogAppraisal::result(const attest::LogCheck& check) {
   for (KeptFinding& kept : result_.findings) {
     const std::uint64_t index = kept.finding.record - options_.first;
@@ -80,10 +91,20 @@ AppraisalResult LogAppraisal::result(const attest::LogCheck& check) {
       return proof.pcr == kept.pcr && proof.matched && (!proof.first_unproven || index < *proof.first_unproven);
     });
   }
+  note_learned();
+  return std::move(result_);
+}
+
+AppraisalResult LogAppraisal::result_of_proven() {
+  for (KeptFinding& kept : result_.findings) kept.proven = true;
+  note_learned();
+  return std::move(result_);
+}
+
+void LogAppraisal::note_learned() {
   for (const OfPolicy& each : policies_) {
     for (const appraisal::LearnedKey& key : each.appraiser.learned().keys()) result_.learned.push_back(key);
   }
-  return std::move(result_);
 }
 
 }  // namespace imakeep::logappraisal

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "appraisal/appraiser.h"
@@ -30,6 +31,8 @@ struct AppraisalOptions {
   std::uint64_t from = 0;
   std::uint64_t to = std::numeric_limits<std::uint64_t>::max();
   std::size_t most_findings = 10'000;
+  appraisal::LearnedKeys learned = {};           // from records before the log's first one
+  std::unordered_set<std::string> watched = {};  // paths: AppraisalResult::accepted_again
 };
 
 struct KeptFinding {
@@ -48,6 +51,7 @@ struct AppraisalResult {
   std::vector<KeptFinding> findings;
   std::uint64_t not_kept = 0;  // refused records whose findings are beyond the bound
   std::vector<appraisal::LearnedKey> learned;
+  std::unordered_set<std::string> accepted_again;  // watched paths that an accepted record names
   std::array<std::optional<std::uint64_t>, digest::kPcrCount> first_of_pcr{};  // index in the log of its first record
 
   std::uint64_t accepted_records() const;
@@ -63,6 +67,8 @@ class LogAppraisal : public attest::RecordObserver {
 
   // `check` is the result of the check_log() that this object observed.
   AppraisalResult result(const attest::LogCheck& check);
+  // For a caller that showed proven records only.
+  AppraisalResult result_of_proven();
 
  private:
   struct OfPolicy {
@@ -71,6 +77,8 @@ class LogAppraisal : public attest::RecordObserver {
   };
   explicit LogAppraisal(AppraisalOptions options) : options_(std::move(options)) {}
   void keep(KeptFinding found);
+  void watch(const attest::LoggedRecord& accepted);
+  void note_learned();
 
   AppraisalOptions options_;
   std::vector<OfPolicy> policies_;

@@ -34,7 +34,8 @@ Content ng(const std::string& path, char digit) {
 
 LoadedPolicy accepting(const std::string& path, char digit, const std::string& file = "policy.json") {
   return {.file = file,
-          .policy = policy::compiled(PolicyText{.digests = "{\"" + path + "\": [\"" + hex_of(digit) + "\"]}"}.str())};
+          .policy = std::make_shared<policy::CompiledPolicy>(
+              policy::compiled(PolicyText{.digests = "{\"" + path + "\": [\"" + hex_of(digit) + "\"]}"}.str()))};
 }
 
 std::vector<LoadedPolicy> policies_of(LoadedPolicy one) {
@@ -139,7 +140,7 @@ TEST(AppraisalReport, HasTheSameInJson) {
   EXPECT_EQ(json["records"], 2);
   EXPECT_EQ(json["accepted"], (nlohmann::json{{"digest", 1}}));
   EXPECT_EQ(json["refused"], (nlohmann::json{{"other-digest", 1}}));
-  EXPECT_EQ(json["policies"][0]["sha256"], to_hex(policies[0].policy.source().view()));
+  EXPECT_EQ(json["policies"][0]["sha256"], to_hex(policies[0].policy->source().view()));
   const nlohmann::json& finding = json["findings"][0];
   EXPECT_EQ(finding["record"], 1);
   EXPECT_EQ(finding["proven"], true);

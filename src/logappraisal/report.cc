@@ -86,7 +86,7 @@ nlohmann::json finding_json(const KeptFinding& kept) {
 std::string appraisal_text(const AppraisalResult& result, const std::vector<LoadedPolicy>& policies) {
   std::string text;
   for (const LoadedPolicy& loaded : policies) {
-    text += line_of("policy", printable(loaded.file) + ", sha256 " + to_hex(loaded.policy.source().view()));
+    text += line_of("policy", printable(loaded.file) + ", sha256 " + to_hex(loaded.policy->source().view()));
   }
   text += std::to_string(result.accepted_records()) + " of " + std::to_string(result.records) + " records accepted, " +
           std::to_string(result.refused_records()) + " refused\n";
@@ -123,7 +123,7 @@ nlohmann::json appraisal_json(const AppraisalResult& result, const std::vector<L
     if (result.refused[i] > 0) json["refused"][std::string(info(static_cast<Reason>(i)).name)] = result.refused[i];
   }
   for (const LoadedPolicy& loaded : policies) {
-    json["policies"].push_back({{"file", loaded.file}, {"sha256", to_hex(loaded.policy.source().view())}});
+    json["policies"].push_back({{"file", loaded.file}, {"sha256", to_hex(loaded.policy->source().view())}});
   }
   for (const appraisal::LearnedKey& learned : result.learned) {
     json["learned_keys"].push_back({{"record", learned.record},
