@@ -265,17 +265,5 @@ TEST(AcceptedProfile, IsThatOfTheFirstRangeThatAsksForATokenWeHave) {
   EXPECT_EQ(accepted_profile("\"\",;=,;;q="), std::nullopt);
 }
 
-TEST(ProvenPcrs, AreTheTouchedOnesOfEveryBank) {
-  digest::PcrState state(*digest::parse_banks("sha1,sha256"));
-  const digest::Digest value = digest::hash(digest::Algorithm::kSha256, as_bytes("x"));
-  state.set(1, 10, value);
-  const auto pcrs = proven_pcrs(state);
-  ASSERT_EQ(pcrs.size(), 2u);
-  EXPECT_EQ(pcrs[0].bank, "sha1");
-  EXPECT_EQ(pcrs[1].bank, "sha256");
-  EXPECT_EQ(pcrs[1].pcr, 10u);
-  EXPECT_TRUE(equal(pcrs[1].value, value.view()));
-}
-
 }  // namespace claims_test
 }  // namespace imakeep::ear

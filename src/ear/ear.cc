@@ -73,16 +73,4 @@ std::optional<Profile> accepted_profile(std::string_view accept) {
   return std::nullopt;
 }
 
-std::vector<ProvenPcr> proven_pcrs(const digest::PcrState& state) {
-  std::vector<ProvenPcr> pcrs;
-  for (std::size_t bank = 0; bank < state.banks().size(); ++bank) {
-    for (std::uint32_t pcr = 0; pcr < digest::kPcrCount; ++pcr) {
-      if (!state.touched(pcr)) continue;
-      const ByteView value = state.value(bank, pcr).view();
-      pcrs.push_back({.bank = state.banks()[bank].name(), .pcr = pcr, .value = Bytes(value.begin(), value.end())});
-    }
-  }
-  return pcrs;
-}
-
 }  // namespace imakeep::ear

@@ -14,7 +14,6 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
-#include "digest/pcr_state.h"
 #include "ear/ar4si.h"
 
 namespace imakeep::ear {
@@ -47,9 +46,6 @@ struct ProvenPcr {
 
   friend bool operator==(const ProvenPcr&, const ProvenPcr&) = default;
 };
-
-// The touched PCRs of all banks.
-std::vector<ProvenPcr> proven_pcrs(const digest::PcrState& state);
 
 // A policy, and the records that it judged: those from `from` up to but not including `to`.
 struct PolicyUse {

@@ -55,36 +55,36 @@ Result<std::uint32_t> read_counter(const Members& members, std::string_view name
   return static_cast<std::uint32_t>(value);
 }
 
-Result<std::vector<PolicyUse>> read_policies(const Members& members, const std::string& where) {
-  std::vector<PolicyUse> policies;
-  IMAKEEP_TRY(const json* const array, members.array("policies"));
-  for (const json& element : *array) {
-    if (!element.is_object()) return members.bad("policies", "has an element that is no object");
-    const Members of(element, where + "/policies");
-    PolicyUse use;
-    IMAKEEP_TRY(use.id, of.text("id"));
-    IMAKEEP_TRY(use.digest, of.text("digest"));
-    IMAKEEP_TRY(use.from, of.count("from"));
-    IMAKEEP_TRY(use.to, of.count("to"));
-    policies.push_back(std::move(use));
-  }
-  return policies;
+Result<PolicyUse> read_policy(const Members& of) {
+  PolicyUse use;
+  IMAKEEP_TRY(use.id, of.text("id"));
+  IMAKEEP_TRY(use.digest, of.text("digest"));
+  IMAKEEP_TRY(use.from, of.count("from"));
+  IMAKEEP_TRY(use.to, of.count("to"));
+  return use;
 }
 
-Result<std::vector<ReportedFinding>> read_findings(const Members& members, const std::string& where) {
-  std::vector<ReportedFinding> findings;
-  IMAKEEP_TRY(const json* const array, members.array("findings"));
+Result<ReportedFinding> read_finding(const Members& of) {
+  ReportedFinding finding;
+  IMAKEEP_TRY(finding.index, of.count("index"));
+  IMAKEEP_TRY(finding.path, of.text("path"));
+  IMAKEEP_TRY(finding.reason, of.text("reason"));
+  IMAKEEP_TRY(finding.rule, of.text("rule"));
+  return finding;
+}
+
+// The objects of an array, each read by `read_one`.
+template <class T>
+Result<std::vector<T>> read_objects(const Members& members, const std::string& where, const std::string& name,
+                                    Result<T> (*read_one)(const Members& of)) {
+  std::vector<T> objects;
+  IMAKEEP_TRY(const json* const array, members.array(name));
   for (const json& element : *array) {
-    if (!element.is_object()) return members.bad("findings", "has an element that is no object");
-    const Members of(element, where + "/findings");
-    ReportedFinding finding;
-    IMAKEEP_TRY(finding.index, of.count("index"));
-    IMAKEEP_TRY(finding.path, of.text("path"));
-    IMAKEEP_TRY(finding.reason, of.text("reason"));
-    IMAKEEP_TRY(finding.rule, of.text("rule"));
-    findings.push_back(std::move(finding));
+    if (!element.is_object()) return members.bad(name, "has an element that is no object");
+    IMAKEEP_TRY(auto object, read_one(Members(element, where + '/' + name)));
+    objects.push_back(std::move(object));
   }
-  return findings;
+  return objects;
 }
 
 }  // namespace
@@ -128,9 +128,9 @@ Result<Proof> read_proof(const json& object, const std::string& where) {
   IMAKEEP_TRY(proof.restart_count, read_counter(members, "restart_count"));
   IMAKEEP_TRY(proof.clock_ms, members.count("clock"));
   IMAKEEP_TRY(proof.quote_digest, members.text("quote_digest"));
-  IMAKEEP_TRY(proof.policies, read_policies(members, where));
+  IMAKEEP_TRY(proof.policies, read_objects(members, where, "policies", read_policy));
   IMAKEEP_TRY(proof.failed, members.count("failed"));
-  IMAKEEP_TRY(proof.findings, read_findings(members, where));
+  IMAKEEP_TRY(proof.findings, read_objects(members, where, "findings", read_finding));
   IMAKEEP_TRY(proof.deletable, members.optional_count("deletable"));
   return proof;
 }

@@ -7,7 +7,6 @@
 The repository is made by dpkg-deb and gpg. Ends with 77, skipped, without them.
 """
 import gzip
-import hashlib
 import http.server
 import json
 import lzma
@@ -16,29 +15,13 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 
+import own_mirror
+from own_mirror import ENV, WORK, check, make_key, sh, sha256
+
 IMAKEEP = os.path.abspath(sys.argv[1])
-WORK = pathlib.Path(tempfile.mkdtemp(prefix="imakeep-packages-"))
 MIRROR = WORK / "mirror"
-ENV = dict(os.environ, GNUPGHOME=str(WORK / "gnupg"), LC_ALL="C", SOURCE_DATE_EPOCH="1700000000")
-failed = 0
-
-
-def check(claim, what):
-    global failed
-    if not claim:
-        failed += 1
-        print("FAILED:", what)
-
-
-def sh(*command, **kwargs):
-    return subprocess.run(command, check=True, env=ENV, capture_output=True, **kwargs).stdout
-
-
-def sha256(data):
-    return hashlib.sha256(data).hexdigest()
 
 
 def deb(name, version, files, links=(), postinst=None, fields=""):
@@ -136,11 +119,6 @@ def refused(result, code, text, what):
     check(result.returncode == code, f"{what}: exit {result.returncode}, not {code}: {result.stderr}")
     check(text in result.stderr, f"{what}: message: {result.stderr}")
     check(result.stderr.count("\n") == 1, f"{what}: one line: {result.stderr}")
-
-
-def key(name):
-    sh("gpg", "--batch", "--quiet", "--passphrase", "", "--quick-generate-key", name, "ed25519", "sign", "never")
-    (WORK / f"{name}.gpg").write_bytes(sh("gpg", "--export", name))
 
 
 def good_mirror(paragraphs):
@@ -263,13 +241,8 @@ def machine():
 
 def main():
     global URL
-    for program in ("gpg", "gpgv", "dpkg-deb"):
-        if not shutil.which(program):
-            print("skipped: no", program)
-            return 77
-    (WORK / "gnupg").mkdir(mode=0o700)
-    key("one")
-    key("two")
+    make_key("one")
+    make_key("two")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     URL = f"http://127.0.0.1:{server.server_port}"
@@ -283,13 +256,6 @@ def main():
     cut_off(paragraphs)
     full_disk()
     machine()
-    print("failed:", failed)
-    return 1 if failed else 0
 
 
-try:
-    code = main()
-finally:
-    subprocess.run(["gpgconf", "--kill", "all"], env=ENV, capture_output=True)
-    shutil.rmtree(WORK, ignore_errors=True)
-sys.exit(code)
+own_mirror.run(main)
