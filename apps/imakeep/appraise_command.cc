@@ -16,6 +16,7 @@
 #include "logproof/open_log.h"
 #include "logproof/proof_options.h"
 #include "logproof/report.h"
+#include "read_keys.h"
 
 namespace imakeep::app {
 namespace {
@@ -39,13 +40,6 @@ struct AppraiseOptions {
 Result<std::vector<imalog::PcrValue>> boot_pcrs(const AppraiseOptions& options, const logproof::Evidence& evidence) {
   if (options.boot_pcrs) return imalog::read_pcr_file(*options.boot_pcrs);
   return attest::vouched_values(evidence.expected);
-}
-
-Result<logappraisal::LoadedKeys> read_keys(const std::string& directory) {
-  if (directory.empty()) return logappraisal::LoadedKeys{};
-  auto keys = logappraisal::read_keyrings(directory);
-  for (const Error& error : keys ? keys->unusable : std::vector<Error>()) report(error, "left out");
-  return keys;
 }
 
 // Prints an attestation result, signed by the key.

@@ -4,7 +4,9 @@
 #include "archive/sqlite/sqlite_store.h"
 #include "commands.h"
 #include "imalog/templates_option.h"
+#include "logappraisal/refused_records.h"
 #include "output/query_report.h"
+#include "read_keys.h"
 #include "standard_output.h"
 
 namespace imakeep::app {
@@ -13,18 +15,28 @@ namespace {
 struct QueryCommand : output::QueryRequest {
   std::string archive;
   std::optional<std::uint64_t> most;
+  std::optional<std::string> policy;
+  std::string mode = "strict";
+  std::optional<std::string> keys;  // directory
+  bool refused = false;
 };
 
-int run_query(const QueryCommand& command) {
-  auto store = archive::SqliteStore::open(command.archive, archive::OpenMode::kRead);
-  if (!store) return report(store.error());
-  archive::Archive archive(**store);
+Result<int> run_query(const QueryCommand& command) {
+  IMAKEEP_TRY(const auto& store, archive::SqliteStore::open(command.archive, archive::OpenMode::kRead));
+  archive::Archive archive(*store);
   output::QueryRequest request = command;
   request.top = command.most.value_or(0);
+  std::vector<logappraisal::LoadedPolicy> policies;
+  IMAKEEP_TRY(const auto& keys, read_keys(command.keys.value_or("")));
+  std::optional<logappraisal::RefusedRecords> refused;
+  if (command.policy) {
+    const policy::Mode mode = command.mode == "keylime" ? policy::Mode::kKeylime : policy::Mode::kStrict;
+    IMAKEEP_TRY(policies, logappraisal::read_policies({*command.policy}, mode, ""));
+    request.filter = &refused.emplace(policies.front(), mode, &keys.keyrings);
+  }
   StandardOutput sink(command.archive);
-  const auto whole = output::answer(archive, request, SystemClock().unix_s(), sink);
-  if (!whole) return report(whole.error());
-  return *whole ? kDone : kNotAsItShouldBe;
+  IMAKEEP_TRY(const bool whole, output::answer(archive, request, SystemClock().unix_s(), sink));
+  return whole ? kDone : kNotAsItShouldBe;
 }
 
 }  // namespace
@@ -46,12 +58,28 @@ void add_log_query(const Command& log) {
   command.add_option("--pcr", query->pcrs, "PCR of the record").value_name("N").one_value_each();
   command.add_flag("--first-seen", query->first_seen, "only digests that no earlier record of the archive has");
   command.add_flag("--violations", query->violations, "only violations");
+  const Option refused = command.add_flag("--refused", query->refused, "only records that the policy refuses");
+  const Option policy =
+      command.add_option("--policy", query->policy, "policy for --refused").value_name("FILE").needs(refused);
+  refused.needs(policy);
+  command.add_option("--mode", query->mode, "mode in which the policy is read")
+      .one_of({"strict", "keylime"})
+      .show_default()
+      .needs(policy);
+  command
+      .add_option("--keys", query->keys,
+                  "directory of keys that may sign files: of keyring .ima, and of one keyring in each subdirectory")
+      .value_name("DIR")
+      .needs(policy);
   const Option by = command.add_option("--count-by", query->count_by, "counts instead of the records, most first")
                         .one_of(query::count_by_names());
   command.add_count("--top", query->most, "most counts to print (default: all)").value_name("N").needs(by);
   command.add_option("--templates", query->descriptions, imalog::kTemplatesHelp).value_name("DESCRIPTIONS");
   command.add_flag("--json", query->json, "output as JSON: an object a line, or one object with --count-by");
-  command.set_action([query] { return run_query(*query); });
+  command.set_action([query] {
+    const auto code = run_query(*query);
+    return code ? *code : report(code.error());
+  });
 }
 
 }  // namespace imakeep::app

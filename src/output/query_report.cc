@@ -8,7 +8,6 @@
 #include "base/quantity.h"
 #include "base/text.h"
 #include "query/times.h"
-#include "query/walk.h"
 
 namespace imakeep::output {
 namespace {
@@ -25,7 +24,7 @@ Result<std::optional<std::int64_t>> time_of(const std::string& text, std::int64_
 }
 
 Result<query::Walk> walk_of(const QueryRequest& request, std::int64_t now_s) {
-  query::Walk walk = {.chain = request.chain};
+  query::Walk walk = {.chain = request.chain, .filter = request.filter};
   IMAKEEP_TRY(walk.templates, imalog::TemplateSet::parse(request.descriptions));
   query::Selection& selection = walk.selection;
   selection.paths = request.paths;

@@ -11,6 +11,7 @@
 
 #include "output/record_feed.h"
 #include "query/counts.h"
+#include "query/walk.h"
 
 namespace imakeep::output {
 
@@ -25,14 +26,15 @@ struct QueryRequest {
   std::string until;
   bool first_seen = false;
   bool violations = false;
-  std::string count_by;   // one of query::count_by_names(); empty: list the records
-  std::uint64_t top = 0;  // print so many counts at most; 0: all
+  query::RecordFilter* filter = nullptr;  // a further condition; borrowed
+  std::string count_by;                   // one of query::count_by_names(); empty: list the records
+  std::uint64_t top = 0;                  // print so many counts at most; 0: all
   bool json = false;
   std::string descriptions;  // of templates, as TemplateSet::parse() takes them
 };
 
 // Returns false if records could not be read, which the sink reports. kUsage for a request that cannot be understood;
-// kUnsupported if there is too much to count; the sink's errors; the store's, except damage.
+// kUnsupported if there is too much to count; the errors of the filter and of the sink; the store's, except damage.
 Result<bool> answer(archive::Archive& archive, const QueryRequest& request, std::int64_t now_s, FeedSink& sink);
 
 }  // namespace imakeep::output

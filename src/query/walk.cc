@@ -30,7 +30,9 @@ class Walker {
 
   Result<void> run(const archive::Chain& chain) {
     const Selection& selection = request_.selection;
-    if (selection.first_seen) return read(chain, {.from = chain.first_kept, .to = chain.end});
+    if (request_.filter != nullptr) IMAKEEP_CHECK(request_.filter->begin(chain));
+    if (selection.first_seen || request_.filter != nullptr)
+      return read(chain, {.from = chain.first_kept, .to = chain.end});
     IMAKEEP_TRY(const auto ranges, archived_within(store_, chain, selection.since_s, selection.until_s));
     for (const NumberRange& range : ranges) IMAKEEP_CHECK(read(chain, range));
     return {};
@@ -56,7 +58,8 @@ class Walker {
     if (request_.selection.first_seen) {
       record.sight = digests_.add(record.facts.digest_type, record.facts.algorithm, record.facts.digest);
     }
-    return request_.selection.fits(record) ? calls_.on_record(record) : Result<void>();
+    const bool passes = request_.filter == nullptr || request_.filter->passes(numbered);
+    return passes && request_.selection.fits(record) ? calls_.on_record(record) : Result<void>();
   }
 
   archive::Store& store_;

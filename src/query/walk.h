@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // query/walk.h - reads an archive for a question: which records fit a selection.
 //
-// Reads only the segments whose time fits, unless the question is which digests are first: then it reads everything
-// before them too, once. Threads: no shared state.
+// Reads only the segments whose time fits. If the question is which digests are first, or if there is a filter, it
+// reads everything before them too, once. Threads: no shared state.
 #pragma once
 
 #include <functional>
@@ -11,10 +11,21 @@
 
 namespace imakeep::query {
 
+// A condition that depends on the earlier records of a chain.
+class RecordFilter {
+ public:
+  virtual ~RecordFilter() = default;
+  // The records that follow are those of this chain, from its first kept one on.
+  virtual Result<void> begin(const archive::Chain& chain) = 0;
+  // Sees every record of the chain that can be read, in order, also those that the selection leaves out.
+  virtual bool passes(const archive::NumberedRecord& record) = 0;
+};
+
 struct Walk {
   std::optional<archive::ChainId> chain;  // only this chain; else all, by number
   Selection selection;
   imalog::TemplateSet templates;
+  RecordFilter* filter = nullptr;  // a further condition; borrowed
 };
 
 struct WalkCalls {
@@ -24,8 +35,8 @@ struct WalkCalls {
   std::function<void(archive::ChainId, const archive::Damage&)> on_damage;
 };
 
-// Records are handed over by chain and number. Errors: kUsage if the archive has no such chain; those of `on_record`;
-// the store's, except damage.
+// Records are handed over by chain and number. Errors: kUsage if the archive has no such chain; those of `on_record`
+// and of the filter; the store's, except damage.
 Result<void> walk(archive::Archive& archive, const Walk& request, const WalkCalls& calls);
 
 // Adds the digests of the chain's records before `end` to the set.

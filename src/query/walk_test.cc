@@ -88,5 +88,37 @@ TEST_F(WalkTest, GoesOnAfterDamage) {
   EXPECT_THAT(names({.chain = second_, .selection = {.first_seen = true}}), ElementsAre("damage", "2/a", "2/e", "2l"));
 }
 
+// Passes records whose number is even, and notes what it saw.
+class EvenNumbers : public RecordFilter {
+ public:
+  Result<void> begin(const archive::Chain& chain) override {
+    seen += std::to_string(chain.chain.value()) + ":";
+    return begins ? Result<void>() : fail(ErrorCode::kUsage, "no policy");
+  }
+  bool passes(const archive::NumberedRecord& record) override {
+    seen += std::to_string(record.number);
+    return record.number % 2 == 0;
+  }
+
+  bool begins = true;
+  std::string seen;
+};
+
+TEST_F(WalkTest, AFilterSeesWholeChains) {
+  EvenNumbers filter;
+  EXPECT_THAT(names({.selection = {.since_s = 350}, .filter = &filter}), ElementsAre("1/d", "2/a", "2l"))
+      << "a segment ends when the next one of its chain begins";
+  EXPECT_EQ(filter.seen, "1:012342:0123") << "records that are too old count too";
+  filter.seen.clear();
+  EXPECT_THAT(names({.chain = second_, .selection = {.paths = {"/a", "/f"}}, .filter = &filter}), ElementsAre("2/a"));
+  EXPECT_EQ(filter.seen, "2:0123");
+}
+
+TEST_F(WalkTest, EndsWithTheErrorOfItsFilter) {
+  EvenNumbers filter;
+  filter.begins = false;
+  EXPECT_THAT(names({.filter = &filter}), ElementsAre("no policy"));
+}
+
 }  // namespace walk_test
 }  // namespace imakeep::query

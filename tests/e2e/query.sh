@@ -111,6 +111,10 @@ check_says "  with a sum" "^8 records, 2 different\$" query --count-by directory
 check_says "  and the first alone" "^8 records, 6 different, 5 not shown\$" query --count-by digest --top 1
 check_equal "  as JSON" "path 8 7 2" "$(json_of 'result["count_by"], result["records"], result["different"], result["counts"][0]["records"]' \
   log query --archive "$archive" --count-by path --json | tr -d "(',)")"
+"$imakeep" policy from-log --archive "$archive" --chain 1 --output "$work/policy.json" 2>/dev/null
+check_equal "by the refusal of a policy" "$bin/date" "$(query --refused --policy "$work/policy.json" | cut -d' ' -f7)"
+check_says "  counted" "^1 record, 1 different\$" query --refused --policy "$work/policy.json" --count-by digest
+check_equal "  together with other conditions" 0 "$(query --refused --policy "$work/policy.json" --path '*/tool' | wc -l)"
 check "nothing found is no error" query --path /none
 
 # ---- a name that is not text
@@ -147,6 +151,9 @@ check_refused "a PCR that is none" 2 "pcr" query --pcr 24
 check_refused "a pattern that the shell expanded" 2 "$work/tool" query --path /bin/ls "$work/tool"
 check_refused "an unknown chain" 2 "chain 9" query --chain 9
 check_refused "something else to count by" 2 "count-by" query --count-by rule
+check_refused "--refused without a policy" 2 "policy" query --refused
+check_refused "a policy without --refused" 2 "refused" query --policy "$work/policy.json"
+check_refused "a policy that is missing" 3 "$work/none" query --refused --policy "$work/none"
 check_refused "--top without --count-by" 2 "count-by" query --top 3
 check_refused "an answer that nobody reads" 3 "standard output" bash -c '"$1" log query --archive "$2" >/dev/full' _ "$imakeep" "$archive"
 end_keeper TERM
