@@ -10,6 +10,8 @@
 #include "cli/terminal.h"
 #include "commands.h"
 #include "imalog/templates_option.h"
+#include "logappraisal/what_if_report.h"
+#include "read_keys.h"
 #include "reference/output_file.h"
 
 namespace imakeep::app {
@@ -27,6 +29,9 @@ struct QuestionOptions {
   std::string what;
   std::string mode = "strict";
   std::optional<std::string> key;
+  std::vector<std::string> archives;
+  std::optional<std::string> before;
+  std::optional<std::string> keyrings;  // directory
   bool json = false;
 };
 
@@ -190,6 +195,32 @@ void add_merge(const Command& policy, const Options& options) {
   });
 }
 
+// Judges stored records by the policy, and by the one before.
+Result<int> run_what_if(const QuestionOptions& question) {
+  const policy::Mode mode = question.mode == "keylime" ? policy::Mode::kKeylime : policy::Mode::kStrict;
+  std::vector<std::string> files{question.policy};
+  if (question.before) files.push_back(*question.before);
+  IMAKEEP_TRY(const auto& policies, logappraisal::read_policies(files, mode, question.key.value_or("")));
+  IMAKEEP_TRY(const auto& keys, read_keys(question.keyrings.value_or("")));
+  const logappraisal::LoadedPolicy* const before = question.before ? &policies[1] : nullptr;
+  IMAKEEP_TRY(const auto& result, logappraisal::judge_archives(question.archives, policies[0], before,
+                                                               {.mode = mode, .keys = &keys.keyrings}));
+  if (question.json) {
+    print_json(logappraisal::what_if_json(result, policies[0], before));
+  } else {
+    std::fputs(logappraisal::what_if_text(result, policies[0], before).c_str(), stdout);
+  }
+  int code = kDone;
+  for (const Error& problem : logappraisal::what_if_problems(result, policies[0], before)) code = report(problem);
+  return code;
+}
+
+int run_check(const QuestionOptions& question) {
+  if (question.archives.empty()) return answer(authoring::check_policy(question.policy, question.key, question.json));
+  const auto code = run_what_if(question);
+  return code ? *code : report(code.error());
+}
+
 void add_questions(const Command& policy, const Options& options) {
   QuestionOptions& question = options->question;
   const Command diff = policy.add_command("diff", "names and digests that differ between two policies");
@@ -199,6 +230,23 @@ void add_questions(const Command& policy, const Options& options) {
   check.add_option("POLICY", question.policy, "policy, plain or in an envelope").required();
   check.add_option("--key", question.key, "public keys or certificates, one of which signed (default: not checked)")
       .value_name("FILE");
+  const Option against = check
+                             .add_option("--against", question.archives,
+                                         "archive whose records to judge by the policy instead (default: none)")
+                             .value_name("FILE")
+                             .one_value_each();
+  check.add_option("--before", question.before, "policy before: only records that it judges otherwise (default: none)")
+      .value_name("FILE")
+      .needs(against);
+  check
+      .add_option("--keys", question.keyrings,
+                  "directory of keys that may sign files: of keyring .ima, and of one keyring in each subdirectory")
+      .value_name("DIR")
+      .needs(against);
+  check.add_option("--mode", question.mode, "mode in which the policies are read")
+      .one_of({"strict", "keylime"})
+      .show_default()
+      .needs(against);
   const Command explain = policy.add_command("explain", "what a policy says of a name or a digest");
   explain.add_option("POLICY", question.policy, "policy, plain or in an envelope").required();
   explain.add_option("NAME", question.what, "path or other name, or a digest in hexadecimal").required();
@@ -210,8 +258,7 @@ void add_questions(const Command& policy, const Options& options) {
   }
   diff.set_action(
       [options, &question] { return answer(authoring::diff_policies(question.policy, question.what, question.json)); });
-  check.set_action(
-      [options, &question] { return answer(authoring::check_policy(question.policy, question.key, question.json)); });
+  check.set_action([options, &question] { return run_check(question); });
   explain.set_action([options, &question] {
     const auto mode = question.mode == "keylime" ? policy::Mode::kKeylime : policy::Mode::kStrict;
     return answer(authoring::explain_policy(question.policy, mode, question.what, question.json));

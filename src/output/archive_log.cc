@@ -24,6 +24,10 @@ std::uint64_t broken_at(const archive::Chain& chain, const archive::Anchor& anch
   return std::max(chain.first_kept, anchor.broken_at);
 }
 
+tl::unexpected<Error> no_chain(const std::string& path) {
+  return fail(ErrorCode::kUsage, path + " holds no chain yet");
+}
+
 }  // namespace
 
 std::vector<UnprovenRange> unproven_ranges(const archive::Chain& chain, const std::vector<archive::Anchor>& anchors,
@@ -69,12 +73,21 @@ Result<std::unique_ptr<ArchiveLog>> ArchiveLog::open(const std::string& path, st
   IMAKEEP_TRY(auto store, archive::SqliteStore::open(path, archive::OpenMode::kRead));
   archive::Archive archive(*store);
   IMAKEEP_TRY(auto chosen, archive.chain_or_last(number));
-  if (!chosen) return fail(ErrorCode::kUsage, path + " holds no chain yet");
+  if (!chosen) return no_chain(path);
   archive::Chain& chain = *chosen;
   IMAKEEP_TRY(auto anchors, archive.anchors(chain));
   std::unique_ptr<ArchiveLog> log(new ArchiveLog(path, std::move(store), std::move(chain), std::move(anchors)));
   IMAKEEP_CHECK(log->rewind());
   return log;
+}
+
+Result<std::vector<archive::ChainId>> ArchiveLog::chains(const std::string& path) {
+  IMAKEEP_TRY(const auto store, archive::SqliteStore::open(path, archive::OpenMode::kRead));
+  IMAKEEP_TRY(const auto& chains, archive::Archive(*store).chains());
+  if (chains.empty()) return no_chain(path);
+  std::vector<archive::ChainId> numbers;
+  for (const archive::Chain& chain : chains) numbers.push_back(chain.chain);
+  return numbers;
 }
 
 ArchiveLog::ArchiveLog(std::string path, std::unique_ptr<archive::SqliteStore> store, archive::Chain chain,

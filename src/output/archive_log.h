@@ -38,6 +38,10 @@ class ArchiveLog : public attest::LogSource {
   // Archive::anchors(), and kUsage if the archive holds no chain.
   static Result<std::unique_ptr<ArchiveLog>> open(const std::string& path, std::optional<archive::ChainId> chain);
 
+  // The chains of an archive, by number: at least one. Errors: those of SqliteStore and Archive::chains(), and kUsage
+  // if the archive holds no chain.
+  static Result<std::vector<archive::ChainId>> chains(const std::string& path);
+
   archive::ChainId chain() const { return chain_.chain; }
   // The number, in the chain, of the log's first record.
   std::uint64_t first() const { return chain_.first_kept; }

@@ -76,6 +76,20 @@ TEST_F(ArchiveLogTest, BeginsAtTheResetOfAWholeChain) {
   EXPECT_EQ(check(*log).proven, 30u);
 }
 
+TEST_F(ArchiveLogTest, NamesTheChainsOfAnArchive) {
+  must(archive().begin_chain({log_.bank}, archive::ChainStart::kBoot));
+  EXPECT_EQ(must(ArchiveLog::chains(path_)), (std::vector{archive::ChainId(1), archive::ChainId(2)}));
+}
+
+TEST_F(ArchiveLogTest, RefusesAnArchiveWithoutAChain) {
+  const std::string empty = directory_.file("empty");
+  must(archive::SqliteStore::open(empty, archive::OpenMode::kCreate));
+  const auto chains = ArchiveLog::chains(empty);
+  ASSERT_FALSE(chains);
+  EXPECT_EQ(chains.error().code, ErrorCode::kUsage);
+  EXPECT_EQ(chains.error().message, empty + " holds no chain yet");
+}
+
 // ---- ranges
 
 archive::Chain chain_of(std::uint64_t first_kept, std::uint64_t end) {

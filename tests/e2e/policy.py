@@ -128,6 +128,39 @@ def check_and_sign(work):
     check("is an input" in policy("sign", work / "all.json", "--key", key, "--output", key, code=2).stderr, "the key")
 
 
+def what_if(work):
+    archive, other = work / "archive", work / "other"
+    subprocess.run([IMAKEEP, "log", "import", "--archive", other, CAPTURES / "staging/0-before/binary_runtime_measurements_sha1"],
+                   check=True, capture_output=True)
+    against = ("--against", archive, "--against", other)
+    plain = policy("check", work / "log.json", *against, code=1)
+    check(f"refused {archive} 1 52 2 - violation - /data/openw\n" in plain.stdout, f"a dry run: {plain.stdout}")
+    check(f"{archive}, chain 1: 135 records, 4 refused\n" in plain.stdout, "  with counts")
+    check(plain.stderr.count("\n") == 1 and "log.json refuses " in plain.stderr, f"  and one line: {plain.stderr}")
+    check(f"{other}, chain 1: " in plain.stdout, "  of each archive")
+    same = policy("check", work / "log.json", *against, "--before", work / "log.json").stdout
+    check(" 0 refused that were accepted, " in same and "4 refused as before" in same, f"the same policy: {same}")
+    document = json.loads((work / "log.json").read_text())
+    name = next(name for name in document["digests"] if name.startswith("/"))
+    del document["digests"][name]
+    document["imakeep"] = {"version": 1, "violations": {"paths": ["/data/openw"]}}
+    (work / "changed.json").write_text(json.dumps(document))
+    changed = json.loads(policy("check", work / "changed.json", "--before", work / "log.json", "--against", archive, "--json", code=1).stdout)
+    found = {(c["change"], c["path"]) for c in changed["changes"]}
+    check(found == {("refused", name), ("accepted", "/data/openw")}, f"changes: {found}")
+    check(changed["changes"][0]["archive"] == str(archive) and changed["chains"][0]["refused"] >= 1, "where they are")
+    better = policy("check", work / "log.json", "--before", work / "changed.json", "--against", archive, code=1)
+    check(f"accepted {archive} 1 " in better.stdout, f"the other way round: {better.stdout}")
+    policy("check", work / "log.json", "--against", archive, "--mode", "keylime", code=1)
+    policy("check", work / "log.json", "--before", work / "log.json", code=2)
+    for arguments, code, text in ((("--against", work / "none"), 3, "none"), ((*against, "--before", work / "none"), 3, "none"),
+                                  ((*against, "--against", archive), 2, "archive"),
+                                  ((*against, "--keys", work / "root"), 2, "has no key")):
+        result = policy("check", work / "log.json", *arguments, code=code)
+        check(result.stderr.count("\n") == 1 and text in result.stderr, f"one line: {result.stderr}")
+        check(result.stdout == "", "and no answer")
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="imakeep-policy-") as folder:
         work = pathlib.Path(folder)
@@ -135,6 +168,7 @@ def main():
         rooted = from_root(work)
         two_policies(work, logged, rooted)
         check_and_sign(work)
+        what_if(work)
     print("failed:", failed)
     return 1 if failed else 0
 
