@@ -2,8 +2,9 @@
 // logappraisal/what_if.h - which stored records change their verdict if one policy takes the place of another.
 //
 // Both policies judge each chain from its first stored record on, each with keys that it learned from that chain. Keys
-// that retired records added are unknown to both. Without a policy before, the question is which stored records the
-// policy refuses. Nothing is proven: records are judged as they are stored.
+// that retired records added are unknown to both, and so are PCR values: a boot aggregate is accepted only if a policy
+// lists it. Without a policy before, the question is which stored records the policy refuses. Nothing is proven:
+// records are judged as they are stored.
 //
 // Records with the same change, place and digest are one VerdictChange, so that archives of any size take the same
 // memory: changes beyond a bound are counted only.

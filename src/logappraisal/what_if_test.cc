@@ -113,6 +113,16 @@ TEST(WhatIf, KeepsDigestsOfOnePathApart) {
   EXPECT_EQ(result.changes[0].before, Outcome{.rule = Rule::kExclude});
 }
 
+TEST(WhatIf, KeepsChangesOfOneFileApart) {
+  const std::string bracket = R"({"version": 1, "updates": [{"name": "u", "to_record": 1, "old": {"/b": [")" +
+                              hex_of('b') + R"("]}, "new": {"/b": [")" + hex_of('c') + "\"]}}]}";
+  const LoadedPolicy updates = policy_of({.imakeep = bracket}, "updates.json");
+  const auto result = judged({measured("/b", 'b'), measured("/b", 'b')}, new_policy(), &updates);
+  ASSERT_EQ(result.changes.size(), 2u);
+  EXPECT_EQ(result.changes[0].change, Change::kRefused);
+  EXPECT_EQ(result.changes[1].change, Change::kOtherReason);
+}
+
 TEST(WhatIf, KeepsChainsApart) {
   WhatIf what_if(new_policy(), &old_policy(), {});
   for (const std::uint64_t chain : {std::uint64_t{1}, std::uint64_t{2}}) {
