@@ -155,6 +155,7 @@ Result<MadeFromPackages> from_packages(const PackageInputs& inputs, Clock& clock
   if (!inputs.compare) return result;
   debian::ComparisonOptions comparison{.root = *inputs.compare,
                                        .conffiles = options.installed.conffiles,
+                                       .diversions = options.diversions,
                                        .missing = report.missing,
                                        .algorithms = options.algorithms};
   if (!inputs.under.empty()) comparison.under = inputs.under;

@@ -70,7 +70,20 @@ std::string without_usr(std::string_view path) {
   return std::string(path.starts_with("/usr/") ? path.substr(4) : path);
 }
 
-Owners owners_in(const std::string& root) {
+// The name of a package in the name of its list, which may have the architecture after a colon.
+std::string package_of_list(const std::string& list) {
+  return list.substr(0, list.find(':'));
+}
+
+// Where dpkg put the file that a package has at the path.
+std::string_view diverted(std::string_view path, const std::string& package, const Diversions& by_plain_path) {
+  const auto found = by_plain_path.find(without_usr(path));
+  return found == by_plain_path.end() || found->second.package == package ? path : found->second.to;
+}
+
+Owners owners_in(const std::string& root, const Diversions& diversions) {
+  Diversions by_plain_path;
+  for (const auto& [path, diversion] : diversions) by_plain_path.emplace(without_usr(path), diversion);
   Owners owners;
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(root + "/var/lib/dpkg/info", ignored)) {
@@ -79,7 +92,8 @@ Owners owners_in(const std::string& root) {
     if (!list) continue;
     const std::string package = entry.path().stem().string();
     for (const std::string_view line : split(as_text(*list), "\n")) {
-      if (!line.empty()) owners.emplace(without_usr(line), package);
+      if (line.empty()) continue;
+      owners.emplace(without_usr(diverted(line, package_of_list(package), by_plain_path)), package);
     }
   }
   return owners;
@@ -88,7 +102,7 @@ Owners owners_in(const std::string& root) {
 class Comparison {
  public:
   Comparison(const ComparisonOptions& options, const reference::Document& document)
-      : document_(document), makers_(maker_patterns()), owners_(owners_in(options.root)) {
+      : document_(document), makers_(maker_patterns()), owners_(owners_in(options.root, options.diversions)) {
     for (const std::string& path : options.conffiles) conffiles_.insert(without_usr(path));
     for (const InstalledPackage& package : options.missing) missing_.insert(package.name);
   }
@@ -115,13 +129,12 @@ class Comparison {
   void explain(bool name_is_known, Unexplained& file) const {
     const auto owner = owners_.find(without_usr(file.path));
     if (owner != owners_.end()) file.detail = owner->second;
-    const std::string package = file.detail.substr(0, file.detail.find(':'));
-    if (conffiles_.contains(without_usr(file.path))) {
+    if (!name_is_known && missing_.contains(package_of_list(file.detail))) {
+      file.cause = Cause::kMissingPackage;
+    } else if (conffiles_.contains(without_usr(file.path))) {
       file.cause = Cause::kConffile;
     } else if (name_is_known) {
       file.cause = Cause::kAltered;
-    } else if (missing_.contains(package)) {
-      file.cause = Cause::kMissingPackage;
     } else if (file.path.starts_with("/usr/local/")) {
       file.cause = Cause::kLocal;
     } else if (const auto maker = makers_.match(file.path)) {

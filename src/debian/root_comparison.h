@@ -45,6 +45,7 @@ struct ComparisonOptions {
   std::string root;                                    // its dpkg database tells packages
   std::vector<std::string> under = {"/boot", "/usr"};  // directories to compare, from the root
   std::set<std::string> conffiles;
+  Diversions diversions;
   std::vector<InstalledPackage> missing;
   std::vector<digest::Algorithm> algorithms = {digest::Algorithm::kSha256};
 };

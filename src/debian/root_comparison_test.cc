@@ -55,6 +55,34 @@ TEST(CompareRoot, GivesEachRefusedFileItsCause) {
   EXPECT_EQ(comparison_json(*compared)["refused"]["not explained"], 1);
 }
 
+TEST(CompareRoot, FindsTheOwnersOfDivertedFiles) {
+  const test::ScratchDirectory scratch;
+  const auto put = [&](const std::string& path, const std::string& text) {
+    std::filesystem::create_directories(std::filesystem::path(scratch.path() + path).parent_path());
+    std::ofstream(scratch.path() + path) << text;
+  };
+  put("/usr/bin/config", "of the package that diverts");
+  put("/usr/bin/config.gone", "of the package whose file was diverted");
+  put("/usr/lib/gone.conf", "a conffile that nothing was compared with");
+  put("/var/lib/dpkg/info/diverts.list", "/usr/bin/config\n");
+  put("/var/lib/dpkg/info/gone:amd64.list", "/usr/bin/config\n/usr/lib/gone.conf\n");
+  const auto compared = compare_root({.root = scratch.path(),
+                                      .conffiles = {"/usr/lib/gone.conf"},
+                                      .diversions = {{"/bin/config", {.to = "/bin/config.gone", .package = "diverts"}}},
+                                      .missing = {{.name = "gone", .version = "1", .architecture = "amd64"},
+                                                  {.name = "diverts", .version = "1", .architecture = "all"}}},
+                                     {});
+  ASSERT_TRUE(compared) << compared.error().message;
+  std::map<std::string, std::string> owners;
+  for (const Unexplained& file : compared->unexplained) {
+    EXPECT_EQ(file.cause, Cause::kMissingPackage) << file.path;
+    owners[file.path] = file.detail;
+  }
+  const std::map<std::string, std::string> expected = {
+      {"/usr/bin/config", "diverts"}, {"/usr/bin/config.gone", "gone:amd64"}, {"/usr/lib/gone.conf", "gone:amd64"}};
+  EXPECT_EQ(owners, expected);
+}
+
 TEST(MakerOf, KnowsCommonMakersAndNoOthers) {
   EXPECT_EQ(maker_of("/boot/initrd.img-6.1.0-1-amd64"), "update-initramfs");
   EXPECT_EQ(maker_of("/usr/lib/modules/6.1/modules.dep.bin"), "depmod");
