@@ -432,6 +432,60 @@ def policy_seeds():
     seed("bad-cut", policy_text()[:-1], b"\0")
 
 
+def appraisal_corpus():
+    return json.loads((ROOT.parent / "testdata" / "appraisal" / "corpus.json").read_text())
+
+
+def appraisal_seeds():
+    """The records and lines of testdata/appraisal: one seed for each subject, and the added keys before its records."""
+    corpus = appraisal_corpus()
+    keys = []
+    for name in ("rsa", "ec"):
+        certificate = base64.b64decode(corpus["keys"][name])
+        digest = b"sha256:\0" + hashlib.sha256(certificate).digest()
+        keys.append(record("ima-buf", fields(digest, b".ima\0", certificate)))
+    subjects = {}
+    for case in corpus["cases"]:
+        for step in case["steps"]:
+            subjects.setdefault((case["about"], "line" in step), []).append(step)
+    for (about, has_lines), steps in subjects.items():
+        name = "-".join("".join(c if c.isalnum() else " " for c in about).split()).lower()
+        if has_lines:
+            lines = "\n".join(dict.fromkeys(step["line"] for step in steps)).encode("utf-8", "surrogateescape")
+            write("appraisal_fuzz", f"lines-{name}", b"l" + lines)
+            continue
+        encoded = []
+        for of in (step["record"] for step in steps):
+            digest = b"\0" * 20 if of.get("violation") else b"\xab" * 20
+            encoded.append(record(of["template"], bytes.fromhex(of["body"]), of.get("pcr", 10), digest))
+        write("appraisal_fuzz", f"records-{name}", b"r" + b"".join(keys + encoded))
+    write("appraisal_fuzz", "lines-without-policy", b"n10 " + b"0" * 40 + b" ima-ng sha1:" + b"a" * 40 + b" /a\n\nx")
+    captured = [r[4] for r in records("sha1") if len(r[4]) < 1000]
+    write("appraisal_fuzz", "records-captured", b"r" + b"".join(captured[:20]))
+
+
+def learned_keys_seeds():
+    certificates = {name: base64.b64decode(text) for name, text in appraisal_corpus()["keys"].items()}
+    certificates["pem"] = (KEYS / "rsa.crt.pem").read_bytes()
+    for name, certificate in certificates.items():
+        write("learned_keys_fuzz", f"buffer-{name}", b"b" + certificate)
+
+    def saved(*buffers, count=None):
+        keys = b"".join(struct.pack("<QH4sI", 9, 4, b".ima", len(b)) + b for b in buffers)
+        return b"simklkey1" + u32(len(buffers) if count is None else count) + keys
+
+    rsa, ec = certificates["rsa"], certificates["ec"]
+    write("learned_keys_fuzz", "saved", saved(rsa, ec))
+    write("learned_keys_fuzz", "saved-empty", saved())
+    write("learned_keys_fuzz", "bad-saved-twice", saved(ec, ec))
+    write("learned_keys_fuzz", "bad-saved-no-key", saved(b"no key"))
+    write("learned_keys_fuzz", "bad-saved-cut", saved(ec)[:-1])
+    write("learned_keys_fuzz", "bad-saved-fewer", saved(ec, count=2))
+    write("learned_keys_fuzz", "bad-saved-more", saved(ec, count=0))
+    write("learned_keys_fuzz", "bad-buffer-trailing", b"b" + ec + b"\0")
+    write("learned_keys_fuzz", "bad-buffer-cut", b"b" + ec[:-1])
+
+
 def envelope_seeds():
     def envelope(text, **members):
         parts = {
@@ -629,3 +683,5 @@ if __name__ == "__main__":
     envelope_seeds()
     pattern_seeds()
     jwt_seeds()
+    appraisal_seeds()
+    learned_keys_seeds()
