@@ -2,9 +2,9 @@
 #include <memory>
 
 #include "archive/sqlite/sqlite_store.h"
+#include "archiveappraisal/refused_records.h"
 #include "commands.h"
 #include "imalog/templates_option.h"
-#include "logappraisal/refused_records.h"
 #include "output/query_report.h"
 #include "read_keys.h"
 #include "standard_output.h"
@@ -28,7 +28,7 @@ Result<int> run_query(const QueryCommand& command) {
   request.top = command.most.value_or(0);
   std::vector<logappraisal::LoadedPolicy> policies;
   IMAKEEP_TRY(const auto& keys, read_keys(command.keys.value_or("")));
-  std::optional<logappraisal::RefusedRecords> refused;
+  std::optional<archiveappraisal::RefusedRecords> refused;
   if (command.policy) {
     const policy::Mode mode = command.mode == "keylime" ? policy::Mode::kKeylime : policy::Mode::kStrict;
     IMAKEEP_TRY(policies, logappraisal::read_policies({*command.policy}, mode, ""));

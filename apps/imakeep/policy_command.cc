@@ -4,13 +4,13 @@
 
 #include <nlohmann/json.hpp>
 
+#include "archiveappraisal/what_if_report.h"
 #include "authoring/examine_policy.h"
 #include "authoring/make_policy.h"
 #include "base/text.h"
 #include "cli/terminal.h"
 #include "commands.h"
 #include "imalog/templates_option.h"
-#include "logappraisal/what_if_report.h"
 #include "read_keys.h"
 #include "reference/output_file.h"
 
@@ -203,15 +203,15 @@ Result<int> run_what_if(const QuestionOptions& question) {
   IMAKEEP_TRY(const auto& policies, logappraisal::read_policies(files, mode, question.key.value_or("")));
   IMAKEEP_TRY(const auto& keys, read_keys(question.keyrings.value_or("")));
   const logappraisal::LoadedPolicy* const before = question.before ? &policies[1] : nullptr;
-  IMAKEEP_TRY(const auto& result, logappraisal::judge_archives(question.archives, policies[0], before,
-                                                               {.mode = mode, .keys = &keys.keyrings}));
+  IMAKEEP_TRY(const auto& result, archiveappraisal::judge_archives(question.archives, policies[0], before,
+                                                                   {.mode = mode, .keys = &keys.keyrings}));
   if (question.json) {
-    print_json(logappraisal::what_if_json(result, policies[0], before));
+    print_json(archiveappraisal::what_if_json(result, policies[0], before));
   } else {
-    std::fputs(logappraisal::what_if_text(result, policies[0], before).c_str(), stdout);
+    std::fputs(archiveappraisal::what_if_text(result, policies[0], before).c_str(), stdout);
   }
   int code = kDone;
-  for (const Error& problem : logappraisal::what_if_problems(result, policies[0], before)) code = report(problem);
+  for (const Error& problem : archiveappraisal::what_if_problems(result, policies[0], before)) code = report(problem);
   return code;
 }
 

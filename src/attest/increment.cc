@@ -96,15 +96,20 @@ void Increment::note_match() {
 
 bool Increment::add(const imalog::RecordContentView& content) {
   if (!matched_at_ && !open_at_ && !holds(covered_, content.pcr)) {
-    open_at_ = added_;
+    end_candidates();
     open_pcr_ = content.pcr;
-    after_candidates_ = replay_.state();
   }
   ++added_;
   if (matched_at_) return false;
   replay_.add(content);
   note_match();
   return !open_at_;
+}
+
+void Increment::end_candidates() {
+  if (matched_at_ || open_at_) return;
+  open_at_ = added_;
+  after_candidates_ = replay_.state();
 }
 
 Increment::Outcome Increment::finish() const {

@@ -33,6 +33,10 @@ class Increment {
   // that the quote does not cover came before it, and its own PCR is covered. If the quote matches in the end, exactly
   // the candidates are proven.
   bool add(const imalog::RecordContentView& content);
+  // Whether add() would return true for a record of this PCR.
+  bool is_candidate(std::uint32_t pcr) const { return !matched_at_ && !open_at_ && holds(covered_, pcr); }
+  // The next record and those after it are no candidates, whatever their PCR.
+  void end_candidates();
 
   struct Outcome {
     std::uint64_t records = 0;  // that were added

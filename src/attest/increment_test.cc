@@ -115,6 +115,20 @@ TEST(Increment, EndsBeforeTheFirstRecordOfAPcrThatIsNotQuoted) {
   EXPECT_EQ(next.outcome.open_pcr, std::nullopt);
 }
 
+TEST(Increment, EndsWhereTheCallerEndsIt) {
+  Increment increment = must(Increment::begin({}, quote_of(after(kFour, 4)), {}));
+  EXPECT_TRUE(increment.add(kFour[0].view()));
+  EXPECT_TRUE(increment.is_candidate(10));
+  EXPECT_FALSE(increment.is_candidate(11));
+  increment.end_candidates();
+  EXPECT_FALSE(increment.is_candidate(10));
+  for (std::size_t i = 1; i < kFour.size(); ++i) EXPECT_FALSE(increment.add(kFour[i].view()));
+  EXPECT_EQ(increment.finish().matched_at, 4u);
+  EXPECT_EQ(increment.finish().proven, 1u);
+  EXPECT_EQ(increment.finish().pcrs, after(kFour, 1));
+  EXPECT_EQ(increment.finish().open_pcr, std::nullopt);
+}
+
 TEST(Increment, RecordOfAnotherPcrAfterTheMatchSaysNothing) {
   std::vector<Content> contents = kFour;
   contents[3] = ima_ng("/3", 11);

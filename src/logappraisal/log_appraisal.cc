@@ -50,6 +50,7 @@ void LogAppraisal::see(std::uint64_t number, const attest::LoggedRecord& logged,
           .finding = std::move(*verdict.finding), .policy_file = each.policy->file, .pcr = logged.content.pcr};
     }
   }
+  last_accepted_ = accepted.has_value();
   if (record.number < options_.from || record.number >= options_.to) return;
   ++result_.records;
   if (accepted) {

@@ -64,6 +64,8 @@ class LogAppraisal : public attest::RecordObserver {
   static Result<LogAppraisal> make(const std::vector<LoadedPolicy>& policies, AppraisalOptions options);
 
   void see(std::uint64_t number, const attest::LoggedRecord& record, bool digest_matches) override;
+  // Whether a policy accepts the record that see() was called for last.
+  bool last_accepted() const { return last_accepted_; }
 
   // `check` is the result of the check_log() that this object observed.
   AppraisalResult result(const attest::LogCheck& check);
@@ -84,6 +86,7 @@ class LogAppraisal : public attest::RecordObserver {
   std::vector<OfPolicy> policies_;
   AppraisalResult result_;
   std::unordered_map<std::string, std::size_t> index_of_;  // of findings, by identity
+  bool last_accepted_ = true;
 };
 
 }  // namespace imakeep::logappraisal

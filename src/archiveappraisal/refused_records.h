@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// logappraisal/refused_records.h - passes the records of an archive that a policy refuses: `imakeep log query
+// archiveappraisal/refused_records.h - passes the records of an archive that a policy refuses: `imakeep log query
 // --refused`. Threads: one thread at a time uses an object.
 #pragma once
 
@@ -7,12 +7,12 @@
 #include "logappraisal/inputs.h"
 #include "query/walk.h"
 
-namespace imakeep::logappraisal {
+namespace imakeep::archiveappraisal {
 
 class RefusedRecords : public query::RecordFilter {
  public:
   // `keys` may sign files, besides those of the policy. Both must outlive the object.
-  RefusedRecords(const LoadedPolicy& policy, policy::Mode mode, const signature::Keyrings* keys)
+  RefusedRecords(const logappraisal::LoadedPolicy& policy, policy::Mode mode, const signature::Keyrings* keys)
       : policy_(policy), mode_(mode), keys_(keys) {}
 
   // Each chain is judged with the keys that its own records add. Errors: those of Appraiser::make(), with the policy's
@@ -21,7 +21,7 @@ class RefusedRecords : public query::RecordFilter {
   bool passes(const archive::NumberedRecord& record) override;
 
  private:
-  const LoadedPolicy& policy_;
+  const logappraisal::LoadedPolicy& policy_;
   const policy::Mode mode_;
   const signature::Keyrings* const keys_;
   std::optional<appraisal::Appraiser> appraiser_;  // of the chain
@@ -29,4 +29,4 @@ class RefusedRecords : public query::RecordFilter {
   ByteOrder order_ = kHostOrder;
 };
 
-}  // namespace imakeep::logappraisal
+}  // namespace imakeep::archiveappraisal

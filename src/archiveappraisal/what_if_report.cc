@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "logappraisal/what_if_report.h"
+#include "archiveappraisal/what_if_report.h"
 
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
 
-namespace imakeep::logappraisal {
+namespace imakeep::archiveappraisal {
 namespace {
 
 constexpr std::array<Change, kChangeCount> kChanges = {Change::kRefused, Change::kAccepted, Change::kOtherReason};
@@ -24,8 +24,8 @@ std::string text_or_dash(const std::string& text) {
   return text.empty() ? "-" : printable(text);
 }
 
-std::string policy_line(const std::string& role, const LoadedPolicy& policy) {
-  return role + " " + printable(policy.file) + ", sha256 " + to_hex(policy.policy.source().view()) + "\n";
+std::string policy_line(const std::string& role, const logappraisal::LoadedPolicy& policy) {
+  return role + " " + printable(policy.file) + ", sha256 " + to_hex(policy.policy->source().view()) + "\n";
 }
 
 std::string chain_text(const JudgedChain& chain, bool compares) {
@@ -40,8 +40,8 @@ std::string chain_text(const JudgedChain& chain, bool compares) {
   return text + (chain.unread ? "; the rest cannot be read\n" : "\n");
 }
 
-nlohmann::json policy_json(const LoadedPolicy& policy) {
-  return {{"file", policy.file}, {"sha256", to_hex(policy.policy.source().view())}};
+nlohmann::json policy_json(const logappraisal::LoadedPolicy& policy) {
+  return {{"file", policy.file}, {"sha256", to_hex(policy.policy->source().view())}};
 }
 
 nlohmann::json outcome_json(const std::optional<Outcome>& outcome) {
@@ -69,7 +69,8 @@ nlohmann::json chain_json(const JudgedChain& chain) {
 
 }  // namespace
 
-std::string what_if_text(const WhatIfResult& result, const LoadedPolicy& policy, const LoadedPolicy* before) {
+std::string what_if_text(const WhatIfResult& result, const logappraisal::LoadedPolicy& policy,
+                         const logappraisal::LoadedPolicy* before) {
   std::string text = policy_line("policy", policy);
   if (before != nullptr) text += policy_line("before", *before);
   for (const VerdictChange& change : result.changes) {
@@ -84,7 +85,8 @@ std::string what_if_text(const WhatIfResult& result, const LoadedPolicy& policy,
   return text;
 }
 
-nlohmann::json what_if_json(const WhatIfResult& result, const LoadedPolicy& policy, const LoadedPolicy* before) {
+nlohmann::json what_if_json(const WhatIfResult& result, const logappraisal::LoadedPolicy& policy,
+                            const logappraisal::LoadedPolicy* before) {
   nlohmann::json json{{"policy", policy_json(policy)},
                       {"before", before == nullptr ? nlohmann::json() : policy_json(*before)},
                       {"chains", nlohmann::json::array()},
@@ -106,8 +108,8 @@ nlohmann::json what_if_json(const WhatIfResult& result, const LoadedPolicy& poli
   return json;
 }
 
-std::vector<Error> what_if_problems(const WhatIfResult& result, const LoadedPolicy& policy,
-                                    const LoadedPolicy* before) {
+std::vector<Error> what_if_problems(const WhatIfResult& result, const logappraisal::LoadedPolicy& policy,
+                                    const logappraisal::LoadedPolicy* before) {
   std::vector<Error> problems;
   for (const JudgedChain& chain : result.chains) {
     if (!chain.unread) continue;
@@ -125,4 +127,4 @@ std::vector<Error> what_if_problems(const WhatIfResult& result, const LoadedPoli
   return problems;
 }
 
-}  // namespace imakeep::logappraisal
+}  // namespace imakeep::archiveappraisal

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "logappraisal/refused_records.h"
+#include "archiveappraisal/refused_records.h"
 
-namespace imakeep::logappraisal {
+namespace imakeep::archiveappraisal {
 
 Result<void> RefusedRecords::begin(const archive::Chain& chain) {
-  auto appraiser = appraisal::Appraiser::make(&policy_.policy, mode_, {.keys = keys_});
+  auto appraiser = appraisal::Appraiser::make(policy_.policy.get(), mode_, {.keys = keys_});
   if (!appraiser) return unexpected(named(std::move(appraiser).error(), policy_.file));
   appraiser_ = std::move(*appraiser);
   bank_ = chain.banks.front();
@@ -25,4 +25,4 @@ bool RefusedRecords::passes(const archive::NumberedRecord& record) {
   return verdict.finding.has_value();
 }
 
-}  // namespace imakeep::logappraisal
+}  // namespace imakeep::archiveappraisal

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// logappraisal/what_if.h - which stored records change their verdict if one policy takes the place of another.
+// archiveappraisal/what_if.h - which stored records change their verdict if one policy takes the place of another.
 //
 // Both policies judge each chain from its first stored record on, each with keys that it learned from that chain. Keys
 // that retired records added are unknown to both, and so are PCR values: a boot aggregate is accepted only if a policy
@@ -22,7 +22,7 @@
 #include "attest/log_source.h"
 #include "logappraisal/inputs.h"
 
-namespace imakeep::logappraisal {
+namespace imakeep::archiveappraisal {
 
 enum class Change : std::uint8_t {
   kRefused,      // now; accepted before, or no policy was there before
@@ -80,7 +80,7 @@ struct WhatIfOptions {
 class WhatIf {
  public:
   // `before` may be nullptr. Both policies must outlive the object.
-  WhatIf(const LoadedPolicy& policy, const LoadedPolicy* before, WhatIfOptions options)
+  WhatIf(const logappraisal::LoadedPolicy& policy, const logappraisal::LoadedPolicy* before, WhatIfOptions options)
       : policy_(policy), before_(before), options_(options) {}
 
   // Judges the records of one chain; `first` is the number of the log's first record. Damage is no error, but noted in
@@ -92,12 +92,12 @@ class WhatIf {
 
  private:
   struct Judges;
-  Result<appraisal::Appraiser> appraiser_of(const LoadedPolicy& policy) const;
+  Result<appraisal::Appraiser> appraiser_of(const logappraisal::LoadedPolicy& policy) const;
   void take(Judges& judges, const appraisal::Record& record);
   void keep(VerdictChange change, const appraisal::Finding& finding);
 
-  const LoadedPolicy& policy_;
-  const LoadedPolicy* const before_;
+  const logappraisal::LoadedPolicy& policy_;
+  const logappraisal::LoadedPolicy* const before_;
   const WhatIfOptions options_;
   WhatIfResult result_;
   std::unordered_map<std::string, std::size_t> index_of_;  // of changes, by what they have in common
@@ -106,7 +106,7 @@ class WhatIf {
 // Judges every chain of every archive, in order. Errors, before any record is judged: kUsage for an archive without a
 // chain, and if two names are the same file; those of SqliteStore::open(). Then those of ArchiveLog::open() and
 // WhatIf::judge().
-Result<WhatIfResult> judge_archives(const std::vector<std::string>& archives, const LoadedPolicy& policy,
-                                    const LoadedPolicy* before, const WhatIfOptions& options);
+Result<WhatIfResult> judge_archives(const std::vector<std::string>& archives, const logappraisal::LoadedPolicy& policy,
+                                    const logappraisal::LoadedPolicy* before, const WhatIfOptions& options);
 
-}  // namespace imakeep::logappraisal
+}  // namespace imakeep::archiveappraisal

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "logappraisal/refused_records.h"
+#include "archiveappraisal/refused_records.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include "policy/test_support.h"
 #include "support/test_archive.h"
 
-namespace imakeep::logappraisal {
+namespace imakeep::archiveappraisal {
 namespace refused_records_test {
 
 using imakeep::test::TestArchive;
@@ -17,7 +17,8 @@ using ::testing::ElementsAre;
 class RefusedRecordsTest : public ::testing::Test {
  protected:
   std::vector<std::string> names(const PolicyText& text, policy::Mode mode = policy::Mode::kStrict) {
-    const LoadedPolicy policy{.file = "p.json", .policy = policy::compiled(text.str())};
+    const logappraisal::LoadedPolicy policy{
+        .file = "p.json", .policy = std::make_shared<policy::CompiledPolicy>(policy::compiled(text.str()))};
     RefusedRecords filter(policy, mode, nullptr);
     std::vector<std::string> names;
     const auto walked =
@@ -66,4 +67,4 @@ TEST_F(RefusedRecordsTest, NameThePolicyOfTheOtherMode) {
 }
 
 }  // namespace refused_records_test
-}  // namespace imakeep::logappraisal
+}  // namespace imakeep::archiveappraisal

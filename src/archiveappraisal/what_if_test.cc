@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "logappraisal/what_if.h"
+#include "archiveappraisal/what_if.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,13 +7,13 @@
 
 #include "archive/sqlite/sqlite_store.h"
 #include "archive/test_support.h"
+#include "archiveappraisal/what_if_report.h"
 #include "attest/test_support.h"
 #include "imalog/template_data.h"
-#include "logappraisal/what_if_report.h"
 #include "policy/test_support.h"
 #include "support/key_tools.h"
 
-namespace imakeep::logappraisal {
+namespace imakeep::archiveappraisal {
 namespace what_if_test {
 
 using appraisal::Reason;
@@ -33,8 +33,9 @@ Content measured(const std::string& path, char digit) {
   return {.body = *imalog::make_body("ima-ng", {.path = path, .file_digest = bytes_of_hex(digit)}, ByteOrder::kLittle)};
 }
 
-LoadedPolicy policy_of(const PolicyText& text, const std::string& file, policy::Mode mode = policy::Mode::kStrict) {
-  return {.file = file, .policy = policy::compiled(text.str(), mode)};
+logappraisal::LoadedPolicy policy_of(const PolicyText& text, const std::string& file,
+                                     policy::Mode mode = policy::Mode::kStrict) {
+  return {.file = file, .policy = std::make_shared<policy::CompiledPolicy>(policy::compiled(text.str(), mode))};
 }
 
 // "/a" with 64 digits 'a'.
@@ -47,19 +48,19 @@ std::string digests(const std::string& paths_and_digits) {
   return "{" + text + "}";
 }
 
-const LoadedPolicy& old_policy() {
-  static const LoadedPolicy policy = policy_of({.digests = digests("aabbcc")}, "old.json");
+const logappraisal::LoadedPolicy& old_policy() {
+  static const logappraisal::LoadedPolicy policy = policy_of({.digests = digests("aabbcc")}, "old.json");
   return policy;
 }
 
 // Lacks /b, has another digest for /c, and accepts /d.
-const LoadedPolicy& new_policy() {
-  static const LoadedPolicy policy = policy_of({.digests = digests("aaceddx1")}, "new.json");
+const logappraisal::LoadedPolicy& new_policy() {
+  static const logappraisal::LoadedPolicy policy = policy_of({.digests = digests("aaceddx1")}, "new.json");
   return policy;
 }
 
-WhatIfResult judged(const std::vector<Content>& contents, const LoadedPolicy& policy, const LoadedPolicy* before,
-                    WhatIfOptions options = {}, std::uint64_t first = 0) {
+WhatIfResult judged(const std::vector<Content>& contents, const logappraisal::LoadedPolicy& policy,
+                    const logappraisal::LoadedPolicy* before, WhatIfOptions options = {}, std::uint64_t first = 0) {
   attest::ListLog log = attest::test::log_of(imalog::test::list_of(contents, kBank));
   WhatIf what_if(policy, before, options);
   must(what_if.judge("host.imk", archive::ChainId(3), first, log));
@@ -107,7 +108,7 @@ TEST(WhatIf, GroupsTheRecordsOfOneFile) {
 }
 
 TEST(WhatIf, KeepsDigestsOfOnePathApart) {
-  const LoadedPolicy any = policy_of({.excludes = R"(["/b"])"}, "any.json");
+  const logappraisal::LoadedPolicy any = policy_of({.excludes = R"(["/b"])"}, "any.json");
   const auto result = judged({measured("/b", 'b'), measured("/b", 'c')}, new_policy(), &any);
   ASSERT_EQ(result.changes.size(), 2u);
   EXPECT_EQ(result.changes[0].before, Outcome{.rule = Rule::kExclude});
@@ -116,7 +117,7 @@ TEST(WhatIf, KeepsDigestsOfOnePathApart) {
 TEST(WhatIf, KeepsChangesOfOneFileApart) {
   const std::string bracket = R"({"version": 1, "updates": [{"name": "u", "to_record": 1, "old": {"/b": [")" +
                               hex_of('b') + R"("]}, "new": {"/b": [")" + hex_of('c') + "\"]}}]}";
-  const LoadedPolicy updates = policy_of({.imakeep = bracket}, "updates.json");
+  const logappraisal::LoadedPolicy updates = policy_of({.imakeep = bracket}, "updates.json");
   const auto result = judged({measured("/b", 'b'), measured("/b", 'b')}, new_policy(), &updates);
   ASSERT_EQ(result.changes.size(), 2u);
   EXPECT_EQ(result.changes[0].change, Change::kRefused);
@@ -190,8 +191,8 @@ TEST(WhatIf, EachPolicyLearnsTheKeysOfEachChain) {
   const auto key = imakeep::test::make_key(scratch, "key", imakeep::test::kP256);
   const Bytes certificate = imakeep::test::bytes_of_file(key.certificate_der());
   const std::string hash = to_hex(digest::hash(digest::Algorithm::kSha256, certificate).view());
-  const LoadedPolicy learns = policy_of({.keyrings = R"({".ima": [")" + hash + "\"]}"}, "learns.json");
-  const LoadedPolicy ignores = policy_of(
+  const logappraisal::LoadedPolicy learns = policy_of({.keyrings = R"({".ima": [")" + hash + "\"]}"}, "learns.json");
+  const logappraisal::LoadedPolicy ignores = policy_of(
       {.ima = R"({"ignored_keyrings": [".ima"], "log_hash_alg": "sha1", "dm_policy": null})"}, "ignores.json");
   const Content file = signed_file(scratch, key);
   WhatIf what_if(ignores, &learns, {});
@@ -216,7 +217,7 @@ TEST(WhatIf, RefusesPoliciesOfTheOtherMode) {
 
 TEST(WhatIf, JudgesAsKeylimeDoes) {
   const PolicyText same{.digests = digests("aa")};
-  const LoadedPolicy keylime = policy_of(same, "keylime.json", policy::Mode::kKeylime);
+  const logappraisal::LoadedPolicy keylime = policy_of(same, "keylime.json", policy::Mode::kKeylime);
   const auto result =
       judged({measured("/a", 'a'), measured("/b", 'b')}, keylime, nullptr, {.mode = policy::Mode::kKeylime});
   ASSERT_EQ(result.changes.size(), 1u);
@@ -293,7 +294,7 @@ TEST(WhatIfReport, HasALineForEachChangeAndEachChain) {
                              new_policy(), &old_policy());
   const std::string text = what_if_text(result, new_policy(), &old_policy());
   EXPECT_THAT(
-      text, HasSubstr("policy new.json, sha256 " + to_hex(new_policy().policy.source().view()) + "\nbefore old.json"));
+      text, HasSubstr("policy new.json, sha256 " + to_hex(new_policy().policy->source().view()) + "\nbefore old.json"));
   EXPECT_THAT(text, HasSubstr("refused host.imk 3 0 2 digest unknown-path sha256:" + hex_of('b') + " /b\n"));
   EXPECT_THAT(text, HasSubstr("accepted host.imk 3 3 1 unknown-path digest sha256:" + hex_of('d') + " /d\n"));
   EXPECT_THAT(text, HasSubstr("host.imk, chain 3: 4 records, 2 refused that were accepted, 1 accepted that were "
@@ -337,4 +338,4 @@ TEST(WhatIfReport, HasTheSameInJson) {
 }
 
 }  // namespace what_if_test
-}  // namespace imakeep::logappraisal
+}  // namespace imakeep::archiveappraisal

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "logappraisal/what_if.h"
+#include "archiveappraisal/what_if.h"
 
 #include <utility>
 
@@ -7,7 +7,7 @@
 #include "imalog/template_digest.h"
 #include "output/archive_log.h"
 
-namespace imakeep::logappraisal {
+namespace imakeep::archiveappraisal {
 namespace {
 
 bool is_damage(const Error& error) {
@@ -63,8 +63,8 @@ struct WhatIf::Judges {
   std::optional<appraisal::Appraiser> before;
 };
 
-Result<appraisal::Appraiser> WhatIf::appraiser_of(const LoadedPolicy& policy) const {
-  auto appraiser = appraisal::Appraiser::make(&policy.policy, options_.mode, {.keys = options_.keys});
+Result<appraisal::Appraiser> WhatIf::appraiser_of(const logappraisal::LoadedPolicy& policy) const {
+  auto appraiser = appraisal::Appraiser::make(policy.policy.get(), options_.mode, {.keys = options_.keys});
   if (!appraiser) return unexpected(named(std::move(appraiser).error(), policy.file));
   return appraiser;
 }
@@ -129,8 +129,8 @@ void WhatIf::keep(VerdictChange change, const appraisal::Finding& finding) {
   result_.changes.push_back(std::move(change));
 }
 
-Result<WhatIfResult> judge_archives(const std::vector<std::string>& archives, const LoadedPolicy& policy,
-                                    const LoadedPolicy* before, const WhatIfOptions& options) {
+Result<WhatIfResult> judge_archives(const std::vector<std::string>& archives, const logappraisal::LoadedPolicy& policy,
+                                    const logappraisal::LoadedPolicy* before, const WhatIfOptions& options) {
   IMAKEEP_CHECK(attest::check_distinct(archives));
   std::vector<std::pair<std::string, archive::ChainId>> chains;
   for (const std::string& file : archives) {
@@ -145,4 +145,4 @@ Result<WhatIfResult> judge_archives(const std::vector<std::string>& archives, co
   return what_if.result();
 }
 
-}  // namespace imakeep::logappraisal
+}  // namespace imakeep::archiveappraisal

@@ -1,0 +1,548 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "verifier/attestation.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "attest/boot_aggregate.h"
+#include "attest/increment.h"
+#include "attest/quote_check.h"
+#include "ear/claims.h"
+#include "imalog/template_digest.h"
+#include "logappraisal/log_appraisal.h"
+#include "logappraisal/trust_vector.h"
+#include "verifier/host_state.h"
+
+namespace imakeep::verifier {
+
+// The type of a member, which may not be of an anonymous namespace when sources are compiled together.
+namespace detail {
+
+struct KnownHost {
+  vstore::HostRow row;
+  HostState state;
+};
+
+}  // namespace detail
+
+namespace {
+
+using attest::PcrSet;
+using detail::KnownHost;
+
+constexpr std::size_t kMostOpenFindings = 1000;
+
+// ---- the row --------------------------------------------------------------------------------------------------------
+
+Judged<KnownHost> known_host(const Judge& judge, const std::string& tenant, const std::string& host,
+                             std::int64_t now_unix_s) {
+  const vstore::HostKey key{.tenant = tenant.empty() ? judge.settings.default_tenant : tenant, .host = host};
+  auto row = judge.store.host(key, now_unix_s);
+  if (!row) return unexpected(store_refusal(row.error()));
+  if (!*row) return refuse(Reason::kUnknownHost, "no host has this name; enrol it first");
+  switch ((*row)->status) {
+    case vstore::HostStatus::kPending:
+      return refuse(Reason::kNotEnrolled, "the enrolment is not complete; enrol the host again");
+    case vstore::HostStatus::kWaiting:
+      return refuse(Reason::kNotEnrolled, "nobody has approved the host yet; ask its administrator");
+    case vstore::HostStatus::kDisabled:
+      return refuse(Reason::kDisabled, "an administrator has disabled the host");
+    case vstore::HostStatus::kEnrolled:
+      break;
+  }
+  auto state = load_host_state((*row)->state);
+  if (!state) return unexpected(Refusal{.reason = Reason::kStore, .detail = state.error().message});
+  return KnownHost{.row = std::move(**row), .state = std::move(*state)};
+}
+
+// ---- what a quote has to cover --------------------------------------------------------------------------------------
+
+PcrSet pcrs_to_quote(const Settings& settings, const HostState& state) {
+  return settings.pcrs | state.open_pcrs | state.chain.pcrs.touched_pcrs();
+}
+
+// The chain's bank, or the one that Settings prefers among those of the TPM.
+std::vector<digest::Algorithm> banks_to_quote(const Settings& settings, const HostState& state,
+                                              const std::vector<digest::Algorithm>& of_tpm) {
+  std::vector<digest::Algorithm> banks;
+  for (const digest::Bank& bank : state.chain.pcrs.banks()) banks.push_back(bank.algorithm);
+  if (!banks.empty()) return banks;
+  for (const digest::Algorithm bank : settings.banks) {
+    if (of_tpm.empty() || std::ranges::find(of_tpm, bank) != of_tpm.end()) return {bank};
+  }
+  return {};
+}
+
+std::vector<std::uint32_t> listed(PcrSet pcrs) {
+  std::vector<std::uint32_t> list;
+  for (std::uint32_t pcr = 0; pcr < digest::kPcrCount; ++pcr) {
+    if (attest::holds(pcrs, pcr)) list.push_back(pcr);
+  }
+  return list;
+}
+
+// Whether the quote covers the PCRs that the challenge asked for, in banks that it may have asked for.
+Judged<void> check_selection(const Settings& settings, const HostState& state, const tpm::Quote& quote) {
+  const std::vector<std::uint32_t> wanted = listed(pcrs_to_quote(settings, state));
+  const auto& chain_banks = state.chain.pcrs.banks();
+  std::size_t banks = 0;
+  for (const tpm::PcrSelection& selection : quote.selections) {
+    if (selection.pcrs.empty()) continue;
+    ++banks;
+    const auto algorithm = selection.bank.algorithm;
+    const bool allowed = chain_banks.empty() ? std::ranges::find(settings.banks, algorithm) != settings.banks.end()
+                                             : digest::find_bank(chain_banks, algorithm) != nullptr;
+    if (!allowed) {
+      return refuse(Reason::kQuotePcrs, "the quote covers bank " + selection.bank.name() + ", which was not asked for");
+    }
+    if (selection.pcrs != wanted) {
+      return refuse(Reason::kQuotePcrs,
+                    "in bank " + selection.bank.name() + " the quote covers other PCRs than asked for");
+    }
+  }
+  if (banks == 0) return refuse(Reason::kQuotePcrs, "the quote covers no PCR");
+  if (!chain_banks.empty() && banks != chain_banks.size()) {
+    return refuse(Reason::kQuotePcrs, "the quote covers fewer banks than asked for");
+  }
+  return {};
+}
+
+Refusal nonce_refusal(const Error& error) {
+  const auto says = [&](std::string_view word) { return error.message.find(word) != std::string::npos; };
+  Reason reason = Reason::kNonceForeign;
+  if (says("(unknown-key)")) reason = Reason::kNonceUnknown;
+  if (says("(expired)") || says("(future)")) reason = Reason::kNonceExpired;
+  return {.reason = reason, .detail = error.message};
+}
+
+// By which evidence is known as the one that was answered.
+digest::Digest answered_hash(const evidence::EvidenceHeader& header) {
+  return digest::hash(digest::Algorithm::kSha256,
+                      {ByteView(header.token), ByteView(header.quote), ByteView(header.signature)});
+}
+
+// The PCRs of a proven list, by all banks that were compared.
+std::vector<ear::ProvenPcr> values_of(const digest::PcrState& state) {
+  std::vector<ear::ProvenPcr> pcrs;
+  for (std::size_t bank = 0; bank < state.banks().size(); ++bank) {
+    for (const std::uint32_t pcr : listed(state.touched_pcrs())) {
+      const ByteView value = state.value(bank, pcr).view();
+      pcrs.push_back({.bank = state.banks()[bank].name(), .pcr = pcr, .value = Bytes(value.begin(), value.end())});
+    }
+  }
+  return pcrs;
+}
+
+std::uint64_t with_jitter(std::uint64_t interval_s, double share, const Random& random) {
+  std::array<std::byte, sizeof(std::uint32_t)> bytes{};
+  random(bytes);
+  const double unit = static_cast<double>(load<std::uint32_t>(bytes.data())) / 4294967295.0;
+  const double varied = static_cast<double>(interval_s) * (1 + share * (2 * unit - 1));
+  return static_cast<std::uint64_t>(std::max(1.0, std::round(varied)));
+}
+
+}  // namespace
+
+Judged<evidence::Challenge> challenge(const Judge& judge, const evidence::ChallengeRequest& request,
+                                      std::int64_t now_unix_s) {
+  auto known = known_host(judge, request.tenant, request.host, now_unix_s);
+  if (!known) return unexpected(known.error());
+  const Settings& settings = judge.settings;
+  const HostState& state = known->state;
+  const auto banks = banks_to_quote(settings, state, request.banks);
+  if (banks.empty()) {
+    return refuse(Reason::kQuotePcrs, "the TPM has no bank that the verifier accepts; enable sha256 in the firmware");
+  }
+  const auto key = judge.keys.nonce_key(now_unix_s);
+  if (!key) return unexpected(store_refusal(key.error()));
+  std::array<std::byte, evidence::kTokenRandomBytes> random{};
+  judge.random(random);
+  const evidence::NonceScope scope{
+      .tenant = known->row.key.tenant, .host = known->row.key.host, .epoch = known->row.epoch};
+  const auto nonce = evidence::make_nonce(*key, scope, static_cast<std::uint64_t>(now_unix_s), random);
+  if (!nonce) return unexpected(store_refusal(nonce.error()));
+  evidence::Challenge made{.nonce = Bytes(nonce->nonce.begin(), nonce->nonce.end()),
+                           .token = Bytes(nonce->token.begin(), nonce->token.end()),
+                           .chain = state.chain.chain,
+                           .first = state.chain.proven,
+                           .most_records = settings.most_records,
+                           .most_bytes = settings.most_bytes,
+                           .interval_s = settings.interval_s};
+  if (state.chain.chain != 0) made.reset_count = state.chain.reset_count;
+  for (const digest::Algorithm bank : banks) {
+    made.pcrs.push_back({.bank = bank, .pcrs = listed(pcrs_to_quote(settings, state))});
+  }
+  std::ranges::sort(made.pcrs, {}, &evidence::PcrChoice::bank);
+  if (known->row.policy_list.empty()) return made;
+  const auto list = judge.store.policy_list(known->row.key.tenant, known->row.policy_list);
+  if (!list) return unexpected(store_refusal(list.error()));
+  if (*list) {
+    for (const Bytes& digest : (*list)->policies) made.policies.push_back("sha256:" + to_hex(digest));
+  }
+  return made;
+}
+
+// ---- evidence -------------------------------------------------------------------------------------------------------
+
+class Attestation::Judging {
+ public:
+  Judging(const Judge& judge, std::int64_t now_unix_s)
+      : judge_(judge),
+        now_unix_s_(now_unix_s),
+        reader_(
+            {.records = judge.settings.most_records, .records_bytes = judge.settings.most_bytes},
+            [this](const evidence::EvidenceHeader& header) { return on_header(header); },
+            [this](const imalog::RecordContentView& content) { return on_record(content); }) {}
+
+  std::optional<Refusal> feed(ByteView bytes) {
+    if (refusal_ || repeated_) return refusal_;
+    if (const auto fed = reader_.feed(bytes); !fed) note(fed.error());
+    return refusal_;
+  }
+
+  Judged<std::variant<Accepted, Repeated>> finish() {
+    if (!refusal_ && !repeated_) {
+      if (const auto ended = reader_.finish(); !ended) note(ended.error());
+    }
+    if (refusal_) return unexpected(*refusal_);
+    if (repeated_) return std::variant<Accepted, Repeated>(std::move(*repeated_));
+    return conclude();
+  }
+
+ private:
+  // The reader's own errors, unless a callback has refused.
+  void note(const Error& error) {
+    if (refusal_ || repeated_) return;
+    const bool limit = error.code == ErrorCode::kUnsupported;
+    refusal_ = Refusal{.reason = limit ? Reason::kUnsupported : Reason::kMalformed, .detail = describe(error)};
+  }
+  // Ends the reading.
+  Result<void> stop() { return fail(ErrorCode::kMismatch, "refused"); }
+
+  Result<void> on_header(const evidence::EvidenceHeader& header) {
+    auto checked = check_header(header);
+    if (!checked) refusal_ = std::move(checked).error();
+    return checked && !repeated_ ? Result<void>() : stop();
+  }
+
+  Judged<void> check_header(const evidence::EvidenceHeader& header) {
+    if (header.more) {
+      return refuse(Reason::kUnsupported,
+                    "evidence in parts is not supported; send fewer records with a quote over them");
+    }
+    auto known = known_host(judge_, header.tenant, header.host, now_unix_s_);
+    if (!known) return unexpected(known.error());
+    host_ = std::move(*known);
+    const digest::Digest hash = answered_hash(header);
+    answered_hash_.assign(hash.view().begin(), hash.view().end());
+    if (host_.row.answer && equal(host_.row.answer->nonce_hash, answered_hash_)) {
+      repeated_ = Repeated{.verdict = std::string(as_text(host_.row.answer->bytes))};
+      return {};
+    }
+    if (auto quote = check_quote(header); !quote) return quote;
+    return begin(header);
+  }
+
+  // Who made the quote, when, and over what.
+  Judged<void> check_quote(const evidence::EvidenceHeader& header) {
+    auto quote = tpm::parse_quote(header.quote);
+    if (!quote) return refuse(Reason::kQuoteMalformed, "the quote: " + describe(quote.error()));
+    quote_ = std::move(*quote);
+    const auto signature = tpm::parse_signature(header.signature);
+    if (!signature) return refuse(Reason::kQuoteMalformed, "the signature: " + describe(signature.error()));
+    const auto keys = attest::VerificationKey::parse(host_.row.ak_public);
+    if (!keys) return refuse(Reason::kStore, "the host's attestation key: " + describe(keys.error()));
+    if (const auto good = attest::check_signature(quote_, *signature, keys->front()); !good) {
+      return refuse(Reason::kQuoteSignature, good.error().message);
+    }
+    quoted_ = attest::quoted_pcrs(quote_, *signature);
+    const auto nonce_keys = judge_.keys.nonce_keys(key_id_of(header.token), now_unix_s_);
+    if (!nonce_keys) return unexpected(store_refusal(nonce_keys.error()));
+    const evidence::NonceScope scope{
+        .tenant = host_.row.key.tenant, .host = host_.row.key.host, .epoch = host_.row.epoch};
+    const auto nonce = evidence::check_nonce(header.token, quote_.extra_data, *nonce_keys, scope,
+                                             static_cast<std::uint64_t>(now_unix_s_), judge_.settings.nonce_lifetime_s);
+    if (!nonce) return unexpected(nonce_refusal(nonce.error()));
+    return check_selection(judge_.settings, host_.state, quote_);
+  }
+
+  static std::uint32_t key_id_of(ByteView token) {
+    return token.size() < sizeof(std::uint32_t) ? 0 : load<std::uint32_t>(token.data(), ByteOrder::kBig);
+  }
+
+  // Where the records have to begin, and by what they are judged.
+  Judged<void> begin(const evidence::EvidenceHeader& header) {
+    const auto new_chain = attest::begins_chain(host_.state.chain, quote_.clock);
+    if (!new_chain) return refuse(Reason::kQuoteOlder, new_chain.error().message);
+    if (*new_chain) {
+      const std::uint64_t chain = host_.state.chain.chain + 1;
+      host_.state = HostState{};
+      host_.state.chain.chain = chain;
+    }
+    const std::uint64_t wanted = host_.state.chain.proven;
+    if (header.first != wanted) {
+      const std::string text = "the records begin with number " + std::to_string(header.first) + ", and number " +
+                               std::to_string(wanted) + " is wanted";
+      return unexpected(
+          Refusal{.reason = *new_chain ? Reason::kNewBoot : Reason::kFirst, .detail = text, .first = wanted});
+    }
+    given_ = header.pcrs;
+    order_ = header.byte_order;
+    next_ = header.first;
+    auto increment = attest::Increment::begin(host_.state.chain.pcrs, quoted_, given_);
+    if (!increment) return refuse(Reason::kQuotePcrs, increment.error().message);
+    increment_.emplace(std::move(*increment));
+    return begin_appraisal();
+  }
+
+  Judged<void> begin_appraisal() {
+    if (host_.row.policy_list.empty()) return {};
+    const auto list = judge_.store.policy_list(host_.row.key.tenant, host_.row.policy_list);
+    if (!list) return unexpected(store_refusal(list.error()));
+    if (!*list) return refuse(Reason::kPolicyMissing, "the host's list of policies is not in the database");
+    policy_list_version_ = (*list)->version;
+    auto policies = judge_.policies.get((*list)->policies);
+    if (!policies) return refuse(Reason::kPolicyMissing, policies.error().message);
+    policies_ = std::move(*policies);
+    logappraisal::AppraisalOptions options{.mode = judge_.settings.mode,
+                                           .host = host_.row.key.host,
+                                           .boot_pcrs = given_,
+                                           .first = next_,
+                                           .most_findings = kMostOpenFindings,
+                                           .learned = host_.state.learned};
+    if (auto open = open_findings(options); !open) return open;
+    auto appraisal = logappraisal::LogAppraisal::make(policies_, std::move(options));
+    if (!appraisal) return refuse(Reason::kPolicyMissing, appraisal.error().message);
+    appraisal_.emplace(std::move(*appraisal));
+    return {};
+  }
+
+  // Findings close when their file is accepted again, so their paths are watched.
+  Judged<void> open_findings(logappraisal::AppraisalOptions& options) {
+    if (host_.state.open_findings == 0) return {};
+    const auto open = judge_.store.findings({.tenant = host_.row.key.tenant,
+                                             .host = host_.row.key.host,
+                                             .state = vstore::FindingState::kOpen,
+                                             .limit = kMostOpenFindings});
+    if (!open) return unexpected(store_refusal(open.error()));
+    for (const vstore::FindingRow& row : *open) {
+      std::string path(as_text(row.sighting.path));
+      options.watched.insert(path);
+      open_.emplace(std::move(path), row.sighting.identity);
+    }
+    return {};
+  }
+
+  Result<void> on_record(const imalog::RecordContentView& content) {
+    if (next_ == 0 && !boot_seen_) {
+      boot_seen_ = true;
+      if (const auto stated = attest::boot_aggregate_of(content, order_)) {
+        stated_ = stated;
+        boot_ = attest::check_boot_aggregate(*stated, given_, digest::PcrState(quoted_banks()), 0);
+      }
+    }
+    if (appraisal_ && increment_->is_candidate(content.pcr)) {
+      appraise(content);
+      if (judge_.settings.findings_hold_back && !appraisal_->last_accepted()) increment_->end_candidates();
+    }
+    increment_->add(content);
+    ++next_;
+    return {};
+  }
+
+  void appraise(const imalog::RecordContentView& content) {
+    attest::LoggedRecord record{.content = content, .bank = kShownBank, .shown = {}, .order = order_};
+    digest::Digest shown;
+    if (judge_.settings.mode == policy::Mode::kKeylime) {
+      shown = imalog::shown_digest(kShownBank, content);
+      record.shown = shown.view();
+    }
+    appraisal_->see(seen_++, record, true);
+  }
+
+  std::vector<digest::Bank> quoted_banks() const {
+    std::vector<digest::Bank> banks;
+    for (const tpm::PcrSelection& selection : quote_.selections) banks.push_back(selection.bank);
+    return banks;
+  }
+
+  // ---- the verdict
+
+  Judged<std::variant<Accepted, Repeated>> conclude() {
+    const attest::Increment::Outcome outcome = increment_->finish();
+    if (!outcome.matched_at) {
+      return refuse(Reason::kLogMismatch,
+                    "the quoted PCRs match the records at no point: a record was altered, left out, added or moved, or "
+                    "the quote was made before the records that are proven already");
+    }
+    HostState& state = host_.state;
+    const std::uint64_t first = state.chain.proven;
+    state.chain.proven += outcome.proven;
+    state.chain.pcrs = outcome.pcrs;
+    state.chain.clock_ms = quote_.clock.clock_ms;
+    state.chain.reset_count = quote_.clock.reset_count;
+    state.chain.restart_count = quote_.clock.restart_count;
+    state.open_pcrs &= ~outcome.pcrs.touched_pcrs();
+    if (outcome.open_pcr) state.open_pcrs |= PcrSet{1} << *outcome.open_pcr;
+    logappraisal::AppraisalResult appraisal;
+    if (appraisal_) appraisal = appraisal_->result_of_proven();
+    take_in(appraisal);
+    const auto result = sign(result_of(appraisal, first, outcome));
+    if (!result) return unexpected(store_refusal(result.error()));
+    const evidence::Verdict verdict{
+        .chain = state.chain.chain,
+        .n = state.chain.proven,
+        .again = outcome.open_pcr.has_value(),
+        .interval_s = with_jitter(judge_.settings.interval_s, judge_.settings.jitter, judge_.random),
+        .result = *result};
+    Accepted accepted{.move = move_of(appraisal, first), .verdict = evidence::make_verdict(verdict)};
+    const ByteView text = as_bytes(accepted.verdict);
+    accepted.move.answer = {.nonce_hash = answered_hash_, .bytes = Bytes(text.begin(), text.end())};
+    return std::variant<Accepted, Repeated>(std::move(accepted));
+  }
+
+  // Adds what the new records say to what is known of the chain.
+  void take_in(const logappraisal::AppraisalResult& appraisal) {
+    HostState& state = host_.state;
+    for (const appraisal::LearnedKey& key : appraisal.learned) {
+      // Every policy has learned the keys that it accepts, some of them the same.
+      static_cast<void>(state.learned.learn(key.record, key.keyring, key.buffer, key.key));
+    }
+    if (stated_ && state.chain.proven > 0) {
+      const bool matches = boot_ && boot_->matches;
+      const bool differs = (boot_ && !boot_->matches) || logappraisal::boot_refused(appraisal);
+      state.boot = differs
+                       ? ear::BootOutcome::kDiffers
+                       : (matches && logappraisal::is_reference(policies_, *stated_) ? ear::BootOutcome::kMatches
+                                                                                     : ear::BootOutcome::kNoReference);
+    }
+    state.vector.set(ear::Claim::kInstanceIdentity, ear::instance_identity(ear::KeyOutcome::kEnrolled));
+    state.vector.set(ear::Claim::kConfiguration, ear::configuration(state.boot));
+    state.vector.set(ear::Claim::kHardware,
+                     ear::hardware(host_.row.ek_check == "certificate" ? ear::MakerOutcome::kTrusted
+                                                                       : ear::MakerOutcome::kNotClaimed));
+    logappraisal::add_records(state.vector, appraisal);
+    state.refused += appraisal.refused_records();
+  }
+
+  ear::Ear result_of(const logappraisal::AppraisalResult& appraisal, std::uint64_t first,
+                     const attest::Increment::Outcome& outcome) const {
+    const HostState& state = host_.state;
+    ear::Proof proof{.chain = state.chain.chain,
+                     .first = first,
+                     .reset_count = quote_.clock.reset_count,
+                     .restart_count = quote_.clock.restart_count,
+                     .clock_ms = quote_.clock.clock_ms,
+                     .quote_digest = logappraisal::digest_text_of(
+                         digest::hash(digest::Algorithm::kSha256, quote_.signed_bytes).view()),
+                     .failed = state.refused,
+                     .findings = logappraisal::reported_findings(appraisal)};
+    // Without a single proven record nothing is proven of the list.
+    if (state.chain.proven > 0) {
+      proof.n = state.chain.proven;
+      if (outcome.proven == *outcome.matched_at) proof.pcrs = values_of(state.chain.pcrs);
+    }
+    ear::Appraisal of_host{.name = host_.row.key.host, .vector = state.vector, .evidence_nonce = quote_.extra_data};
+    for (const logappraisal::LoadedPolicy& policy : policies_) {
+      of_host.policy_ids.push_back(policy.file);
+      proof.policies.push_back(
+          {.id = host_.row.policy_list, .digest = policy.file, .from = first, .to = state.chain.proven});
+    }
+    of_host.proof = std::move(proof);
+    const auto lifetime = static_cast<std::int64_t>(2 * judge_.settings.interval_s + judge_.settings.result_lifetime_s);
+    return {.issued_at_s = now_unix_s_,
+            .expires_at_s = now_unix_s_ + lifetime,
+            .verifier = {.developer = "imakeep", .build = judge_.settings.build},
+            .appraisals = {std::move(of_host)}};
+  }
+
+  Result<std::string> sign(const ear::Ear& result) {
+    status_ = result.appraisals.front().vector.status();
+    IMAKEEP_TRY(const auto& claims, ear::make_claims(result, judge_.settings.profile));
+    IMAKEEP_TRY(const auto& key, judge_.keys.result_key(now_unix_s_));
+    return key.sign(claims);
+  }
+
+  vstore::Move move_of(const logappraisal::AppraisalResult& appraisal, std::uint64_t first) {
+    HostState& state = host_.state;
+    const digest::Digest quote = digest::hash(digest::Algorithm::kSha256, quote_.signed_bytes);
+    vstore::Move move{.key = host_.row.key,
+                      .epoch = host_.row.epoch,
+                      .proven = state.chain.proven,
+                      .seen_unix_s = now_unix_s_,
+                      .policy_list = host_.row.policy_list,
+                      .policy_list_version = policy_list_version_,
+                      .history = {.at_unix_s = now_unix_s_,
+                                  .outcome = std::string(ear::name_of(status_)),
+                                  .chain = state.chain.chain,
+                                  .first = first,
+                                  .proven = state.chain.proven,
+                                  .findings = appraisal.refused_records(),
+                                  .quote_digest = Bytes(quote.view().begin(), quote.view().end())}};
+    for (const logappraisal::KeptFinding& kept : appraisal.findings) {
+      const appraisal::Finding& finding = kept.finding;
+      const auto bytes_of = [](ByteView bytes) { return Bytes(bytes.begin(), bytes.end()); };
+      const auto& reason = appraisal::info(finding.reasons.front());
+      move.sightings.push_back({.identity = bytes_of(kept.identity.view()),
+                                .record = finding.record,
+                                .path = bytes_of(as_bytes(finding.path)),
+                                .digest = bytes_of(as_bytes(finding.digest)),
+                                .reason = std::string(reason.name),
+                                .rule = bytes_of(as_bytes(reason.event_id)),
+                                .policy = bytes_of(finding.policy.view())});
+    }
+    for (const std::string& path : appraisal.accepted_again) {
+      const auto [begin, end] = open_.equal_range(path);
+      for (auto at = begin; at != end; ++at) {
+        const bool seen_now = std::ranges::any_of(
+            move.sightings, [&](const vstore::Sighting& sighting) { return sighting.identity == at->second; });
+        if (!seen_now) move.fixed.push_back(at->second);
+      }
+    }
+    state.open_findings += move.sightings.size();
+    state.open_findings -= std::min<std::uint64_t>(state.open_findings, move.fixed.size());
+    move.state = save(state);
+    return move;
+  }
+
+  static inline const digest::Bank kShownBank = digest::bank_of(digest::Algorithm::kSha256);
+
+  const Judge& judge_;
+  const std::int64_t now_unix_s_;
+  evidence::EvidenceReader reader_;
+  std::optional<Refusal> refusal_;
+  std::optional<Repeated> repeated_;
+
+  detail::KnownHost host_;  // its state moves on while the evidence is judged
+  Bytes answered_hash_;
+  tpm::Quote quote_;
+  attest::QuotedPcrs quoted_;
+  std::vector<imalog::PcrValue> given_;
+  ByteOrder order_ = ByteOrder::kLittle;
+  std::uint64_t next_ = 0;  // number of the next record
+  std::uint64_t seen_ = 0;  // records that were appraised
+  std::optional<attest::Increment> increment_;
+  std::vector<logappraisal::LoadedPolicy> policies_;
+  std::uint64_t policy_list_version_ = 0;
+  std::optional<logappraisal::LogAppraisal> appraisal_;
+  std::multimap<std::string, Bytes> open_;  // identities of open findings, by path
+  bool boot_seen_ = false;
+  std::optional<attest::BootAggregate> stated_;
+  std::optional<attest::BootAggregateCheck> boot_;
+  ear::Tier status_ = ear::Tier::kNone;
+};
+
+Attestation::Attestation(const Judge& judge, std::int64_t now_unix_s)
+    : judging_(std::make_unique<Judging>(judge, now_unix_s)) {}
+Attestation::~Attestation() = default;
+
+std::optional<Refusal> Attestation::feed(ByteView bytes) {
+  return judging_->feed(bytes);
+}
+
+Judged<std::variant<Accepted, Repeated>> Attestation::finish() {
+  return judging_->finish();
+}
+
+}  // namespace imakeep::verifier
