@@ -4,14 +4,13 @@
 #include <algorithm>
 #include <array>
 
-#include <openssl/core_names.h>
 #include <openssl/ec.h>
-#include <openssl/param_build.h>
 #include <openssl/rsa.h>
 
 #include "signature/curves.h"
 #include "signature/key_file.h"
 #include "signature/openssl_objects.h"
+#include "tpm/openssl_key.h"
 
 namespace imakeep::attest {
 namespace {
@@ -19,14 +18,10 @@ namespace {
 using signature::data_of;
 using signature::DigestContext;
 using signature::ErrorQueueCleared;
-using signature::KeyContext;
-using signature::kNistCurves;
 using signature::nist_curve_of;
 using signature::Number;
 using signature::Owned;
 using signature::take_der;
-using ParamBuilder = Owned<OSSL_PARAM_BLD, OSSL_PARAM_BLD_free>;
-using Params = Owned<OSSL_PARAM, OSSL_PARAM_free>;
 using EcdsaSignature = Owned<ECDSA_SIG, ECDSA_SIG_free>;
 using Key = std::shared_ptr<EVP_PKEY>;
 
@@ -40,50 +35,7 @@ Bytes bytes_of(const BIGNUM* number) {
   return bytes;
 }
 
-Key owned(EVP_PKEY* key) {
-  return {key, EVP_PKEY_free};
-}
-
 // ---- keys -----------------------------------------------------------------------------------------------------------
-
-Key from_params(const char* kind, OSSL_PARAM_BLD* builder) {
-  const Params params(OSSL_PARAM_BLD_to_param(builder));
-  const KeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, kind, nullptr));
-  EVP_PKEY* key = nullptr;
-  if (!params || !context || EVP_PKEY_fromdata_init(context.get()) != 1) return nullptr;
-  if (EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, params.get()) != 1) return nullptr;
-  return owned(key);
-}
-
-Key rsa_key(const tpm::PublicKey& from) {
-  const Number modulus = number_of(from.modulus);
-  const ParamBuilder builder(OSSL_PARAM_BLD_new());
-  if (!modulus || !builder || OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, modulus.get()) != 1 ||
-      OSSL_PARAM_BLD_push_uint32(builder.get(), OSSL_PKEY_PARAM_RSA_E, from.exponent) != 1) {
-    return nullptr;
-  }
-  return from_params("RSA", builder.get());
-}
-
-// OpenSSL refuses a point that is not on the curve.
-Key ecc_key(const tpm::PublicKey& from) {
-  const signature::Curve& curve = kNistCurves[static_cast<std::size_t>(from.curve)];
-  if (from.x.size() > curve.field_bytes || from.y.size() > curve.field_bytes) return nullptr;
-  // SEC 1, 2.3.3: an uncompressed point. TPMs may leave leading zeros out.
-  Bytes point(1 + 2 * curve.field_bytes);
-  point[0] = std::byte{POINT_CONVERSION_UNCOMPRESSED};
-  std::copy(
-      from.x.begin(), from.x.end(),
-      point.begin() + static_cast<std::ptrdiff_t>(1 + curve.field_bytes) - static_cast<std::ptrdiff_t>(from.x.size()));
-  std::copy(from.y.begin(), from.y.end(), point.end() - static_cast<std::ptrdiff_t>(from.y.size()));
-  const ParamBuilder builder(OSSL_PARAM_BLD_new());
-  if (!builder ||
-      OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME, curve.openssl_name, 0) != 1 ||
-      OSSL_PARAM_BLD_push_octet_string(builder.get(), OSSL_PKEY_PARAM_PUB_KEY, point.data(), point.size()) != 1) {
-    return nullptr;
-  }
-  return from_params("EC", builder.get());
-}
 
 bool is_rsa(const EVP_PKEY* key) {
   return EVP_PKEY_is_a(key, "RSA") == 1 || EVP_PKEY_is_a(key, "RSA-PSS") == 1;
@@ -98,7 +50,7 @@ Result<Key> tpm_key(ByteView file) {
                 "the key's attributes are not those of an attestation key (signing, restricted, fixed to its TPM): it "
                 "could sign a statement that no TPM made");
   }
-  Key key = area.ecc ? ecc_key(area) : rsa_key(area);
+  Key key = tpm::openssl_key(area);
   if (!key) return fail(ErrorCode::kMalformed, "the key is not a point of its curve, or not an RSA key");
   return key;
 }
