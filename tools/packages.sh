@@ -4,8 +4,8 @@
 
 # To build and to run what `imakeep` is.
 packages_to_build=(g++ cmake ninja-build pkg-config libssl-dev libfuse3-dev fuse3 libsystemd-dev libboost-dev
-  libexpected-dev libcli11-dev nlohmann-json3-dev libtomlplusplus-dev libsqlite3-dev libsqlitecpp-dev libzstd-dev
-  libtss2-dev libmicrohttpd-dev libre2-dev libpcre2-dev libcjose-dev libjansson-dev libcbor-dev
+  libexpected-dev libcli11-dev nlohmann-json3-dev libtomlplusplus-dev libsqlite3-dev libsqlitecpp-dev libpq-dev
+  libzstd-dev libtss2-dev libmicrohttpd-dev libre2-dev libpcre2-dev libcjose-dev libjansson-dev libcbor-dev
   libarchive-dev libcurl4-openssl-dev librpm-dev)
 # What quickstart needs in addition: a program of another project that checks our list.
 packages_to_show=(ima-evm-utils)
@@ -13,7 +13,7 @@ packages_to_show=(ima-evm-utils)
 packages_to_package=(scdoc dpkg-dev file)
 # To test, fuzz, measure and lint.
 packages_to_check=(ccache clang-14 libclang-rt-14-dev lld libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev
-  ima-evm-utils swtpm swtpm-tools tpm2-tools openssl jose sqlite3 spin python3 python3-jsonschema
+  ima-evm-utils swtpm swtpm-tools tpm2-tools openssl jose sqlite3 postgresql-15 spin python3 python3-jsonschema
   python3-cbor2 gnupg gpgv cpio rpm curl systemd man-db debootstrap lintian clang-format-16 clang-tidy-16 shellcheck)
 # What ./check --lab needs in addition: a machine to boot.
 packages_to_boot=(qemu-system-x86 e2fsprogs)

@@ -19,7 +19,6 @@ namespace imakeep::vstore {
 struct SqlOptions {
   std::size_t most_sessions = 8;  // a call waits while so many others are under way
   int attempts = 8;
-  std::vector<std::string> more_steps = {};  // of the schema, for tests of upgrades
 };
 
 class SqlStore : public Store {
