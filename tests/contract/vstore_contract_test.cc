@@ -3,6 +3,7 @@
 #include "contract/vstore_contract.h"
 
 #include "support/scratch_directory.h"
+#include "vstore/faulty/faulty_store.h"
 #include "vstore/memory/memory_store.h"
 #include "vstore/sqlite/sqlite_store.h"
 
@@ -36,7 +37,19 @@ class InSqlite {
   std::unique_ptr<Store> other_;
 };
 
-using Stores = testing::Types<InMemory, InSqlite>;
+// Without a planned fault.
+class InFaulty {
+ public:
+  Store& store() { return store_; }
+  Store& other() { return store_; }
+  void reopen() {}
+
+ private:
+  MemoryStore inner_;
+  FaultyStore store_{inner_};
+};
+
+using Stores = testing::Types<InMemory, InSqlite, InFaulty>;
 INSTANTIATE_TYPED_TEST_SUITE_P(Vstore, VstoreContract, Stores);
 
 }  // namespace imakeep::vstore::test

@@ -39,7 +39,19 @@ Result<void> make_file(const std::string& path) {
   return {};
 }
 
-Error error_of(const SQLite::Exception& exception, const std::string& path) {
+// Whether the disk, or what this user may have of it, is full. SQLite reads the errno after it has rolled back, and the
+// rollback may have changed it. The file's object keeps the errno of its own last error.
+bool is_full(sqlite3* database) {
+  int of_file = 0;
+  sqlite3_file_control(database, "main", SQLITE_FCNTL_LAST_ERRNO, &of_file);
+  for (const int code : {sqlite3_system_errno(database), of_file}) {
+    if (code == ENOSPC || code == EDQUOT || code == EFBIG) return true;
+  }
+  return false;
+}
+
+// `database` may be a null pointer: then the file could not be opened.
+Error error_of(const SQLite::Exception& exception, sqlite3* database, const std::string& path) {
   const auto say = [&](ErrorCode code, const std::string& what) {
     return Error{.code = code, .message = path + ": " + what};
   };
@@ -64,7 +76,12 @@ Error error_of(const SQLite::Exception& exception, const std::string& path) {
       return say(ErrorCode::kMalformed,
                  std::string("the file is damaged (") + exception.what() + "); restore it from a backup");
     case SQLITE_IOERR:
-      return say(ErrorCode::kIo, std::string("the disk failed (") + exception.what() + "); check it, then try again");
+      // A commit may be whole on the disk although the disk failed to confirm it.
+      if (database != nullptr && is_full(database)) {
+        return say(ErrorCode::kIo, "the disk is full; free space, and look whether the change took effect");
+      }
+      return say(ErrorCode::kIo, std::string("the disk failed (") + exception.what() +
+                                     "); check it, and look whether the change took effect");
     case SQLITE_NOMEM:
       return say(ErrorCode::kEnvironment, "memory ran out; free some, then try again");
     default:
@@ -73,11 +90,11 @@ Error error_of(const SQLite::Exception& exception, const std::string& path) {
   }
 }
 
-tl::unexpected<Failure> failure_of(const SQLite::Exception& exception, const std::string& path) {
+tl::unexpected<Failure> failure_of(const SQLite::Exception& exception, sqlite3* database, const std::string& path) {
   const int code = exception.getErrorCode() & 0xff;
   const bool again = code == SQLITE_BUSY || code == SQLITE_LOCKED;
-  return tl::unexpected<Failure>(
-      Failure{.error = error_of(exception, path), .then = again ? Failure::Then::kAgain : Failure::Then::kGiveUp});
+  return tl::unexpected<Failure>(Failure{.error = error_of(exception, database, path),
+                                         .then = again ? Failure::Then::kAgain : Failure::Then::kGiveUp});
 }
 
 void bind(SQLite::Statement& statement, int at, const Param& param) {
@@ -191,9 +208,10 @@ class SqliteSession : public Session {
     try {
       return body();
     } catch (const SQLite::Exception& exception) {
-      // The error may be the file's: open it anew next time.
-      usable_ = (exception.getErrorCode() & 0xff) == SQLITE_BUSY;
-      return failure_of(exception, shared_->path);
+      // Any other error may be that of this connection: open the file anew next time.
+      const int code = exception.getErrorCode() & 0xff;
+      usable_ = code == SQLITE_BUSY || code == SQLITE_FULL || code == SQLITE_CONSTRAINT;
+      return failure_of(exception, database_.getHandle(), shared_->path);
     }
   }
 
@@ -260,7 +278,7 @@ class SqliteDatabase : public Database {
       session->set_up_connection();
       return session;
     } catch (const SQLite::Exception& exception) {
-      return failure_of(exception, shared_->path);
+      return failure_of(exception, nullptr, shared_->path);
     }
   }
 
