@@ -32,6 +32,8 @@ using attest::PcrSet;
 using detail::KnownHost;
 
 constexpr std::size_t kMostOpenFindings = 1000;
+// A longer path is cut, since the store takes no more.
+constexpr std::size_t kMostPathBytes = 4096;
 
 // ---- the row --------------------------------------------------------------------------------------------------------
 
@@ -484,13 +486,14 @@ class Attestation::Judging {
       const appraisal::Finding& finding = kept.finding;
       const auto bytes_of = [](ByteView bytes) { return Bytes(bytes.begin(), bytes.end()); };
       const auto& reason = appraisal::info(finding.reasons.front());
-      move.sightings.push_back({.identity = bytes_of(kept.identity.view()),
-                                .record = finding.record,
-                                .path = bytes_of(as_bytes(finding.path)),
-                                .digest = bytes_of(as_bytes(finding.digest)),
-                                .reason = std::string(reason.name),
-                                .rule = bytes_of(as_bytes(reason.event_id)),
-                                .policy = bytes_of(finding.policy.view())});
+      move.sightings.push_back(
+          {.identity = bytes_of(kept.identity.view()),
+           .record = finding.record,
+           .path = bytes_of(as_bytes(finding.path).first(std::min(finding.path.size(), kMostPathBytes))),
+           .digest = bytes_of(as_bytes(finding.digest)),
+           .reason = std::string(reason.name),
+           .rule = bytes_of(as_bytes(reason.event_id)),
+           .policy = bytes_of(finding.policy.view())});
     }
     for (const std::string& path : appraisal.accepted_again) {
       const auto [begin, end] = open_.equal_range(path);

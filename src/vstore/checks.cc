@@ -34,7 +34,7 @@ Result<void> check_sighting(const Sighting& sighting) {
   IMAKEEP_CHECK(check_hash("the identity of a finding", sighting.identity));
   IMAKEEP_CHECK(check_number("the record of a finding", sighting.record));
   IMAKEEP_CHECK(check_size("the path of a finding", sighting.path.size(), kMostPathBytes));
-  IMAKEEP_CHECK(check_size("the digest of a finding", sighting.digest.size(), kMostHashBytes));
+  IMAKEEP_CHECK(check_size("the digest of a finding", sighting.digest.size(), kMostPathBytes));
   IMAKEEP_CHECK(check_text("the reason of a finding", sighting.reason));
   IMAKEEP_CHECK(check_size("the rule of a finding", sighting.rule.size(), kMostPathBytes));
   return check_size("the policy digest of a finding", sighting.policy.size(), kMostHashBytes);

@@ -30,7 +30,7 @@ TEST(CheckHost, TakesAStateOfTheLimitAndRefusesOneByteMore) {
   EXPECT_EQ(refusal(check(row)), "");
   row.state.push_back({});
   EXPECT_EQ(check(row).error().code, ErrorCode::kUsage);
-  EXPECT_THAT(refusal(check(row)), HasSubstr("the host's state has 4097 bytes; at most 4096"));
+  EXPECT_THAT(refusal(check(row)), HasSubstr("the host's state has 65537 bytes; at most 65536"));
 }
 
 TEST(CheckHost, RefusesNamesThatATerminalOrADatabaseCannotTake) {
