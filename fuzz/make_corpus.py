@@ -666,6 +666,95 @@ def deb_seeds():
                                      (b"data.tar.gz", gzip.compress(tar([("b", b"", tarfile.LNKTYPE, "a")]), mtime=0))))
 
 
+def cbor_head(kind, number):
+    """The head of a CBOR item: RFC 8949, section 3."""
+    if number < 24:
+        return bytes([kind << 5 | number])
+    for more, size in ((24, 1), (25, 2), (26, 4), (27, 8)):
+        if number < 1 << 8 * size:
+            return bytes([kind << 5 | more]) + number.to_bytes(size, "big")
+
+
+def cbor(value):
+    if isinstance(value, int):
+        return cbor_head(0, value)
+    if isinstance(value, bytes):
+        return cbor_head(2, len(value)) + value
+    if isinstance(value, str):
+        return cbor_head(3, len(value)) + value.encode()
+    if isinstance(value, list):
+        return cbor_head(4, len(value)) + b"".join(cbor(each) for each in value)
+    return cbor_head(5, len(value)) + b"".join(cbor(key) + cbor(each) for key, each in value.items())
+
+
+def evidence_seeds():
+    def seed(name, kind, text):
+        write("evidence_fuzz", name, kind.encode() + text)
+
+    def evidence(change=lambda members: members, piece_bytes=255):
+        members = {1: 1, 2: "t", 3: "h", 4: bytes(28), 5: b"q", 6: b"s", 7: {"sha1": {0: bytes(20)}}, 8: 3, 9: 1, 10: 0,
+                   11: 0, 12: 0, 14: plain}
+        return bytes([piece_bytes]) + cbor(change(members))
+
+    plain = u32(10) + u32(7) + b"ima-buf" + u32(4) + b"0123"
+    # A zstd frame of one raw block: RFC 8878, section 3.1.
+    frame = bytes.fromhex("28b52ffd20") + bytes([len(plain)]) + (len(plain) << 3 | 1).to_bytes(3, "little") + plain
+    part = {11: 1, 13: bytes(32)}
+    seed("evidence", "e", evidence())
+    seed("evidence-pieces", "e", evidence(piece_bytes=0))
+    seed("evidence-zstd", "e", evidence(lambda m: m | {10: 1, 14: frame}))
+    seed("evidence-part", "e", evidence(lambda m: {key: value for key, value in sorted((m | part).items())
+                                                   if key not in (5, 6, 7)}))
+    seed("evidence-violation", "e", evidence(lambda m: m | {14: u32(1 << 31 | 11) + plain[4:]}))
+    seed("evidence-chunks", "e", evidence(lambda m: m | {9: 0, 14: b""})[:-1] + b"\x5f\x40\xff")
+    seed("bad-evidence-count", "e", evidence(lambda m: m | {9: 2}))
+    seed("bad-evidence-version", "e", evidence(lambda m: m | {1: 2}))
+    seed("bad-evidence-frame", "e", evidence(lambda m: m | {10: 1, 14: frame[:-1]}))
+    seed("bad-evidence-long", "e", evidence()[: -len(plain) - 1] + bytes.fromhex("5bffffffffffffffff"))
+    seed("cmw-json", "j", b'["application/eat+jwt","AAAA",8]')
+    seed("bad-cmw-json-collection", "j", b'{"a":["a/b","AAAA"]}')
+    seed("cmw-cbor", "c", cbor(["application/eat+cwt", b"0123", 4]))
+    seed("cmw-cbor-format", "c", cbor([30001, b"0123"]))
+    seed("bad-cmw-cbor-collection", "c", cbor({"a": ["a/b", b""]}))
+    message = {"version": 1, "tenant": "t", "host": "h"}
+    b64 = base64.b64encode(b"0123").decode()
+    enrolment = {"version": 1, "enrolment": "e-1"}
+    messages = {
+        "request": ("q", message | {"banks": ["sha256", "x"], "reset_count": 1, "records": 2}),
+        "challenge": ("h", {"version": 1, "nonce": b64url(bytes(32)), "token": b64url(bytes(28)), "chain": 1, "first": 0,
+                            "reset_count": 1, "pcrs": {"sha256": [0, 10]}, "limits": {"records": 9, "bytes": 9},
+                            "policies": ["sha256:" + "a" * 64], "interval_s": 60}),
+        "enrolment": ("r", message | {"ek_certificates": [b64], "ek_public": b64, "ak_public": b64,
+                                      "ak_certificates": [b64], "token": "t"}),
+        "credential": ("d", enrolment | {"credential": b64}),
+        "proof": ("p", enrolment | {"secret": b64}),
+        "result": ("s", {"version": 1, "status": "enrolled"}),
+    }
+    for name, (kind, content) in messages.items():
+        text = json.dumps(content).encode()
+        seed(name, kind, text)
+        seed(f"bad-{name}-version", kind, json.dumps(content | {"version": 2}).encode())
+        seed(f"bad-{name}-twice", kind, text[:-1] + b', "version": 1}')
+
+
+def enrol_seeds():
+    def sized(content):
+        return struct.pack(">H", len(content)) + content
+
+    point = sized(P256_X.to_bytes(32, "big")) + sized(P256_Y.to_bytes(32, "big"))
+    ecdsa = bytes.fromhex("0010" "0018000b" "0003" "0010")
+    aes = bytes.fromhex("000600800043" "0010" "0003" "0010")
+    for name, attributes, parameters in (("ak", 0x50072, ecdsa), ("ek", 0x300B2, aes), ("bad-ak", 0x40072, ecdsa)):
+        area = bytes.fromhex("0023000b") + struct.pack(">I", attributes) + sized(b"") + parameters + point
+        write("enrol_fuzz", name, b"a" + sized(area))
+    write("enrol_fuzz", "credential", b"c" + bytes.fromhex("badcc0de00000001") + sized(b"i" * 70) + sized(b"s" * 68))
+    keys = ROOT.parent / "testdata" / "keys"
+    write("enrol_fuzz", "certificate", b"x" + (keys / "ec.crt.der").read_bytes())
+    write("enrol_fuzz", "certificate-padded", b"x" + (keys / "ec.crt.der").read_bytes() + b"\xff" * 9)
+    write("enrol_fuzz", "trust", b"t" + (keys / "ec.crt.pem").read_bytes())
+    write("enrol_fuzz", "pins", b"p# EK\nsha256:" + b"a" * 64 + b"\n")
+
+
 if __name__ == "__main__":
     newc_seeds()
     deb822_seeds()
@@ -685,3 +774,5 @@ if __name__ == "__main__":
     jwt_seeds()
     appraisal_seeds()
     learned_keys_seeds()
+    evidence_seeds()
+    enrol_seeds()
