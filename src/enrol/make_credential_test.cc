@@ -184,6 +184,28 @@ TEST_P(InATpm, TheDefaultTemplateIsThatOfTheTpm) {
   EXPECT_EQ(activated(credential_file(*credential)), secret);
 }
 
+// A storage key with sha384 and AES-256 in the place of an EK of TCG's high range, which tpm2_createek does not make.
+TEST_P(InATpm, TheSecretComesBackFromAKeyOfTheHighRange) {
+  const std::string kind = GetParam() == std::string("rsa") ? "rsa3072" : "ecc384";
+  const std::string handle = "0x81010002";
+  tool("createprimary -Q -C e -g sha384 -G " + kind + ":aes256cfb -c " + scratch.file("high.ctx") +
+       " -a 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|restricted|decrypt'");
+  tool("evictcontrol -Q -C o -c " + scratch.file("high.ctx") + " " + handle);
+  tool("readpublic -Q -c " + handle + " -o " + scratch.file("high.pub"));
+  tool("flushcontext -t");
+  const auto key = EndorsementKey::from_public(test::bytes_of_file(scratch.file("high.pub")));
+  ASSERT_TRUE(key) << key.error().message;
+  EXPECT_EQ(key->name_hash(), digest::Algorithm::kSha384);
+  const Bytes secret = sequence(48, 7);
+  const auto credential =
+      make_credential(*key, test::bytes_of_file(scratch.file("ak.name")), secret, sequence(key->seed_bytes(), 99));
+  ASSERT_TRUE(credential) << credential.error().message;
+  test::write_file(scratch.file("credential"), credential_file(*credential));
+  tool("activatecredential -Q -c " + scratch.file("ak.ctx") + " -C " + handle + " -i " + scratch.file("credential") +
+       " -o " + scratch.file("secret"));
+  EXPECT_EQ(test::bytes_of_file(scratch.file("secret")), secret);
+}
+
 INSTANTIATE_TEST_SUITE_P(Eks, InATpm, ::testing::Values("rsa", "ecc"),
                          [](const ::testing::TestParamInfo<const char*>& kind) { return std::string(kind.param); });
 

@@ -5,6 +5,7 @@
 
 #include "base/base64.h"
 #include "base/text.h"
+#include "evidence/challenge.h"
 #include "evidence/message.h"
 #include "evidence/names.h"
 
