@@ -28,7 +28,7 @@ inline constexpr std::size_t kMostCertificateBytes = 16u << 10;
 // The size of a TPM2B_PUBLIC is a 16-bit number, and real ones have a few hundred bytes.
 inline constexpr std::size_t kMostPublicBytes = 4096;
 inline constexpr std::size_t kMostEnrolmentTokenBytes = 512;
-inline constexpr std::size_t kMostEnrolmentIdBytes = 128;
+inline constexpr std::size_t kMostEnrolmentIdBytes = 512;
 inline constexpr std::size_t kMostCredentialBytes = 4096;
 // TPM 2.0 Library, part 1, section 24: a credential is at most as long as a digest.
 inline constexpr std::size_t kMostSecretBytes = 64;

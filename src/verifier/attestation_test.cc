@@ -5,8 +5,8 @@
 #include "ear/claims.h"
 #include "ear/token.h"
 #include "policy/test_support.h"
+#include "support/test_verifier.h"
 #include "verifier/host_state.h"
-#include "verifier/test_support.h"
 
 namespace imakeep::verifier {
 namespace attestation_test {

@@ -33,6 +33,7 @@ struct Settings {
   ear::Profile profile = ear::Profile::kVeraison;
   std::uint64_t result_lifetime_s = 300;  // of a result, beyond the interval
   bool findings_hold_back = false;        // N ends before the first record that a policy refuses
+  std::string default_policies = {};      // list of policies of a new host; empty: none
 };
 
 // Fills the room with bytes that nobody can predict.

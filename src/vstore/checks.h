@@ -10,7 +10,7 @@
 
 namespace imakeep::vstore {
 
-inline constexpr std::size_t kMostNameBytes = 128;         // names of tenants, hosts, lists and tokens; event kinds
+inline constexpr std::size_t kMostNameBytes = 255;         // names of tenants, hosts, lists and tokens; event kinds
 inline constexpr std::size_t kMostTextBytes = 4096;        // other texts
 inline constexpr std::size_t kMostHashBytes = 64;          // hashes, digests, identities
 inline constexpr std::size_t kMostKeyBytes = 4096;         // public areas, key material

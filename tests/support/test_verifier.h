@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// verifier/test_support.h - for tests only: a verifier in memory, and hosts whose quotes OpenSSL signs.
+// support/test_verifier.h - for tests only: a verifier in memory, and hosts whose quotes OpenSSL signs.
 //
 // The statements have the form of a TPM's, so that a test may alter anything in them. tests/ has the tests with a real
 // TPM. Threads: one thread at a time uses a host.
