@@ -88,6 +88,18 @@ class Stopped {
   bool started_ = false;
 };
 
+// Returns once a connection of the store waits for a lock.
+void wait_for_a_waiting_store() {
+  while (server().sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'imakeep-verifier' "
+                      "AND wait_event_type = 'Lock'") == "0") {
+  }
+}
+
+void wait_for_a_sleeper() {
+  while (server().sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") == "0") {
+  }
+}
+
 TEST(PostgresStore, GoesOnWhenTheServerComesBack) {
   const Schema schema;
   const auto store = with_host(schema, {.attempts = 2});
@@ -123,10 +135,7 @@ TEST(PostgresStore, ATransactionThatTheServerEndsIsRepeated) {
   const Move move = sample_move(kHost, 7, 1);
   // The move waits for this lock, and its connection ends meanwhile.
   std::thread blocker([&] { schema.sql("BEGIN; SELECT 1 FROM host FOR UPDATE; SELECT pg_sleep(1); COMMIT"); });
-  while (
-      schema.sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(1)%' AND wait_event = 'PgSleep'") ==
-      "0") {
-  }
+  wait_for_a_sleeper();
   std::thread killer([&] {
     const char* const waiting =
         "FROM pg_stat_activity WHERE application_name = 'imakeep-verifier' AND wait_event_type = 'Lock'";
@@ -139,6 +148,48 @@ TEST(PostgresStore, ATransactionThatTheServerEndsIsRepeated) {
   killer.join();
   EXPECT_EQ(must(store->host(kHost, kNow))->epoch, 8u);
   EXPECT_THAT(must(store->history(kHost, 0, kLater, 9)), SizeIs(1));
+}
+
+TEST(PostgresStore, ADeadlockIsRepeated) {
+  const Schema schema;
+  const auto store = with_host(schema);
+  const HostKey second{.tenant = "t", .host = "i"};
+  must_do(store->add_host(sample_host(second)));
+  const std::vector<Move> moves = {sample_move(kHost, 7, 1), sample_move(second, 7, 1)};
+  // The other transaction has the second host when the moves begin, and then wants the first one. The server breaks off
+  // the transaction that has waited for a second, which is that of the moves.
+  std::thread other([&] {
+    schema.sql(
+        "BEGIN; SELECT 1 FROM host WHERE host_id = 'i' FOR UPDATE; SELECT pg_sleep(0.5); "
+        "SELECT 1 FROM host WHERE host_id = 'h' FOR UPDATE; COMMIT");
+  });
+  wait_for_a_sleeper();
+  EXPECT_THAT(must(store->commit(moves)), ElementsAre(MoveResult::kMoved, MoveResult::kMoved));
+  other.join();
+  // The server counts it a little later.
+  while (server().sql("SELECT deadlocks > 0 FROM pg_stat_database WHERE datname = 'postgres'") != "t") {
+  }
+  EXPECT_THAT(must(store->history(kHost, 0, kLater, 9)), SizeIs(1));
+}
+
+// The list keeps the version that the move was checked against until the move is committed.
+TEST(PostgresStore, AListDoesNotChangeUnderAMove) {
+  const Schema schema;
+  const auto store = with_host(schema);
+  must_do(store->put_policy(filled(32, 1), {}, kNow));
+  must(store->set_policy_list("t", "main", std::vector<Bytes>{filled(32, 1)}));
+  must_do(store->assign_policies(kHost, "main"));
+  Move move = sample_move(kHost, 7, 1);
+  move.policy_list = "main";
+  move.policy_list_version = 1;
+  std::thread blocker([&] { schema.sql("BEGIN; SELECT 1 FROM host FOR UPDATE; SELECT pg_sleep(0.5); COMMIT"); });
+  wait_for_a_sleeper();
+  std::thread mover([&] { EXPECT_THAT(must(store->commit(std::span(&move, 1))), ElementsAre(MoveResult::kMoved)); });
+  wait_for_a_waiting_store();
+  EXPECT_THROW(schema.sql("SELECT 1 FROM policy_list FOR UPDATE NOWAIT"), std::runtime_error);
+  mover.join();
+  blocker.join();
+  EXPECT_EQ(must(schema.open()->set_policy_list("t", "main", {})), 2u);
 }
 
 TEST(PostgresStore, SeveralProcessesMakeTheTablesAtOnce) {

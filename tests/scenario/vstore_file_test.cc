@@ -81,6 +81,15 @@ TEST_F(VstoreFileTest, ACommitIsSynced) {
   }
 }
 
+TEST_F(VstoreFileTest, AMoveRemovesTheProvisionalState) {
+  const auto store = with_host();
+  ASSERT_TRUE(must(store->put_provisional(kHost, 7, {.bytes = filled(9, 1), .until_unix_s = kNow})));
+  EXPECT_EQ(sql("SELECT count(*) FROM provisional"), "1");
+  const Move move = sample_move(kHost, 7, 1);
+  must(store->commit(std::span(&move, 1)));
+  EXPECT_EQ(sql("SELECT count(*) FROM provisional"), "0");
+}
+
 TEST_F(VstoreFileTest, RefusesWhatIsNoVerifiersDatabase) {
   imakeep::test::write_file(path_,
                             as_bytes("this is a text, and it is long enough for a page of SQLite: no, it is not"));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an attestation changes: moves, provisional states, findings, history, records and events.
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -76,13 +77,15 @@ constexpr const char* kAddEvents =
 
 using Retains = std::map<HostKey, bool>;
 
-// The first move of each host. The others are stale.
+// The first move of each host, by host; the others are stale. Two processes with moves of the same hosts then lock
+// them in the same order.
 std::vector<const Move*> first_moves(std::span<const Move> moves) {
   std::vector<const Move*> first;
   std::set<HostKey> seen;
   for (const Move& move : moves) {
     if (seen.insert(move.key).second) first.push_back(&move);
   }
+  std::sort(first.begin(), first.end(), [](const Move* a, const Move* b) { return a->key < b->key; });
   return first;
 }
 
