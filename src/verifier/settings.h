@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// verifier/settings.h - what an operator decides about a verifier. docs/imakeep-verifier.toml has every setting.
+// verifier/settings.h - what an operator decides about a verifier.
 // Threads: plain values.
 #pragma once
 
