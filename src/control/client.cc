@@ -3,9 +3,9 @@
 
 #include <cerrno>
 
+#include "base/unix_socket.h"
 #include "control/message.h"
 #include "control/stream_message.h"
-#include "base/unix_socket.h"
 
 namespace imakeep::control {
 

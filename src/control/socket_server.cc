@@ -13,11 +13,11 @@
 #include <system_error>
 #include <thread>
 
-#include "base/mutex.h"
 #include "base/listening_socket.h"
+#include "base/mutex.h"
+#include "base/unix_socket.h"
 #include "control/message.h"
 #include "control/stream_message.h"
-#include "base/unix_socket.h"
 
 namespace imakeep::control {
 namespace {

@@ -16,9 +16,9 @@
 #include <gtest/gtest.h>
 
 #include "base/file.h"
+#include "base/unix_socket.h"
 #include "control/client.h"
 #include "control/message.h"
-#include "base/unix_socket.h"
 
 namespace imakeep::control {
 namespace socket_server_test {

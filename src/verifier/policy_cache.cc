@@ -10,10 +10,11 @@ Result<std::vector<logappraisal::LoadedPolicy>> PolicyCache::get(const std::vect
   const std::lock_guard lock(mutex_);
   std::vector<logappraisal::LoadedPolicy> policies;
   for (const Bytes& digest : digests) {
-    auto found = known_.find(digest);
+    const std::string key(as_text(digest));
+    auto found = known_.find(key);
     if (found == known_.end()) {
       IMAKEEP_TRY(auto policy, load(digest));
-      found = known_.emplace(digest, Entry{.policy = std::move(policy)}).first;
+      found = known_.emplace(key, Entry{.policy = std::move(policy)}).first;
     }
     found->second.used = ++uses_;
     policies.push_back({.file = "sha256:" + to_hex(digest), .policy = found->second.policy});

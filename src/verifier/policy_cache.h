@@ -33,7 +33,7 @@ class PolicyCache {
   const policy::Mode mode_;
   const std::size_t most_;
   std::mutex mutex_;
-  std::map<Bytes, Entry> known_;
+  std::map<std::string, Entry> known_;  // by digest
   std::uint64_t uses_ = 0;
 };
 

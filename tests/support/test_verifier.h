@@ -14,6 +14,7 @@
 #include "evidence/evidence.h"
 #include "imalog/pcr_state.h"
 #include "imalog/test_support.h"
+#include "tpm/quote.h"
 #include "verifier/attestation.h"
 #include "vstore/memory/memory_store.h"
 
