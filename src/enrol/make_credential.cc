@@ -29,7 +29,8 @@ using HashFunction = Owned<EVP_MD, EVP_MD_free>;
 constexpr std::uint32_t kFileMagic = 0xbadcc0de;
 constexpr std::uint32_t kFileVersion = 1;
 // Labels end with a NUL (part 1, section 4, "label"), which these lengths count.
-constexpr std::string_view kIdentityLabel("IDENTITY", 9);
+using namespace std::string_view_literals;
+constexpr std::string_view kIdentityLabel = "IDENTITY\0"sv;  // the NUL belongs to it
 constexpr int kLeastEkRsaBits = 2048;
 
 unexpected<Error> ek_refused(std::string_view reason, const std::string& what) {
