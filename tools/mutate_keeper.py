@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Breaks the keeper, its view and the appraisal on purpose, one place at a time, and checks that their tests notice it.
+"""Breaks the keeper, its view, the appraisal and the verifier on purpose, one place at a time, and checks that their tests notice it.
 
 Each file tests/mutations/NAME.patch is one mutation: a sentence that says what is broken, an empty line, and the diff
 of one source file as `git diff --full-index` writes it. The tool applies the patch to a copy of the tree below
@@ -127,6 +127,13 @@ def tests_of(file):
 
     if file.startswith("src/appraisal"):
         return ["appraisal_test"], [binary("appraisal_test")]
+    if file in ("src/attest/increment.cc", "src/attest/verified_chain.cc"):
+        return ["attest_test", "verifier_test"], [binary("attest_test"), binary("verifier_test")]
+    if file.startswith(("src/evidence/", "src/enrol/")):
+        own = file.split("/")[1] + "_test"
+        return [own, "verifier_test"], [binary(own), binary("verifier_test")]
+    if file.startswith("src/verifier/"):
+        return ["verifier_test"], [binary("verifier_test")]
     if file.startswith("src/archive"):
         return ["archive_fault_test"], [binary("archive_fault_test", "--gtest_filter=*SyncsEveryCommit*")]
     if Path(file).stem == "mountinfo":

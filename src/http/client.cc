@@ -156,7 +156,7 @@ Result<Answer> Client::get(const std::string& path) {
   return send("GET", path, "", nullptr);
 }
 
-Result<Answer> Client::post(const std::string& path, const std::string& content_type, std::string body) {
+Result<Answer> Client::post(const std::string& path, const std::string& content_type, const std::string& body) {
   return send("POST", path, content_type, source_of(body));
 }
 

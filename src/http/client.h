@@ -51,7 +51,7 @@ class Client {
   virtual Result<Answer> send(const std::string& method, const std::string& path, const std::string& content_type,
                               BodySource body) = 0;
   Result<Answer> get(const std::string& path);
-  Result<Answer> post(const std::string& path, const std::string& content_type, std::string body);
+  Result<Answer> post(const std::string& path, const std::string& content_type, const std::string& body);
 };
 
 // The body of a text. The text must outlive the source.
