@@ -86,6 +86,7 @@ Result<std::vector<archive::ChainId>> ArchiveLog::chains(const std::string& path
   IMAKEEP_TRY(const auto& chains, archive::Archive(*store).chains());
   if (chains.empty()) return no_chain(path);
   std::vector<archive::ChainId> numbers;
+  numbers.reserve(chains.size());
   for (const archive::Chain& chain : chains) numbers.push_back(chain.chain);
   return numbers;
 }

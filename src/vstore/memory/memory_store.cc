@@ -51,6 +51,7 @@ Result<void> MemoryStore::add_tenant(const TenantRow& row) {
 Result<std::vector<TenantRow>> MemoryStore::tenants() {
   const MutexLock lock(mutex_);
   std::vector<TenantRow> rows;
+  rows.reserve(tenants_.size());
   for (const auto& [key, row] : tenants_) rows.push_back(row);
   return rows;
 }
@@ -264,6 +265,7 @@ Result<std::optional<Bytes>> MemoryStore::policy_text(ByteView digest) {
 Result<std::vector<PolicyRow>> MemoryStore::policies() {
   const MutexLock lock(mutex_);
   std::vector<PolicyRow> rows;
+  rows.reserve(policies_.size());
   for (const auto& [digest, policy] : policies_) rows.push_back(policy.row);
   return rows;
 }
@@ -317,6 +319,7 @@ Result<void> MemoryStore::add_key(const KeyRow& row) {
 Result<std::vector<KeyRow>> MemoryStore::keys() {
   const MutexLock lock(mutex_);
   std::vector<KeyRow> rows;
+  rows.reserve(keys_.size());
   for (const auto& [key, row] : keys_) rows.push_back(row);
   return rows;
 }
