@@ -89,6 +89,16 @@ struct Stats {
   std::uint64_t payload_bytes = 0;
 };
 
+inline constexpr std::size_t kMaxVerifierNameBytes = 64;
+inline constexpr std::size_t kMaxVerifiers = 64;
+
+// A registered verifier, and what it has acknowledged of one chain.
+struct Verifier {
+  std::string name;
+  std::uint64_t acknowledged = 0;        // the records before this one are proven to it; 0 if it said nothing of them
+  std::int64_t acknowledged_unix_s = 0;  // when it last said so; 0: never, or to an older imakeep
+};
+
 // The limits of retire(): it retires only what every limit allows.
 struct Retention {
   std::uint64_t before = std::numeric_limits<std::uint64_t>::max();             // records before this one
@@ -181,11 +191,20 @@ class Archive {
   Result<void> set_pending(const PendingRow& row);
   Result<void> clear_pending();
 
-  // Stores that all records before `number` are proven to `verifier`. kUsage if `number` is less than the number that
-  // this verifier acknowledged before, or is beyond the chain's end.
-  Result<void> acknowledge(const std::string& verifier, ChainId chain, std::uint64_t number);
-  // Every verifier has acknowledged the records before this number. A verifier that acknowledged records only of other
-  // chains counts with 0. Empty if no verifier ever acknowledged anything.
+  // Stores that all records before `number` are proven to `verifier`. Registers a verifier that is not known yet, also
+  // if `number` is 0. Returns whether it was not known. kUsage, and nothing is stored, if
+  // - the name is not 1 to kMaxVerifierNameBytes printable ASCII characters without spaces, or
+  // - the archive has no such chain, or `number` is beyond the chain's end, or
+  // - `number` is less than the number that this verifier acknowledged before, or
+  // - kMaxVerifiers others are registered.
+  Result<bool> acknowledge(const std::string& verifier, ChainId chain, std::uint64_t number, std::int64_t now_unix_s);
+  // Removes the verifier with its acknowledgements of all chains. kUsage if it is not registered.
+  Result<void> remove_verifier(const std::string& verifier);
+  // All registered verifiers, by name, with their acknowledgements of this chain. A verifier that acknowledged records
+  // only of other chains is among them.
+  Result<std::vector<Verifier>> verifiers(ChainId chain);
+  // Every registered verifier has acknowledged the records before this number. A verifier that acknowledged records
+  // only of other chains counts with 0. Empty if no verifier is registered.
   Result<std::optional<std::uint64_t>> acknowledged(ChainId chain);
 
   // Removes whole segments, oldest first, within the limits of `retention`. Their violations stay, and so do the last

@@ -4,38 +4,88 @@
 
 #include "archive/archive.h"
 #include "archive/payload.h"
+#include "base/text.h"
 
 // Archive's acknowledgements of verifiers, and its retention.
 
 namespace imakeep::archive {
 
-Result<void> Archive::acknowledge(const std::string& verifier, ChainId number, std::uint64_t record) {
-  return write([&]() -> Result<void> {
+namespace {
+
+Result<void> check_verifier_name(const std::string& name) {
+  const bool printable = std::ranges::all_of(name, [](char c) { return c > ' ' && c <= '~'; });
+  if (!name.empty() && name.size() <= kMaxVerifierNameBytes && printable) return {};
+  return fail(ErrorCode::kUsage, "'" + imakeep::printable(name.substr(0, kMaxVerifierNameBytes)) +
+                                     "' is no name of a verifier: use 1 to " + std::to_string(kMaxVerifierNameBytes) +
+                                     " printable ASCII characters without spaces");
+}
+
+std::string verifier_and_chain(const std::string& verifier, ChainId chain) {
+  return "verifier " + verifier + ", chain " + std::to_string(chain.value());
+}
+
+}  // namespace
+
+Result<bool> Archive::acknowledge(const std::string& verifier, ChainId number, std::uint64_t record,
+                                  std::int64_t now_unix_s) {
+  IMAKEEP_CHECK(check_verifier_name(verifier));
+  bool is_new = false;
+  const auto written = write([&]() -> Result<void> {
     IMAKEEP_TRY(const auto& of, chain(number));
-    IMAKEEP_TRY(const auto& rows, store_.verifiers());
-    const auto known = std::find_if(
-        rows.begin(), rows.end(), [&](const VerifierRow& row) { return row.name == verifier && row.chain == number; });
-    if (record > of.end || (known != rows.end() && record < known->acknowledged)) {
-      return fail(ErrorCode::kUsage, "verifier " + verifier + " cannot acknowledge " + std::to_string(record) +
-                                         " records: the chain has " + std::to_string(of.end) +
-                                         ", and an acknowledgement never decreases");
+    if (record > of.end) {
+      return fail(ErrorCode::kUsage, verifier_and_chain(verifier, number) + ": " + std::to_string(record) +
+                                         " records cannot be proven, because the archive has " +
+                                         std::to_string(of.end) + "; acknowledge no more than these");
     }
-    return store_.put_verifier({.name = verifier, .chain = number, .acknowledged = record});
+    IMAKEEP_TRY(const auto& known, verifiers(number));
+    const auto before = std::ranges::find(known, verifier, &Verifier::name);
+    is_new = before == known.end();
+    if (is_new && known.size() >= kMaxVerifiers) {
+      return fail(ErrorCode::kUsage, "verifier " + verifier + " cannot be registered: " +
+                                         std::to_string(kMaxVerifiers) + " verifiers are; remove one of them");
+    }
+    if (!is_new && record < before->acknowledged) {
+      return fail(ErrorCode::kUsage, verifier_and_chain(verifier, number) + ": " + std::to_string(record) +
+                                         " records are fewer than the " + std::to_string(before->acknowledged) +
+                                         " acknowledged before, and an acknowledgement never decreases; to start over, "
+                                         "remove the verifier");
+    }
+    return store_.put_verifier(
+        {.name = verifier, .chain = number, .acknowledged = record, .acknowledged_unix_s = now_unix_s});
+  });
+  if (!written) return unexpected(written.error());
+  return is_new;
+}
+
+Result<void> Archive::remove_verifier(const std::string& verifier) {
+  return write([&]() -> Result<void> {
+    IMAKEEP_TRY(const auto& rows, store_.verifiers());
+    if (std::ranges::find(rows, verifier, &VerifierRow::name) == rows.end()) {
+      return fail(ErrorCode::kUsage, "no verifier '" + imakeep::printable(verifier.substr(0, kMaxVerifierNameBytes)) +
+                                         "' is registered; `imakeep status` lists them");
+    }
+    return store_.remove_verifier(verifier);
   });
 }
 
-Result<std::optional<std::uint64_t>> Archive::acknowledged(ChainId number) {
+Result<std::vector<Verifier>> Archive::verifiers(ChainId number) {
   IMAKEEP_TRY(const auto& rows, store_.verifiers());
-  std::optional<std::uint64_t> lowest;
-  for (const VerifierRow& verifier : rows) {
-    // A verifier without an acknowledgement of this chain has acknowledged none of its records.
-    std::uint64_t here = 0;
-    for (const VerifierRow& row : rows) {
-      if (row.name == verifier.name && row.chain == number) here = row.acknowledged;
-    }
-    lowest = std::min(lowest.value_or(here), here);
+  std::vector<Verifier> all;
+  for (const VerifierRow& row : rows) {
+    auto known = std::ranges::find(all, row.name, &Verifier::name);
+    if (known == all.end()) known = all.insert(all.end(), Verifier{.name = row.name});
+    if (row.chain != number) continue;
+    known->acknowledged = row.acknowledged;
+    known->acknowledged_unix_s = row.acknowledged_unix_s;
   }
-  return lowest;
+  std::ranges::sort(all, {}, &Verifier::name);
+  return all;
+}
+
+Result<std::optional<std::uint64_t>> Archive::acknowledged(ChainId number) {
+  IMAKEEP_TRY(const auto& all, verifiers(number));
+  if (all.empty()) return std::nullopt;
+  return std::ranges::min(all, {}, &Verifier::acknowledged).acknowledged;
 }
 
 namespace {

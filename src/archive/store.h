@@ -69,7 +69,8 @@ struct SourceRow {
 struct VerifierRow {
   std::string name;
   ChainId chain = {};
-  std::uint64_t acknowledged = 0;  // records before this one are proven to it
+  std::uint64_t acknowledged = 0;        // records before this one are proven to it
+  std::int64_t acknowledged_unix_s = 0;  // when it last said so; 0 in a row of an older imakeep
 };
 
 // A violation whose segment was retired. `record` has the format of one record in a segment's payload.
@@ -182,6 +183,8 @@ class Store {
 
   virtual Result<std::vector<VerifierRow>> verifiers() = 0;
   virtual Result<void> put_verifier(const VerifierRow& row) = 0;
+  // Removes the verifier's rows of all chains. Does nothing if it has none.
+  virtual Result<void> remove_verifier(const std::string& name) = 0;
 
   virtual Result<std::vector<ViolationRow>> violations(ChainId chain) = 0;
   virtual Result<void> put_violation(const ViolationRow& row) = 0;

@@ -198,15 +198,94 @@ TYPED_TEST_P(ArchiveContract, RemembersThePendingTrim) {
   EXPECT_FALSE(must(this->archive().pending()));
 }
 
+TYPED_TEST_P(ArchiveContract, RemembersWhatEachVerifierAcknowledgedOfEachChain) {
+  this->begin();
+  EXPECT_FALSE(must(this->archive().acknowledged(ChainId(1)))) << "nobody is registered";
+  must(this->append(made("/verifiers/", 40), 0));
+  must(this->archive().begin_chain(imatest::banks("sha1"), ChainStart::kBoot));
+  EXPECT_TRUE(must(this->archive().acknowledge("fleet", ChainId(1), 30, 7)));
+  EXPECT_FALSE(must(this->archive().acknowledge("fleet", ChainId(1), 40, 8)));
+  EXPECT_FALSE(must(this->archive().acknowledge("fleet", ChainId(1), 40, 9))) << "the same again is no decrease";
+  EXPECT_FALSE(must(this->archive().acknowledge("fleet", ChainId(2), 0, 10)));
+  EXPECT_TRUE(must(this->archive().acknowledge("audit", ChainId(1), 12, -3)));
+  this->fixture_.reopen();
+  const auto of_1 = must(this->archive().verifiers(ChainId(1)));
+  ASSERT_EQ(of_1.size(), 2u);
+  EXPECT_EQ(std::tie(of_1[0].name, of_1[0].acknowledged, of_1[0].acknowledged_unix_s), std::tuple("audit", 12u, -3));
+  EXPECT_EQ(std::tie(of_1[1].name, of_1[1].acknowledged, of_1[1].acknowledged_unix_s), std::tuple("fleet", 40u, 9));
+  const auto of_2 = must(this->archive().verifiers(ChainId(2)));
+  ASSERT_EQ(of_2.size(), 2u);
+  EXPECT_EQ(std::tie(of_2[0].name, of_2[0].acknowledged, of_2[0].acknowledged_unix_s), std::tuple("audit", 0u, 0));
+  EXPECT_EQ(std::tie(of_2[1].name, of_2[1].acknowledged, of_2[1].acknowledged_unix_s), std::tuple("fleet", 0u, 10));
+  EXPECT_EQ(must(this->archive().acknowledged(ChainId(1))), 12u);
+  EXPECT_EQ(must(this->archive().acknowledged(ChainId(2))), 0u);
+  EXPECT_TRUE(this->findings().empty());
+}
+
+TYPED_TEST_P(ArchiveContract, RefusesAcknowledgementsThatCannotBeTrueAndStoresNothing) {
+  this->begin();
+  must(this->append(made("/refused/", 40), 0));
+  must(this->archive().acknowledge("fleet", ChainId(1), 20, 1));
+  const auto refused = [&](const std::string& verifier, std::uint64_t chain, std::uint64_t records) {
+    const auto answer = this->archive().acknowledge(verifier, ChainId(chain), records, 2);
+    return !answer && answer.error().code == ErrorCode::kUsage;
+  };
+  EXPECT_TRUE(refused("fleet", 1, 19)) << "fewer than before";
+  EXPECT_TRUE(refused("fleet", 1, 41)) << "more than the chain has";
+  EXPECT_TRUE(refused("other", 1, 41));
+  EXPECT_TRUE(refused("fleet", 2, 0)) << "no such chain";
+  EXPECT_TRUE(refused("fleet", 0, 0));
+  for (const std::string& name :
+       {std::string(), std::string("two words"), std::string("tab\t"), std::string("nul\0", 4), std::string("\xc3\xa4"),
+        std::string("\x7f"), std::string(65, 'x')}) {
+    EXPECT_TRUE(refused(name, 1, 30)) << name;
+  }
+  const auto all = must(this->archive().verifiers(ChainId(1)));
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(std::tie(all[0].name, all[0].acknowledged, all[0].acknowledged_unix_s), std::tuple("fleet", 20u, 1));
+  EXPECT_TRUE(must(this->archive().acknowledge(std::string(64, '~'), ChainId(1), 40, 2)));
+}
+
+TYPED_TEST_P(ArchiveContract, RegistersAtMost64Verifiers) {
+  this->begin();
+  for (std::size_t i = 0; i < kMaxVerifiers; ++i) {
+    must(this->archive().acknowledge("v" + std::to_string(i), ChainId(1), 0, 1));
+  }
+  EXPECT_EQ(this->archive().acknowledge("one-more", ChainId(1), 0, 1).error().code, ErrorCode::kUsage);
+  EXPECT_FALSE(must(this->archive().acknowledge("v3", ChainId(1), 0, 1))) << "a known one may go on";
+  must(this->archive().remove_verifier("v3"));
+  EXPECT_TRUE(must(this->archive().acknowledge("one-more", ChainId(1), 0, 1)));
+}
+
+TYPED_TEST_P(ArchiveContract, RemovesAVerifierFromAllChains) {
+  this->begin();
+  must(this->append(made("/removed/", 40), 0));
+  must(this->archive().begin_chain(imatest::banks("sha1"), ChainStart::kBoot));
+  must(this->archive().acknowledge("fleet", ChainId(1), 30, 1));
+  must(this->archive().acknowledge("audit", ChainId(1), 10, 1));
+  must(this->archive().acknowledge("audit", ChainId(2), 0, 1));
+  EXPECT_EQ(this->archive().remove_verifier("nobody").error().code, ErrorCode::kUsage);
+  must(this->archive().remove_verifier("audit"));
+  this->fixture_.reopen();
+  EXPECT_EQ(must(this->archive().verifiers(ChainId(2))).size(), 1u);
+  EXPECT_EQ(must(this->archive().acknowledged(ChainId(1))), 30u);
+  EXPECT_EQ(this->archive().remove_verifier("audit").error().code, ErrorCode::kUsage);
+  EXPECT_TRUE(must(this->archive().acknowledge("audit", ChainId(1), 5, 1))) << "it starts over";
+  must(this->archive().remove_verifier("audit"));
+  must(this->archive().remove_verifier("fleet"));
+  EXPECT_FALSE(must(this->archive().acknowledged(ChainId(1))));
+  EXPECT_TRUE(this->findings().empty());
+}
+
 TYPED_TEST_P(ArchiveContract, RetiresOnlyWhatEveryVerifierAcknowledged) {
   this->begin();
   const Incoming log = made("/retire/", 4000);
   for (std::size_t at = 0; at < 4000; at += 1000) must(this->append(log, at, at, 1000, static_cast<std::int64_t>(at)));
   EXPECT_EQ(this->archive().retire(ChainId(1), {}).error().code, ErrorCode::kRefused);
-  must(this->archive().acknowledge("fleet", ChainId(1), 4000));
-  must(this->archive().acknowledge("audit", ChainId(1), 2500));
-  EXPECT_EQ(this->archive().acknowledge("audit", ChainId(1), 2400).error().code, ErrorCode::kUsage);
-  EXPECT_EQ(this->archive().acknowledge("audit", ChainId(1), 4001).error().code, ErrorCode::kUsage);
+  must(this->archive().acknowledge("fleet", ChainId(1), 4000, 0));
+  must(this->archive().acknowledge("audit", ChainId(1), 2500, 0));
+  EXPECT_EQ(this->archive().acknowledge("audit", ChainId(1), 2400, 0).error().code, ErrorCode::kUsage);
+  EXPECT_EQ(this->archive().acknowledge("audit", ChainId(1), 4001, 0).error().code, ErrorCode::kUsage);
   EXPECT_EQ(must(this->archive().acknowledged(ChainId(1))), 2500u);
   const Retired retired = must(this->archive().retire(ChainId(1), {}));
   const Chain chain = must(this->archive().chain(ChainId(1)));
@@ -629,6 +708,8 @@ TYPED_TEST_P(ArchiveContract, ChangesNothingOutsideATransaction) {
   EXPECT_EQ(refused.error().code, ErrorCode::kUsage);
   EXPECT_FALSE(store.put_anchor({.chain = ChainId(1), .number = 5, .why = "gap", .pcrs = {}}));
   EXPECT_FALSE(store.put_list({.chain = ChainId(1)}));
+  EXPECT_FALSE(store.put_verifier({.name = "fleet", .chain = ChainId(1)}));
+  EXPECT_FALSE(store.remove_verifier("fleet"));
   EXPECT_FALSE(store.put_incident({.chain = ChainId(1), .kind = "gap", .what = "G."}));
   EXPECT_TRUE(must(store.chains()).empty());
 }
@@ -637,10 +718,12 @@ REGISTER_TYPED_TEST_SUITE_P(ArchiveContract, ReadsEveryRecordInEveryBankAfterReo
                             TakesNoRecordTwiceAndLeavesNoneOut, GathersSmallAppendsAndReadsFromAnyRecord,
                             KnowsThePcrStateAtEveryRecord, KeepsARecordWhoseDigestDoesNotMatchAndSaysSo,
                             KeepsADigestOfABankThatTheChainDoesNotReplay, KeepsAnUnknownTemplateByteForByte,
-                            HoldsChainsApart, RemembersThePendingTrim, RetiresOnlyWhatEveryVerifierAcknowledged,
-                            RetiresByAge, RetiresByNumberAndBySize, RemembersWhatIsKnownOfTheList,
-                            NumbersIncidentsInTheOrderTheyCome, RemembersAnchorsByNumber, GoesOnFromAnAnchor,
-                            MayBeginWithAnAnchor, GathersNothingAcrossAnAnchor, RecordsThatAnAnchorCallsBrokenStaySo,
+                            HoldsChainsApart, RemembersThePendingTrim, RemembersWhatEachVerifierAcknowledgedOfEachChain,
+                            RefusesAcknowledgementsThatCannotBeTrueAndStoresNothing, RegistersAtMost64Verifiers,
+                            RemovesAVerifierFromAllChains, RetiresOnlyWhatEveryVerifierAcknowledged, RetiresByAge,
+                            RetiresByNumberAndBySize, RemembersWhatIsKnownOfTheList, NumbersIncidentsInTheOrderTheyCome,
+                            RemembersAnchorsByNumber, GoesOnFromAnAnchor, MayBeginWithAnAnchor,
+                            GathersNothingAcrossAnAnchor, RecordsThatAnAnchorCallsBrokenStaySo,
                             StoresTheRowsOfTheOptionsWithTheRecords, StoresNothingIfARowOfTheOptionsIsRefused,
                             NamesAnAnchorThatWasAltered, NamesAnAnchorWhereNoneCanBe,
                             NamesRecordsThatDoNotMatchTheStateBeforeAnAnchor,

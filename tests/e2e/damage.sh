@@ -25,7 +25,7 @@ flipped() { damaged "UPDATE $1 SET $2 = ($2 | 2) - ($2 & 2) WHERE rowid = (SELEC
 start_list
 add /bin/ls /bin/cat /bin/true
 check "a keeper makes an archive" once
-check "  with a verifier" sqlite3 "$archive" "INSERT INTO verifier VALUES ('fleet', 1, 2, 0)"
+check "  with a verifier" sqlite3 "$archive" "INSERT INTO verifier VALUES ('fleet', 1, 2, 0, 0)"
 check "  whose checksums are computed as the format's page says" "$(dirname "$0")/../support/reseal.py" "$archive"
 check "  and which is whole" log --check
 cp "$archive" "$work/whole"

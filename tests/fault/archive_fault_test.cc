@@ -136,7 +136,7 @@ TEST_F(ArchiveFaultTest, LosesNothingCommittedWhateverTheDiskDoes) {
 
 class UpgradeFaultTest : public ArchiveFaultTest {
  protected:
-  // A file of version 1: version 2 only added tables, and version 3 tables and columns.
+  // A file of version 1: version 2 only added tables, version 3 tables and columns, and version 4 a column.
   Bytes version_1() {
     {
       const auto store = must(SqliteStore::open(path_, OpenMode::kCreate));
@@ -148,7 +148,8 @@ class UpgradeFaultTest : public ArchiveFaultTest {
     EXPECT_EQ(sqlite3_open(path_.c_str(), &database), SQLITE_OK);
     std::string sql =
         "DROP TABLE anchor; DROP TABLE list; DROP TABLE incident; DROP TABLE seal; DROP TABLE origin; "
-        "ALTER TABLE segment DROP COLUMN data_checksum; PRAGMA user_version=1;";
+        "ALTER TABLE segment DROP COLUMN data_checksum; ALTER TABLE verifier DROP COLUMN acknowledged_unix_s; "
+        "PRAGMA user_version=1;";
     for (const char* const table : {"chain", "segment", "pending", "source", "verifier", "violation"}) {
       sql += std::string(" ALTER TABLE ") + table + " DROP COLUMN checksum;";
     }

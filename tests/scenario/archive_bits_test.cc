@@ -95,7 +95,7 @@ std::string text_of(const SourceRow& row) {
 }
 
 std::string text_of(const VerifierRow& row) {
-  return joined(row.name, row.chain, row.acknowledged);
+  return joined(row.name, row.chain, row.acknowledged, row.acknowledged_unix_s);
 }
 
 std::string text_of(const ViolationRow& row) {
@@ -271,9 +271,9 @@ class ArchiveBitsTest : public testing::Test {
     const std::vector<IncidentRow> incidents{{.chain = ChainId(2), .kind = "altered", .what = "A."}};
     must(archive.append(ChainId(2), 0, std::span(log.records).subspan(40, 20), log.bank, 0,
                         {.list = &list, .pending = &pending, .incidents = incidents}));
-    must(archive.acknowledge("fleet", ChainId(1), 30));
-    must(archive.acknowledge("fleet", ChainId(2), 4));
-    must(archive.acknowledge("other", ChainId(1), 35));
+    must(archive.acknowledge("fleet", ChainId(1), 30, 6));
+    must(archive.acknowledge("fleet", ChainId(2), 4, 7));
+    must(archive.acknowledge("other", ChainId(1), 35, 8));
     EXPECT_EQ(must(store.violations(ChainId(1))).size(), 2u);
   }
 

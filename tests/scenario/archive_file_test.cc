@@ -14,6 +14,7 @@
 
 #include "archive/archive.h"
 #include "archive/pcr_bytes.h"
+#include "archive/sqlite/checksums.h"
 #include "archive/sqlite/schema.h"
 #include "archive/sqlite/sqlite_store.h"
 #include "archive/test_support.h"
@@ -84,6 +85,7 @@ class ArchiveFileTest : public testing::Test {
   void downgrade_to_version_2() {
     std::string sql =
         "PRAGMA journal_mode=DELETE; DROP TABLE seal; DROP TABLE origin; PRAGMA user_version=2; "
+        "ALTER TABLE verifier DROP COLUMN acknowledged_unix_s; "
         "ALTER TABLE segment DROP COLUMN data_checksum;";
     for (const char* const table :
          {"chain", "segment", "pending", "source", "verifier", "violation", "anchor", "list", "incident"}) {
@@ -126,17 +128,17 @@ TEST_F(ArchiveFileTest, IsMadeForItsOwnerOnlyAndTellsWhatItIs) {
   EXPECT_EQ(status.st_mode & 0777u, 0600u);
   // Where SQLite keeps them: https://sqlite.org/fileformat2.html, sections 1.3.13 and 1.3.19.
   const Bytes file = must(read_file(path_));
-  EXPECT_EQ(version_of(file), 3);
+  EXPECT_EQ(version_of(file), 4);
   EXPECT_EQ(as_text(ByteView(file).subspan(68, 4)), "imkp");
 }
 
 TEST_F(ArchiveFileTest, OfANewerVersionIsRefused) {
   fill(1);
-  execute("PRAGMA user_version=4");
+  execute("PRAGMA user_version=5");
   for (const OpenMode mode : {OpenMode::kRead, OpenMode::kWrite, OpenMode::kCreate}) {
     const Error error = refused(mode);
     EXPECT_EQ(error.code, ErrorCode::kUnsupported);
-    EXPECT_THAT(error.message, HasSubstr("version 4"));
+    EXPECT_THAT(error.message, HasSubstr("version 5"));
     EXPECT_THAT(error.message, HasSubstr(path_));
   }
 }
@@ -170,7 +172,7 @@ TEST_F(ArchiveFileTest, OfVersion1IsUpgradedWithAllItsRows) {
     must(archive.append(ChainId(1), 2000, std::span(log_.records).subspan(2000, 500), log_.bank, 0));
   }
   put_keepers_rows();
-  EXPECT_EQ(version_of(must(read_file(path_))), 3);
+  EXPECT_EQ(version_of(must(read_file(path_))), 4);
   auto store = open(OpenMode::kRead);
   expect_rows_of_version_1(*store, 2500);
   EXPECT_EQ(must(store->anchors(ChainId(1))).size(), 1u);
@@ -186,6 +188,42 @@ TEST_F(ArchiveFileTest, OfVersion1IsUpgradedUnderAReader) {
   EXPECT_EQ(must(reader->anchors(ChainId(1))).size(), 1u);
   EXPECT_EQ(must(reader->list(ChainId(1)))->head, 3u);
   EXPECT_EQ(must(reader->incidents()).size(), 1u);
+}
+
+// The checksum and the seal are those that an imakeep wrote that knew version 3 only.
+TEST_F(ArchiveFileTest, OfVersion3IsReadAsItIsAndUpgradedWithItsVerifiers) {
+  fill(2000);
+  RowChecksum checksum("verifier");
+  checksum.add("name", std::string_view("fleet"));
+  checksum.add("chain", std::uint64_t{1});
+  checksum.add("acknowledged", std::uint64_t{40});
+  const std::string sum = std::to_string(checksum.value());
+  RowChecksum seal("seal");
+  seal.add("name", std::string_view("verifier"));
+  seal.add("chain", std::uint64_t{0});
+  seal.add("rows", std::uint64_t{1});
+  seal.add("sum", static_cast<std::uint64_t>(checksum.value()));
+  execute("ALTER TABLE verifier DROP COLUMN acknowledged_unix_s; INSERT INTO verifier VALUES ('fleet', 1, 40, " + sum +
+          "); INSERT INTO seal VALUES ('verifier', 0, 1, " + sum + ", " + std::to_string(seal.value()) +
+          "); PRAGMA user_version=3");
+  {
+    auto store = open(OpenMode::kRead);
+    Archive archive(*store);
+    EXPECT_EQ(must(archive.acknowledged(ChainId(1))), 40u);
+    EXPECT_TRUE(must(archive.check()).empty());
+  }
+  {
+    auto store = open(OpenMode::kWrite);
+    Archive archive(*store);
+    EXPECT_EQ(must(archive.verifiers(ChainId(1))).at(0).acknowledged_unix_s, 0);
+    EXPECT_FALSE(must(archive.acknowledge("fleet", ChainId(1), 41, 77)));
+  }
+  EXPECT_EQ(version_of(must(read_file(path_))), 4);
+  auto store = open(OpenMode::kRead);
+  Archive archive(*store);
+  const Verifier verifier = must(archive.verifiers(ChainId(1))).at(0);
+  EXPECT_EQ(std::tie(verifier.name, verifier.acknowledged, verifier.acknowledged_unix_s), std::tuple("fleet", 41u, 77));
+  EXPECT_TRUE(must(archive.check()).empty());
 }
 
 TEST_F(ArchiveFileTest, WhoseMakingWasInterruptedIsMadeAnewAndReadsAsEmpty) {
@@ -503,7 +541,7 @@ TEST_F(ArchiveFileTest, OfVersion2IsUpgradedWithAChecksumForEveryRow) {
   downgrade_to_version_2();
   expect_all_rows(*open(OpenMode::kRead), "read as it is");
   expect_all_rows(*open(OpenMode::kWrite), "upgraded");
-  EXPECT_EQ(version_of(must(read_file(path_))), 3);
+  EXPECT_EQ(version_of(must(read_file(path_))), 4);
   expect_all_rows(*open(OpenMode::kRead), "read after the upgrade");
   execute("UPDATE list SET head = 4");
   EXPECT_EQ(open(OpenMode::kRead)->list(ChainId(1)).error().code, ErrorCode::kMalformed);

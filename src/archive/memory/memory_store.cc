@@ -139,6 +139,12 @@ Result<void> MemoryStore::put_verifier(const VerifierRow& row) {
   return {};
 }
 
+Result<void> MemoryStore::remove_verifier(const std::string& name) {
+  IMAKEEP_CHECK(require_transaction());
+  std::erase_if(rows_.verifiers, [&](const auto& entry) { return entry.first.first == name; });
+  return {};
+}
+
 Result<std::vector<ViolationRow>> MemoryStore::violations(ChainId chain) {
   std::vector<ViolationRow> found;
   for (const auto& [key, row] : rows_.violations) {

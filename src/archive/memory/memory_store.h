@@ -32,6 +32,7 @@ class MemoryStore : public Store {
   Result<void> put_source(const SourceRow& row) override;
   Result<std::vector<VerifierRow>> verifiers() override;
   Result<void> put_verifier(const VerifierRow& row) override;
+  Result<void> remove_verifier(const std::string& name) override;
   Result<std::vector<ViolationRow>> violations(ChainId chain) override;
   Result<void> put_violation(const ViolationRow& row) override;
   Result<std::vector<AnchorRow>> anchors_from(ChainId chain, std::uint64_t number) override;

@@ -11,6 +11,9 @@
 
 namespace imakeep::archive {
 
+// The first schema version with the time of an acknowledgement.
+inline constexpr int kVersionOfAcknowledgedTimes = 4;
+
 // For each row type:
 //   kName       the table's name
 //   kKeys       the first kKeys columns are the row's key
@@ -102,6 +105,7 @@ struct Table<VerifierRow> {
     visit("name", row.name);
     visit("chain", row.chain);
     visit("acknowledged", row.acknowledged);
+    visit("acknowledged_unix_s", row.acknowledged_unix_s, kVersionOfAcknowledgedTimes);
   }
 };
 

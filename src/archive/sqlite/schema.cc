@@ -4,7 +4,7 @@
 namespace imakeep::archive {
 
 // `data` is the last column of `segment`, so that SQLite can read the columns before it without the data.
-const std::array<const char*, 3> kUpgrades = {R"(
+const std::array<const char*, 4> kUpgrades = {R"(
 CREATE TABLE chain (
   chain INTEGER PRIMARY KEY,
   banks TEXT NOT NULL,
@@ -130,6 +130,9 @@ CREATE TABLE seal (
   checksum INTEGER NOT NULL,
   PRIMARY KEY (name, chain)
 ) STRICT, WITHOUT ROWID;
+)",
+                                              R"(
+ALTER TABLE verifier ADD COLUMN acknowledged_unix_s INTEGER NOT NULL DEFAULT 0;
 )"};
 
 }  // namespace imakeep::archive

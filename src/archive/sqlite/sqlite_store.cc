@@ -473,6 +473,20 @@ Result<void> SqliteStore::put_verifier(const VerifierRow& row) {
   return connection_->run(kWriting, [&](Database& database) { put(database, row); });
 }
 
+Result<void> SqliteStore::remove_verifier(const std::string& name) {
+  return connection_->run(kWriting, [&](Database& database) {
+    std::vector<std::int64_t> checksums;
+    {
+      Statement row = prepared(database, "SELECT checksum FROM verifier WHERE name = ?", name);
+      while (row.executeStep()) checksums.push_back(row.getColumn(0).getInt64());
+    }
+    change(database, "DELETE FROM verifier WHERE name = ?", name);
+    for (const std::int64_t checksum : checksums) {
+      change_seal(database, Table<VerifierRow>::kName, kWholeTable, checksum, std::nullopt);
+    }
+  });
+}
+
 Result<std::vector<ViolationRow>> SqliteStore::violations(ChainId chain) {
   return connection_->run(
       kReading, [&](Database& database) { return of_chain<ViolationRow>(database, chain, "ORDER BY number"); });
