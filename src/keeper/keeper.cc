@@ -126,7 +126,7 @@ Result<Keeper::Look> Keeper::compare_list(ListStream& stream, const std::optiona
 }
 
 Result<Method> Keeper::method() const {
-  const bool count = source_.takes_numbers() && table_ != TableMode::kFlushed;
+  const bool count = may_count();
   const auto unsupported = [&](const std::string& what) {
     return fail(ErrorCode::kUnsupported, source_.name() + what);
   };

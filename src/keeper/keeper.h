@@ -21,6 +21,10 @@
 // request, or in a later follow(), which locates the list by the PCRs. follow() is the only recovery path. The keeper's
 // memory between calls only saves reading: every call reads the PCRs again.
 //
+// With TrimAfter::kVerified a trim deletes only records that every registered verifier has proven (trim_limit.h). "N"
+// covers no others. "A" is requested only if it would stage no others, and "D" only if none is staged; otherwise the
+// keeper trims by count if it can. Until then staged records stay staged.
+//
 // If the list does not match, the keeper names the cause (diagnosis.h) and stores the cause as an incident. Unless the
 // archive is ahead of the PCRs, it archives the list's records. It sets an anchor if that is safe: no record was added
 // and no PCR changed while the keeper read the list to its end. Such records are archived but unproven. The keeper
@@ -41,6 +45,7 @@
 #include "keeper/hold.h"
 #include "keeper/ima_source.h"
 #include "keeper/list_position.h"
+#include "keeper/trim_limit.h"
 #include "tpm/pcr_banks.h"
 
 namespace imakeep::keeper {
@@ -56,7 +61,8 @@ using imalog::TableMode;
 
 struct KeeperOptions {
   Method method = Method::kAuto;
-  bool unproven = false;  // trim although no PCRs prove the records
+  bool unproven = false;                        // trim although no PCRs prove the records
+  TrimAfter trim_after = TrimAfter::kArchived;  // kVerified excludes `unproven`
   TableMode table = TableMode::kUnknown;
   std::uint32_t pcr = 10;  // the PCR to compare while neither the list nor the chain names one
   // The PCR values before a chain's first record, as the caller knows them, in every bank that is compared. PCRs that
@@ -106,6 +112,7 @@ class Keeper {
   //   kUnsupported                         the kernel cannot trim, or not by the requested method
   //   kMismatch                            the list does not match the archive or the PCRs, or no PCRs prove its
   //                                        records; nothing was deleted
+  //   kUsage                               KeeperOptions has both kVerified and `unproven`
   Result<TrimResult> trim();
 
   // The result of the last successful follow(). trim() collects what all its tries found, and subtracts deleted
@@ -116,6 +123,8 @@ class Keeper {
   Result<Method> method() const;
 
  private:
+  // The kernel takes N, as far as the keeper knows.
+  bool may_count() const { return source_.takes_numbers() && table_ != TableMode::kFlushed; }
   Result<std::vector<digest::Bank>> banks(const std::optional<ChainState>& state) const;
   // The PCR values before a chain's first record, in these banks.
   Result<digest::PcrState> start_of_chain(const std::vector<digest::Bank>& banks) const;
@@ -154,8 +163,8 @@ class Keeper {
                               const std::function<void(RecordNumber end, digest::PcrState pcrs)>& at_end = {});
 
   // trim.cc
-  Result<std::optional<TrimResult>> try_count(const ChainState& state, bool read_all);
-  Result<std::optional<TrimResult>> try_stage(const ChainState& state, bool staged);
+  Result<std::optional<TrimResult>> try_count(const ChainState& state, const TrimLimit& limit, bool read_all);
+  Result<std::optional<TrimResult>> try_stage(const ChainState& state, const TrimLimit& limit, bool staged);
   Result<std::uint64_t> proven_by_reading(ListStream& stream, const ChainState& state);
   Result<std::uint64_t> may_go(const ChainState& state);
   Result<Evidence> evidence_of(const ChainState& state, std::uint32_t pcrs);

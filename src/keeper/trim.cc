@@ -21,6 +21,16 @@ TrimResult nothing(Method method, std::string why) {
   return {.records = 0, .method = method, .why_not = std::move(why)};
 }
 
+constexpr const char* kVerifiedNeedsPcrs =
+    "trim_after = \"verified\" and unproven exclude each other: without PCRs the keeper cannot tell which records of "
+    "the "
+    "list the verifiers have proven";
+
+std::string staged_until(const TrimLimit& limit) {
+  return "the staged records stay staged until every verifier has proven them" +
+         (limit.why.empty() ? std::string("; records came since") : ": " + limit.why);
+}
+
 // How a part of the list compares with the records that the archive says it holds.
 struct Compared {
   bool same = true;           // the records that both have are equal
@@ -64,6 +74,9 @@ Result<bool> read_new(ListStream& stream, const digest::Bank& shown, digest::Pcr
 }  // namespace
 
 Result<TrimResult> Keeper::trim() {
+  if (options_.unproven && options_.trim_after == TrimAfter::kVerified) {
+    return fail(ErrorCode::kUsage, kVerifiedNeedsPcrs);
+  }
   std::vector<Finding> found;  // by all tries together
   for (int tries = 1;; ++tries) {
     IMAKEEP_TRY(const auto& followed, follow());
@@ -88,13 +101,22 @@ Result<TrimResult> Keeper::trim() {
                                                             followed.found.back().what;
       return fail(ErrorCode::kMismatch, what + "; nothing is deleted");
     }
+    IMAKEEP_TRY(const auto& limit, trim_limit(archive_, *state, options_.trim_after));
+    if (limit.verified == 0 && !limit.why.empty()) return nothing(chosen, limit.why);
     // Staged records are deleted first, whoever staged them. try_stage() archives those that follow() did not.
     const bool staged = followed.staged_records > 0;
+    if (staged && !limit.covers(followed.staged_records)) return nothing(Method::kStage, staged_until(limit));
     const bool last_try = tries == kMostTries;
+    // "A" stages the whole list, and lagging records are not even archived.
+    const bool all_verified = limit.covers(followed.list_records);
+    const bool counts = chosen == Method::kCount || (!all_verified && may_count());
     // Lag does not prevent "A": it stages lagging records too, after their extend.
-    const bool stages = !staged && chosen == Method::kStage;
-    if (!lagging || stages || last_try) {
-      IMAKEEP_TRY(auto tried, staged || stages ? try_stage(*state, staged) : try_count(*state, last_try));
+    const bool stages = !staged && !counts && all_verified;
+    if (!staged && !counts && limit.unverified > 0) {
+      return nothing(Method::kStage, limit.why + "; the method stage deletes all of the list or nothing");
+    }
+    if (stages || ((staged || counts) && (!lagging || last_try))) {
+      IMAKEEP_TRY(auto tried, staged || stages ? try_stage(*state, limit, staged) : try_count(*state, limit, last_try));
       if (tried) return std::move(*tried);
     }
     if (last_try) return nothing(chosen, "records keep being added; the keeper retries");
@@ -151,10 +173,16 @@ Result<std::uint64_t> Keeper::may_go(const ChainState& state) {
 
 // One attempt. Returns empty if the caller has to follow again: the list changed meanwhile, or the kernel turned out to
 // flush its table.
-Result<std::optional<TrimResult>> Keeper::try_count(const ChainState& state, bool read_all) {
+//
+// Under the hold, the list may hold one archived record less than the archive says, if somebody deleted one and another
+// is in flight. Then its front lies one record further on. proven_by_reading() knows how many it holds at least. So the
+// limit of the verifiers is counted from the list's end.
+Result<std::optional<TrimResult>> Keeper::try_count(const ChainState& state, const TrimLimit& limit, bool read_all) {
   const std::uint64_t in_list = state.in_list();
   IMAKEEP_TRY(auto records, may_go(state));
   if (records == 0) return nothing(Method::kCount, "the list holds no record that may be deleted");
+  if (limit.limited) records = std::min(records, limit.of_certain(in_list - 1));
+  if (records == 0) return nothing(Method::kCount, limit.why);
   IMAKEEP_CHECK(archive_.store().secure());
   Hold hold(source_, clock_);
   IMAKEEP_CHECK(hold.open_to_write(ListPart::kCurrent));
@@ -171,7 +199,8 @@ Result<std::optional<TrimResult>> Keeper::try_count(const ChainState& state, boo
   } else if (by_pcrs) {
     IMAKEEP_TRY(const auto& proven, proven_by_reading(stream, state));
     if (proven == 0) return std::nullopt;
-    records = std::min(records, proven);
+    records = std::min(records, limit.of_certain(proven));
+    if (records == 0) return nothing(Method::kCount, limit.why);
   } else {
     IMAKEEP_TRY(const auto& compared, compare(stream, known));
     if (!compared.same || compared.known != in_list) return std::nullopt;
@@ -201,7 +230,7 @@ Result<std::optional<TrimResult>> Keeper::try_count(const ChainState& state, boo
 
 // One attempt. Returns empty if the list changed meanwhile: staged records then stay staged, and the next attempt
 // deletes them. "A" waits for an append that is under way. So every staged record is extended, and none is in flight.
-Result<std::optional<TrimResult>> Keeper::try_stage(const ChainState& before, bool staged) {
+Result<std::optional<TrimResult>> Keeper::try_stage(const ChainState& before, const TrimLimit& limit, bool staged) {
   ChainState state = before;
   Hold hold(source_, clock_);
   IMAKEEP_CHECK(hold.open_to_write(ListPart::kStaged));
@@ -212,6 +241,11 @@ Result<std::optional<TrimResult>> Keeper::try_stage(const ChainState& before, bo
     // requests "A" only if no record was added while it read the PCRs.
     IMAKEEP_TRY(const auto& now, evidence_of(state, pcrs));
     if (now.count_before != now.count_after) return std::nullopt;
+  }
+  if (!staged && limit.limited) {
+    // Records that came since follow() are proven by no verifier. "A" would stage them, too.
+    IMAKEEP_TRY(const auto& count, source_.count());
+    if (count != state.in_list()) return std::nullopt;
   }
   if (!staged) {
     const auto moved = source_.request("A\n");
@@ -228,6 +262,11 @@ Result<std::optional<TrimResult>> Keeper::try_stage(const ChainState& before, bo
   IMAKEEP_TRY(const auto& compared, compare(stream, known));
   if (!compared.same || compared.records == 0) return std::nullopt;
   const std::uint64_t left = known.records() - compared.known;  // known records that the current list should hold
+  // A record may have come right before "A". And if the current list holds known records, it may hold one of them less,
+  // as in try_count(): then the last staged record is that one.
+  if (limit.limited && !limit.covers(compared.records + (left > 0 ? 1 : 0))) {
+    return nothing(Method::kStage, staged_until(limit));
+  }
 
   digest::PcrState end = state.chain.end_pcrs;
   RecordBatch batch;

@@ -2,8 +2,10 @@
 // Random schedules of everything that may happen to a list while imakeep keeps it: records of one to three PCRs, runs
 // of up to 5,000 equal records, another actor who stages, deletes and counts, a second keeper, agents that hold the
 // list open, kexec, reboot, boots that measure the same, machines that are set back, TPMs that fail, errors and crashes
-// at any effect, records that come in between any two effects. keeper_world.h checks the result: no record is
-// lost, none is archived twice if the PCRs decide, and none is called proven that the log does not prove.
+// at any effect, records that come in between any two effects. Of some keepers that trim after their verifiers,
+// verifiers come, prove records, claim too many or fewer than before, and go. keeper_world.h checks the result: no
+// record is lost, none is archived twice if the PCRs decide, none is called proven that the log does not prove, none is
+// trimmed that a registered verifier has not proven, and what a verifier has proven never decreases within a chain.
 //
 // IMAKEEP_SCHEDULES=N runs N of them, from IMAKEEP_FIRST_SEED on; IMAKEEP_SEED=S runs that one alone and prints what it
 // does.
@@ -39,13 +41,23 @@ struct Kind {
   bool kexec = false;
   bool long_runs = false;
   bool snapshots = false;
+  bool verifiers = false;
   std::uint32_t pcrs = 1;
+};
+
+// What the schedules did together.
+struct Reached {
+  std::map<Diagnosis, int> diagnoses;
+  std::uint64_t verified_by_count = 0;  // records trimmed after their verifiers
+  std::uint64_t verified_by_stage = 0;
+  std::uint64_t held_back = 0;  // trims that a verifier held back
 };
 
 class Schedule {
  public:
-  Schedule(std::uint64_t seed, bool trace, std::map<Diagnosis, int>& reached)
-      : random_(seed), trace_(trace), reached_(reached) {
+  Schedule(std::uint64_t seed, bool trace, Reached& reached)
+      : random_(seed), verifier_random_(seed + 1'000'000'007), trace_(trace), reached_(reached) {
+    kind_.verifiers = verifier_number(100) < 35;
     kind_.others = chance(60);
     kind_.two_keepers = chance(20);
     kind_.broken_extends = !kind_.others && !kind_.two_keepers && chance(40);
@@ -76,7 +88,12 @@ class Schedule {
       const TableMode table =
           options.table == mlist::TableMode::kKept && chance(70) ? TableMode::kKept : TableMode::kUnknown;
       keepers_.push_back(std::make_unique<KeeperProcess>(
-          *machine_, KeeperOptions{.method = method, .table = table, .start = machine_->start()}, i + 1));
+          *machine_,
+          KeeperOptions{.method = method,
+                        .trim_after = kind_.verifiers ? TrimAfter::kVerified : TrimAfter::kArchived,
+                        .table = table,
+                        .start = machine_->start()},
+          i + 1));
       // Boots that measure the same and are trimmed before they are seen are told apart by the TPM's counts alone.
       keepers_.back()->pcrs.resets = tpm::ResetCounts{.resets = 1, .restarts = 0};
       keepers_.back()->on_effect = [this](const std::string& what) { return effect(what); };
@@ -99,6 +116,8 @@ class Schedule {
  private:
   bool chance(unsigned percent) { return random_() % 100 < percent; }
   std::uint64_t number(std::uint64_t below) { return random_() % below; }
+  // Apart from the other numbers, so that a schedule without verifiers is the same whatever verifiers do.
+  std::uint64_t verifier_number(std::uint64_t below) { return verifier_random_() % below; }
   template <class T>
   T pick(std::initializer_list<T> from) {
     return from.begin()[number(from.size())];
@@ -168,6 +187,30 @@ class Schedule {
     }
   }
 
+  // A verifier proves records, most often all that are archived; or claims what it has not proven, or is removed.
+  void verifier_acts(KeeperProcess& keeper) {
+    const auto chains = must(keeper.archive().chains());
+    if (chains.empty()) return;
+    const std::string name = "verifier-" + std::to_string(verifier_number(3));
+    if (verifier_number(100) < 6) {
+      say(name + (keeper.remove_verifier(name) ? " is removed" : " cannot be removed"));
+      return;
+    }
+    const archive::Chain& chain = verifier_number(100) < 85 ? chains.back() : chains[verifier_number(chains.size())];
+    std::uint64_t records = chain.end;
+    if (verifier_number(100) < 50) records = verifier_number(chain.end + 3);
+    const auto known = keeper.verifiers().find(name);
+    const auto said = known == keeper.verifiers().end()     ? std::uint64_t{0}
+                      : known->second.contains(chain.chain) ? known->second.at(chain.chain)
+                                                            : std::uint64_t{0};
+    const bool accepted = keeper.verified(name, chain.chain, records);
+    say(name + ": " + std::to_string(records) + " of chain " + std::to_string(chain.chain.value()) +
+        (accepted ? "" : " refused"));
+    if (accepted == (records >= said && records <= chain.end) || !failure_.empty()) return;
+    failure_ = name + " had proven " + std::to_string(said) + " of " + std::to_string(chain.end) + " records, and " +
+               std::to_string(records) + (accepted ? " were accepted" : " were refused");
+  }
+
   // Between any two effects of a keeper others may act, and the effect itself may fail.
   std::optional<Error> effect(const std::string& what) {
     if (settling_) return std::nullopt;
@@ -196,7 +239,7 @@ class Schedule {
   // Finding kinds have to have a reason.
   void judge(const FollowResult& followed) {
     for (const Finding& found : followed.found) {
-      ++reached_[found.diagnosis];
+      ++reached_.diagnoses[found.diagnosis];
       say("found " + std::string(word(found.diagnosis)) + " from " + std::to_string(found.first) + ": " + found.what);
       const bool lost = std::ranges::any_of(keepers_, [](const auto& keeper) { return keeper->lost_records() > 0; });
       const bool others = machine_->others_deleted() > 0 || kind_.two_keepers;
@@ -273,13 +316,16 @@ class Schedule {
     if (!failure_.empty() || altered_ || set_back_ || went_back_) return;
     const std::string wrong = keeper.wrong();
     if (!wrong.empty()) failure_ = wrong;
+    if (failure_.empty() && kind_.verifiers) failure_ = keeper.wrong_verifiers();
   }
 
   void keeper_acts(KeeperProcess& keeper, bool trims) {
     came_in_ = 0;
+    if (kind_.verifiers && verifier_number(100) < 60) verifier_acts(keeper);
     try {
       if (trims) {
         const auto trimmed = keeper.keeper().trim();
+        if (trimmed && kind_.verifiers) count_verified(*trimmed);
         say(trimmed ? "trim: " + std::to_string(trimmed->records) + " " + trimmed->why_not
                     : "trim: " + describe(trimmed.error()));
         judge(keeper.keeper().last());
@@ -296,6 +342,11 @@ class Schedule {
       keeper.start();
     }
     check(keeper);
+  }
+
+  void count_verified(const TrimResult& trimmed) {
+    (trimmed.method == Method::kCount ? reached_.verified_by_count : reached_.verified_by_stage) += trimmed.records;
+    if (trimmed.records == 0 && trimmed.why_not.find("verifier") != std::string::npos) ++reached_.held_back;
   }
 
   void restart_all(const std::string& why, const std::function<void()>& change) {
@@ -486,12 +537,28 @@ class Schedule {
       failure_ = "others are blamed, and no other actor exists";
     for (auto& keeper : keepers_) {
       if (failure_.empty()) keeper_acts(*keeper, true);
+      if (failure_.empty() && kind_.verifiers) trim_all(*keeper);
     }
   }
 
+  // Once every verifier has proven all that is archived, nothing holds a trim back.
+  void trim_all(KeeperProcess& keeper) {
+    const auto chain = must(keeper.archive().host_chain());
+    const auto known = keeper.verifiers();
+    for (const auto& [name, proven] : known) keeper.verified(name, chain->chain, chain->end);
+    if (known.empty()) keeper.verified("last", chain->chain, chain->end);
+    const auto trimmed = keeper.keeper().trim();
+    if (trimmed && trimmed->records == 0 && trimmed->why_not.find("verifier") != std::string::npos) {
+      failure_ = "held back though all is verified: " + trimmed->why_not;
+    }
+    if (trimmed) count_verified(*trimmed);
+    check(keeper);
+  }
+
   std::mt19937_64 random_;
+  std::mt19937_64 verifier_random_;
   const bool trace_;
-  std::map<Diagnosis, int>& reached_;
+  Reached& reached_;
   Kind kind_;
   std::unique_ptr<Machine> machine_;
   std::vector<std::unique_ptr<KeeperProcess>> keepers_;
@@ -519,7 +586,7 @@ class Schedule {
 };
 
 TEST(KeeperSchedule, NothingIsLostOrDoubleAndEverythingHasItsName) {
-  std::map<Diagnosis, int> reached;
+  Reached reached;
   const std::uint64_t one = from_environment("IMAKEEP_SEED", 0);
   const std::uint64_t first = one != 0 ? one : from_environment("IMAKEEP_FIRST_SEED", 1);
   const std::uint64_t schedules = one != 0 ? 1 : from_environment("IMAKEEP_SCHEDULES", 2000);
@@ -531,12 +598,16 @@ TEST(KeeperSchedule, NothingIsLostOrDoubleAndEverythingHasItsName) {
     ASSERT_LT(failures, 20);
   }
   if (one != 0) return;
-  for (const auto& [diagnosis, times] : reached) RecordProperty(std::string(word(diagnosis)), std::to_string(times));
+  for (const auto& [diagnosis, times] : reached.diagnoses)
+    RecordProperty(std::string(word(diagnosis)), std::to_string(times));
   for (const Diagnosis diagnosis : {Diagnosis::kTrimmedByOther, Diagnosis::kKexecDropped, Diagnosis::kHeadless,
                                     Diagnosis::kGap, Diagnosis::kAlteredRecord, Diagnosis::kFailedExtend,
                                     Diagnosis::kUnexplainedExtend, Diagnosis::kGapOrExtend, Diagnosis::kArchiveAhead}) {
-    EXPECT_GT(reached[diagnosis], 0) << word(diagnosis) << " was never reached";
+    EXPECT_GT(reached.diagnoses[diagnosis], 0) << word(diagnosis) << " was never reached";
   }
+  EXPECT_GT(reached.verified_by_count, 0u);
+  EXPECT_GT(reached.verified_by_stage, 0u);
+  EXPECT_GT(reached.held_back, 0u);
 }
 
 }  // namespace

@@ -13,6 +13,7 @@ namespace {
 using mlist::test::ima_ng;
 using mlist::test::must;
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 
 std::vector<Diagnosis> diagnoses(const FollowResult& followed) {
@@ -61,6 +62,209 @@ TEST(Trim, ByCountLeavesOneRecordInTheList) {
   EXPECT_EQ(world.keeper.row().trimmed, 7u);
   EXPECT_EQ(world.keeper.row().trimmed_by_others, 0u);
   EXPECT_EQ(world.keeper.wrong(), "");
+}
+
+KeeperOptions after_verifiers(Method method) {
+  return {.method = method, .trim_after = TrimAfter::kVerified};
+}
+
+const archive::ChainId kFirst(1);
+
+TEST(TrimAfterVerifiers, TrimsNothingWithoutAVerifier) {
+  for (const Method method : {Method::kCount, Method::kStage, Method::kAuto}) {
+    World world({}, after_verifiers(method));
+    add_numbered(world.machine, 0, 5);
+    const TrimResult trimmed = world.trim();
+    EXPECT_EQ(trimmed.records, 0u);
+    EXPECT_EQ(trimmed.why_not, kNoVerifier);
+    EXPECT_EQ(world.machine.in_list(), 5u);
+    EXPECT_EQ(world.keeper.archived(), 5u) << "archived all the same";
+  }
+}
+
+TEST(TrimAfterVerifiers, ByCountDeletesBelowTheSmallestNumberOnly) {
+  World world({}, after_verifiers(Method::kCount));
+  add_numbered(world.machine, 0, 10);
+  world.follow();
+  ASSERT_TRUE(world.keeper.verified("fleet", kFirst, 10));
+  ASSERT_TRUE(world.keeper.verified("audit", kFirst, 6));
+  // The list may have lost one of its records unseen, while another was in flight. So one record fewer is deleted.
+  EXPECT_EQ(world.trim().records, 5u);
+  EXPECT_THAT(world.machine.listed(), ElementsAre(5, 6, 7, 8, 9));
+  const TrimResult again = world.trim();
+  EXPECT_EQ(again.records, 0u);
+  EXPECT_THAT(again.why_not, HasSubstr("verifier audit has proven only the records before 6"));
+  ASSERT_TRUE(world.keeper.verified("audit", kFirst, 10));
+  EXPECT_EQ(world.trim().records, 4u);
+  EXPECT_EQ(world.keeper.wrong_verifiers(), "");
+}
+
+TEST(TrimAfterVerifiers, AVerifierWithoutANumberHoldsEverythingBack) {
+  World world({}, after_verifiers(Method::kCount));
+  add_numbered(world.machine, 0, 10);
+  world.follow();
+  ASSERT_TRUE(world.keeper.verified("fleet", kFirst, 10));
+  ASSERT_TRUE(world.keeper.verified("audit", kFirst, 0));
+  EXPECT_EQ(world.trim().records, 0u);
+  ASSERT_TRUE(world.keeper.remove_verifier("audit"));
+  EXPECT_EQ(world.trim().records, 9u);
+  // The numbers are those of a chain: after a reset nothing of the new one is proven.
+  world.keeper.kill();
+  world.machine.reboot();
+  world.keeper.start();
+  add_numbered(world.machine, 20, 5);
+  const TrimResult trimmed = world.trim();
+  EXPECT_EQ(trimmed.records, 0u);
+  EXPECT_THAT(trimmed.why_not, HasSubstr("verifier fleet has proven no record of chain 2"));
+  EXPECT_EQ(world.keeper.wrong_verifiers(), "");
+}
+
+TEST(TrimAfterVerifiers, AfterAKexecTheNumbersStillHold) {
+  World world({}, after_verifiers(Method::kCount));
+  add_numbered(world.machine, 0, 10);
+  world.follow();
+  ASSERT_TRUE(world.keeper.verified("fleet", kFirst, 6));
+  world.keeper.kill();
+  world.machine.kexec();
+  world.keeper.start();
+  EXPECT_EQ(world.trim().records, 5u);
+  EXPECT_EQ(world.keeper.wrong_verifiers(), "");
+}
+
+TEST(TrimAfterVerifiers, StagesOnlyIfAllOfTheListIsVerified) {
+  World world({.table = mlist::TableMode::kFlushed}, after_verifiers(Method::kStage));
+  add_numbered(world.machine, 0, 5);
+  world.follow();
+  ASSERT_TRUE(world.keeper.verified("fleet", kFirst, 4));
+  std::vector<std::string> requests;
+  world.keeper.on_effect = [&](const std::string& what) -> std::optional<Error> {
+    if (what.starts_with("before request")) requests.push_back(what);
+    return std::nullopt;
+  };
+  // The kernel flushes its table, so it refuses N.
+  const TrimResult held_back = world.trim();
+  EXPECT_EQ(held_back.records, 0u);
+  EXPECT_THAT(held_back.why_not, HasSubstr("the method stage deletes all of the list or nothing"));
+  EXPECT_THAT(requests, ElementsAre(HasSubstr("request 3")));
+  ASSERT_TRUE(world.keeper.verified("fleet", kFirst, 5));
+  const TrimResult trimmed = world.trim();
+  EXPECT_EQ(trimmed.records, 5u);
+  EXPECT_EQ(trimmed.method, Method::kStage);
+  EXPECT_EQ(world.keeper.wrong_verifiers(), "");
+}
+
+TEST(TrimAfterVerifiers, CountsWhereItMayNotStage) {
+  World world({}, after_verifiers(Method::kStage));
+  add_numbered(world.machine, 0, 5);
+  world.follow();
+  ASSERT_TRUE(world.keeper.verified("fleet", kFirst, 4));
+  const TrimResult trimmed = world.trim();
+  EXPECT_EQ(trimmed.records, 3u);
+  EXPECT_EQ(trimmed.method, Method::kCount);
+  EXPECT_EQ(world.keeper.wrong_verifiers(), "");
+}
+
+// A record that came after the last look is proven by no verifier. It is in the list before the keeper opens it.
+TEST(TrimAfterVerifiers, DoesNotStageWhatCameSinceTheLook) {
+  World world({.takes_numbers = false}, after_verifiers(Method::kStage));
+  add_numbered(world.machine, 0, 5);
+  world.follow();
+  ASSERT_TRUE(world.keeper.verified("fleet", kFirst, 5));
+  bool added = false;
+  std::vector<std::string> requests;
+  world.keeper.on_effect = [&](const std::string& what) -> std::optional<Error> {
+    if (what == "before open to write" && !std::exchange(added, true)) add_numbered(world.machine, 5, 1);
+    if (what.starts_with("before request")) requests.push_back(what);
+    return std::nullopt;
+  };
+  EXPECT_EQ(world.trim().records, 0u);
+  EXPECT_THAT(requests, IsEmpty());
+  EXPECT_EQ(world.keeper.wrong_verifiers(), "");
+}
+
+// Nothing can keep a record from coming right before "A". Then the records stay staged.
+TEST(TrimAfterVerifiers, DeletesNoStagedRecordBeforeAllStagedOnesAreVerified) {
+  World world({.takes_numbers = false}, after_verifiers(Method::kStage));
+  add_numbered(world.machine, 0, 5);
+  world.follow();
+  ASSERT_TRUE(world.keeper.verified("fleet", kFirst, 5));
+  bool added = false;
+  world.keeper.on_effect = [&](const std::string& what) -> std::optional<Error> {
+    if (what == "before request A" && !std::exchange(added, true)) add_numbered(world.machine, 5, 1);
+    return std::nullopt;
+  };
+  const TrimResult held_back = world.trim();
+  ASSERT_TRUE(added);
+  EXPECT_EQ(held_back.records, 0u);
+  EXPECT_THAT(held_back.why_not, HasSubstr("stay staged until every verifier has proven them; records came since"));
+  EXPECT_EQ(world.machine.in_list(), 6u);
+  EXPECT_THAT(world.trim().why_not, HasSubstr("verifier fleet has proven only the records before 5 of chain 1"));
+  ASSERT_TRUE(world.keeper.verified("fleet", kFirst, 6));
+  EXPECT_EQ(world.trim().records, 6u);
+  EXPECT_EQ(world.keeper.wrong_verifiers(), "");
+}
+
+// Equal violations: the list reads as before though another actor deleted one and one is in flight. Then N deletes one
+// record that lies further on.
+TEST(TrimAfterVerifiers, CountsFromTheListsEndIfTheListMayHoldLess) {
+  World world({.table = mlist::TableMode::kNone}, after_verifiers(Method::kCount));
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(world.machine.add(violation("/equal")));
+  add_numbered(world.machine, 0, 4);
+  world.follow();
+  ASSERT_TRUE(world.keeper.verified("fleet", kFirst, 3));
+  bool disturbed = false;
+  world.keeper.on_effect = [&](const std::string& what) -> std::optional<Error> {
+    if (what != "before open to write" || std::exchange(disturbed, true)) return std::nullopt;
+    EXPECT_TRUE(world.machine.other(ListPart::kCurrent, "1\n"));
+    world.machine.delay_extends(true);
+    add_numbered(world.machine, 4, 1);
+    return std::nullopt;
+  };
+  EXPECT_EQ(world.trim().records, 2u);
+  ASSERT_TRUE(disturbed);
+  world.machine.delay_extends(false);
+  EXPECT_THAT(world.machine.listed(), ElementsAre(3, 4, 5, 6, 7, 8));
+  EXPECT_EQ(world.keeper.wrong_verifiers(), "");
+  EXPECT_EQ(world.keeper.wrong(), "");
+}
+
+// The same for what another actor staged: the current list may hold one archived record less than it should.
+TEST(TrimAfterVerifiers, TakesOneRecordMoreForStagedIfTheCurrentListMayHoldLess) {
+  World world({.table = mlist::TableMode::kNone}, after_verifiers(Method::kStage));
+  ASSERT_TRUE(world.machine.add(violation("/equal")));
+  ASSERT_TRUE(world.machine.other(ListPart::kStaged, "A\n"));
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(world.machine.add(violation("/equal")));
+  world.follow();
+  ASSERT_TRUE(world.keeper.verified("fleet", kFirst, 1));
+  EXPECT_EQ(world.trim().records, 0u) << "record 1 may be staged by then";
+  ASSERT_TRUE(world.keeper.verified("fleet", kFirst, 2));
+  EXPECT_EQ(world.trim().records, 1u);
+  EXPECT_EQ(world.keeper.wrong_verifiers(), "");
+}
+
+TEST(TrimAfterVerifiers, IsRefusedWithUnproven) {
+  KeeperOptions options = after_verifiers(Method::kCount);
+  options.unproven = true;
+  World world({}, options);
+  add_numbered(world.machine, 0, 5);
+  world.follow();
+  ASSERT_TRUE(world.keeper.verified("fleet", kFirst, 5));
+  const auto trimmed = world.keeper.keeper().trim();
+  ASSERT_FALSE(trimmed);
+  EXPECT_EQ(trimmed.error().code, ErrorCode::kUsage);
+  EXPECT_EQ(world.machine.in_list(), 5u);
+}
+
+TEST(TrimAfterVerifiers, ARecordInFlightIsWaitedForAsEver) {
+  World world({}, after_verifiers(Method::kCount));
+  add_numbered(world.machine, 0, 5);
+  world.follow();
+  ASSERT_TRUE(world.keeper.verified("fleet", kFirst, 5));
+  world.machine.delay_extends(true);
+  add_numbered(world.machine, 5, 1);
+  const TrimResult trimmed = world.trim();
+  EXPECT_LE(trimmed.records, 5u);
+  EXPECT_EQ(world.keeper.wrong_verifiers(), "");
 }
 
 // A boot loader that extends PCR 10 too.

@@ -339,6 +339,7 @@ void KeeperProcess::forget_boot() {
   lost_at_anchor_ = 0;
   wrong_record_.clear();
   bad_deletion.clear();
+  unverified_deletion_.clear();
   for (const archive::Chain& chain : must(archive_.chains())) {
     if (chain.end > 0) forgotten_chains_.insert(chain.chain);
   }
@@ -361,8 +362,61 @@ void KeeperProcess::lose(std::uint64_t id) {
 }
 
 void KeeperProcess::deletes(std::uint64_t id) {
+  if (options_.trim_after == TrimAfter::kVerified && unverified_deletion_.empty()) {
+    if (verifiers_.empty()) unverified_deletion_ = "deleted record " + std::to_string(id) + " without any verifier";
+    for (const auto& [name, proven] : verifiers_) {
+      if (proven_by(proven, id)) continue;
+      unverified_deletion_ = "deleted record " + std::to_string(id) + " of the log, which " + name + " has not proven";
+    }
+  }
   if (have_.contains(id) || !bad_deletion.empty()) return;
   bad_deletion = "deleted record " + std::to_string(id) + " of the log, which is not archived";
+}
+
+bool KeeperProcess::proven_by(const std::map<archive::ChainId, std::uint64_t>& verifier, std::uint64_t id) const {
+  return std::ranges::any_of(verifier, [&](const auto& of) {
+    const auto ids = ids_.find(of.first);
+    if (ids == ids_.end()) return false;
+    const auto count = std::min<std::uint64_t>(of.second, ids->second.size());
+    return std::ranges::find(ids->second.begin(), ids->second.begin() + static_cast<std::ptrdiff_t>(count), id) !=
+           ids->second.begin() + static_cast<std::ptrdiff_t>(count);
+  });
+}
+
+bool KeeperProcess::verified(const std::string& verifier, archive::ChainId chain, std::uint64_t records) {
+  const auto effect = std::exchange(on_effect, nullptr);  // the commit is no effect of the keeper's
+  const auto accepted = archive_.acknowledge(verifier, chain, records, machine_.clock.unix_s());
+  on_effect = effect;
+  if (!accepted) return false;
+  verifiers_[verifier][chain] = records;
+  return true;
+}
+
+bool KeeperProcess::remove_verifier(const std::string& verifier) {
+  const auto effect = std::exchange(on_effect, nullptr);
+  const auto removed = archive_.remove_verifier(verifier);
+  on_effect = effect;
+  if (!removed) return false;
+  verifiers_.erase(verifier);
+  return true;
+}
+
+std::string KeeperProcess::wrong_verifiers() {
+  if (!unverified_deletion_.empty()) return unverified_deletion_;
+  for (const archive::Chain& chain : must(archive_.chains())) {
+    const auto stored = must(archive_.verifiers(chain.chain));
+    if (stored.size() != verifiers_.size()) return "the archive has other verifiers than were registered";
+    for (const archive::Verifier& verifier : stored) {
+      const auto known = verifiers_.find(verifier.name);
+      if (known == verifiers_.end()) return "the archive has the verifier " + verifier.name + ", which was removed";
+      const auto said = known->second.find(chain.chain);
+      const std::uint64_t proven = said == known->second.end() ? 0 : said->second;
+      if (verifier.acknowledged == proven) continue;
+      return "verifier " + verifier.name + " has proven " + std::to_string(proven) + " records of chain " +
+             std::to_string(chain.chain.value()) + ", and the archive says " + std::to_string(verifier.acknowledged);
+    }
+  }
+  return {};
 }
 
 std::vector<archive::IncidentRow> KeeperProcess::incidents() {

@@ -200,6 +200,15 @@ class KeeperProcess {
   void deletes(std::uint64_t id);
   std::string bad_deletion;  // the first, or empty
 
+  // A verifier says that it has proven the chain's first `records`. False if the archive refuses it.
+  bool verified(const std::string& verifier, archive::ChainId chain, std::uint64_t records);
+  bool remove_verifier(const std::string& verifier);
+  // By name and chain: what the keeper accepted, kept apart from its archive.
+  const std::map<std::string, std::map<archive::ChainId, std::uint64_t>>& verifiers() const { return verifiers_; }
+  // What is wrong with the verifiers, or empty: a record was deleted that some verifier had not proven, or the archive
+  // says other numbers than were accepted. Only asked of a keeper that trims after its verifiers.
+  std::string wrong_verifiers();
+
   archive::ListRow row();
   // Of this boot.
   std::vector<archive::IncidentRow> incidents();
@@ -211,6 +220,7 @@ class KeeperProcess {
   std::string identify(const archive::Chain& chain, std::uint64_t from);
   bool decided() const;
   std::string not_proven();
+  bool proven_by(const std::map<archive::ChainId, std::uint64_t>& verifier, std::uint64_t id) const;
   bool extend_like_log(std::span<const std::uint64_t> ids) const;
   std::optional<std::uint64_t> lost_between(std::span<const std::uint64_t> ids) const;
 
@@ -241,6 +251,8 @@ class KeeperProcess {
   bool pcr_unread_ = false;                      // since the list was last opened
   std::set<archive::ChainId> forgotten_chains_;  // of boots before this
   std::uint64_t forgotten_incidents_ = 0;        // likewise
+  std::map<std::string, std::map<archive::ChainId, std::uint64_t>> verifiers_;
+  std::string unverified_deletion_;  // the first, or empty
 };
 
 // A record that may repeat, as violations do.
