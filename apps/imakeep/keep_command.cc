@@ -45,6 +45,7 @@ Result<daemon::KeepConfig> configuration(const KeepCommand& command) {
     return fail(ErrorCode::kUsage, "keep requires --archive FILE, or `archive` in the file of --config");
   }
   IMAKEEP_CHECK(daemon::check_distinct_files(config));
+  IMAKEEP_CHECK(daemon::check_trim_after(config));
   if (config.view.empty() && (config.bind || !config.group.empty())) {
     return fail(ErrorCode::kUsage, "--group and --bind require --view DIR");
   }

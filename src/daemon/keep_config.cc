@@ -74,6 +74,14 @@ Result<void> set_method(keeper::Method& to, const std::string& text) {
   return {};
 }
 
+Result<void> set_trim_after(keeper::TrimAfter& to, const std::string& text) {
+  if (text != "archived" && text != "verified") {
+    return fail(ErrorCode::kUsage, "'" + text + "' is not when records may be trimmed; write archived or verified");
+  }
+  to = text == "verified" ? keeper::TrimAfter::kVerified : keeper::TrimAfter::kArchived;
+  return {};
+}
+
 constexpr std::array kOptions{
     KeepOption{"ima_dir", ValueKind::kText, "DIR", "directory of the list's files (default: /sys/kernel/security/ima)",
                [](KeepConfig& config, const std::string& text) { return set_text(config.ima_dir, text); }},
@@ -98,6 +106,10 @@ constexpr std::array kOptions{
                [](KeepConfig& config, const std::string& text) { return set_method(config.method, text); }},
     KeepOption{"unproven", ValueKind::kSwitch, "", "trims of records that no PCRs prove (default: false)",
                [](KeepConfig& config, const std::string& text) { return set_switch(config.unproven, text); }},
+    KeepOption{
+        "trim_after", ValueKind::kText, "WHEN",
+        "when records may be trimmed: archived, or verified by every registered verifier too (default: archived)",
+        [](KeepConfig& config, const std::string& text) { return set_trim_after(config.trim_after, text); }},
     KeepOption{"follow_every", ValueKind::kDuration, "TIME", "interval between looks for new records (default: 1s)",
                [](KeepConfig& config, const std::string& text) -> Result<void> {
                  IMAKEEP_CHECK(set_duration(config.follow_every_ms, text));
@@ -217,6 +229,15 @@ Result<void> check_distinct_files(const KeepConfig& config) {
   IMAKEEP_CHECK(add("the metrics file", config.metrics_file));
   IMAKEEP_CHECK(add("the control socket", config.control));
   return add("the metrics socket", config.metrics);
+}
+
+Result<void> check_trim_after(const KeepConfig& config) {
+  if (config.trim_after == keeper::TrimAfter::kArchived) return {};
+  const std::string other = config.unproven ? "unproven" : config.pcrs == "none" ? "pcrs = \"none\"" : "";
+  if (other.empty()) return {};
+  return fail(ErrorCode::kUsage, "trim_after = \"verified\" and " + other +
+                                     " exclude each other: without PCRs the keeper cannot tell which records of the "
+                                     "list the verifiers have proven; leave one of them out");
 }
 
 std::string KeepOption::flag() const {

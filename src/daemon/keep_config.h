@@ -23,6 +23,7 @@ struct KeepConfig {
   std::vector<imalog::PcrValue> start;  // values before the list's first record; the other PCRs were zero
   keeper::Method method = keeper::Method::kAuto;
   bool unproven = false;
+  keeper::TrimAfter trim_after = keeper::TrimAfter::kArchived;
   std::int64_t follow_every_ms = 1000;
   std::int64_t every_ms = 60'000;       // 0: no trims by time
   std::uint64_t records = 0;            // 0: no limit
@@ -62,6 +63,9 @@ struct KeepOption {
 
 // kUsage if two options name the same file.
 Result<void> check_distinct_files(const KeepConfig& config);
+
+// kUsage if options exclude each other: trim_after "verified" and unproven, or pcrs "none".
+Result<void> check_trim_after(const KeepConfig& config);
 
 std::span<const KeepOption> keep_options();
 

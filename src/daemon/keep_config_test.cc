@@ -49,6 +49,7 @@ archive = "/a"
 pcrs = "memory:/sock"
 method = "stage"
 unproven = true
+trim_after = "verified"
 follow_every = "250ms"
 every = 0
 records = 1000
@@ -65,6 +66,7 @@ metrics_file = "/run/m.prom"
                                 .pcrs = "memory:/sock",
                                 .method = keeper::Method::kStage,
                                 .unproven = true,
+                                .trim_after = keeper::TrimAfter::kVerified,
                                 .follow_every_ms = 250,
                                 .every_ms = 0,
                                 .records = 1000,
@@ -98,6 +100,7 @@ TEST(KeepConfig, AValueOfAnotherTypeIsRefusedWithItsLine) {
 
 TEST(KeepConfig, AValueThatMakesNoSenseIsRefusedWithItsLine) {
   expect_refused("method = \"best\"\n", "1:10", "'best' is not a method");
+  expect_refused("trim_after = \"later\"\n", "1:14", "'later' is not when records may be trimmed");
   expect_refused("every = \"soon\"\n", "1:9", "'soon' is not a duration");
   expect_refused("follow_every = 0\n", "1:16", "cannot be 0");
   expect_refused("records = -1\n", "1:11", "'-1' is not a count");
@@ -110,6 +113,17 @@ TEST(KeepConfig, AValueThatMakesNoSenseIsRefusedWithItsLine) {
   expect_refused("metrics_file = \"/run/metrics.txt\"\n", "1:16", "does not end in .prom");
   expect_refused("archive = \"\"\n", "1:11", "empty");
   expect_refused("templates = \"ima-ns=d-ng|n-ng|ns\"\n", "1:13", "no field 'ns' in mainline Linux");
+}
+
+TEST(KeepConfig, TrimsAfterVerifiersNeedPcrs) {
+  EXPECT_TRUE(check_trim_after(parsed("trim_after = \"verified\"\n")));
+  EXPECT_TRUE(check_trim_after(parsed("unproven = true\npcrs = \"none\"\n")));
+  for (const char* other : {"unproven = true\n", "pcrs = \"none\"\n"}) {
+    const auto checked = check_trim_after(parsed("trim_after = \"verified\"\n" + std::string(other)));
+    ASSERT_FALSE(checked) << other;
+    EXPECT_EQ(checked.error().code, ErrorCode::kUsage);
+    EXPECT_THAT(checked.error().message, HasSubstr("exclude each other"));
+  }
 }
 
 TEST(KeepConfig, TextThatIsNoTomlIsRefusedWithItsLine) {

@@ -11,8 +11,10 @@
 #include <limits>
 #include <thread>
 
+#include <nlohmann/json.hpp>
 #include <systemd/sd-daemon.h>
 
+#include "base/text.h"
 #include "control/message.h"
 #include "host/memory_pressure.h"
 #include "monitor/keeper_status.h"
@@ -67,6 +69,7 @@ std::string KeepLoop::why_no_trim() const {
 keeper::KeeperOptions KeepLoop::keeper_options(keeper::TableMode table) {
   return {.method = config_.method,
           .unproven = config_.unproven,
+          .trim_after = config_.trim_after,
           .table = table,
           .start = config_.start,
           .progress = [this](std::uint64_t records) {
@@ -335,6 +338,7 @@ LoopState KeepLoop::state() const {
                   .table = keeper_.table(),
                   .why_no_trim = why_no_trim_,
                   .has_pcrs = parts_.pcrs != nullptr,
+                  .trim_after = config_.trim_after,
                   .view = {}};
   if (parts_.view != nullptr) {
     state.view = monitor::ViewStatus{.directory = config_.view,
@@ -361,6 +365,29 @@ Result<KeepOperations::Trimmed> KeepLoop::trim_now() {
   if (!why_no_trim_.empty()) return fail(ErrorCode::kUnsupported, why_no_trim_);
   IMAKEEP_TRY(const auto& trimmed, trim());
   return Trimmed{.result = trimmed, .list_records = keeper_.last().list_records};
+}
+
+Result<bool> KeepLoop::verified(const std::string& verifier, archive::ChainId chain, std::uint64_t records) {
+  auto is_new = parts_.archive.acknowledge(verifier, chain, records, parts_.clock.unix_s());
+  if (is_new && *is_new) {
+    parts_.log.say("verifier",
+                   "verifier " + verifier + " is new; it has proven " + records_text(records) + " of chain " +
+                       std::to_string(chain.value()),
+                   {{"verifier", verifier}, {"chain", chain.value()}, {"records", records}});
+  }
+  return is_new;
+}
+
+Result<KeepOperations::Verifiers> KeepLoop::tell_verifiers() {
+  IMAKEEP_TRY(const auto& chain, parts_.archive.host_chain());
+  IMAKEEP_TRY(auto verifiers, parts_.archive.verifiers(chain ? chain->chain : archive::kNoChain));
+  return Verifiers{.chain = chain ? std::optional(chain->chain) : std::nullopt, .verifiers = std::move(verifiers)};
+}
+
+Result<void> KeepLoop::remove_verifier(const std::string& verifier) {
+  IMAKEEP_CHECK(parts_.archive.remove_verifier(verifier));
+  parts_.log.say("verifier", "verifier " + verifier + " was removed", {{"verifier", verifier}});
+  return {};
 }
 
 }  // namespace imakeep::daemon

@@ -146,6 +146,7 @@ Result<monitor::Status> KeepReporter::status(const LoopState& state, bool fresh)
                                        .stats = stats_,
                                        .now_ms = now_ms(),
                                        .last_writers = writers_.seen()});
+  monitor::add_trim_limit(*status, parts_.archive, state.trim_after);
   status->view = state.view;
   return status;
 }

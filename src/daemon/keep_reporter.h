@@ -42,6 +42,7 @@ struct LoopState {
   keeper::TableMode table = keeper::TableMode::kUnknown;
   const std::string& why_no_trim;  // empty if the loop may trim
   bool has_pcrs = false;
+  keeper::TrimAfter trim_after = keeper::TrimAfter::kArchived;
   std::optional<monitor::ViewStatus> view;  // empty without a view
 };
 

@@ -20,7 +20,43 @@ Result<control::Message> message_of_metrics(KeepOperations& keeper) {
                           .payload = Bytes(bytes.begin(), bytes.end())};
 }
 
-Result<control::Message> carry_out(const std::string& operation, KeepOperations& keeper) {
+Result<std::string> text_member(const json& request, const char* operation, const char* member) {
+  const auto found = request.find(member);
+  if (found != request.end() && found->is_string()) return found->get<std::string>();
+  return fail(ErrorCode::kUsage, std::string(operation) + " requires the member " + member + ", a string");
+}
+
+Result<std::uint64_t> number_member(const json& request, const char* operation, const char* member) {
+  const auto found = request.find(member);
+  const bool whole = found != request.end() && found->is_number_integer();
+  if (whole && (found->is_number_unsigned() || found->get<std::int64_t>() >= 0)) return found->get<std::uint64_t>();
+  return fail(ErrorCode::kUsage, std::string(operation) + " requires the member " + member + ", a count");
+}
+
+Result<control::Message> take_verified(const json& request, KeepOperations& keeper) {
+  IMAKEEP_TRY(const auto& verifier, text_member(request, "verified", "verifier"));
+  IMAKEEP_TRY(const auto& chain, number_member(request, "verified", "chain"));
+  IMAKEEP_TRY(const auto& records, number_member(request, "verified", "n"));
+  IMAKEEP_TRY(const auto& is_new, keeper.verified(verifier, archive::ChainId(chain), records));
+  return control::Message{.head = {{"new", is_new}}};
+}
+
+Result<control::Message> list_or_remove_verifiers(const json& request, KeepOperations& keeper) {
+  if (request.contains("remove")) {
+    IMAKEEP_TRY(const auto& verifier, text_member(request, "verifiers", "remove"));
+    IMAKEEP_CHECK(keeper.remove_verifier(verifier));
+  }
+  IMAKEEP_TRY(const auto& known, keeper.tell_verifiers());
+  json head = {{"chain", nullptr}, {"verifiers", json::array()}};
+  if (known.chain) head["chain"] = known.chain->value();
+  for (const archive::Verifier& verifier : known.verifiers) {
+    head["verifiers"].push_back(
+        {{"name", verifier.name}, {"records", verifier.acknowledged}, {"last_unix_s", verifier.acknowledged_unix_s}});
+  }
+  return control::Message{.head = std::move(head)};
+}
+
+Result<control::Message> carry_out(const std::string& operation, const json& request, KeepOperations& keeper) {
   if (operation == "status") {
     IMAKEEP_TRY(const auto& status, keeper.tell_status());
     return control::Message{.head = monitor::json_of(status)};
@@ -36,8 +72,10 @@ Result<control::Message> carry_out(const std::string& operation, KeepOperations&
     head["list_records"] = trimmed.list_records;
     return control::Message{.head = std::move(head)};
   }
-  return fail(ErrorCode::kUsage,
-              "unknown operation '" + operation + "'; a keeper has status, follow, trim and metrics");
+  if (operation == "verified") return take_verified(request, keeper);
+  if (operation == "verifiers") return list_or_remove_verifiers(request, keeper);
+  return fail(ErrorCode::kUsage, "unknown operation '" + operation +
+                                     "'; a keeper has status, follow, trim, metrics, verified and verifiers");
 }
 
 }  // namespace
@@ -45,7 +83,7 @@ Result<control::Message> carry_out(const std::string& operation, KeepOperations&
 control::Message answer_request(const control::Message& request, KeepOperations& keeper) {
   const auto op = request.head.find("op");
   const std::string operation = op != request.head.end() && op->is_string() ? op->get<std::string>() : "";
-  auto answer = carry_out(operation, keeper);
+  auto answer = carry_out(operation, request.head, keeper);
   if (!answer) return refusal(answer.error());
   answer->head["ok"] = true;
   return std::move(*answer);

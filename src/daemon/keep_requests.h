@@ -4,7 +4,9 @@
 // Threads: the caller's.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "keeper/keeper.h"
 #include "monitor/status.h"
@@ -30,6 +32,18 @@ class KeepOperations {
   };
   // kUnsupported if this keeper may not trim.
   virtual Result<Trimmed> trim_now() = 0;
+
+  // A verifier has proven the chain's first `records`. Returns whether it was not registered yet. Errors: those of
+  // archive::Archive::acknowledge().
+  virtual Result<bool> verified(const std::string& verifier, archive::ChainId chain, std::uint64_t records) = 0;
+  // The registered verifiers, and what they have proven of the host's chain.
+  struct Verifiers {
+    std::optional<archive::ChainId> chain;  // empty: the archive has none of this host
+    std::vector<archive::Verifier> verifiers;
+  };
+  virtual Result<Verifiers> tell_verifiers() = 0;
+  // kUsage if it is not registered.
+  virtual Result<void> remove_verifier(const std::string& verifier) = 0;
 };
 
 // An unknown operation is refused with kUsage.

@@ -24,6 +24,7 @@
 #include "imalog/ima_directory.h"
 #include "imalog/pcr_file.h"
 #include "keeper/kernel/this_boot.h"
+#include "keeper/trim_limit.h"
 #include "monitor/keeper_status.h"
 
 namespace imakeep::doctor {
@@ -334,6 +335,29 @@ Checked check_archive(const std::string& archive, const std::string& directory) 
                        (writer ? "; process " + *writer + " is writing it" : ""));
 }
 
+// Whether the registered verifiers hold trims back.
+Checked check_verifiers(const std::string& file) {
+  constexpr const char* kName = "verifiers";
+  const auto store = archive::SqliteStore::open(file, archive::OpenMode::kRead);
+  if (!store) {
+    return warn(kName, "trim_after is \"verified\", and the archive cannot be read: " + describe(store.error()),
+                "start the keeper, and let each verifier report what it has proven");
+  }
+  archive::Archive kept(**store);
+  const auto state = keeper::ChainState::load(kept);
+  if (!state) return bad(kName, describe(state.error()), "`imakeep log --check` names the damage");
+  if (!*state) {
+    return warn(kName, "trim_after is \"verified\", and the archive has no record that a verifier could prove",
+                "start the keeper, and let each verifier report what it has proven");
+  }
+  const auto limit = keeper::trim_limit(kept, **state, keeper::TrimAfter::kVerified);
+  if (!limit) return bad(kName, describe(limit.error()), "`imakeep log --check` names the damage");
+  if (limit->why.empty()) return ok(kName, "every registered verifier has proven all archived records");
+  const std::string held_back = ": " + std::to_string(limit->unverified) + " records in the list are held back";
+  if (limit->verified > 0) return ok(kName, limit->why + held_back);
+  return warn(kName, limit->why + held_back, "docs/operators.md says how verifiers register and are removed");
+}
+
 void add_archive(std::vector<Checked>& all, const std::string& archive) {
   if (archive.empty()) return;
   const std::string parent = std::filesystem::path(archive).parent_path().string();
@@ -367,6 +391,7 @@ std::vector<Checked> examine(const DoctorOptions& options) {
   }
   add_policy(all, options);
   add_archive(all, options.archive);
+  if (options.after_verifiers && !options.archive.empty()) all.push_back(check_verifiers(options.archive));
   return all;
 }
 

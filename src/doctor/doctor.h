@@ -16,8 +16,9 @@ struct DoctorOptions {
   std::string ima_dir = "/sys/kernel/security/ima";
   std::string archive;  // empty: no archive is examined
   std::string pcrs = "auto";
-  std::string policy;     // file; empty: the kernel's policy
-  std::string templates;  // template descriptions, as the keeper is given them
+  bool after_verifiers = false;  // the keeper is given trim_after = "verified"; needs `archive`
+  std::string policy;            // file; empty: the kernel's policy
+  std::string templates;         // template descriptions, as the keeper is given them
 };
 
 enum class Verdict : std::uint8_t { kOk, kWarn, kFail };

@@ -21,7 +21,7 @@ namespace {
 using nlohmann::json;
 
 // Members of a log message, and their journal fields.
-constexpr std::array<std::pair<const char*, const char*>, 10> kFields = {{
+constexpr std::array<std::pair<const char*, const char*>, 11> kFields = {{
     {"chain", "IMAKEEP_CHAIN"},
     {"first", "IMAKEEP_FIRST"},
     {"records", "IMAKEEP_RECORDS"},
@@ -31,6 +31,7 @@ constexpr std::array<std::pair<const char*, const char*>, 10> kFields = {{
     {"bytes", "IMAKEEP_BYTES"},
     {"proven_unix_s", "IMAKEEP_PROVEN_UNIX_SEC"},
     {"diagnosis", "IMAKEEP_DIAGNOSIS"},
+    {"verifier", "IMAKEEP_VERIFIER"},
     {"errno", "ERRNO"},
 }};
 

@@ -27,6 +27,7 @@ constexpr std::array kEvents{
     KeepEvent{"trim", "48960c8bcc88415c99f9738e7d74cca3", LOG_WARNING},
     KeepEvent{"count", "867442b7b2f04b8a9c11015776542813", LOG_WARNING},
     KeepEvent{"asked", "b8b6c9c4229d4674aca457994a0f347b", LOG_INFO},
+    KeepEvent{"verifier", "e604fef4347a43f185656a86427b6a0f", LOG_NOTICE},
     KeepEvent{"pressure", "80fcda5c0f544e9c8c183e63c8917371", LOG_NOTICE},
     KeepEvent{"no-pressure", "95696e179af6407bb836a461fc07a8f4", LOG_NOTICE},
     KeepEvent{"metrics", "73f62d07b445455cb085120a8fdbb5a9", LOG_WARNING},

@@ -246,6 +246,23 @@ void add_diagnoses(Exposition& text, const Status& status) {
   add_by_kind(text, status.keeper->look->found, "diagnosis");
 }
 
+void add_verifiers(Exposition& text, const Status& status) {
+  if (!status.verifiers) return;
+  text.family("imakeep_verifiers", "gauge", "Registered verifiers.");
+  text.sample("", std::to_string(status.verifiers->size()));
+  if (status.verifiers->empty()) return;
+  text.family("imakeep_verifier_records", "gauge",
+              "Number of the record before which the verifier has proven the chain's records.");
+  for (const VerifierStatus& verifier : *status.verifiers) {
+    text.sample(label("verifier", verifier.name), std::to_string(verifier.records));
+  }
+  text.family("imakeep_verifier_last_timestamp_seconds", "gauge",
+              "Time when the verifier last said what it has proven; 0 for never.");
+  for (const VerifierStatus& verifier : *status.verifiers) {
+    text.sample(label("verifier", verifier.name), std::to_string(verifier.last_unix_s));
+  }
+}
+
 void add_pending(Exposition& text, const Status& status) {
   const std::optional<PendingStatus>& pending = status.pending;
   const std::int64_t age_s = pending ? status.at_unix_s - pending->since_unix_s : 0;
@@ -268,6 +285,9 @@ void add_keeper(Exposition& text, const std::optional<KeeperStatus>& keeper) {
   if (!keeper) return;
   text.family("imakeep_follows_only", "gauge", "1 if the keeper only archives records and never trims.");
   text.sample("", keeper->follows_only.empty() ? "0" : "1");
+  text.family("imakeep_held_back_records", "gauge",
+              "Archived records in the list that no trim may delete because a verifier has not proven them.");
+  text.sample("", std::to_string(keeper->held_back_records));
   text.family("imakeep_failures_total", "counter", "Failed operations, except those that found the list busy.");
   text.sample(label("operation", "follow"), std::to_string(keeper->failed_follows));
   text.sample(label("operation", "trim"), std::to_string(keeper->failed_trims));
@@ -296,6 +316,7 @@ std::string metrics_text(const Status& status, const std::string& version) {
   add_plain(text, status);
   add_pcrs(text, status);
   add_unproven(text, status.chain);
+  add_verifiers(text, status);
   add_diagnoses(text, status);
   add_pending(text, status);
   add_view(text, status.view);

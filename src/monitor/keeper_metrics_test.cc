@@ -47,6 +47,11 @@ TEST(KeeperMetrics, NumbersOfTheStatusAreSamples) {
            "imakeep_trimmed_bytes_total 20000",
            "imakeep_failures_total{operation=\"trim\"} 0",
            "imakeep_follows_only 0",
+           "imakeep_verifiers 2",
+           "imakeep_verifier_records{verifier=\"audit\"} 110",
+           "imakeep_verifier_records{verifier=\"fleet\"} 0",
+           "imakeep_verifier_last_timestamp_seconds{verifier=\"audit\"} 1800000058",
+           "imakeep_held_back_records 30",
        }) {
     expect_sample(text, line);
   }

@@ -100,6 +100,15 @@ std::optional<PendingStatus> pending_status(const std::optional<archive::Pending
                        .since_unix_s = pending->since_unix_s};
 }
 
+std::vector<VerifierStatus> status_of(const std::vector<archive::Verifier>& verifiers) {
+  std::vector<VerifierStatus> all;
+  for (const archive::Verifier& verifier : verifiers) {
+    all.push_back(
+        {.name = verifier.name, .records = verifier.acknowledged, .last_unix_s = verifier.acknowledged_unix_s});
+  }
+  return all;
+}
+
 HolderStatus status_of(const host::Holder& holder) {
   return {.pid = holder.pid,
           .command = holder.command,
@@ -171,6 +180,8 @@ Result<Status> archive_status(archive::Archive& archive, const std::string& file
   status.chain = chain_status(*state, anchors);
   status.pcrs = pcrs_status(*state, incidents);
   status.archived_in_list = state->in_list();
+  // Only trims after verifiers need these rows. If they are damaged, the rest of the status is as good as before.
+  if (const auto verifiers = archive.verifiers(state->chain.chain)) status.verifiers = status_of(*verifiers);
   return status;
 }
 
@@ -208,6 +219,21 @@ void compare_with_list(Status& status) {
   if (!status.list || status.pcrs.state != PcrsState::kProven) return;
   const bool more = status.list->current_records.value_or(0) > status.archived_in_list.value_or(0);
   if (more) status.pcrs.state = PcrsState::kIncomplete;
+}
+
+std::string_view trim_after_word(keeper::TrimAfter trim_after) {
+  return trim_after == keeper::TrimAfter::kVerified ? "verified" : "archived";
+}
+
+void add_trim_limit(Status& status, archive::Archive& archive, keeper::TrimAfter trim_after) {
+  status.keeper->trim_after = trim_after_word(trim_after);
+  if (trim_after == keeper::TrimAfter::kArchived) return;
+  const auto state = keeper::ChainState::load(archive);
+  const auto limit = !state   ? Result<keeper::TrimLimit>(unexpected(state.error()))
+                     : *state ? keeper::trim_limit(archive, **state, trim_after)
+                              : Result<keeper::TrimLimit>();
+  status.keeper->held_back = limit ? limit->why : describe(limit.error());
+  status.keeper->held_back_records = limit ? limit->unverified : 0;
 }
 
 void add_keeper_status(Status& status, const KeeperState& state) {

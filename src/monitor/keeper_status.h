@@ -50,6 +50,12 @@ struct KeeperState {
   std::int64_t now_ms = 0;  // by the clock of `stats`
   const std::optional<SeenWriters>& last_writers;
 };
+std::string_view trim_after_word(keeper::TrimAfter trim_after);  // "archived", "verified"
+
+// Says what holds records back from a trim. An error of the archive is said in the same place. REQUIRES: the status has
+// the part keeper.
+void add_trim_limit(Status& status, archive::Archive& archive, keeper::TrimAfter trim_after);
+
 // Sets the part keeper, and the PCRs' state as the keeper last found it.
 void add_keeper_status(Status& status, const KeeperState& state);
 

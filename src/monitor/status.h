@@ -108,6 +108,13 @@ struct PendingStatus {
   std::int64_t since_unix_s = 0;
 };
 
+// A registered verifier.
+struct VerifierStatus {
+  std::string name;
+  std::uint64_t records = 0;     // it has proven the chain's records before this one
+  std::int64_t last_unix_s = 0;  // when it last said so
+};
+
 struct IncidentStatus {
   archive::ChainId chain = {};
   std::uint64_t first = 0;
@@ -167,8 +174,11 @@ struct LastWritersStatus {
 struct KeeperStatus {
   std::int64_t pid = 0;
   std::int64_t started_unix_s = 0;
-  std::string error;         // of the last follow or trim; empty if it succeeded
-  std::string follows_only;  // why the keeper does not trim; empty if it does
+  std::string error;                    // of the last follow or trim; empty if it succeeded
+  std::string follows_only;             // why the keeper does not trim; empty if it does
+  std::string trim_after = "archived";  // or "verified"
+  std::string held_back;                // what holds records back from a trim by trim_after; empty if nothing does
+  std::uint64_t held_back_records = 0;  // archived records in the list that it holds back
   std::optional<LookStatus> look;
   std::uint64_t busy = 0;
   std::int64_t busy_ms = 0;
@@ -189,7 +199,8 @@ struct Status {
   std::optional<PendingStatus> pending;
   std::vector<IncidentStatus> incidents;  // the last ten
   std::map<std::string, std::uint64_t> incident_counts;
-  std::optional<std::uint64_t> archived_in_list;  // records of the chain that the list should hold
+  std::optional<std::vector<VerifierStatus>> verifiers;  // by name; empty without a chain, and if they cannot be read
+  std::optional<std::uint64_t> archived_in_list;         // records of the chain that the list should hold
   std::optional<ListStatus> list;
   std::optional<std::vector<HolderStatus>> holders;  // at most 50
   std::optional<ViewStatus> view;

@@ -31,6 +31,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(BrokenRange, first, end, why, since_unix_s)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(AnchorStatus, record, broken_at, why)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ProvenStatus, records, last_unix_s)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PendingStatus, chain, method, first, records, since_unix_s)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(VerifierStatus, name, records, last_unix_s)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(HolderStatus, pid, command, file, writes, text)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(LastWritersStatus, seen_unix_s, writers)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(LookStatus, list_records, staged_records, lag, found)
@@ -236,7 +237,10 @@ json json_of(const KeeperStatus& keeper) {
                {"trim_ended_unix_s", keeper.trim_ended_unix_s},
                {"trim_overdue_ms", keeper.trim_overdue_ms},
                {"trimmed_bytes", keeper.trimmed_bytes},
-               {"holds", json_of(keeper.holds)}};
+               {"holds", json_of(keeper.holds)},
+               {"trim_after", keeper.trim_after},
+               {"held_back_records", keeper.held_back_records}};
+  put(made, "held_back", keeper.held_back);
   put(made, "error", keeper.error);
   put(made, "follows_only", keeper.follows_only);
   put(made, "last_writers", keeper.last_writers);
@@ -250,6 +254,9 @@ KeeperStatus keeper_of(const json& object) {
                       .started_unix_s = object.at("started_unix_s").get<std::int64_t>(),
                       .error = text_in(object, "error"),
                       .follows_only = text_in(object, "follows_only"),
+                      .trim_after = get<std::string>(object, "trim_after").value_or("archived"),
+                      .held_back = text_in(object, "held_back"),
+                      .held_back_records = get<std::uint64_t>(object, "held_back_records").value_or(0),
                       .look = {},
                       .busy = object.at("busy").get<std::uint64_t>(),
                       .busy_ms = object.at("busy_ms").get<std::int64_t>(),
@@ -273,6 +280,7 @@ json json_of(const Status& status) {
   put_chain(made, status.chain);
   for (const IncidentStatus& incident : status.incidents) made["incidents"].push_back(json_of(incident));
   put_list(made, status);
+  put(made, "verifiers", status.verifiers);
   put(made, "holders", status.holders);
   if (status.view) made["view"] = json_of(*status.view);
   if (status.keeper) made["keeper"] = json_of(*status.keeper);
@@ -289,6 +297,7 @@ Result<Status> status_of(const json& object) {
                   .pending = get<PendingStatus>(object, "pending"),
                   .incidents = {},
                   .incident_counts = object.at("incident_counts").get<std::map<std::string, std::uint64_t>>(),
+                  .verifiers = get<std::vector<VerifierStatus>>(object, "verifiers"),
                   .archived_in_list = {},
                   .list = {},
                   .holders = get<std::vector<HolderStatus>>(object, "holders"),

@@ -25,6 +25,11 @@ TEST(StatusJson, HasTheMembersOfThePage) {
   EXPECT_EQ(made["incidents"][0]["records"], nullptr);
   EXPECT_EQ(made["list"]["archived_records"], 30);
   EXPECT_EQ(made["keeper"]["failures"], json::parse(R"({"follow": 0, "trim": 0})"));
+  EXPECT_EQ(made["verifiers"], json::parse(R"([{"name": "audit", "records": 110, "last_unix_s": 1800000058},
+                                               {"name": "fleet", "records": 0, "last_unix_s": 0}])"));
+  EXPECT_EQ(made["keeper"]["trim_after"], "verified");
+  EXPECT_EQ(made["keeper"]["held_back"], "verifier fleet has proven nothing");
+  EXPECT_EQ(made["keeper"]["held_back_records"], 30);
   EXPECT_EQ(made["keeper"]["lag"], 1);
   EXPECT_EQ(made["keeper"]["last_writers"]["writers"][0]["pid"], 7);
   EXPECT_EQ(made["keeper"]["holds"]["at_most"][1], json::parse(R"({"us": 250, "times": 1})"));
@@ -42,7 +47,7 @@ TEST(StatusJson, ReadsWhatItWrote) {
   EXPECT_EQ(json_of(*read_least), least);
   EXPECT_EQ(least["chain"], nullptr);
   EXPECT_EQ(least["pending"], nullptr);
-  for (const char* part : {"trimmed", "proven", "list", "holders", "view", "keeper"}) {
+  for (const char* part : {"trimmed", "proven", "verifiers", "list", "holders", "view", "keeper"}) {
     EXPECT_FALSE(least.contains(part)) << part;
   }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "monitor/status_text.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "monitor/time_text.h"
 
@@ -58,6 +60,19 @@ void add_chain(std::string& out, const std::optional<ChainStatus>& chain) {
            time_text(trimmed.last_unix_s) + "; by others " + number(trimmed.records_by_others) + " records, " +
            number(trimmed.times_by_others) + " times");
   line(out, "proven", "records before " + number(chain->proven.records) + ", " + time_text(chain->proven.last_unix_s));
+}
+
+void add_verifiers(std::string& out, const Status& status) {
+  for (const VerifierStatus& verifier : status.verifiers.value_or(std::vector<VerifierStatus>())) {
+    const std::int64_t age_s = std::max<std::int64_t>(status.at_unix_s - verifier.last_unix_s, 0);
+    line(out, "verifier",
+         verifier.name + " has proven the records before " + number(verifier.records) + ", " +
+             time_text(verifier.last_unix_s) +
+             (verifier.last_unix_s == 0 ? std::string() : ", " + std::to_string(age_s) + " s ago"));
+  }
+  if (status.keeper && !status.keeper->held_back.empty()) {
+    line(out, "held back", number(status.keeper->held_back_records) + " records: " + status.keeper->held_back);
+  }
 }
 
 std::string pcrs_text(const Status& status) {
@@ -140,6 +155,7 @@ std::string status_text(const Status& status) {
   std::string out;
   add_archive(out, status.archive);
   add_chain(out, status.chain);
+  add_verifiers(out, status);
   add_pcrs(out, status);
   add_list(out, status);
   add_keeper(out, status.keeper);

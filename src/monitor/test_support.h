@@ -48,6 +48,8 @@ inline Status full_status() {
                        .what = "records are lost",
                        .since_unix_s = 1'800'000'040}};
   status.incident_counts = {{"gap", 2}, {"odd\"one\\", 1}};
+  status.verifiers = {{.name = "audit", .records = 110, .last_unix_s = 1'800'000'058},
+                      {.name = "fleet", .records = 0, .last_unix_s = 0}};
   status.archived_in_list = 30;
   status.list = ListStatus{.directory = "/sys/kernel/security/ima",
                            .current_records = 30,
@@ -68,6 +70,9 @@ inline Status full_status() {
                            .error = {}};
   status.keeper = stats.status(3'500);
   status.keeper->pid = 4711;
+  status.keeper->trim_after = "verified";
+  status.keeper->held_back = "verifier fleet has proven nothing";
+  status.keeper->held_back_records = 30;
   status.keeper->look =
       LookStatus{.list_records = 32, .staged_records = 2, .lag = 1, .found = {{"gap", std::uint64_t{1}}}};
   status.keeper->last_writers = LastWritersStatus{.seen_unix_s = 1'800'000'020, .writers = {holder(7, true)}};

@@ -155,6 +155,80 @@ TEST_F(KeepLoopTest, AKeeperWithoutPcrsRefusesToTrim) {
   EXPECT_EQ(ima_.list->current_records(), 6u);
 }
 
+// A request on the control socket registers a verifier; the keeper then trims below what all of them have proven.
+TEST_F(KeepLoopTest, TrimsWhatEveryVerifierHasProven) {
+  config_.trim_after = keeper::TrimAfter::kVerified;
+  std::promise<std::vector<json>> answers;
+  run_while(loop(&pcrs_), [&](RequestQueue& requests) {
+    std::vector<json> all;
+    const auto tell = [&](const json& request) { all.push_back(requests.ask({.head = request}).head); };
+    const auto verified = [&](const char* name, std::uint64_t n) {
+      tell({{"op", "verified"}, {"verifier", name}, {"chain", 1}, {"n", n}});
+    };
+    tell({{"op", "trim"}});
+    tell({{"op", "status"}});
+    verified("fleet", 6);
+    verified("fleet", 5);
+    verified("audit", 3);
+    tell({{"op", "trim"}});
+    tell({{"op", "status"}});
+    tell({{"op", "verifiers"}, {"remove", "audit"}});
+    tell({{"op", "trim"}});
+    tell({{"op", "verifiers"}});
+    answers.set_value(std::move(all));
+  });
+  const std::vector<json> all = answers.get_future().get();
+  ASSERT_EQ(all.size(), 10u);
+  EXPECT_EQ(all[0]["records"], 0);
+  EXPECT_EQ(all[0]["why_not"], keeper::kNoVerifier);
+  EXPECT_EQ(all[1]["verifiers"], json::array());
+  EXPECT_EQ(all[1]["keeper"]["held_back"], keeper::kNoVerifier);
+  EXPECT_EQ(all[1]["keeper"]["held_back_records"], 6);
+  EXPECT_EQ(all[2], (json{{"ok", true}, {"new", true}}));
+  EXPECT_EQ(all[3]["ok"], false);
+  EXPECT_THAT(all[3].dump(), HasSubstr("never decreases"));
+  EXPECT_EQ(all[4]["new"], true);
+  EXPECT_EQ(all[5]["records"], 2);
+  EXPECT_EQ(all[6]["keeper"]["trim_after"], "verified");
+  EXPECT_EQ(all[6]["verifiers"][0]["name"], "audit");
+  EXPECT_EQ(all[6]["verifiers"][0]["records"], 3);
+  EXPECT_EQ(all[6]["verifiers"][1]["records"], 6);
+  EXPECT_THAT(all[6]["keeper"]["held_back"].dump(), HasSubstr("verifier audit has proven only the records before 3"));
+  EXPECT_EQ(all[7]["ok"], true);
+  EXPECT_EQ(all[8]["records"], 3);
+  EXPECT_EQ(all[9]["chain"], 1);
+  ASSERT_EQ(all[9]["verifiers"].size(), 1u);
+  EXPECT_EQ(all[9]["verifiers"][0]["name"], "fleet");
+  EXPECT_EQ(all[9]["verifiers"][0]["records"], 6);
+}
+
+TEST_F(KeepLoopTest, RefusesRequestsOfVerifiersThatMakeNoSense) {
+  std::vector<json> requests_made = {
+      {{"op", "verified"}},
+      {{"op", "verified"}, {"verifier", 5}, {"chain", 1}, {"n", 1}},
+      {{"op", "verified"}, {"verifier", "fleet"}, {"chain", "1"}, {"n", 1}},
+      {{"op", "verified"}, {"verifier", "fleet"}, {"chain", 1}, {"n", -1}},
+      {{"op", "verified"}, {"verifier", "fleet"}, {"chain", 1}, {"n", 1.5}},
+      {{"op", "verified"}, {"verifier", "fleet"}, {"chain", 1}, {"n", 7}},
+      {{"op", "verified"}, {"verifier", "fleet"}, {"chain", 2}, {"n", 0}},
+      {{"op", "verified"}, {"verifier", "two words"}, {"chain", 1}, {"n", 1}},
+      {{"op", "verifiers"}, {"remove", "nobody"}},
+      {{"op", "verifiers"}, {"remove", 1}},
+  };
+  std::vector<json> answers;
+  json listed;
+  run_while(loop(&pcrs_), [&](RequestQueue& requests) {
+    for (const json& request : requests_made) answers.push_back(requests.ask({.head = request}).head);
+    listed = ask(requests, "verifiers");
+  });
+  ASSERT_EQ(answers.size(), requests_made.size());
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    EXPECT_EQ(answers[i]["ok"], false) << requests_made[i];
+    EXPECT_EQ(answers[i]["error"]["code"], "usage") << answers[i];
+  }
+  EXPECT_EQ(listed["verifiers"], json::array());
+}
+
 TEST_F(KeepLoopTest, TheLastLookArchivesWhatCameAfterTheFirst) {
   bool added = false;
   first_look_ = [&](std::uint64_t read, std::uint64_t total) {
