@@ -18,7 +18,7 @@ Result<TrimLimit> trim_limit(archive::Archive& archive, const ChainState& state,
                                                  : " has proven only the records before " +
                                                        std::to_string(last.acknowledged) + " of chain ";
   limit.why = "verifier " + last.name + has + std::to_string(state.chain.chain.value()) + ", which has " +
-              std::to_string(state.chain.end) + ": wait for it, or remove it if it is gone";
+              std::to_string(state.chain.end) + ": wait for it, or remove it by the request `verifiers`";
   return limit;
 }
 
