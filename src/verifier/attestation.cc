@@ -223,9 +223,8 @@ class Attestation::Judging {
   Result<void> stop() { return fail(ErrorCode::kMismatch, "refused"); }
 
   Result<void> on_header(const evidence::EvidenceHeader& header) {
-    auto checked = check_header(header);
-    if (!checked) refusal_ = std::move(checked).error();
-    return checked && !repeated_ ? Result<void>() : stop();
+    if (auto checked = check_header(header); !checked) refusal_ = std::move(checked).error();
+    return refusal_ || repeated_ ? stop() : Result<void>();
   }
 
   Judged<void> check_header(const evidence::EvidenceHeader& header) {
@@ -365,6 +364,7 @@ class Attestation::Judging {
 
   std::vector<digest::Bank> quoted_banks() const {
     std::vector<digest::Bank> banks;
+    banks.reserve(quote_.selections.size());
     for (const tpm::PcrSelection& selection : quote_.selections) banks.push_back(selection.bank);
     return banks;
   }

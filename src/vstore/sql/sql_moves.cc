@@ -189,6 +189,7 @@ Result<std::vector<MoveResult>> SqlStore::commit(std::span<const Move> moves) {
   const std::vector<const Move*> first = first_moves(moves);
   const std::vector<Statement> moving = statements_that_move(first);
   std::vector<std::int64_t> times_unix_s;
+  times_unix_s.reserve(first.size());
   for (const Move* const move : first) times_unix_s.push_back(move->history.at_unix_s);
   using Results = std::map<HostKey, MoveResult>;
   IMAKEEP_TRY(const Results& by_host,

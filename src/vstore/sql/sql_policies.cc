@@ -23,6 +23,7 @@ TokenRow take_row_of_token(Row& row) {
 
 std::vector<Bytes> take_digests(std::vector<Row>& rows) {
   std::vector<Bytes> digests;
+  digests.reserve(rows.size());
   for (Row& row : rows) digests.push_back(Columns(row).bytes());
   return digests;
 }
@@ -233,6 +234,7 @@ Result<std::vector<TokenRow>> SqlStore::tokens(const std::string& tenant) {
                                         "WHERE tenant_id = $1 ORDER BY hash",
                                         "t", tenant)));
   std::vector<TokenRow> result;
+  result.reserve(rows.size());
   for (Row& row : rows) result.push_back(take_row_of_token(row));
   return result;
 }
