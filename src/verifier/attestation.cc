@@ -303,6 +303,8 @@ class Attestation::Judging {
     if (!list) return unexpected(store_refusal(list.error()));
     if (!*list) return refuse(Reason::kPolicyMissing, "the host's list of policies is not in the database");
     policy_list_version_ = (*list)->version;
+    // An empty list says as much as none.
+    if ((*list)->policies.empty()) return {};
     auto policies = judge_.policies.get((*list)->policies);
     if (!policies) return refuse(Reason::kPolicyMissing, policies.error().message);
     policies_ = std::move(*policies);

@@ -219,6 +219,19 @@ TEST(Attestation, HoldsBackAtAFindingIfAskedTo) {
   EXPECT_EQ(findings(verifier, vstore::FindingState::kOpen).size(), 1u);
 }
 
+TEST(Attestation, ByAnEmptyListOfPoliciesSaysNothingOfTheFiles) {
+  TestVerifier verifier;
+  EXPECT_TRUE(verifier.store.set_policy_list("default", "servers", {}));
+  TestHost host("web-1");
+  verifier.enrol(host, "servers");
+  const auto verdict = verifier.attest(host);
+  ASSERT_TRUE(verdict);
+  const auto keys = good(ear::PublicKeys::parse(good(verifier.keys.published(verifier.now))));
+  const auto result = good(ear::verify_token(verdict->result, keys, {.now_s = verifier.now}));
+  EXPECT_EQ(result.appraisals[0].vector[ear::Claim::kExecutables], ear::kNoClaim);
+  EXPECT_EQ(result.appraisals[0].proof->failed, 0u);
+}
+
 TEST(Attestation, UnderAPolicyThatChangedMeanwhileIsRefused) {
   TestVerifier verifier;
   verifier.add_policy("servers", policy_of({}));
