@@ -64,6 +64,10 @@ function(imakeep_library name)
   if(ARG_COLD)
     imakeep_cold(imakeep_${name})
   endif()
+  # Adapters in memory and those that fail on demand are for tests: built where one is linked with them.
+  if(name MATCHES "_(memory|faulty)$")
+    set_target_properties(imakeep_${name} PROPERTIES EXCLUDE_FROM_ALL ON)
+  endif()
   if(IMAKEEP_TESTS AND ARG_TESTS)
     imakeep_test(${name}_test SOURCES ${ARG_TESTS} DEPENDS imakeep_${name} ${ARG_TEST_DEPENDS}
       LABELS ${ARG_TEST_LABELS})
