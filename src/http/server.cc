@@ -166,7 +166,8 @@ class MicroServer : public Server {
   std::uint16_t port_ = 0;
 
   std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable stop_asked_;  // for the watcher, which no request wakes
+  std::condition_variable all_ended_;   // for stop()
   std::unordered_map<const Exchange*, Running> running_;
   bool stopping_ = false;
   std::thread watcher_;
@@ -272,7 +273,7 @@ void MicroServer::watch() {
         due = std::min(due, end);
       }
     }
-    changed_.wait_until(lock, due);
+    stop_asked_.wait_until(lock, due);
   }
 }
 
@@ -281,13 +282,13 @@ void MicroServer::stop(std::chrono::milliseconds patience) {
   if (const MHD_socket listening = ::MHD_quiesce_daemon(daemon_.get()); listening >= 0) ::close(listening);
   {
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, patience, [this] { return running_.empty(); });
+    all_ended_.wait_for(lock, patience, [this] { return running_.empty(); });
     stopping_ = true;
     // libmicrohttpd cannot be stopped while a connection is suspended.
     for (const auto& [exchange, running] : running_) {
       if (running.waiting) running.waiting->answer(slow_down(503, "the server stops"));
     }
-    changed_.notify_all();
+    stop_asked_.notify_all();
   }
   watcher_.join();
   daemon_.reset();
@@ -373,7 +374,7 @@ void MicroServer::on_end(void* server, MHD_Connection*, void** at, MHD_RequestTe
   auto& self = *static_cast<MicroServer*>(server);
   const std::lock_guard lock(self.mutex_);
   self.running_.erase(exchange.get());
-  self.changed_.notify_all();
+  if (self.running_.empty()) self.all_ended_.notify_all();
 }
 
 }  // namespace
