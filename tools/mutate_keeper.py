@@ -134,6 +134,8 @@ def tests_of(file):
         return [own, "verifier_test"], [binary(own), binary("verifier_test")]
     if file.startswith("src/verifier/"):
         return ["verifier_test"], [binary("verifier_test")]
+    if file == "src/archive/retention.cc":
+        return ["archive_contract_test"], [binary("archive_contract_test")]
     if file.startswith("src/archive"):
         return ["archive_fault_test"], [binary("archive_fault_test", "--gtest_filter=*SyncsEveryCommit*")]
     if Path(file).stem == "mountinfo":

@@ -126,7 +126,7 @@ s.sendall(json.dumps({"op": sys.argv[2]}).encode() + b"\n")
 print(s.makefile().readline())' "$keeper_sock" "$1"; }
 check_equal "asked to trim, it does and answers" 135 "$(ask trim | grep -o '"records":[0-9]*' | cut -d: -f2)"
 check_equal "  and the list is short" 1 "$(records_now)"
-check "an unknown request is refused" bash -c 'grep -q "status, follow, trim and metrics" <<<"$1"' _ "$(ask dance)"
+check "an unknown request is refused" bash -c 'grep -q "status, follow, trim, metrics, verified and verifiers" <<<"$1"' _ "$(ask dance)"
 add /bin/cat /bin/cp
 kill -USR1 "$keeper"
 check "told by SIGUSR1, it trims" wait_for "trimmed 2 records by count"
@@ -341,6 +341,33 @@ start_keeper
 check_equal "  and one that a keeper writes" 1 "$(doctor | grep -c "^ok    archive: .*; process $keeper is writing it")"
 end_keeper
 check_refused "PCRs that are named wrongly" 2 "--pcrs" doctor --pcrs tpm
+
+# ---- trims after the verifiers
+
+# request JSON: the keeper's answer.
+request() { python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.sendall(sys.argv[2].encode() + b"\n")
+print(s.makefile().readline())' "$keeper_sock" "$1"; }
+check_refused "trims after verifiers need PCRs" 2 "exclude each other" once --trim-after verified --unproven
+new_list
+add /bin/ls /bin/cat /bin/true /bin/sh
+start_keeper --trim-after verified
+check_equal "without a verifier nothing is trimmed" 0 "$(ask trim | grep -o '"records":[0-9]*' | cut -d: -f2)"
+check_equal "  status says why" 1 "$(status | grep -c '^held back .*no verifier is registered')"
+check_equal "  and doctor too" 1 "$(doctor --trim-after verified | grep -c '^warn  verifiers: .*no verifier is registered')"
+held=$(records_now)
+check "a verifier registers" grep -q '"new":true' <<<"$(request '{"op": "verified", "verifier": "fleet", "chain": 1, "n": 3}')"
+check "  which is logged" wait_for "verifier fleet is new; it has proven 3 records of chain 1"
+check_equal "  a trim deletes below its number" 2 "$(request '{"op": "trim"}' | grep -o '"records":[0-9]*' | cut -d: -f2)"
+check_equal "  and nothing else" $((held - 2)) "$(records_now)"
+check_equal "  status shows it" 1 "$(status | grep -c '^verifier  *fleet has proven the records before 3, .* s ago')"
+check_equal "  as metrics do" 1 "$("$imakeep" status --control "$keeper_sock" --prometheus | grep -c '^imakeep_verifier_records{verifier="fleet"} 3$')"
+check "  fewer than before are refused" grep -q "never decreases" <<<"$(request '{"op": "verified", "verifier": "fleet", "chain": 1, "n": 2}')"
+check "  it can be removed" grep -q '"verifiers":\[\]' <<<"$(request '{"op": "verifiers", "remove": "fleet"}')"
+end_keeper
 
 # ---- a last look that fails
 
