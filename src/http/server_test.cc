@@ -111,8 +111,6 @@ TEST(Server, RefusesTooManyRequestsOfOnePeer) {
 }
 
 TEST(Server, ClosesAConnectionWhoseRequestTakesTooLong) {
-  std::vector<Responder> kept;
-  std::mutex mutex;
   const auto server = test::start(
       [&](const Head&) { return Begun{.request = answered(1u << 20, [](const Bytes&) { return Response(); })}; },
       {.request = std::chrono::milliseconds(200)});

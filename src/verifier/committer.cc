@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "verifier/committer.h"
 
+#include <cerrno>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -25,7 +26,9 @@ class Committer::Running {
         return;
       }
     }
-    done(fail(ErrorCode::kEnvironment, "too many verdicts wait for the database; ask again later"));
+    done(unexpected(Error{.code = ErrorCode::kEnvironment,
+                          .message = "too many verdicts wait for the database; ask again later",
+                          .os_errno = EAGAIN}));
   }
 
   void stop() {

@@ -23,8 +23,8 @@ struct CommitterOptions {
 
 class Committer {
  public:
-  // The outcome of the move; the store's error if the transaction failed; kEnvironment if too many moves wait or the
-  // committer has stopped: the move was not tried.
+  // The outcome of the move; the store's error if the transaction failed; kEnvironment with os_errno EAGAIN if too many
+  // moves wait or the committer has stopped: the move was not tried.
   using Done = std::function<void(Result<vstore::MoveResult>)>;
 
   Committer(vstore::Store& store, CommitterOptions options = {});

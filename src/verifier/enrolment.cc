@@ -108,6 +108,8 @@ Judged<void> keep(const Judge& judge, const vstore::HostRow& row, std::int64_t n
   Result<void> kept;
   if (!*known) {
     kept = judge.store.add_host(row);
+  } else if ((*known)->status == HostStatus::kPending && (*known)->ek_hash != row.ek_hash) {
+    return refuse(Reason::kEnrolmentKnown, "another TPM began to enrol with this name; remove that host first");
   } else if ((*known)->status == HostStatus::kPending) {
     // Nothing was proven with the earlier keys.
     kept = judge.store.replace_ak(row.key, {.ak_public = row.ak_public,
@@ -115,9 +117,6 @@ Judged<void> keep(const Judge& judge, const vstore::HostRow& row, std::int64_t n
                                             .status = HostStatus::kPending,
                                             .secret_hash = row.secret_hash,
                                             .secret_until_unix_s = row.secret_until_unix_s});
-    if (kept && (*known)->ek_hash != row.ek_hash) {
-      return refuse(Reason::kEnrolmentKnown, "another TPM began to enrol with this name; remove that host first");
-    }
   } else {
     return refuse(Reason::kEnrolmentKnown,
                   "a host with this name is enrolled; remove it first, or choose another name");

@@ -34,6 +34,7 @@ enum class Reason : std::uint8_t {
   kStale,            // another quote of the host was accepted meanwhile
   kOlderPolicy,      // the policies changed meanwhile
   kPolicyMissing,    // a policy of the host's list is not there or cannot be read
+  kBadPolicy,        // the text is no policy that the verifier can judge by
   kEnrolmentToken,   // missing, wrong, over or used up
   kEnrolmentKey,     // the attestation key's public area does not do
   kEnrolmentTpm,     // nothing shows that the TPM is one to trust
@@ -46,7 +47,7 @@ enum class Reason : std::uint8_t {
   kOverloaded,       // too many requests wait
   kStore,            // the database cannot be used now
 };
-inline constexpr std::size_t kReasonCount = 29;
+inline constexpr std::size_t kReasonCount = 30;
 
 struct ReasonInfo {
   std::string_view name;  // "log-mismatch"

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "verifier/service.h"
 
+#include <cerrno>
+
 #include "base/text.h"
 #include "evidence/cmw.h"
 
@@ -21,16 +23,6 @@ constexpr std::size_t kMostCmwBytes = 16u << 20;
 std::string_view type_of(const Head& head) {
   const std::string_view value = head.header("content-type");
   return value.substr(0, value.find(';'));
-}
-
-Response refused(Service& service, const std::string& peer, const Refusal& refusal) {
-  ++service.counts.refused[static_cast<std::size_t>(refusal.reason)];
-  if (service.log) {
-    service.log({.event = "refused",
-                 .peer = peer,
-                 .detail = std::string(info(refusal.reason).name) + ": " + printable(refusal.detail)});
-  }
-  return response_of(refusal);
 }
 
 // A request in JSON: `read` parses it, `act` does it, `write` makes the answer.
@@ -91,7 +83,11 @@ class EvidenceRequest : public http::Request {
 
   static Response committed(Service& service, const std::string& peer, const Result<vstore::MoveResult>& moved,
                             std::string verdict, const std::string& what) {
-    if (!moved) return refused(service, peer, store_refusal(moved.error()));
+    if (!moved) {
+      const bool not_tried = moved.error().os_errno == EAGAIN;
+      return refused(service, peer,
+                     {.reason = not_tried ? Reason::kOverloaded : Reason::kStore, .detail = moved.error().message});
+    }
     switch (*moved) {
       case vstore::MoveResult::kStale:
         return refused(
@@ -215,6 +211,16 @@ http::Response response_of(const Refusal& refusal) {
   if (problem.status == kUnavailable) response.headers.emplace_back("Retry-After", "5");
   if (refusal.reason == Reason::kUnauthorized) response.headers.emplace_back("WWW-Authenticate", "Bearer");
   return response;
+}
+
+http::Response refused(Service& service, const std::string& peer, const Refusal& refusal) {
+  ++service.counts.refused[static_cast<std::size_t>(refusal.reason)];
+  if (service.log) {
+    service.log({.event = "refused",
+                 .peer = peer,
+                 .detail = std::string(info(refusal.reason).name) + ": " + printable(refusal.detail)});
+  }
+  return response_of(refusal);
 }
 
 std::string metrics_of(const ServiceCounts& counts) {

@@ -32,7 +32,7 @@ struct ServiceCounts {
 
 // One line of the log for each request that was refused or that changed something.
 struct LogLine {
-  std::string event;  // "refused", "verdict", "enrolled"
+  std::string event;  // "refused", "verdict", "enrolled", "administered"
   std::string peer;
   std::string detail;
 };
@@ -51,6 +51,8 @@ struct Service {
 };
 
 http::Response response_of(const Refusal& refusal);
+// The same, counted and logged.
+http::Response refused(Service& service, const std::string& peer, const Refusal& refusal);
 http::Response json_response(std::string body, int status = 200);
 // Prometheus' text format.
 std::string metrics_of(const ServiceCounts& counts);
