@@ -1093,6 +1093,26 @@ TEST(Trim, ByCountEndsThoughRecordsKeepComingIn) {
   EXPECT_EQ(world.keeper.wrong(), "");
 }
 
+// Another actor deletes three of the equal violations, and three more come in while the PCRs are read. So the list
+// reads as the archive expects it, and begins three records later.
+TEST(TrimAfterVerifiers, TheLastTryCountsFromTheListsEnd) {
+  World world({}, after_verifiers(Method::kCount));
+  for (int i = 0; i < 6; ++i) ASSERT_TRUE(world.machine.add(violation("/v")));
+  world.follow();
+  ASSERT_TRUE(world.keeper.verified("fleet", kFirst, 5));
+  int counts = 0;
+  trim_while_records_come_in(
+      world, violation("/v"), [&] { ASSERT_TRUE(world.machine.other(ListPart::kCurrent, "3\n")); },
+      [&](const std::string& what) {
+        if (what != "before count" || ++counts != 2) return;
+        for (int i = 0; i < 3; ++i) world.machine.add(violation("/v"));
+      });
+  EXPECT_GE(counts, 2);
+  EXPECT_EQ(world.machine.listed().front(), 4u) << "one more was deleted";
+  EXPECT_EQ(world.keeper.wrong_verifiers(), "");
+  EXPECT_EQ(world.keeper.wrong(), "");
+}
+
 // Each look at the list finds a record after those that the PCRs covered just before.
 TEST(Trim, ByCountEndsThoughThePcrsNeverCatchUp) {
   World world({.table = mlist::TableMode::kNone}, {.method = Method::kCount});
