@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# bash completion for imakeep: commands, options and values come from the program's own --help.
+# bash completion for imakeep and imakeep-verifier: commands, options and values come from the program's own --help.
 # shellcheck shell=bash
 
 # _imakeep_help PROGRAM WORD...: prints lines "command NAME", "option NAME KIND" or "file". KIND is the kind of value:
@@ -89,4 +89,4 @@ _imakeep() {
   compopt -o filenames 2>/dev/null
 }
 
-complete -F _imakeep imakeep
+complete -F _imakeep imakeep imakeep-verifier

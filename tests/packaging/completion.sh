@@ -1,13 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# completion.sh IMAKEEP COMPLETION: what bash offers after a word, asked as bash asks.
+# completion.sh IMAKEEP VERIFIER COMPLETION: what bash offers after a word, asked as bash asks.
 set -uo pipefail
 # shellcheck source=../e2e/lib.sh
 . "$(dirname "$0")/../e2e/lib.sh"
 imakeep=$(realpath "$1")
-completion=$(realpath "$2")
+verifier=$(realpath "$2")
+completion=$(realpath "$3")
 begin_checks
-PATH=$(dirname "$imakeep"):$PATH
+PATH=$(dirname "$imakeep"):$(dirname "$verifier"):$PATH
 # shellcheck source=/dev/null
 . "$completion"
 mkdir "$work/files" "$work/files/folder"
@@ -54,4 +55,11 @@ check_equal "methods" "auto count stage" "$(offered imakeep keep --method '')"
 check_equal "banks" "sha1 sha256 sha384 sha512" "$(offered imakeep log --bank sha)"
 check_equal "nothing after an option that takes a number" "" "$(offered imakeep keep --records '')"
 check_equal "nothing for a program that is not there" "" "$(offered "$work/none" '')"
+check_equal "bash completes imakeep-verifier by the same function" "complete -F _imakeep imakeep-verifier" \
+  "$(complete -p imakeep-verifier)"
+check_equal "all commands of imakeep-verifier" "$(imakeep=$verifier of_help Subcommands:)" "$(offered imakeep-verifier '')"
+check_equal "all options of serve" "$(imakeep=$verifier of_help Options: serve)" "$(offered imakeep-verifier serve -)"
+check_equal "modes of serve" "keylime strict" "$(offered imakeep-verifier serve --mode '')"
+check_equal "folders of an option of serve" "folder" "$(offered imakeep-verifier serve --ek-roots '')"
+check_equal "files of an option of serve" "a|list folder log" "$(offered imakeep-verifier serve --ek-pins '')"
 finish_checks

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# deb.sh BUILD: the Debian package in a clean Debian 12 root: installed, kept by, upgraded, removed, purged. No systemd
+# deb.sh BUILD: the Debian packages in a clean Debian 12 root: installed, used, upgraded, removed, purged. No systemd
 # runs there; tests/packaging/boot.sh has one.
 set -uo pipefail
 # shellcheck source=lib.sh
@@ -21,7 +21,7 @@ make_root_with_packages "$build"
 inside() { chroot "$root" "$@"; }
 there() { [[ -e $root/$1 || -L $root/$1 ]]; }
 gone() { ! there "$1"; }
-package_version() { inside dpkg-query -W -f '${db:Status-Status} ${Version}' imakeep; }
+package_version() { inside dpkg-query -W -f '${db:Status-Status} ${Version}' "${1:-imakeep}"; }
 wanted=etc/systemd/system/multi-user.target.wants/imakeep.service
 archive=var/lib/imakeep/archive.imk
 
@@ -121,6 +121,78 @@ check_equal "it is purged without an archive" "0" "$?"
 check_equal "says nothing of one" "" "$(grep 'holds the archive' <<<"$said")"
 check "its empty folder is gone" gone var/lib/imakeep
 inside apt-get autoremove -y --purge >"$work/autoremove.out" 2>&1
+check_equal "nothing that was not there before is named imakeep" "" \
+  "$(inside find /etc /usr /var/lib /run -xdev | sort | comm -13 <(echo "$before") - | grep imakeep)"
+# ---- the verifier
+
+before=$(inside find /etc /usr /var/lib /run -xdev | sort)
+check "apt installs the verifier" apt_install "$root" /root/verifier.deb
+check_equal "it is installed" "installed $(dpkg-deb -f "$verifier_package" Version)" "$(package_version imakeep-verifier)"
+check "without the keeper" gone usr/bin/imakeep
+check_equal "every file is as packaged" "" "$(inside dpkg --verify imakeep-verifier)"
+check_equal "the operator's file is known as such" " /etc/default/imakeep-verifier" \
+  "$(inside dpkg-query -W -f '${Conffiles}' imakeep-verifier | sed '/^$/d; s/ [0-9a-f]*$//')"
+user=$(inside id -u imakeep-verifier)
+check "its user is a system's user" bash -c '(($1 > 0 && $1 < 1000))' _ "$user"
+check_equal "its user has its group only" "imakeep-verifier" "$(inside id -Gn imakeep-verifier)"
+check_equal "nobody logs in as it" "/usr/sbin/nologin" "$(inside getent passwd imakeep-verifier | cut -d: -f7)"
+state=var/lib/imakeep-verifier
+check_equal "its folder is its own" "700 imakeep-verifier imakeep-verifier" "$(inside stat -c '%a %U %G' /$state)"
+check_equal "it is enabled" "enabled" "$(inside systemctl is-enabled imakeep-verifier.service)"
+check "systemd finds nothing wrong in its unit" bash -c '
+  said=$(chroot "$1" systemd-analyze verify --man=no imakeep-verifier.service 2>&1)
+  code=$?
+  echo "$said"
+  [[ $code == 0 && -z $said ]]' _ "$root"
+
+# serve_as_unit: begins a verifier with the unit's user and without capabilities; only the port is another.
+serve_as_unit() {
+  : >"$work/verifier.out"
+  chroot "$root" setpriv --reuid imakeep-verifier --regid imakeep-verifier --clear-groups --no-new-privs --bounding-set=-all \
+    --inh-caps=-all sh -c 'umask 077 && exec imakeep-verifier serve --listen 127.0.0.1:0' >"$work/verifier.out" 2>&1 &
+  serving=$!
+  for _ in $(seq 200); do grep -q 'listens on' "$work/verifier.out" && return; sleep 0.05; done
+  cat "$work/verifier.out"
+  return 1
+}
+# end_verifier: as systemd does. Its exit code.
+end_verifier() {
+  local code=0
+  kill -TERM "$serving"
+  wait "$serving" || code=$?
+  serving=
+  return $code
+}
+socket=$root/run/imakeep-verifier/admin.sock
+mkdir -m 750 "$root/run/imakeep-verifier"
+inside chown imakeep-verifier:imakeep-verifier /run/imakeep-verifier
+check "the verifier runs as the unit runs it" serve_as_unit
+check "it is healthy" curl -sSf --unix-socket "$socket" http://localhost/healthz
+check_equal "its group may administer it" "660 imakeep-verifier" "$(inside stat -c '%a %G' /run/imakeep-verifier/admin.sock)"
+check "it ends by a signal" end_verifier
+check_equal "its database and its key are its user's alone" "600 imakeep-verifier" \
+  "$(inside stat -c '%a %U' /$state/verifier.db /$state/server.key | sort -u)"
+pin=$(sed -n 's/.*, pin //p' "$work/verifier.out")
+check "it has a certificate" test -n "$pin"
+
+echo '# of the operator' >>"$root/etc/default/imakeep-verifier"
+check "it is upgraded" apt_install "$root" /root/newer_verifier.deb
+check_equal "to the newer version" "installed 99" "$(package_version imakeep-verifier)"
+check "the operator's options are as they were" grep -q '^# of the operator' "$root/etc/default/imakeep-verifier"
+check "it runs on its state" serve_as_unit
+check "it ends by a signal" end_verifier
+check_equal "with its certificate" "$pin" "$(sed -n 's/.*, pin //p' "$work/verifier.out")"
+check "it is removed" inside apt-get remove -y imakeep-verifier
+check "the program is gone" gone usr/bin/imakeep-verifier
+check "the options stay" there etc/default/imakeep-verifier
+said=$(inside apt-get purge -y imakeep-verifier 2>&1)
+check_equal "it is purged" "0" "$?"
+check "which says that the state stays" grep -q '/var/lib/imakeep-verifier holds keys' <<<"$said"
+check "the state stays as evidence" there $state/verifier.db
+check_equal "in the folder of its user" "700 $user" "$(stat -c '%a %u' "$root/$state")"
+check "the options are gone" gone etc/default/imakeep-verifier
+check "the unit is not wanted" gone etc/systemd/system/multi-user.target.wants/imakeep-verifier.service
+rm -rf "${root:?}/$state"
 check_equal "nothing that was not there before is named imakeep" "" \
   "$(inside find /etc /usr /var/lib /run -xdev | sort | comm -13 <(echo "$before") - | grep imakeep)"
 finish_checks

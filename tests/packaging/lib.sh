@@ -11,14 +11,16 @@ skip() {
   exit 77
 }
 
-# make_package BUILD DIR [VERSION]: prints the .deb of a build for the package, made in DIR; of another version if named.
-make_package() {
+# make_packages BUILD DIR [VERSION]: makes the .debs of a build for the packages in DIR; of another version if named.
+# package_in DIR PROGRAM prints the path of one.
+make_packages() {
   local build=$1 directory=$2
   mkdir -p "$directory"
   (cd "$build" && cpack -G DEB -B "$directory" ${3:+-D CPACK_PACKAGE_VERSION="$3"}) >"$work/cpack.out" 2>&1 ||
     { cat "$work/cpack.out" >&2 && return 1; }
-  ls "$directory"/*.deb
 }
+
+package_in() { ls "$1/$2"_*.deb; }
 
 # need PROGRAM...: skips the test without root or one of the programs.
 need() {
@@ -45,17 +47,22 @@ apt_install() {
   chroot "$root" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
 }
 
-# make_root_with_packages BUILD: $root, a clean Debian 12 with /proc, and in its /root imakeep.deb, the package of the build,
-# and newer.deb, the same as version 99. $package is the first. A caller calls remove_root at its end.
+# make_root_with_packages BUILD: $root, a clean Debian 12 with /proc. In its /root: imakeep.deb and verifier.deb, the
+# packages of the build; newer.deb and newer_verifier.deb, the same as version 99. $package and $verifier_package are the
+# first two. A caller calls remove_root at its end.
 make_root_with_packages() {
-  local newer start=$SECONDS
+  local start=$SECONDS
   root=$work/root
-  package=$(make_package "$1" "$work/package") || exit 1
-  newer=$(make_package "$1" "$work/newer" 99) || exit 1
+  make_packages "$1" "$work/package" || exit 1
+  make_packages "$1" "$work/newer" 99 || exit 1
+  package=$(package_in "$work/package" imakeep) || exit 1
+  verifier_package=$(package_in "$work/package" imakeep-verifier) || exit 1
   make_root "$root"
   mount -t proc proc "$root/proc" || exit 1
   cp "$package" "$root/root/imakeep.deb"
-  cp "$newer" "$root/root/newer.deb"
+  cp "$verifier_package" "$root/root/verifier.deb"
+  cp "$(package_in "$work/newer" imakeep)" "$root/root/newer.deb"
+  cp "$(package_in "$work/newer" imakeep-verifier)" "$root/root/newer_verifier.deb"
   echo "      a clean Debian 12 with packages took $((SECONDS - start)) s"
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""man_pages.py IMAKEEP DOCS: the man pages name each command and option that --help names, and no others.
+"""man_pages.py PROGRAM... DOCS: the man pages name each command and option that --help names, and no others.
 
 A page's heading `## imakeep log import` begins the options of that command. docs/imakeep.toml and imakeep.toml(5) name
 the same keys.
@@ -38,7 +38,7 @@ def help_of(program, command):
 
 def commands_of(program, command=()):
     options, below = help_of(program, command)
-    found = {" ".join(("imakeep", *command)): options}
+    found = {" ".join((pathlib.Path(program).name, *command)): options}
     for name in below:
         found |= commands_of(program, (*command, name))
     return found
@@ -65,8 +65,10 @@ def compare(name, expected, found):
 
 
 def main():
-    program, docs = sys.argv[1], pathlib.Path(sys.argv[2])
-    commands = commands_of(program)
+    programs, docs = sys.argv[1:-1], pathlib.Path(sys.argv[-1])
+    commands = {}
+    for program in programs:
+        commands |= commands_of(program)
     known = set().union(*commands.values())
     described = {}
     pages = sorted((docs / "man").glob("*.scd"))
