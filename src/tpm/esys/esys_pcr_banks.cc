@@ -78,17 +78,22 @@ Result<std::unique_ptr<EsysPcrBanks>> EsysPcrBanks::open(Tcti tcti, const std::s
 Result<std::unique_ptr<EsysPcrBanks>> EsysPcrBanks::start(std::string name, Connection::OpenTcti open,
                                                           const EsysOptions& options) {
   IMAKEEP_TRY(auto connection, Connection::open(std::move(open), options.answer_limit));
+  return on(std::move(connection), std::move(name), options.banks);
+}
+
+Result<std::unique_ptr<EsysPcrBanks>> EsysPcrBanks::on(std::shared_ptr<Connection> connection, std::string name,
+                                                       const std::vector<digest::Bank>& banks) {
   std::unique_ptr<EsysPcrBanks> pcrs(new EsysPcrBanks(std::move(name), std::move(connection)));
   IMAKEEP_TRY(const auto& allocated, pcrs->allocated_banks());
   const std::string has = allocated.empty() ? "none that imakeep knows" : digest::bank_names(allocated);
   if (allocated.empty())
     return fail(ErrorCode::kEnvironment, "the TPM at " + pcrs->name_ + " has PCR banks, but " + has);
-  for (const digest::Bank& bank : options.banks) {
+  for (const digest::Bank& bank : banks) {
     if (contains(allocated, bank)) continue;
     return fail(ErrorCode::kEnvironment,
                 "the TPM at " + pcrs->name_ + " has no PCR bank " + bank.name() + "; name banks it has: " + has);
   }
-  pcrs->banks_ = options.banks.empty() ? allocated : options.banks;
+  pcrs->banks_ = banks.empty() ? allocated : banks;
   return pcrs;
 }
 

@@ -29,6 +29,9 @@ class EsysPcrBanks : public PcrBanks {
   // Uses a TCTI that is open already. `name` is for messages.
   static Result<std::unique_ptr<EsysPcrBanks>> open(Tcti tcti, const std::string& name,
                                                     const EsysOptions& options = {});
+  // Shares an open connection with others. `name` is for messages. Empty `banks`: as in EsysOptions.
+  static Result<std::unique_ptr<EsysPcrBanks>> on(std::shared_ptr<Connection> connection, std::string name,
+                                                  const std::vector<digest::Bank>& banks = {});
 
   const std::vector<digest::Bank>& banks() const override { return banks_; }
   // Sends one TPM2_PCR_Extend for all banks.
@@ -39,14 +42,14 @@ class EsysPcrBanks : public PcrBanks {
   Result<std::optional<ResetCounts>> reset_counts() override;
 
  private:
-  EsysPcrBanks(std::string name, std::unique_ptr<Connection> connection)
+  EsysPcrBanks(std::string name, std::shared_ptr<Connection> connection)
       : name_(std::move(name)), connection_(std::move(connection)) {}
   static Result<std::unique_ptr<EsysPcrBanks>> start(std::string name, Connection::OpenTcti open,
                                                      const EsysOptions& options);
   Result<std::vector<digest::Bank>> allocated_banks();
 
   const std::string name_;
-  const std::unique_ptr<Connection> connection_;
+  const std::shared_ptr<Connection> connection_;
   std::vector<digest::Bank> banks_;  // const after open() has returned
 };
 
