@@ -71,11 +71,22 @@ std::optional<attest::ReplayLimit> replay_limit(const archive::Chain& chain,
 
 Result<std::unique_ptr<ArchiveLog>> ArchiveLog::open(const std::string& path, std::optional<archive::ChainId> number) {
   IMAKEEP_TRY(auto store, archive::SqliteStore::open(path, archive::OpenMode::kRead));
-  archive::Archive archive(*store);
-  IMAKEEP_TRY(auto chosen, archive.chain_or_last(number));
+  IMAKEEP_TRY(auto chosen, archive::Archive(*store).chain_or_last(number));
   if (!chosen) return no_chain(path);
-  archive::Chain& chain = *chosen;
-  IMAKEEP_TRY(auto anchors, archive.anchors(chain));
+  return begin(path, std::move(store), std::move(*chosen));
+}
+
+Result<std::unique_ptr<ArchiveLog>> ArchiveLog::open_host(const std::string& path) {
+  IMAKEEP_TRY(auto store, archive::SqliteStore::open(path, archive::OpenMode::kRead));
+  IMAKEEP_TRY(auto chosen, archive::Archive(*store).host_chain());
+  if (!chosen) return fail(ErrorCode::kUsage, path + " holds no chain yet that a keeper took from this host's list");
+  return begin(path, std::move(store), std::move(*chosen));
+}
+
+Result<std::unique_ptr<ArchiveLog>> ArchiveLog::begin(const std::string& path,
+                                                      std::unique_ptr<archive::SqliteStore> store,
+                                                      archive::Chain chain) {
+  IMAKEEP_TRY(auto anchors, archive::Archive(*store).anchors(chain));
   std::unique_ptr<ArchiveLog> log(new ArchiveLog(path, std::move(store), std::move(chain), std::move(anchors)));
   IMAKEEP_CHECK(log->rewind());
   return log;
@@ -96,8 +107,12 @@ ArchiveLog::ArchiveLog(std::string path, std::unique_ptr<archive::SqliteStore> s
     : path_(std::move(path)), store_(std::move(store)), chain_(std::move(chain)), anchors_(std::move(anchors)) {}
 
 Result<void> ArchiveLog::rewind() {
-  reader_.emplace(*store_, chain_, chain_.first_kept, chain_.end);
+  seek(chain_.first_kept);
   return {};
+}
+
+void ArchiveLog::seek(std::uint64_t number) {
+  reader_.emplace(*store_, chain_, number, chain_.end);
 }
 
 Result<std::optional<attest::LoggedRecord>> ArchiveLog::next() {

@@ -38,11 +38,17 @@ class ArchiveLog : public attest::LogSource {
   // Archive::anchors(), and kUsage if the archive holds no chain.
   static Result<std::unique_ptr<ArchiveLog>> open(const std::string& path, std::optional<archive::ChainId> chain);
 
+  // Opens the last chain that a keeper took from the list of its host. Errors: as open(), and kUsage if the archive
+  // holds none.
+  static Result<std::unique_ptr<ArchiveLog>> open_host(const std::string& path);
+
   // The chains of an archive, by number: at least one. Errors: those of SqliteStore and Archive::chains(), and kUsage
   // if the archive holds no chain.
   static Result<std::vector<archive::ChainId>> chains(const std::string& path);
 
   archive::ChainId chain() const { return chain_.chain; }
+  // As it was when the log was opened.
+  const archive::Chain& chain_row() const { return chain_; }
   // The number, in the chain, of the log's first record.
   std::uint64_t first() const { return chain_.first_kept; }
 
@@ -56,9 +62,14 @@ class ArchiveLog : public attest::LogSource {
   // kMalformed for damaged records; the message names them.
   Result<std::optional<attest::LoggedRecord>> next() override;
   Result<void> rewind() override;
+  // next() gives record `number` of the chain then, and those after it. REQUIRES: the archive keeps it, or the chain
+  // ends there.
+  void seek(std::uint64_t number);
   attest::Place place() const override { return {.source = path_, .record = last_}; }
 
  private:
+  static Result<std::unique_ptr<ArchiveLog>> begin(const std::string& path, std::unique_ptr<archive::SqliteStore> store,
+                                                   archive::Chain chain);
   ArchiveLog(std::string path, std::unique_ptr<archive::SqliteStore> store, archive::Chain chain,
              std::vector<archive::Anchor> anchors);
 

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attester/session.h"
+
+#include <algorithm>
+
+#include "attester/evidence_body.h"
+#include "base/base64.h"
+#include "base/text.h"
+#include "digest/digest.h"
+#include "ear/claims.h"
+
+namespace imakeep::attester {
+namespace {
+
+constexpr const char* kJson = "application/json";
+constexpr std::chrono::seconds kUsualPause{30};
+// Quotes until nothing was extended between the quote and the reading of the PCRs.
+constexpr int kMostQuotes = 3;
+constexpr int kMostNewChallenges = 3;
+// Each brings at least one PCR more into the quote.
+constexpr int kMostRounds = 4;
+// A keeper follows its list once a second.
+constexpr std::int64_t kArchiveLagMs = 2000;
+constexpr int kMostLags = 3;
+
+// ---- answers --------------------------------------------------------------------------------------------------------
+
+template <class Outcome>
+Outcome not_good(const http::Answer& answer) {
+  constexpr int kTooMany = 429;
+  constexpr int kUnavailable = 503;
+  evidence::Problem problem{
+      .status = answer.status, .reason = "none", .detail = "the server gave no reason; is it an imakeep-verifier?"};
+  if (auto read = evidence::read_problem(answer.body)) problem = std::move(*read);
+  if (answer.status == kTooMany || answer.status == kUnavailable) {
+    return Later{.after = answer.retry_after.value_or(kUsualPause), .why = printable(problem.detail)};
+  }
+  return Refused{.problem = std::move(problem)};
+}
+
+// What a token states of the host. Its signature is not checked.
+Result<ear::Tier> stated_status(const std::string& token, const std::string& host) {
+  const auto bad = [](const std::string& problem) {
+    return fail(ErrorCode::kMalformed,
+                "the verifier's result " + problem + "; is its version one that this imakeep knows?");
+  };
+  const std::size_t begin = token.find('.');
+  const std::size_t end = begin == std::string::npos ? begin : token.find('.', begin + 1);
+  if (end == std::string::npos) return bad("is no token");
+  const auto claims = from_base64url(std::string_view(token).substr(begin + 1, end - begin - 1));
+  if (!claims) return bad("is no token: " + claims.error().message);
+  auto read = ear::read_claims(as_text(*claims), ear::Profile::kVeraison);
+  if (!read && read.error().code == ErrorCode::kMismatch) {
+    read = ear::read_claims(as_text(*claims), ear::Profile::kIetf);
+  }
+  if (!read) return bad("cannot be read: " + read.error().message);
+  const auto of_host = std::ranges::find(read->appraisals, host, &ear::Appraisal::name);
+  if (of_host == read->appraisals.end()) return bad("states nothing of host " + host);
+  return of_host->status;
+}
+
+// ---- quotes ---------------------------------------------------------------------------------------------------------
+
+// Whether the values are those that the quote covers. The digest of a quote is by the hash of its signature, and an
+// AttestationTpm signs with SHA-256.
+bool are_quoted(const tpm::Quote& quote, const std::vector<imalog::PcrValue>& values) {
+  Bytes joined;
+  for (const tpm::PcrSelection& selection : quote.selections) {
+    for (const std::uint32_t pcr : selection.pcrs) {
+      const auto value = std::ranges::find_if(values, [&](const imalog::PcrValue& one) {
+        return one.bank.algorithm == selection.bank.algorithm && one.pcr == pcr;
+      });
+      if (value == values.end()) return false;
+      append_bytes(joined, value->value.view());
+    }
+  }
+  return equal(digest::hash(digest::Algorithm::kSha256, joined).view(), quote.pcr_digest);
+}
+
+std::vector<tpm::PcrSelection> selections_of(const evidence::Challenge& challenge) {
+  std::vector<tpm::PcrSelection> selections;
+  for (const evidence::PcrChoice& choice : challenge.pcrs) {
+    selections.push_back({.bank = digest::bank_of(choice.bank), .pcrs = choice.pcrs});
+  }
+  return selections;
+}
+
+// The number of the first record that the verifier wants: 0 if the TPM was reset after the last accepted quote.
+std::uint64_t first_wanted(const evidence::Challenge& challenge, const tpm::Quote& quote) {
+  const bool same_boot = !challenge.reset_count || *challenge.reset_count == quote.clock.reset_count;
+  return same_boot ? challenge.first : 0;
+}
+
+bool is_overtaken(const Refused& refused) {
+  // nonce-foreign: another attestation of this host was accepted after the challenge was given.
+  constexpr std::string_view kReasons[] = {"nonce-expired", "nonce-foreign", "stale", "older-policy"};
+  return std::ranges::find(kReasons, refused.problem.reason) != std::end(kReasons);
+}
+
+}  // namespace
+
+Result<tpm::SavedKey> usable_key(tpm::AttestationTpm& tpm, const std::optional<tpm::SavedKey>& saved) {
+  if (!saved) return tpm.make_key();
+  const auto tried = tpm.quote(*saved, {}, {{.bank = tpm.pcrs().banks().front(), .pcrs = {0}}});
+  if (tried) return *saved;
+  if (tried.error().code != ErrorCode::kMismatch) return unexpected(tried.error());
+  return tpm.make_key();
+}
+
+// ---- enrolment ------------------------------------------------------------------------------------------------------
+
+Result<Enrolment> Session::enrol(const std::string& token) {
+  IMAKEEP_TRY(auto ek, tpm_.endorsement_key());
+  evidence::EnrolmentRequest request{.tenant = identity_.tenant,
+                                     .host = identity_.host,
+                                     .ek_public = ek.public_area,
+                                     .ak_public = identity_.key.public_area,
+                                     .token = token};
+  if (!ek.certificate.empty()) request.ek_certificates.push_back(std::move(ek.certificate));
+  IMAKEEP_TRY(auto text, evidence::make_enrolment_request(request));
+  IMAKEEP_TRY(const auto& offered, client_.post("/v1/enrol", kJson, std::move(text)));
+  if (!offered.good()) return not_good<Enrolment>(offered);
+  IMAKEEP_TRY(const auto& credential, evidence::read_enrolment_credential(offered.body));
+  IMAKEEP_TRY(const auto& parsed, tpm::parse_credential(credential.credential));
+  evidence::EnrolmentProof proof{.enrolment = credential.enrolment};
+  IMAKEEP_TRY(proof.secret, tpm_.activate(identity_.key, ek.kind, parsed));
+  IMAKEEP_TRY(auto proof_text, evidence::make_enrolment_proof(proof));
+  IMAKEEP_TRY(const auto& done, client_.post("/v1/enrol/proof", kJson, std::move(proof_text)));
+  if (!done.good()) return not_good<Enrolment>(done);
+  IMAKEEP_TRY(const auto status, evidence::read_enrolment_result(done.body));
+  return Enrolment(status);
+}
+
+// ---- attestation ----------------------------------------------------------------------------------------------------
+
+Result<Attestation> Session::attest_once(const OpenRecords& open, const OnProven& proven) {
+  std::optional<Attested> before;
+  for (int round = 1;; ++round) {
+    IMAKEEP_TRY(auto outcome, attest(open, proven));
+    auto* const attested = std::get_if<Attested>(&outcome);
+    if (attested == nullptr) return outcome;
+    if (before) {
+      attested->first = before->first;
+      attested->sent += before->sent;
+    }
+    if (!attested->again || round == kMostRounds) return outcome;
+    before = std::move(*attested);
+  }
+}
+
+Result<Attestation> Session::attest(const OpenRecords& open, const OnProven& proven) {
+  for (int renewed = 0;; ++renewed) {
+    IMAKEEP_TRY(auto asked, ask());
+    if (auto* const refused = std::get_if<Refused>(&asked)) return Attestation(std::move(*refused));
+    if (auto* const later = std::get_if<Later>(&asked)) return Attestation(std::move(*later));
+    IMAKEEP_TRY(auto outcome, answer(std::get<evidence::Challenge>(asked), open, proven));
+    const auto* const refused = std::get_if<Refused>(&outcome);
+    if (refused == nullptr || !is_overtaken(*refused) || renewed == kMostNewChallenges) return outcome;
+  }
+}
+
+Result<Session::Asked> Session::ask() {
+  evidence::ChallengeRequest request{.tenant = identity_.tenant, .host = identity_.host};
+  for (const digest::Bank& bank : tpm_.pcrs().banks()) request.banks.push_back(bank.algorithm);
+  IMAKEEP_TRY(auto text, evidence::make_challenge_request(request));
+  IMAKEEP_TRY(const auto& given, client_.post("/v1/challenge", kJson, std::move(text)));
+  if (!given.good()) return not_good<Asked>(given);
+  IMAKEEP_TRY(auto challenge, evidence::read_challenge(given.body));
+  return Asked(std::move(challenge));
+}
+
+Result<std::vector<imalog::PcrValue>> Session::read_pcrs(const evidence::Challenge& challenge) {
+  const auto& banks = tpm_.pcrs().banks();
+  std::uint32_t asked = 0;
+  for (const evidence::PcrChoice& choice : challenge.pcrs) {
+    if (digest::find_bank(banks, choice.bank) == nullptr) {
+      return fail(ErrorCode::kEnvironment, "the verifier asks for PCRs of bank " + digest::bank_of(choice.bank).name() +
+                                               ", and the TPM has " + digest::bank_names(banks) +
+                                               "; enable the bank in the firmware, or set the verifier's banks");
+    }
+    for (const std::uint32_t pcr : choice.pcrs) asked |= std::uint32_t{1} << pcr;
+  }
+  std::vector<imalog::PcrValue> values;
+  for (std::uint32_t pcr = 0; pcr < digest::kPcrCount; ++pcr) {
+    if ((asked >> pcr & 1) == 0) continue;
+    IMAKEEP_TRY(const auto& read, tpm_.pcrs().read(pcr));
+    for (const evidence::PcrChoice& choice : challenge.pcrs) {
+      if (std::ranges::find(choice.pcrs, pcr) == choice.pcrs.end()) continue;
+      const auto at = static_cast<std::size_t>(digest::find_bank(banks, choice.bank) - banks.data());
+      values.push_back({.bank = digest::bank_of(choice.bank), .pcr = pcr, .value = read[at]});
+    }
+  }
+  return values;
+}
+
+// The values of PCRs that no record names have to be those of the quote. If IMA extends its PCR all the time, the
+// values are sent as they are: a change of its PCR alone does no harm, and the verifier finds any other.
+Result<Session::Quoted> Session::quote(const evidence::Challenge& challenge) {
+  for (int made = 1;; ++made) {
+    Quoted quoted;
+    IMAKEEP_TRY(quoted.signed_quote, tpm_.quote(identity_.key, challenge.nonce, selections_of(challenge)));
+    IMAKEEP_TRY(quoted.quote, tpm::parse_quote(quoted.signed_quote.quote));
+    IMAKEEP_TRY(quoted.pcrs, read_pcrs(challenge));
+    if (are_quoted(quoted.quote, quoted.pcrs) || made == kMostQuotes) return quoted;
+  }
+}
+
+Result<Attestation> Session::answer(const evidence::Challenge& challenge, const OpenRecords& open,
+                                    const OnProven& proven) {
+  IMAKEEP_TRY(const auto& quoted, quote(challenge));
+  std::uint64_t first = first_wanted(challenge, quoted.quote);
+  bool moved = false;
+  for (int lags = 0;;) {
+    IMAKEEP_TRY(auto records, open(first));
+    IMAKEEP_TRY(auto outcome, send(challenge, quoted, records, proven));
+    const auto* const refused = std::get_if<Refused>(&outcome);
+    if (refused == nullptr) return outcome;
+    const evidence::Problem& problem = refused->problem;
+    const bool elsewhere = problem.reason == "first" || problem.reason == "new-boot";
+    if (elsewhere && problem.first && !moved) {
+      first = *problem.first;
+      moved = true;
+      continue;
+    }
+    if (problem.reason != "log-mismatch" || ++lags > kMostLags) return outcome;
+    clock_.sleep_ms(kArchiveLagMs);
+    IMAKEEP_TRY(const auto& now, open(first));
+    if (now.end == records.end && now.chain == records.chain) return outcome;
+  }
+}
+
+Result<Attestation> Session::send(const evidence::Challenge& challenge, const Quoted& quoted, Records& records,
+                                  const OnProven& proven) {
+  if (records.count() > challenge.most_records) {
+    return fail(ErrorCode::kUnsupported, records.source + " has " + std::to_string(records.count()) +
+                                             " records that are not proven yet, and the verifier takes " +
+                                             std::to_string(challenge.most_records) +
+                                             " at once; raise its limit of records");
+  }
+  evidence::EvidenceHeader header{.tenant = identity_.tenant,
+                                  .host = identity_.host,
+                                  .token = challenge.token,
+                                  .quote = quoted.signed_quote.quote,
+                                  .signature = quoted.signed_quote.signature,
+                                  .first = records.first,
+                                  .count = records.count(),
+                                  .encoding = evidence::Encoding::kZstd,
+                                  .byte_order = records.order};
+  for (const imalog::PcrValue& value : quoted.pcrs) {
+    if ((records.named_pcrs >> value.pcr & 1) == 0) header.pcrs.push_back(value);
+  }
+  IMAKEEP_TRY(auto body, evidence_body(header, records));
+  IMAKEEP_TRY(const auto& given, client_.send("POST", "/v1/evidence", std::string(evidence::kEvidenceMediaType), body));
+  if (!given.good()) return not_good<Attestation>(given);
+  return accept(given.body, records, proven);
+}
+
+Result<Attestation> Session::accept(const std::string& text, const Records& records, const OnProven& proven) {
+  IMAKEEP_TRY(const auto& verdict, evidence::read_verdict(text));
+  if (verdict.n > records.end) {
+    return fail(ErrorCode::kMalformed, "the verifier states that " + std::to_string(verdict.n) +
+                                           " records are proven, and " + records.source + " has " +
+                                           std::to_string(records.end) + "; do not trim by this verifier's word");
+  }
+  Attested attested{.n = verdict.n,
+                    .chain = verdict.chain,
+                    .first = records.first,
+                    .sent = records.count(),
+                    .interval_s = verdict.interval_s,
+                    .again = verdict.again,
+                    .result = verdict.result};
+  IMAKEEP_TRY(attested.status, stated_status(verdict.result, identity_.host));
+  if (proven) IMAKEEP_CHECK(proven(records.chain, verdict.n));
+  return Attestation(std::move(attested));
+}
+
+}  // namespace imakeep::attester

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+// A host attests to a verifier: the real attester with a real swtpm, over HTTPS, to the real judge of src/verifier.
+
+#include "verifier/attestation.h"
+
+#include <mutex>
+#include <random>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "attester/session.h"
+#include "http/test_support.h"
+#include "imalog/test_support.h"
+#include "support/swtpm.h"
+#include "support/test_clock.h"
+#include "tpm/esys/esys_attestation_tpm.h"
+#include "vstore/memory/memory_store.h"
+
+namespace imakeep::test {
+namespace {
+
+using attester::Records;
+using imalog::test::Content;
+using imalog::test::must;
+using testing::ElementsAre;
+
+constexpr std::int64_t kNow = 1'790'000'000;
+const vstore::HostKey kHost{.tenant = "default", .host = "web-1"};
+
+// ---- the verifier ---------------------------------------------------------------------------------------------------
+
+http::Response refused(const verifier::Refusal& refusal) {
+  const evidence::Problem problem = verifier::problem_of(refusal);
+  return {.status = problem.status,
+          .content_type = std::string(evidence::kProblemMediaType),
+          .body = evidence::make_problem(problem)};
+}
+
+class EvidenceRequest : public http::Request {
+ public:
+  EvidenceRequest(const verifier::Judge& judge, vstore::Store& store) : judging_(judge, kNow), store_(store) {}
+
+  std::optional<http::Response> take(ByteView piece) override {
+    if (const auto refusal = judging_.feed(piece)) return refused(*refusal);
+    return std::nullopt;
+  }
+  void finish(http::Responder respond) override {
+    auto judged = judging_.finish();
+    if (!judged) return respond(refused(judged.error()));
+    auto* const accepted = std::get_if<verifier::Accepted>(&*judged);
+    if (accepted == nullptr) return respond({.body = std::get<verifier::Repeated>(*judged).verdict});
+    const auto moved = must(store_.commit(std::span(&accepted->move, 1)));
+    EXPECT_EQ(moved.front(), vstore::MoveResult::kMoved);
+    respond({.content_type = "application/json", .body = accepted->verdict});
+  }
+
+ private:
+  verifier::Attestation judging_;
+  vstore::Store& store_;
+};
+
+class SmallVerifier {
+ public:
+  SmallVerifier() {
+    must(store.add_tenant({.tenant = kHost.tenant}));
+    must(keys_.begin(kNow));
+  }
+  void enrol(const tpm::SavedKey& key) {
+    must(store.add_host({.key = kHost,
+                         .name = kHost.host,
+                         .status = vstore::HostStatus::kEnrolled,
+                         .ak_public = key.public_area,
+                         .ak_name = Bytes(34),
+                         .ek_hash = Bytes(32)}));
+  }
+  vstore::HostRow row() { return *must(store.host(kHost, kNow)); }
+
+  vstore::MemoryStore store;
+
+ private:
+  http::Begun begin(const http::Head& head) {
+    if (head.path == "/v1/evidence") return {.request = std::make_unique<EvidenceRequest>(judge_, store)};
+    return {.request = http::answered(1u << 16, [this](const Bytes& body) {
+              const auto request = must(evidence::read_challenge_request(as_text(body)));
+              const auto made = verifier::challenge(judge_, request, kNow);
+              if (!made) return refused(made.error());
+              return http::Response{.content_type = "application/json", .body = must(evidence::make_challenge(*made))};
+            })};
+  }
+
+  static void fill(std::span<std::byte> room) {
+    static std::mutex mutex;
+    static std::random_device device;
+    const std::lock_guard lock(mutex);
+    for (std::byte& byte : room) byte = static_cast<std::byte>(device());
+  }
+
+  const verifier::Settings settings_;
+  verifier::KeyRing keys_{store, fill};
+  verifier::PolicyCache policies_{store, policy::Mode::kStrict};
+  const verifier::Judge judge_{
+      .settings = settings_, .store = store, .keys = keys_, .policies = policies_, .random = fill};
+
+ public:
+  const std::unique_ptr<http::Server> server =
+      http::test::start([this](const http::Head& head) { return begin(head); }, {.requests_of_peer = 0});
+};
+
+// ---- the host -------------------------------------------------------------------------------------------------------
+
+class MemoryLog : public attest::LogSource {
+ public:
+  explicit MemoryLog(std::vector<Content> contents) : contents_(std::move(contents)) {}
+  Result<std::optional<attest::LoggedRecord>> next() override {
+    if (at_ == contents_.size()) return std::nullopt;
+    return attest::LoggedRecord{
+        .content = contents_[at_++].view(), .bank = digest::bank_of(digest::Algorithm::kSha256), .shown = {}};
+  }
+  Result<void> rewind() override {
+    at_ = 0;
+    return {};
+  }
+  attest::Place place() const override { return {.source = "memory", .record = at_}; }
+
+ private:
+  const std::vector<Content> contents_;
+  std::size_t at_ = 0;
+};
+
+class AttestedHost : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!Swtpm::installed()) GTEST_SKIP() << Swtpm::kNotInstalled;
+    swtpm_ = must(Swtpm::start());
+    tpm_ = must(tpm::EsysAttestationTpm::open(swtpm_->tcti()));
+    key_ = must(tpm_->make_key());
+    verifier_.enrol(key_);
+    client_ = http::test::client_of(*verifier_.server);
+  }
+
+  // Adds records to the list and extends them, as IMA does.
+  void measure(int count, std::uint32_t pcr = 10) {
+    for (int i = 0; i < count; ++i) {
+      log_.push_back(imalog::test::ima_ng("/bin/" + std::to_string(log_.size()), pcr));
+      std::vector<digest::Digest> digests;
+      for (const digest::Bank& bank : tpm_->pcrs().banks()) {
+        digests.push_back(imalog::extended_digest(bank, log_.back().view()));
+      }
+      must(tpm_->pcrs().extend(pcr, digests));
+    }
+  }
+  void reboot() {
+    tpm_.reset();
+    must(swtpm_->restart());
+    tpm_ = must(tpm::EsysAttestationTpm::open(swtpm_->tcti()));
+    log_.clear();
+  }
+  Result<Records> open(std::uint64_t first) const {
+    if (first > log_.size()) return fail(ErrorCode::kMismatch, "the list ends before");
+    std::uint32_t named = 0;
+    for (const Content& content : log_) named |= 1u << content.pcr;
+    return Records{.log = std::make_unique<MemoryLog>(
+                       std::vector<Content>(log_.begin() + static_cast<std::ptrdiff_t>(first), log_.end())),
+                   .first = first,
+                   .end = log_.size(),
+                   .named_pcrs = named,
+                   .order = ByteOrder::kLittle,
+                   .source = "memory"};
+  }
+  Result<attester::Attestation> attest() {
+    attester::Session session(*client_, *tpm_, clock_, {.host = kHost.host, .key = key_});
+    return session.attest_once([this](std::uint64_t first) { return open(first); },
+                               [this](std::optional<std::uint64_t>, std::uint64_t n) -> Result<void> {
+                                 proven_.push_back(n);
+                                 return {};
+                               });
+  }
+  attester::Attested attested() {
+    auto outcome = must(attest());
+    if (const auto* const refused = std::get_if<attester::Refused>(&outcome)) {
+      ADD_FAILURE() << refused->problem.reason << ": " << refused->problem.detail;
+      return {};
+    }
+    return std::get<attester::Attested>(std::move(outcome));
+  }
+  std::string refused_reason() {
+    auto outcome = must(attest());
+    const auto* const refused = std::get_if<attester::Refused>(&outcome);
+    return refused == nullptr ? "accepted" : refused->problem.reason;
+  }
+
+  std::unique_ptr<Swtpm> swtpm_;
+  std::unique_ptr<tpm::EsysAttestationTpm> tpm_;
+  tpm::SavedKey key_;
+  SmallVerifier verifier_;
+  std::unique_ptr<http::Client> client_;
+  TestClock clock_;
+  std::vector<Content> log_;
+  std::vector<std::uint64_t> proven_;
+};
+
+TEST_F(AttestedHost, ProvesItsListIncrementByIncrement) {
+  measure(12);
+  const attester::Attested first = attested();
+  EXPECT_EQ(first.n, 12u);
+  EXPECT_EQ(first.sent, 12u);
+  EXPECT_EQ(first.chain, 1u);
+  measure(3);
+  const attester::Attested second = attested();
+  EXPECT_EQ(second.n, 15u);
+  EXPECT_EQ(second.first, 12u);
+  EXPECT_EQ(second.sent, 3u);
+  const attester::Attested nothing_new = attested();
+  EXPECT_EQ(nothing_new.n, 15u);
+  EXPECT_EQ(nothing_new.sent, 0u);
+  EXPECT_THAT(proven_, ElementsAre(12, 15, 15));
+  EXPECT_EQ(verifier_.row().proven, 15u);
+  EXPECT_EQ(verifier_.row().epoch, 3u);
+}
+
+TEST_F(AttestedHost, BeginsANewChainAfterATpmReset) {
+  measure(6);
+  EXPECT_EQ(attested().n, 6u);
+  reboot();
+  measure(4);
+  const attester::Attested after = attested();
+  EXPECT_EQ(after.chain, 2u);
+  EXPECT_EQ(after.first, 0u);
+  EXPECT_EQ(after.n, 4u);
+  measure(1);
+  EXPECT_EQ(attested().n, 5u);
+}
+
+TEST_F(AttestedHost, IsRefusedWithAnAlteredRecordAndNothingMoves) {
+  measure(5);
+  EXPECT_EQ(attested().n, 5u);
+  measure(3);
+  const vstore::HostRow before = verifier_.row();
+  const Content kept = log_[6];
+  log_[6] = imalog::test::ima_ng("/bin/innocent");
+  EXPECT_EQ(refused_reason(), "log-mismatch");
+  EXPECT_EQ(verifier_.row(), before);
+  EXPECT_THAT(proven_, ElementsAre(5));
+  log_[6] = kept;
+  EXPECT_EQ(attested().n, 8u) << "the untouched log is accepted afterwards";
+}
+
+TEST_F(AttestedHost, IsRefusedWithALeftOutRecord) {
+  measure(5);
+  log_.erase(log_.begin() + 2);
+  EXPECT_EQ(refused_reason(), "log-mismatch");
+  EXPECT_EQ(verifier_.row().proven, 0u);
+}
+
+TEST_F(AttestedHost, LeavesRecordsAfterTheQuoteForTheNextTime) {
+  measure(5);
+  log_.push_back(imalog::test::ima_ng("/bin/in/flight"));
+  EXPECT_EQ(attested().n, 5u);
+}
+
+TEST_F(AttestedHost, ProvesRecordsOfAPcrThatNobodyAskedForByASecondQuote) {
+  measure(2);
+  measure(1, 12);
+  measure(2);
+  const attester::Attested done = attested();
+  EXPECT_EQ(done.n, 5u);
+  EXPECT_THAT(proven_, ElementsAre(2, 5));
+}
+
+TEST_F(AttestedHost, SendsFirmwarePcrsThatAreNotZero) {
+  std::vector<digest::Digest> digests;
+  for (const digest::Bank& bank : tpm_->pcrs().banks()) {
+    digests.push_back(digest::Digest::filled(bank.digest_bytes(), std::byte{0x42}));
+  }
+  for (const std::uint32_t pcr : {0u, 4u, 7u}) must(tpm_->pcrs().extend(pcr, digests));
+  measure(3);
+  EXPECT_EQ(attested().n, 3u);
+  must(tpm_->pcrs().extend(9, digests));
+  measure(1);
+  EXPECT_EQ(attested().n, 4u);
+}
+
+}  // namespace
+}  // namespace imakeep::test
