@@ -345,6 +345,7 @@ Answered add_token(const Call& call) {
   IMAKEEP_TRY(const auto& role_name, taken(members.text("role")));
   IMAKEEP_TRY(const auto& lifetime_s, taken(members.optional_count("lifetime_s")));
   IMAKEEP_TRY(const auto& uses, taken(members.optional_count("uses")));
+  if (name.empty()) return refuse(Reason::kMalformed, "the request: name is empty; say whose token it is");
   const auto role = role_named(role_name);
   if (!role) return refuse(Reason::kMalformed, "the request: role has to be enrol, admin, viewer or auditor");
   if (uses && *role != vstore::Role::kEnrol) {

@@ -11,6 +11,7 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
+#include "attest/verified_chain.h"
 #include "evidence/evidence.h"
 #include "imalog/pcr_state.h"
 #include "imalog/test_support.h"
