@@ -10,5 +10,7 @@ namespace imakeep::app {
 using namespace imakeep::cli;
 
 void add_serve(const Command& root);
+// hosts, policy, findings, history, tokens, tenants, keys: what asks a running verifier.
+void add_administration(const Command& root);
 
 }  // namespace imakeep::app

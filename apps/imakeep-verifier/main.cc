@@ -17,5 +17,6 @@ int main(int argc, char** argv) {
   const Command root = command_line.root();
   root.require_command();
   add_serve(root);
+  add_administration(root);
   return end_of_output(command_line.run(argc, argv));
 }
