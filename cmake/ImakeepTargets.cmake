@@ -53,19 +53,18 @@ function(imakeep_cold target)
   target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-Og> $<$<CONFIG:RelWithDebInfo>:-O0>)
 endfunction()
 
-# imakeep_library(NAME [COLD] [BATCH n] [SOURCES ...] [DEPENDS ...] [TESTS ... [TEST_DEPENDS ...] [TEST_LABELS ...]])
-# A layer or an adapter of src/. COLD: imakeep_cold(). TESTS name the *_test.cc files next to the sources; they become one
-# executable.
+# imakeep_library(NAME [COLD] [TEST_ONLY] [BATCH n] [SOURCES ...] [DEPENDS ...] [TESTS ... [TEST_DEPENDS ...] [TEST_LABELS ...]])
+# A layer or an adapter of src/. COLD: imakeep_cold(). TEST_ONLY: no program links it, so it is built only where a test, a
+# benchmark or a fuzzer does. TESTS name the *_test.cc files next to the sources; they become one executable.
 function(imakeep_library name)
-  cmake_parse_arguments(ARG "COLD" "BATCH" "SOURCES;DEPENDS;TESTS;TEST_DEPENDS;TEST_LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "COLD;TEST_ONLY" "BATCH" "SOURCES;DEPENDS;TESTS;TEST_DEPENDS;TEST_LABELS" ${ARGN})
   add_library(imakeep_${name} STATIC ${ARG_SOURCES})
   imakeep_unity(imakeep_${name} ${ARG_BATCH})
   target_link_libraries(imakeep_${name} PUBLIC $<BUILD_INTERFACE:imakeep_options> ${ARG_DEPENDS})
   if(ARG_COLD)
     imakeep_cold(imakeep_${name})
   endif()
-  # Adapters in memory and those that fail on demand are for tests: built where one is linked with them.
-  if(name MATCHES "_(memory|faulty)$")
+  if(ARG_TEST_ONLY)
     set_target_properties(imakeep_${name} PROPERTIES EXCLUDE_FROM_ALL ON)
   endif()
   if(IMAKEEP_TESTS AND ARG_TESTS)
