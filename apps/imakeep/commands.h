@@ -34,6 +34,7 @@ void add_log_import(const Command& log);
 void add_log_query(const Command& log);
 void add_log_retire(const Command& log);
 void add_policy(const Command& root);
+void add_attest(const Command& root);
 void add_conformance(const Command& root);
 
 // Directory for the copy of a list that comes from a pipe. The list may be too large for /tmp.

@@ -39,6 +39,7 @@ int main(int argc, char** argv) {
   add_appraise(root);
   add_log(root);
   add_policy(root);
+  add_attest(root);
   add_conformance(root);
   return end_of_output(command_line.run(argc, argv));
 }

@@ -469,6 +469,16 @@ TEST_F(Attesting, ReportsARefusedEnrolment) {
   EXPECT_EQ(std::get<Refused>(*outcome).problem.reason, "enrolment-tpm");
 }
 
+TEST_F(Attesting, ReportsARefusedSecret) {
+  verifier_.answer(
+      "/v1/enrol",
+      json(must(evidence::make_enrolment_credential({.enrolment = "e-1", .credential = credential_file()}))));
+  verifier_.answer("/v1/enrol/proof", problem("enrolment-secret", 403));
+  const auto outcome = session().enrol("");
+  ASSERT_TRUE(outcome && std::holds_alternative<Refused>(*outcome));
+  EXPECT_EQ(std::get<Refused>(*outcome).problem.reason, "enrolment-secret");
+}
+
 TEST_F(Attesting, KeepsAKeyThatTheTpmAccepts) {
   const tpm::SavedKey known{.parent = tpm::KeyParent::kEccPrimary, .public_area = Bytes(5)};
   EXPECT_EQ(must(usable_key(tpm_, known)), known);

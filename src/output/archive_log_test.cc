@@ -137,5 +137,26 @@ TEST(ReplayLimit, OfARetiredChainIsLiftedByTheStateBeforeWhatIsKept) {
   EXPECT_FALSE(replay_limit(chain_of(20, 30), {anchor_at(20, 15)}, true)) << "an anchor that replay does not meet";
 }
 
+TEST_F(ArchiveLogTest, ContinuesFromTheRecordThatASeekNames) {
+  must(archive().append(archive::ChainId(1), 0, log_.records, log_.bank, 0));
+  const auto log = must(ArchiveLog::open_host(path_));
+  for (const std::uint64_t number : {17u, 0u, 29u}) {
+    log->seek(number);
+    const auto record = must(log->next());
+    ASSERT_TRUE(record);
+    EXPECT_EQ(record->content, log_.records[number].content);
+    EXPECT_EQ(log->place().record, number);
+  }
+  log->seek(30);
+  EXPECT_FALSE(must(log->next()));
+}
+
+TEST_F(ArchiveLogTest, OpensTheLastChainOfTheHostAndNoImportedOne) {
+  must(archive().begin_chain({log_.bank}, archive::ChainStart::kBoot, kHostOrder, {.origin = "list"}));
+  must(archive().begin_chain({log_.bank}, archive::ChainStart::kBoot, kHostOrder, {.origin = "import"}));
+  EXPECT_EQ(must(ArchiveLog::open_host(path_))->chain_row().chain, archive::ChainId(2));
+  EXPECT_EQ(must(ArchiveLog::open(path_, {}))->chain(), archive::ChainId(3));
+}
+
 }  // namespace archive_log_test
 }  // namespace imakeep::output

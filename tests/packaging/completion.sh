@@ -39,6 +39,7 @@ for command in keep status doctor verify appraise log conformance; do
   check_equal "all options of $command" "$(of_help Options: $command)" "$(offered imakeep $command -)"
 done
 check_equal "commands of list" "$(of_help Subcommands: list)" "$(offered imakeep list '')"
+check_equal "commands of attest" "$(of_help Subcommands: attest)" "$(offered imakeep attest '')"
 check_equal "commands of policy" "$(of_help Subcommands: policy)" "$(offered imakeep policy '')"
 check_equal "all options of policy from-root" "$(of_help Options: policy from-root)" "$(offered imakeep policy from-root -)"
 check_equal "all options of list serve" "$(of_help Options: list serve)" "$(offered imakeep list serve -)"

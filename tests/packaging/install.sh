@@ -27,6 +27,7 @@ usr/share/bash-completion/completions/imakeep
 usr/share/bash-completion/completions/imakeep-verifier
 usr/share/lintian/overrides/imakeep
 usr/share/man/man1/imakeep-appraise.1.gz
+usr/share/man/man1/imakeep-attest.1.gz
 usr/share/man/man1/imakeep-list.1.gz
 usr/share/man/man1/imakeep-log.1.gz
 usr/share/man/man1/imakeep-policy.1.gz

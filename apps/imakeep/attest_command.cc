@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+
+#include <nlohmann/json.hpp>
+
+#include "attester/loop.h"
+#include "attester/session.h"
+#include "attester/state.h"
+#include "base/text.h"
+#include "cli/terminal.h"
+#include "commands.h"
+#include "tpm/esys/esys_attestation_tpm.h"
+
+namespace imakeep::app {
+namespace {
+
+struct AttestOptions {
+  std::optional<std::string> server;
+  std::optional<std::string> authorities;
+  std::optional<std::string> pin;
+  std::string state = "/var/lib/imakeep/attest";
+  std::string host;
+  std::string tenant;
+  std::string token;
+  std::optional<std::string> archive;
+  std::optional<std::string> list;
+  std::string tcti = "device:/dev/tpmrm0";
+  bool json = false;
+};
+
+Result<std::string> own_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) {
+    return fail(ErrorCode::kEnvironment, "this machine's name cannot be read; give one with --host NAME");
+  }
+  return std::string(name.data());
+}
+
+Result<std::unique_ptr<http::Client>> client_of(const attester::AttesterState& state) {
+  return http::Client::make({.base_url = state.server, .authorities = state.authorities, .pin = state.pin});
+}
+
+// What was given on the command line replaces what was saved.
+void take_server(const AttestOptions& options, attester::AttesterState& state) {
+  if (options.server) state.server = *options.server;
+  if (!options.authorities && !options.pin) return;
+  state.authorities = options.authorities.value_or("");
+  state.pin = options.pin.value_or("");
+}
+
+Error refusal_of(const attester::Refused& refused) {
+  return {.code = ErrorCode::kMismatch,
+          .message = "the verifier refuses (" + refused.problem.reason + "): " + refused.problem.detail};
+}
+
+Error delay_of(const attester::Later& later) {
+  return {.code = ErrorCode::kEnvironment,
+          .message = "the verifier cannot answer now (" + later.why + "); try again in " +
+                     std::to_string(later.after.count()) + " s"};
+}
+
+// ---- enrol ----------------------------------------------------------------------------------------------------------
+
+int report_enrolment(const AttestOptions& options, const attester::AttesterState& state,
+                     const attester::Enrolment& outcome) {
+  if (const auto* const refused = std::get_if<attester::Refused>(&outcome)) return report(refusal_of(*refused));
+  if (const auto* const later = std::get_if<attester::Later>(&outcome)) return report(delay_of(*later));
+  const bool enrolled = std::get<evidence::EnrolmentStatus>(outcome) == evidence::EnrolmentStatus::kEnrolled;
+  if (options.json) {
+    print_json(nlohmann::json{
+        {"host", state.host}, {"server", state.server}, {"status", enrolled ? "enrolled" : "waiting-for-approval"}});
+  } else {
+    std::printf("host %s %s %s\n", state.host.c_str(),
+                enrolled ? "is enrolled at" : "waits for the approval of an administrator of", state.server.c_str());
+  }
+  return kDone;
+}
+
+Result<int> enrol(const AttestOptions& options) {
+  IMAKEEP_TRY(const auto& saved, attester::load_state(options.state));
+  attester::AttesterState state{.tenant = options.tenant, .host = options.host};
+  take_server(options, state);
+  if (state.host.empty()) {
+    IMAKEEP_TRY(state.host, own_name());
+  }
+  IMAKEEP_TRY(const auto client, client_of(state));
+  IMAKEEP_TRY(const auto tpm, tpm::EsysAttestationTpm::open(options.tcti));
+  IMAKEEP_TRY(state.key, attester::usable_key(*tpm, saved ? std::optional<tpm::SavedKey>(saved->key) : std::nullopt));
+  // A new key is saved first: the verifier may accept it, and this process end before it hears so.
+  if (!saved || saved->key != state.key) IMAKEEP_CHECK(attester::save_state(options.state, state));
+  SystemClock clock;
+  attester::Session session(*client, *tpm, clock, {.tenant = state.tenant, .host = state.host, .key = state.key});
+  IMAKEEP_TRY(const auto& outcome, session.enrol(options.token));
+  if (std::holds_alternative<evidence::EnrolmentStatus>(outcome)) {
+    IMAKEEP_CHECK(attester::save_state(options.state, state));
+  }
+  return report_enrolment(options, state, outcome);
+}
+
+// ---- once, run ------------------------------------------------------------------------------------------------------
+
+Result<attester::AttesterState> enrolled_state(const AttestOptions& options) {
+  IMAKEEP_TRY(auto saved, attester::load_state(options.state));
+  if (!saved) {
+    return fail(ErrorCode::kUsage,
+                options.state + " has no state of an enrolled host; call `imakeep attest enrol --server URL` first");
+  }
+  take_server(options, *saved);
+  return std::move(*saved);
+}
+
+Result<attester::OpenRecords> records_of(const AttestOptions& options) {
+  if (options.archive.has_value() == options.list.has_value()) {
+    return fail(ErrorCode::kUsage, "name either --archive FILE or --list DIR");
+  }
+  return options.archive ? attester::records_of_archive(*options.archive) : attester::records_of_lists(*options.list);
+}
+
+// Opens the TPM for this attestation alone, so that others can use it in between.
+Result<attester::Attestation> attest(const AttestOptions& options, const attester::AttesterState& state,
+                                     http::Client& client, const attester::OpenRecords& records) {
+  IMAKEEP_TRY(const auto tpm, tpm::EsysAttestationTpm::open(options.tcti));
+  SystemClock clock;
+  attester::Session session(client, *tpm, clock, {.tenant = state.tenant, .host = state.host, .key = state.key});
+  return session.attest_once(records, nullptr);
+}
+
+nlohmann::json attested_json(const attester::Attested& attested) {
+  return {{"outcome", "attested"},
+          {"chain", attested.chain},
+          {"n", attested.n},
+          {"first", attested.first},
+          {"sent", attested.sent},
+          {"status", ear::name_of(attested.status)},
+          {"interval_s", attested.interval_s},
+          {"result", attested.result}};
+}
+
+std::string attested_text(const attester::Attested& attested) {
+  const std::uint64_t end = attested.first + attested.sent;
+  return std::to_string(attested.n) + " records are proven; " + std::to_string(attested.sent) + " were sent" +
+         (attested.sent == 0 ? "" : ": [" + std::to_string(attested.first) + ", " + std::to_string(end) + ")") +
+         "; the verifier's result is " + std::string(ear::name_of(attested.status));
+}
+
+// Prints the outcome; refusals and delays as errors, and in JSON too. Returns the exit code.
+int report_attestation(const AttestOptions& options, const attester::Attestation& outcome) {
+  nlohmann::json json;
+  int code = kNotAsItShouldBe;
+  if (const auto* const attested = std::get_if<attester::Attested>(&outcome)) {
+    if (attested->status == ear::Tier::kAffirming) code = kDone;
+    json = attested_json(*attested);
+    if (!options.json) std::puts(attested_text(*attested).c_str());
+  } else if (const auto* const refused = std::get_if<attester::Refused>(&outcome)) {
+    code = report(refusal_of(*refused));
+    json = {{"outcome", "refused"}, {"reason", refused->problem.reason}, {"detail", refused->problem.detail}};
+  } else {
+    const auto& later = std::get<attester::Later>(outcome);
+    code = report(delay_of(later));
+    json = {{"outcome", "later"}, {"after_s", later.after.count()}, {"detail", later.why}};
+  }
+  if (options.json) {
+    // One line each, so that a reader of `run` finds where one ends.
+    std::puts(json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+  }
+  std::fflush(stdout);
+  return code;
+}
+
+Result<int> once(const AttestOptions& options) {
+  IMAKEEP_TRY(const auto& state, enrolled_state(options));
+  IMAKEEP_TRY(const auto& records, records_of(options));
+  IMAKEEP_TRY(const auto client, client_of(state));
+  IMAKEEP_TRY(const auto& outcome, attest(options, state, *client, records));
+  return report_attestation(options, outcome);
+}
+
+// Ends with the process, by a signal.
+Result<int> run(const AttestOptions& options) {
+  IMAKEEP_TRY(const auto& state, enrolled_state(options));
+  IMAKEEP_TRY(const auto& records, records_of(options));
+  IMAKEEP_TRY(const auto client, client_of(state));
+  SystemClock clock;
+  attester::Loop(clock).run([&] { return attest(options, state, *client, records); },
+                            [&](const Result<attester::Attestation>& outcome, std::int64_t) {
+                              if (outcome) {
+                                static_cast<void>(report_attestation(options, *outcome));
+                              } else {
+                                static_cast<void>(report(outcome.error()));
+                              }
+                              return true;
+                            });
+  return kDone;
+}
+
+// ---- options --------------------------------------------------------------------------------------------------------
+
+Option add_common(const Command& command, AttestOptions& options) {
+  const Option server =
+      command.add_option("--server", options.server, "address of the verifier (default: that of the enrolment)")
+          .value_name("URL");
+  const Option authorities =
+      command
+          .add_option("--ca", options.authorities,
+                      "certificates that may have signed the verifier's (default: the system's, or as enrolled)")
+          .value_name("FILE");
+  command
+      .add_option("--pin", options.pin,
+                  "pin of the verifier's key, which imakeep-verifier prints, instead of authorities")
+      .value_name("PIN")
+      .excludes(authorities);
+  command.add_option("--state", options.state, "directory of this host's attestation key")
+      .value_name("DIR")
+      .show_default();
+  command.add_option("--tcti", options.tcti, "TPM").value_name("TCTI").show_default();
+  command.add_flag("--json", options.json, "output as JSON");
+  return server;
+}
+
+void add_records(const Command& command, AttestOptions& options) {
+  const Option archive =
+      command.add_option("--archive", options.archive, "archive of this host's keeper").value_name("FILE");
+  command
+      .add_option("--list", options.list,
+                  "IMA directory with the whole list: the view, or the kernel's if nobody trims")
+      .value_name("DIR")
+      .excludes(archive);
+}
+
+}  // namespace
+
+void add_attest(const Command& root) {
+  const Command attest = root.add_command("attest", "prove this host's list to a verifier");
+  attest.require_command();
+  const auto act = [](const Command& command, const std::shared_ptr<AttestOptions>& options,
+                      Result<int> (*action)(const AttestOptions&)) {
+    command.set_action([options, action] {
+      const auto code = action(*options);
+      return code ? *code : report(code.error());
+    });
+  };
+  auto enrolment = std::make_shared<AttestOptions>();
+  const Command enrol_command = attest.add_command("enrol", "make this host known to a verifier, by a key in its TPM");
+  add_common(enrol_command, *enrolment).required();
+  enrol_command.add_option("--host", enrolment->host, "name of this host (default: the machine's)").value_name("NAME");
+  enrol_command.add_option("--tenant", enrolment->tenant, "tenant of this host (default: the verifier's default)")
+      .value_name("NAME");
+  enrol_command
+      .add_option("--token", enrolment->token, "enrolment token of the verifier's administrator (default: none)")
+      .value_name("TOKEN");
+  act(enrol_command, enrolment, enrol);
+  auto single = std::make_shared<AttestOptions>();
+  const Command once_command = attest.add_command("once", "attest once, and say what was proven");
+  add_common(once_command, *single);
+  add_records(once_command, *single);
+  act(once_command, single, once);
+  auto repeated = std::make_shared<AttestOptions>();
+  const Command run_command = attest.add_command("run", "attest again and again, when the verifier says");
+  add_common(run_command, *repeated);
+  add_records(run_command, *repeated);
+  act(run_command, repeated, run);
+}
+
+}  // namespace imakeep::app
