@@ -12,6 +12,8 @@
 #include "base/text.h"
 #include "cli/terminal.h"
 #include "commands.h"
+#include "control/client.h"
+#include "control/message.h"
 #include "tpm/esys/esys_attestation_tpm.h"
 
 namespace imakeep::app {
@@ -27,6 +29,8 @@ struct AttestOptions {
   std::string token;
   std::optional<std::string> archive;
   std::optional<std::string> list;
+  std::optional<std::string> keeper;
+  std::string verifier;
   std::string tcti = "device:/dev/tpmrm0";
   bool json = false;
 };
@@ -119,13 +123,26 @@ Result<attester::OpenRecords> records_of(const AttestOptions& options) {
   return options.archive ? attester::records_of_archive(*options.archive) : attester::records_of_lists(*options.list);
 }
 
+// Tells the keeper how many records of its chain are proven, so that it trims by that: trim_after = "verified".
+Result<void> tell_keeper(const AttestOptions& options, std::optional<std::uint64_t> chain, std::uint64_t n) {
+  if (!options.keeper || !chain) return {};
+  IMAKEEP_TRY(auto client, control::Client::connect(*options.keeper, control::Client::kQuestionLimit));
+  const auto answer =
+      client.ask({.head = {{"op", "verified"}, {"verifier", options.verifier}, {"chain", *chain}, {"n", n}}});
+  if (!answer) return unexpected(named(answer.error(), *options.keeper));
+  return {};
+}
+
 // Opens the TPM for this attestation alone, so that others can use it in between.
 Result<attester::Attestation> attest(const AttestOptions& options, const attester::AttesterState& state,
                                      http::Client& client, const attester::OpenRecords& records) {
   IMAKEEP_TRY(const auto tpm, tpm::EsysAttestationTpm::open(options.tcti));
   SystemClock clock;
   attester::Session session(client, *tpm, clock, {.tenant = state.tenant, .host = state.host, .key = state.key});
-  return session.attest_once(records, nullptr);
+  AttestOptions told = options;
+  if (told.verifier.empty()) told.verifier = state.server;
+  return session.attest_once(
+      records, [&told](std::optional<std::uint64_t> chain, std::uint64_t n) { return tell_keeper(told, chain, n); });
 }
 
 nlohmann::json attested_json(const attester::Attested& attested) {
@@ -228,6 +245,15 @@ void add_records(const Command& command, AttestOptions& options) {
                   "IMA directory with the whole list: the view, or the kernel's if nobody trims")
       .value_name("DIR")
       .excludes(archive);
+  const Option keeper =
+      command
+          .add_option("--keeper", options.keeper, "control socket of the keeper, which is told N: it may trim by that")
+          .value_name("SOCKET")
+          .needs(archive);
+  command
+      .add_option("--verifier", options.verifier, "name of the verifier for the keeper (default: the server's address)")
+      .value_name("NAME")
+      .needs(keeper);
 }
 
 }  // namespace

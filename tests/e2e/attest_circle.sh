@@ -40,7 +40,7 @@ attest() { local what=$1; shift; "$imakeep" attest "$what" --server "https://127
 once() { attest once --archive "$archive" --keeper "$keeper_sock" --json "$@"; }
 member() { python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"; }
 keep() {
-  "$imakeep" keep --ima-dir "$mount" --archive "$archive" --tcti "$tcti" --control "$keeper_sock" --every 0 --pressure off \
+  "$imakeep" keep --ima-dir "$mount" --archive "$archive" --pcrs "tcti:$tcti" --control "$keeper_sock" --every 0 --pressure off \
     --trim-after verified --method count 2>"$work/keep.err" &
   keeper=$!
   started "the keeper" "$keeper" "$work/keep.err" keeper_answers "$keeper_sock"
@@ -128,4 +128,4 @@ verdict=$(once 2>/dev/null)
 check_equal "after a TPM reset a new chain begins at record 0" "2 0 3" \
   "$(python3 -c 'import json, sys; a = json.loads(sys.argv[1]); print(a["chain"], a["first"], a["n"])' "$verdict")"
 
-end_checks
+finish_checks

@@ -43,7 +43,7 @@ check_equal "commands of attest" "$(of_help Subcommands: attest)" "$(offered ima
 check_equal "commands of policy" "$(of_help Subcommands: policy)" "$(offered imakeep policy '')"
 check_equal "all options of policy from-root" "$(of_help Options: policy from-root)" "$(offered imakeep policy from-root -)"
 check_equal "all options of list serve" "$(of_help Options: list serve)" "$(offered imakeep list serve -)"
-check_equal "options that begin so" "--trim-at-exit" "$(offered imakeep keep --trim)"
+check_equal "options that begin so" "--trim-after --trim-at-exit" "$(offered imakeep keep --trim)"
 check_equal "options after others" "--ima-dir" "$(offered imakeep keep --archive log --once --ima)"
 check_equal "files of an option" "a|list folder log" "$(offered imakeep keep --archive '')"
 check_equal "files after an option with =" "log" "$(offered imakeep keep --archive = l)"
