@@ -91,6 +91,17 @@ std::uint64_t first_wanted(const evidence::Challenge& challenge, const tpm::Quot
   return same_boot ? challenge.first : 0;
 }
 
+// The verifier cannot know that an archive may be behind the kernel's list.
+Attestation with_hint(Attestation outcome, const Records& records) {
+  auto* const refused = std::get_if<Refused>(&outcome);
+  if (refused != nullptr && records.chain) {
+    refused->problem.detail +=
+        "; or the archive is behind the kernel's list: check with `imakeep status` that a keeper "
+        "follows it";
+  }
+  return outcome;
+}
+
 bool is_overtaken(const Refused& refused) {
   // nonce-foreign: another attestation of this host was accepted after the challenge was given.
   constexpr std::string_view kReasons[] = {"nonce-expired", "nonce-foreign", "stale", "older-policy"};
@@ -225,7 +236,7 @@ Result<Attestation> Session::answer(const evidence::Challenge& challenge, const 
     if (problem.reason != "log-mismatch" || ++lags > kMostLags) return outcome;
     clock_.sleep_ms(kArchiveLagMs);
     IMAKEEP_TRY(const auto& now, open(first));
-    if (now.end == records.end && now.chain == records.chain) return outcome;
+    if (now.end == records.end && now.chain == records.chain) return with_hint(std::move(outcome), records);
   }
 }
 

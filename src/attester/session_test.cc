@@ -358,7 +358,10 @@ TEST_F(Attesting, SendsTheSameQuoteAgainOnceTheArchiveHasGrown) {
 TEST_F(Attesting, IsRefusedIfTheRecordsDoNotMatchAndTheArchiveStays) {
   verifier_.answer("/v1/challenge", challenge_from(2));
   verifier_.answer("/v1/evidence", problem("log-mismatch", 422));
-  EXPECT_EQ(refused_reason(), "log-mismatch");
+  const auto outcome = attest();
+  ASSERT_TRUE(outcome && std::holds_alternative<Refused>(*outcome));
+  EXPECT_EQ(std::get<Refused>(*outcome).problem.reason, "log-mismatch");
+  EXPECT_THAT(std::get<Refused>(*outcome).problem.detail, HasSubstr("check with `imakeep status`"));
   EXPECT_EQ(verifier_.of("/v1/evidence").size(), 1u);
 }
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # attest.sh IMAKEEP TESTDATA - what `imakeep attest` says if something is missing, and what it leaves on the disk. That a
 # verifier accepts its evidence is the subject of tests/scenario/attestation_test.cc.
+# shellcheck disable=SC2119
 set -u
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
