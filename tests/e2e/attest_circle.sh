@@ -27,8 +27,10 @@ stop_all() {
 trap stop_all EXIT
 add() { "$imakeep" list add --control "$sock" "$@" >/dev/null; }
 admin() { local what=$1; shift; "$verifier" "$what" "$@" --socket "$work/admin.sock"; }
+# shellcheck disable=SC2120  # options are for those who try things
 serve_verifier() {
   mkdir -p "$work/verifier"
+  : >"$work/verifier.out"  # of the one before
   "$verifier" serve --store "$work/verifier/db" --state "$work/verifier" --admin-socket "$work/admin.sock" \
     --listen "127.0.0.1:${port:-0}" --any-tpm --interval 5s "$@" >"$work/verifier.out" 2>"$work/verifier.err" &
   serving=$!
@@ -37,6 +39,7 @@ serve_verifier() {
   pin=$(sed 's/.* pin //' "$work/verifier.out")
 }
 attest() { local what=$1; shift; "$imakeep" attest "$what" --server "https://127.0.0.1:$port" --pin "$pin" --state "$state" --tcti "$tcti" "$@"; }
+# shellcheck disable=SC2120
 once() { attest once --archive "$archive" --keeper "$keeper_sock" --json "$@"; }
 member() { python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"; }
 keep() {
@@ -50,18 +53,21 @@ import json, socket, sys
 s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.sendall(b'{"op": "trim"}\n'); s.makefile().readline()
 EOF
 }
-listed() { "$imakeep" list stats --control "$sock" | sed -n 's/^records *//p'; }
+listed() { cat "$mount/runtime_measurements_count"; }
+has_archived() { [[ $(archived) == "$1" ]]; }
 archived() { "$imakeep" log --archive "$archive" --format json 2>/dev/null | wc -l; }
 
+# shellcheck disable=SC2119  # no flags
 start_swtpm
 start_list --tcti "$tcti"
 add /bin/ls /bin/cat /bin/true /bin/false
 keep
+# shellcheck disable=SC2119
 serve_verifier
 
 # ---- enrolment
 
-check_refused "a host that nobody knows" 1 "unknown-host" once
+check_refused "a host that is not enrolled" 2 "attest enrol" once
 check_refused "enrolment without a token" 1 "enrolment-token" attest enrol --host web-1
 token=$(admin tokens add first --role enrol --json | member token)
 check "enrolment with a token" attest enrol --host web-1 --token "$token"
@@ -70,14 +76,15 @@ check_equal "the verifier knows the host" web-1 "$(admin hosts list --json | pyt
 # ---- attestations, and a keeper that trims by them
 
 trim
-check_equal "nothing is trimmed before a verifier has proven anything" 5 "$(listed)"
+check_equal "nothing is trimmed before a verifier has proven anything" 4 "$(listed)"
+soon has_archived 4
 proven=$(once | member n)
-check_equal "all records are proven" 5 "$proven"
-soon test "$(archived)" = 5
+check_equal "all records are proven" 4 "$proven"
 trim
 check_equal "what is proven is trimmed, but for the last record" 1 "$(listed)"
 add /bin/sh /bin/sleep
-check_equal "the next attestation sends the new records only" "5 2" "$(once | python3 -c 'import json, sys; a = json.load(sys.stdin); print(a["first"], a["sent"])')"
+soon has_archived 6
+check_equal "the next attestation sends the new records only" "4 2" "$(once | python3 -c 'import json, sys; a = json.load(sys.stdin); print(a["first"], a["sent"])')"
 
 # ---- a policy: a foreign program is found, and its finding stays
 
@@ -89,6 +96,7 @@ check "what the policy was made of is accepted" once
 cp /bin/ls "$work/foreign"
 echo "a byte more" >>"$work/foreign"
 add "$work/foreign"
+soon has_archived 7
 check_equal "a foreign program: the result is not affirming" 1 "$(once >/dev/null 2>&1; echo $?)"
 check_equal "  and it is found by name" "$work/foreign unknown-path" \
   "$(admin findings list --json | python3 -c 'import json, sys; f = json.load(sys.stdin)["findings"][0]; print(f["path"], f["reason"])')"
@@ -97,9 +105,10 @@ check_equal "  and it is proven all the same" "$(archived)" "$(once 2>/dev/null 
 # ---- a list that was tampered with
 
 mkdir "$work/tampered"
-for bank in "" _sha1 _sha256 _sha384 _sha512; do
-  "$imakeep" log export --archive "$archive" ${bank:+--bank ${bank#_}} >"$work/tampered/binary_runtime_measurements$bank" 2>/dev/null
+for bank in sha1 sha256; do
+  "$imakeep" log --archive "$archive" --format binary --bank $bank >"$work/tampered/binary_runtime_measurements_$bank"
 done
+cp "$work/tampered/binary_runtime_measurements_sha1" "$work/tampered/binary_runtime_measurements"
 add /bin/date
 before=$(admin hosts show web-1 --json)
 check_refused "a list that lacks a record" 1 "log-mismatch" attest once --list "$work/tampered"
@@ -110,8 +119,10 @@ check_equal "  and nothing of the host has moved" "$before" "$(admin hosts show 
 kill -KILL "$serving"
 wait "$serving" 2>/dev/null
 check_refused "a verifier that is away" 3 "127.0.0.1" once
+# shellcheck disable=SC2119
 serve_verifier
-check_equal "started again, it goes on where it was" "$(archived)" "$(soon test "$(archived)" = 9; once 2>/dev/null | member n)"
+soon has_archived 8
+check_equal "started again, it goes on where it was" 8 "$(once 2>/dev/null | member n)"
 
 # ---- a TPM reset: a new chain
 
@@ -120,12 +131,15 @@ wait "$keeper" 2>/dev/null
 keeper=
 end_list
 end_swtpm
+# shellcheck disable=SC2119  # no flags
 start_swtpm
 start_list --tcti "$tcti"
-add /bin/ls /bin/cat
+add /bin/uname /bin/cat
 keep
-verdict=$(once 2>/dev/null)
-check_equal "after a TPM reset a new chain begins at record 0" "2 0 3" \
+of_chain_2() { "$imakeep" log --archive "$archive" --chain 2 --stats >/dev/null 2>&1; }
+soon of_chain_2
+verdict=$(once)
+check_equal "after a TPM reset a new chain begins at record 0" "2 0 2" \
   "$(python3 -c 'import json, sys; a = json.loads(sys.argv[1]); print(a["chain"], a["first"], a["n"])' "$verdict")"
 
 finish_checks
