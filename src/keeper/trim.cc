@@ -23,8 +23,7 @@ TrimResult nothing(Method method, std::string why) {
 
 constexpr const char* kVerifiedNeedsPcrs =
     "trim_after = \"verified\" and unproven exclude each other: without PCRs the keeper cannot tell which records of "
-    "the "
-    "list the verifiers have proven";
+    "the list the verifiers have proven";
 
 std::string staged_until(const TrimLimit& limit) {
   return "the staged records stay staged until every verifier has proven them" +

@@ -277,9 +277,9 @@ class Attestation::Judging {
     const auto new_chain = attest::begins_chain(host_.state.chain, quote_.clock);
     if (!new_chain) return refuse(Reason::kQuoteOlder, new_chain.error().message);
     if (*new_chain) {
-      const std::uint64_t chain = host_.state.chain.chain + 1;
-      host_.state = HostState{};
-      host_.state.chain.chain = chain;
+      HostState next{.open_findings = host_.state.open_findings};
+      next.chain.chain = host_.state.chain.chain + 1;
+      host_.state = std::move(next);
     }
     const std::uint64_t wanted = host_.state.chain.proven;
     if (header.first != wanted) {
@@ -505,10 +505,20 @@ class Attestation::Judging {
         if (!seen_now) move.fixed.push_back(at->second);
       }
     }
-    state.open_findings += move.sightings.size();
-    state.open_findings -= std::min<std::uint64_t>(state.open_findings, move.fixed.size());
+    state.open_findings = open_after(move);
     move.state = save(state);
     return move;
+  }
+
+  // How many findings of the host are open after the move.
+  std::uint64_t open_after(const vstore::Move& move) const {
+    const auto is_open = [this](const vstore::Sighting& sighting) {
+      return std::ranges::any_of(open_, [&](const auto& known) { return known.second == sighting.identity; });
+    };
+    const auto again = static_cast<std::uint64_t>(std::ranges::count_if(move.sightings, is_open));
+    // Beyond the bound the findings were not all read.
+    const std::uint64_t before = open_.size() < kMostOpenFindings ? open_.size() : host_.state.open_findings;
+    return before + move.sightings.size() - again - std::min<std::uint64_t>(before, move.fixed.size());
   }
 
   static inline const digest::Bank kShownBank = digest::bank_of(digest::Algorithm::kSha256);

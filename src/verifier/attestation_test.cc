@@ -206,6 +206,34 @@ TEST(Attestation, ClosesAFindingWhoseFileIsAcceptedAgain) {
   EXPECT_EQ(findings(verifier, vstore::FindingState::kFixed).size(), 1u);
 }
 
+TEST(Attestation, ClosesAFindingOfAnEarlierBoot) {
+  TestVerifier verifier;
+  TestHost host("web-1");
+  verifier.add_policy("servers", policy_of({}));
+  verifier.enrol(host, "servers");
+  host.measure("/a");
+  EXPECT_EQ(verifier.attest(host)->n, 2u);
+  host.reboot();
+  EXPECT_EQ(verifier.attest(host)->n, 1u);
+  EXPECT_EQ(findings(verifier, vstore::FindingState::kOpen).size(), 1u);
+  verifier.add_policy("servers", policy_of({"/a"}));
+  host.measure("/a");
+  EXPECT_EQ(verifier.attest(host)->n, 2u);
+  EXPECT_TRUE(findings(verifier, vstore::FindingState::kOpen).empty());
+}
+
+TEST(Attestation, CountsAFindingThatIsSeenAgainOnce) {
+  TestVerifier verifier;
+  TestHost host("web-1");
+  verifier.add_policy("servers", policy_of({}));
+  verifier.enrol(host, "servers");
+  for (int i = 0; i < 3; ++i) {
+    host.measure("/a");
+    EXPECT_EQ(verifier.attest(host)->n, host.list.size());
+    EXPECT_EQ(good(load_host_state(verifier.row(host).state)).open_findings, 1u);
+  }
+}
+
 TEST(Attestation, HoldsBackAtAFindingIfAskedTo) {
   TestVerifier verifier(Settings{.findings_hold_back = true});
   verifier.add_policy("servers", policy_of({"/a"}));

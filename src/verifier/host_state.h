@@ -22,7 +22,7 @@ struct HostState {
   ear::BootOutcome boot = ear::BootOutcome::kNoReference;
   ear::TrustVector vector;
   std::uint64_t refused = 0;
-  std::uint64_t open_findings = 0;  // that this chain has opened and not closed
+  std::uint64_t open_findings = 0;  // of the host, of earlier chains too; acknowledged ones do not count
 };
 
 Bytes save(const HostState& state);
