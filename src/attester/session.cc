@@ -79,6 +79,7 @@ bool are_quoted(const tpm::Quote& quote, const std::vector<imalog::PcrValue>& va
 
 std::vector<tpm::PcrSelection> selections_of(const evidence::Challenge& challenge) {
   std::vector<tpm::PcrSelection> selections;
+  selections.reserve(challenge.pcrs.size());
   for (const evidence::PcrChoice& choice : challenge.pcrs) {
     selections.push_back({.bank = digest::bank_of(choice.bank), .pcrs = choice.pcrs});
   }
@@ -128,15 +129,15 @@ Result<Enrolment> Session::enrol(const std::string& token) {
                                      .ak_public = identity_.key.public_area,
                                      .token = token};
   if (!ek.certificate.empty()) request.ek_certificates.push_back(std::move(ek.certificate));
-  IMAKEEP_TRY(auto text, evidence::make_enrolment_request(request));
-  IMAKEEP_TRY(const auto& offered, client_.post("/v1/enrol", kJson, std::move(text)));
+  IMAKEEP_TRY(const auto& text, evidence::make_enrolment_request(request));
+  IMAKEEP_TRY(const auto& offered, client_.post("/v1/enrol", kJson, text));
   if (!offered.good()) return not_good<Enrolment>(offered);
   IMAKEEP_TRY(const auto& credential, evidence::read_enrolment_credential(offered.body));
   IMAKEEP_TRY(const auto& parsed, tpm::parse_credential(credential.credential));
   evidence::EnrolmentProof proof{.enrolment = credential.enrolment};
   IMAKEEP_TRY(proof.secret, tpm_.activate(identity_.key, ek.kind, parsed));
-  IMAKEEP_TRY(auto proof_text, evidence::make_enrolment_proof(proof));
-  IMAKEEP_TRY(const auto& done, client_.post("/v1/enrol/proof", kJson, std::move(proof_text)));
+  IMAKEEP_TRY(const auto& proof_text, evidence::make_enrolment_proof(proof));
+  IMAKEEP_TRY(const auto& done, client_.post("/v1/enrol/proof", kJson, proof_text));
   if (!done.good()) return not_good<Enrolment>(done);
   IMAKEEP_TRY(const auto status, evidence::read_enrolment_result(done.body));
   return Enrolment(status);
@@ -173,8 +174,8 @@ Result<Attestation> Session::attest(const OpenRecords& open, const OnProven& pro
 Result<Session::Asked> Session::ask() {
   evidence::ChallengeRequest request{.tenant = identity_.tenant, .host = identity_.host};
   for (const digest::Bank& bank : tpm_.pcrs().banks()) request.banks.push_back(bank.algorithm);
-  IMAKEEP_TRY(auto text, evidence::make_challenge_request(request));
-  IMAKEEP_TRY(const auto& given, client_.post("/v1/challenge", kJson, std::move(text)));
+  IMAKEEP_TRY(const auto& text, evidence::make_challenge_request(request));
+  IMAKEEP_TRY(const auto& given, client_.post("/v1/challenge", kJson, text));
   if (!given.good()) return not_good<Asked>(given);
   IMAKEEP_TRY(auto challenge, evidence::read_challenge(given.body));
   return Asked(std::move(challenge));

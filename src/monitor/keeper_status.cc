@@ -102,6 +102,7 @@ std::optional<PendingStatus> pending_status(const std::optional<archive::Pending
 
 std::vector<VerifierStatus> status_of(const std::vector<archive::Verifier>& verifiers) {
   std::vector<VerifierStatus> all;
+  all.reserve(verifiers.size());
   for (const archive::Verifier& verifier : verifiers) {
     all.push_back(
         {.name = verifier.name, .records = verifier.acknowledged, .last_unix_s = verifier.acknowledged_unix_s});
