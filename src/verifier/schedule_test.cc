@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Random schedules: hosts that measure, reboot, ask, answer late, twice or with altered evidence; two processes on one
 // store, which crash before and after the commit; two verifiers at different positions; and a keeper that trims by the
-// least N of them. $IMAKEEP_SCHEDULES gives another count of schedules, $IMAKEEP_SCHEDULE_SEED another first seed.
+// least N of them. $IMAKEEP_SCHEDULES gives another count of schedules, $IMAKEEP_FIRST_SEED another first seed.
 //
 // What must hold: no record is trimmed that is not proven by every verifier; N never moves back within a chain; what a
 // row says is proven is what the host measured.
@@ -187,7 +187,7 @@ class World {
 
 TEST(VerifierSchedule, NothingIsTrimmedThatIsNotProvenByEveryVerifier) {
   const std::uint64_t schedules = from_environment("IMAKEEP_SCHEDULES", 150);
-  const std::uint64_t first = from_environment("IMAKEEP_SCHEDULE_SEED", 1);
+  const std::uint64_t first = from_environment("IMAKEEP_FIRST_SEED", 1);
   std::uint64_t accepted = 0;
   std::uint64_t trimmed = 0;
   for (std::uint64_t seed = first; seed < first + schedules; ++seed) {
