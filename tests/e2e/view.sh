@@ -364,6 +364,7 @@ end_keeper
 
 start_keeper
 # Reads a byte; once it is asked, the rest, the end and the bytes after it.
+: >"$work/reader.out"
 python3 -c '
 import errno, os, signal, sys
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
