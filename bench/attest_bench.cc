@@ -50,7 +50,7 @@ void must(const Result<void>& result) {
   std::abort();
 }
 
-// The host's row after so many proven records.
+// The row of a host of which `proven` records are proven.
 vstore::HostRow row_of(const TestHost& host, std::uint64_t proven) {
   vstore::HostRow row{.key = {.tenant = "default", .host = host.name},
                       .name = host.name,

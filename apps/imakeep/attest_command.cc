@@ -245,11 +245,11 @@ void add_records(const Command& command, AttestOptions& options) {
                   "IMA directory with the whole list: the view, or the kernel's if nobody trims")
       .value_name("DIR")
       .excludes(archive);
-  const Option keeper =
-      command
-          .add_option("--keeper", options.keeper, "control socket of the keeper, which is told N: it may trim by that")
-          .value_name("SOCKET")
-          .needs(archive);
+  const Option keeper = command
+                            .add_option("--keeper", options.keeper,
+                                        "control socket of the keeper, to tell it how many records are proven")
+                            .value_name("SOCKET")
+                            .needs(archive);
   command
       .add_option("--verifier", options.verifier, "name of the verifier for the keeper (default: the server's address)")
       .value_name("NAME")

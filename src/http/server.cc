@@ -43,6 +43,10 @@ Response plain(int status, std::string text) {
   return {.status = status, .content_type = "text/plain; charset=utf-8", .body = std::move(text) + "\n"};
 }
 
+Response too_large(std::uint64_t most_bytes) {
+  return plain(413, "the body has more than " + std::to_string(most_bytes) + " bytes");
+}
+
 Response slow_down(int status, std::string text) {
   Response response = plain(status, std::move(text));
   response.headers.emplace_back("Retry-After", "5");
@@ -308,7 +312,7 @@ Exchange MicroServer::begun(MHD_Connection* connection, const char* path, const 
   std::uint64_t bytes = 0;
   const auto parsed = std::from_chars(length.data(), length.data() + length.size(), bytes);
   if (!length.empty() && (parsed.ec != std::errc() || bytes > options_.limits.body_bytes)) {
-    exchange.refused = plain(413, "the body has more than " + std::to_string(options_.limits.body_bytes) + " bytes");
+    exchange.refused = too_large(options_.limits.body_bytes);
     return exchange;
   }
   Begun begun = begin_(head);
@@ -342,7 +346,7 @@ MHD_Result MicroServer::handle(MHD_Connection* connection, const char* path, con
       return exchange->body_bytes > kMostInVain ? MHD_NO : MHD_YES;
     }
     if (exchange->body_bytes > options_.limits.body_bytes) {
-      exchange->refused = plain(413, "the body has more than " + std::to_string(options_.limits.body_bytes) + " bytes");
+      exchange->refused = too_large(options_.limits.body_bytes);
     } else {
       exchange->refused = exchange->request->take(piece);
     }

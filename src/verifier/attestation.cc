@@ -118,6 +118,10 @@ Refusal nonce_refusal(const Error& error) {
   return {.reason = reason, .detail = error.message};
 }
 
+Bytes bytes_of(ByteView bytes) {
+  return {bytes.begin(), bytes.end()};
+}
+
 // By which evidence is known as the one that was answered.
 digest::Digest answered_hash(const evidence::EvidenceHeader& header) {
   return digest::hash(digest::Algorithm::kSha256,
@@ -236,7 +240,7 @@ class Attestation::Judging {
     if (!known) return unexpected(known.error());
     host_ = std::move(*known);
     const digest::Digest hash = answered_hash(header);
-    answered_hash_.assign(hash.view().begin(), hash.view().end());
+    answered_hash_ = bytes_of(hash.view());
     if (host_.row.answer && equal(host_.row.answer->nonce_hash, answered_hash_)) {
       repeated_ = Repeated{.verdict = std::string(as_text(host_.row.answer->bytes))};
       return {};
@@ -250,6 +254,7 @@ class Attestation::Judging {
     auto quote = tpm::parse_quote(header.quote);
     if (!quote) return refuse(Reason::kQuoteMalformed, "the quote: " + describe(quote.error()));
     quote_ = std::move(*quote);
+    quote_digest_ = digest::hash(digest::Algorithm::kSha256, quote_.signed_bytes);
     const auto signature = tpm::parse_signature(header.signature);
     if (!signature) return refuse(Reason::kQuoteMalformed, "the signature: " + describe(signature.error()));
     const auto keys = attest::VerificationKey::parse(host_.row.ak_public);
@@ -438,8 +443,7 @@ class Attestation::Judging {
                      .reset_count = quote_.clock.reset_count,
                      .restart_count = quote_.clock.restart_count,
                      .clock_ms = quote_.clock.clock_ms,
-                     .quote_digest = logappraisal::digest_text_of(
-                         digest::hash(digest::Algorithm::kSha256, quote_.signed_bytes).view()),
+                     .quote_digest = logappraisal::digest_text_of(quote_digest_.view()),
                      .failed = state.refused,
                      .findings = logappraisal::reported_findings(appraisal)};
     // Without a single proven record nothing is proven of the list.
@@ -470,7 +474,6 @@ class Attestation::Judging {
 
   vstore::Move move_of(const logappraisal::AppraisalResult& appraisal, std::uint64_t first) {
     HostState& state = host_.state;
-    const digest::Digest quote = digest::hash(digest::Algorithm::kSha256, quote_.signed_bytes);
     vstore::Move move{.key = host_.row.key,
                       .epoch = host_.row.epoch,
                       .proven = state.chain.proven,
@@ -483,10 +486,9 @@ class Attestation::Judging {
                                   .first = first,
                                   .proven = state.chain.proven,
                                   .findings = appraisal.refused_records(),
-                                  .quote_digest = Bytes(quote.view().begin(), quote.view().end())}};
+                                  .quote_digest = bytes_of(quote_digest_.view())}};
     for (const logappraisal::KeptFinding& kept : appraisal.findings) {
       const appraisal::Finding& finding = kept.finding;
-      const auto bytes_of = [](ByteView bytes) { return Bytes(bytes.begin(), bytes.end()); };
       const auto& reason = appraisal::info(finding.reasons.front());
       move.sightings.push_back(
           {.identity = bytes_of(kept.identity.view()),
@@ -532,6 +534,7 @@ class Attestation::Judging {
   detail::KnownHost host_;  // its state moves on while the evidence is judged
   Bytes answered_hash_;
   tpm::Quote quote_;
+  digest::Digest quote_digest_;
   attest::QuotedPcrs quoted_;
   std::vector<imalog::PcrValue> given_;
   ByteOrder order_ = ByteOrder::kLittle;

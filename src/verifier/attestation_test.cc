@@ -20,6 +20,12 @@ std::string reason_of(const Judged<evidence::Verdict>& verdict) {
   return verdict ? "accepted" : std::string(info(verdict.error().reason).name);
 }
 
+// What a relying party reads in the verdict's token.
+ear::Ear result_of(TestVerifier& verifier, const evidence::Verdict& verdict) {
+  const auto keys = good(ear::PublicKeys::parse(good(verifier.keys.published(verifier.now))));
+  return good(ear::verify_token(verdict.result, keys, {.now_s = verifier.now}));
+}
+
 TEST(Attestation, ProvesEachIncrementAndCountsOn) {
   TestVerifier verifier;
   TestHost host("web-1");
@@ -42,8 +48,7 @@ TEST(Attestation, SignsAResultOfWhatIsProven) {
   verifier.enrol(host);
   const auto verdict = verifier.attest(host);
   ASSERT_TRUE(verdict);
-  const auto keys = good(ear::PublicKeys::parse(good(verifier.keys.published(verifier.now))));
-  const auto result = good(ear::verify_token(verdict->result, keys, {.now_s = verifier.now}));
+  const ear::Ear result = result_of(verifier, *verdict);
   const ear::Appraisal& of_host = result.appraisals.at(0);
   EXPECT_EQ(of_host.name, "web-1");
   EXPECT_EQ(of_host.proof->n, 1u);
@@ -170,8 +175,7 @@ TEST(Attestation, RemembersARefusedRecordInTheResultsOfTheChain) {
   host.measure("/evil");
   EXPECT_TRUE(verifier.attest(host));
   const auto later = verifier.attest(host);
-  const auto keys = good(ear::PublicKeys::parse(good(verifier.keys.published(verifier.now))));
-  const auto result = good(ear::verify_token(later->result, keys, {.now_s = verifier.now}));
+  const ear::Ear result = result_of(verifier, *later);
   EXPECT_EQ(result.appraisals[0].vector[ear::Claim::kExecutables], ear::kUnrecognizedExecutables);
   EXPECT_EQ(result.appraisals[0].proof->failed, 1u);
 }
@@ -185,8 +189,7 @@ TEST(Attestation, SaysIfTheBootAggregateIsNotThatOfTheQuotedPcrs) {
   host.measure("boot_aggregate");
   verifier.enrol(host, "servers");
   const auto verdict = verifier.attest(host);
-  const auto keys = good(ear::PublicKeys::parse(good(verifier.keys.published(verifier.now))));
-  const auto result = good(ear::verify_token(verdict->result, keys, {.now_s = verifier.now}));
+  const ear::Ear result = result_of(verifier, *verdict);
   EXPECT_EQ(result.appraisals[0].vector[ear::Claim::kConfiguration], ear::kContraindicatedValue);
   EXPECT_EQ(findings(verifier, vstore::FindingState::kOpen).at(0).sighting.reason, "boot-aggregate-pcrs");
 }
@@ -254,8 +257,7 @@ TEST(Attestation, ByAnEmptyListOfPoliciesSaysNothingOfTheFiles) {
   verifier.enrol(host, "servers");
   const auto verdict = verifier.attest(host);
   ASSERT_TRUE(verdict);
-  const auto keys = good(ear::PublicKeys::parse(good(verifier.keys.published(verifier.now))));
-  const auto result = good(ear::verify_token(verdict->result, keys, {.now_s = verifier.now}));
+  const ear::Ear result = result_of(verifier, *verdict);
   EXPECT_EQ(result.appraisals[0].vector[ear::Claim::kExecutables], ear::kNoClaim);
   EXPECT_EQ(result.appraisals[0].proof->failed, 0u);
 }
