@@ -16,6 +16,12 @@ bool counts(const KeyRow& row, KeyKind kind, std::int64_t now_unix_s) {
   return row.kind == kind && (!row.retires_unix_s || *row.retires_unix_s > now_unix_s);
 }
 
+std::uint32_t next_id(const std::vector<KeyRow>& rows, KeyKind kind) {
+  std::uint32_t id = 1;
+  for (const KeyRow& row : rows) id = row.kind == kind ? std::max(id, row.id + 1) : id;
+  return id;
+}
+
 }  // namespace
 
 Result<KeyRow> KeyRing::make(KeyKind kind, std::uint32_t id, std::int64_t now_unix_s) {
@@ -35,9 +41,7 @@ Result<void> KeyRing::begin(std::int64_t now_unix_s) {
   IMAKEEP_TRY(const auto& rows, store_.keys());
   for (const KeyKind kind : {KeyKind::kNonce, KeyKind::kResult}) {
     if (std::ranges::any_of(rows, [&](const KeyRow& row) { return counts(row, kind, now_unix_s); })) continue;
-    std::uint32_t id = 1;
-    for (const KeyRow& row : rows) id = row.kind == kind ? std::max(id, row.id + 1) : id;
-    IMAKEEP_TRY(const auto& row, make(kind, id, now_unix_s));
+    IMAKEEP_TRY(const auto& row, make(kind, next_id(rows, kind), now_unix_s));
     // Another process that begins now has added the same id: its key is as good.
     if (const auto added = store_.add_key(row); !added && added.error().os_errno != EEXIST) {
       return unexpected(added.error());
@@ -50,9 +54,7 @@ Result<void> KeyRing::begin(std::int64_t now_unix_s) {
 Result<void> KeyRing::rotate(std::int64_t now_unix_s, std::int64_t overlap_s) {
   IMAKEEP_TRY(const auto& rows, store_.keys());
   for (const KeyKind kind : {KeyKind::kNonce, KeyKind::kResult}) {
-    std::uint32_t id = 1;
-    for (const KeyRow& row : rows) id = row.kind == kind ? std::max(id, row.id + 1) : id;
-    IMAKEEP_TRY(const auto& added, make(kind, id, now_unix_s));
+    IMAKEEP_TRY(const auto& added, make(kind, next_id(rows, kind), now_unix_s));
     IMAKEEP_CHECK(store_.add_key(added));
     for (const KeyRow& row : rows) {
       if (!counts(row, kind, now_unix_s) || row.retires_unix_s) continue;
