@@ -7,8 +7,8 @@ packages_to_build=(g++ cmake ninja-build pkg-config libssl-dev libfuse3-dev fuse
   libexpected-dev libcli11-dev nlohmann-json3-dev libtomlplusplus-dev libsqlite3-dev libsqlitecpp-dev libpq-dev
   libzstd-dev libtss2-dev libmicrohttpd-dev libre2-dev libpcre2-dev libcjose-dev libjansson-dev libcbor-dev
   libarchive-dev libcurl4-openssl-dev librpm-dev)
-# What quickstart needs in addition: a program of another project that checks our list.
-packages_to_show=(ima-evm-utils)
+# What quickstart needs in addition: a program of another project that checks our list, and a software TPM.
+packages_to_show=(ima-evm-utils swtpm)
 # To make the Debian package and its man pages.
 packages_to_package=(scdoc dpkg-dev file)
 # To test, fuzz, measure and lint.
