@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attester/state.h"
 
-#include <sys/stat.h>
-
 #include <cerrno>
 
 #include "base/base64.h"
@@ -58,9 +56,7 @@ Result<AttesterState> parse_state(std::string_view text) {
 Result<void> save_state(const std::string& directory, const AttesterState& state) {
   constexpr mode_t kOwnersDirectory = 0700;
   constexpr mode_t kOwnersFile = 0600;
-  if (::mkdir(directory.c_str(), kOwnersDirectory) != 0 && errno != EEXIST) {
-    return fail_errno(errno, "cannot make " + directory);
-  }
+  IMAKEEP_CHECK(make_directory(directory, kOwnersDirectory));
   nlohmann::ordered_json object = {{"version", kStateVersion}, {"server", state.server}};
   if (!state.authorities.empty()) object["authorities"] = state.authorities;
   if (!state.pin.empty()) object["pin"] = state.pin;
@@ -70,7 +66,7 @@ Result<void> save_state(const std::string& directory, const AttesterState& state
   object["ak_public"] = to_base64(state.key.public_area);
   object["ak_private"] = to_base64(state.key.private_area);
   const std::string text = object.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
-  return replace_file(state_file(directory), as_bytes(text), kOwnersFile);
+  return replace_file(state_file(directory), as_bytes(text), kOwnersFile, FileOwner::kOfDirectory);
 }
 
 Result<std::optional<AttesterState>> load_state(const std::string& directory) {

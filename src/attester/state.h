@@ -27,7 +27,8 @@ struct AttesterState {
 };
 
 // Replaces the file atomically, with mode 0600. Makes the directory with mode 0700 if it is missing; its parent must be
-// there. kEnvironment names what cannot be written.
+// there. What root writes belongs to the owner of the directory it is in, so that imakeep-attest.service can read it.
+// kEnvironment names what cannot be written.
 Result<void> save_state(const std::string& directory, const AttesterState& state);
 
 // Empty if the directory or the file is missing. kMalformed if the file is damaged, kUnsupported for another version;

@@ -2,6 +2,7 @@
 #include "attester/state.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -44,6 +45,29 @@ TEST(AttesterState, IsReadAsItWasSavedAndIsForItsOwnerAlone) {
   }
   EXPECT_EQ(mode_of(directory), 0700u);
   EXPECT_EQ(mode_of(directory + "/attester.json"), 0600u);
+}
+
+TEST(AttesterState, BelongsToTheOwnerOfTheDirectoryIfRootSavesIt) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+  constexpr uid_t kOther = 12345;
+  const test::ScratchDirectory scratch;
+  ASSERT_EQ(::chown(scratch.path().c_str(), kOther, kOther + 1), 0);
+  for (const char* const name : {"state", "with-slash/"}) {
+    const std::string directory = scratch.file(name);
+    ASSERT_TRUE(save_state(directory, sample_state()));
+    for (const std::string& path : {directory, directory + "/attester.json"}) {
+      struct stat info {};
+      ASSERT_EQ(::stat(path.c_str(), &info), 0) << path;
+      EXPECT_EQ(info.st_uid, kOther) << path;
+      EXPECT_EQ(info.st_gid, kOther + 1) << path;
+    }
+  }
+}
+
+TEST(AttesterState, FollowsNoLinkInPlaceOfItsDirectory) {
+  const test::ScratchDirectory scratch;
+  ASSERT_EQ(::symlink(scratch.file("missing").c_str(), scratch.file("state").c_str()), 0);
+  EXPECT_FALSE(save_state(scratch.file("state"), sample_state()));
 }
 
 TEST(AttesterState, IsEmptyBeforeItIsSaved) {

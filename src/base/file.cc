@@ -2,6 +2,7 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -99,8 +100,23 @@ Result<void> write_all(int fd, ByteView bytes, const std::string& path) {
 
 namespace {
 
-Result<void> write_durably(const std::string& path, ByteView bytes, mode_t mode) {
+std::string directory_of(const std::filesystem::path& path) {
+  const std::string directory = (path.has_filename() ? path : path.parent_path()).parent_path().string();
+  return directory.empty() ? "." : directory;
+}
+
+// Nothing to do unless root has made the file.
+Result<void> give_to_owner_of(const std::string& directory, const UniqueFd& fd, const std::string& path) {
+  struct stat owner {};
+  if (::geteuid() != 0) return {};
+  if (::stat(directory.c_str(), &owner) != 0) return fail_errno(errno, "cannot read " + directory);
+  if (::fchown(fd.get(), owner.st_uid, owner.st_gid) == 0) return {};
+  return fail_errno(errno, "cannot give " + path + " to the owner of " + directory);
+}
+
+Result<void> write_durably(const std::string& path, ByteView bytes, mode_t mode, FileOwner owner) {
   IMAKEEP_TRY(auto fd, open_file(path, O_WRONLY | O_CREAT | O_TRUNC, mode));
+  if (owner == FileOwner::kOfDirectory) IMAKEEP_CHECK(give_to_owner_of(directory_of(path), fd, path));
   IMAKEEP_CHECK(write_all(fd.get(), bytes, path));
   if (::fsync(fd.get()) != 0) return fail_errno(errno, "cannot sync " + path);
   return {};
@@ -123,9 +139,9 @@ Result<void> check_replaceable(const std::string& path, ByteView prefix, const s
   return fail(ErrorCode::kUsage, path + " exists and is no " + kind + ", so it is not replaced; name another file");
 }
 
-Result<void> replace_file(const std::string& path, ByteView bytes, mode_t mode) {
+Result<void> replace_file(const std::string& path, ByteView bytes, mode_t mode, FileOwner owner) {
   const std::string temporary = path + ".partial-" + std::to_string(::getpid());
-  if (auto written = write_durably(temporary, bytes, mode); !written) {
+  if (auto written = write_durably(temporary, bytes, mode, owner); !written) {
     ::unlink(temporary.c_str());
     return written;
   }
@@ -135,10 +151,19 @@ Result<void> replace_file(const std::string& path, ByteView bytes, mode_t mode) 
     return fail_errno(reason, "cannot rename " + temporary + " to " + path);
   }
   // The new name is durable only after its directory is synced.
-  const std::string directory = std::filesystem::path(path).parent_path().string();
-  IMAKEEP_TRY(auto directory_fd, open_file(directory.empty() ? "." : directory, O_RDONLY | O_DIRECTORY));
+  IMAKEEP_TRY(auto directory_fd, open_file(directory_of(path), O_RDONLY | O_DIRECTORY));
   if (::fsync(directory_fd.get()) != 0) return fail_errno(errno, "cannot sync the directory of " + path);
   return {};
+}
+
+Result<void> make_directory(const std::string& path, mode_t mode) {
+  if (::mkdir(path.c_str(), mode) != 0) {
+    if (errno == EEXIST) return {};
+    return fail_errno(errno, "cannot make " + path);
+  }
+  // No link that somebody may have put there meanwhile.
+  IMAKEEP_TRY(const auto& fd, open_file(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  return give_to_owner_of(directory_of(path), fd, path);
 }
 
 }  // namespace imakeep

@@ -65,8 +65,17 @@ Result<void> write_all(int fd, ByteView bytes, const std::string& path);
 // begins with `prefix`, as a `kind` does. Otherwise kUsage; also the errors of open_file() and read_some().
 Result<void> check_replaceable(const std::string& path, ByteView prefix, const std::string& kind);
 
+enum class FileOwner : std::uint8_t {
+  kProcess,
+  kOfDirectory,  // if root writes: the user and group of the directory, so that they can use what root has made
+};
+
 // Writes `path` so that a reader finds either the old or the new content, never a part: writes a temporary file in the
 // same directory, calls fsync(2), and renames it.
-Result<void> replace_file(const std::string& path, ByteView bytes, mode_t mode);
+Result<void> replace_file(const std::string& path, ByteView bytes, mode_t mode, FileOwner owner = FileOwner::kProcess);
+
+// Makes a directory that belongs to the user and group of its parent directory if root makes it. One that exists stays
+// as it is.
+Result<void> make_directory(const std::string& path, mode_t mode);
 
 }  // namespace imakeep

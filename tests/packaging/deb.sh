@@ -22,7 +22,6 @@ inside() { chroot "$root" "$@"; }
 there() { [[ -e $root/$1 || -L $root/$1 ]]; }
 gone() { ! there "$1"; }
 package_version() { inside dpkg-query -W -f '${db:Status-Status} ${Version}' "${1:-imakeep}"; }
-wanted=etc/systemd/system/multi-user.target.wants/imakeep.service
 archive=var/lib/imakeep/archive.imk
 
 # ---- installed
@@ -32,17 +31,19 @@ before=$(inside find /etc /usr /var/lib /run -xdev | sort)
 check "apt installs it" apt_install "$root" /root/imakeep.deb
 check_equal "it is installed" "installed $(dpkg-deb -f "$package" Version)" "$(package_version)"
 check_equal "every file is as packaged" "" "$(inside dpkg --verify imakeep)"
-check_equal "the operator's files are known as such" " /etc/imakeep/imakeep.toml" \
-  "$(inside dpkg-query -W -f '${Conffiles}' imakeep | sed '/^$/d; s/ [0-9a-f]*$//')"
+check_equal "the operator's files are known as such" " /etc/default/imakeep-attest  /etc/imakeep/imakeep.toml" \
+  "$(inside dpkg-query -W -f '${Conffiles}' imakeep | sed '/^$/d; s/ [0-9a-f]*$//' | paste -sd ' ')"
 user=$(inside id -u imakeep)
 check "its user is a system's user" bash -c '(($1 > 0 && $1 < 1000))' _ "$user"
 check_equal "its user has its group only" "imakeep" "$(inside id -Gn imakeep)"
 check_equal "nobody logs in as it" "/usr/sbin/nologin" "$(inside getent passwd imakeep | cut -d: -f7)"
 check_equal "its folder is its own" "700 imakeep imakeep" "$(inside stat -c '%a %U %G' /var/lib/imakeep)"
-check_equal "it is enabled" "enabled" "$(inside systemctl is-enabled imakeep.service)"
+for unit in imakeep imakeep-attest; do
+  check_equal "$unit.service is enabled" "enabled" "$(inside systemctl is-enabled $unit.service)"
+done
 check "no user's group is missing" inside getent group tss
 check "systemd finds nothing wrong in its units" bash -c '
-  said=$(chroot "$1" systemd-analyze verify --man=no imakeep.service imakeep-unmount.service 2>&1)
+  said=$(chroot "$1" systemd-analyze verify --man=no imakeep.service imakeep-unmount.service imakeep-attest.service 2>&1)
   code=$?
   echo "$said"
   [[ $code == 0 && -z $said ]]' _ "$root"
@@ -110,7 +111,7 @@ check "which says that the archive stays" grep -q '/var/lib/imakeep holds the ar
 check_equal "the archive stays as evidence" "$kept" "$(sha256sum <"$root/$archive")"
 check_equal "in the folder of its user" "700 $user" "$(stat -c '%a %u' "$root/var/lib/imakeep")"
 check "the configuration is gone" gone etc/imakeep
-check "the unit is not wanted" gone $wanted
+check "no unit is wanted" bash -c '! ls "$1" | grep imakeep' _ "$root/etc/systemd/system/multi-user.target.wants"
 check "nothing else is left of it" bash -c '
   ! find "$1"/etc "$1"/usr "$1"/var/lib "$1"/run -xdev -name "*imakeep*" ! -path "*/var/lib/imakeep" | grep .' _ "$root"
 check "it is installed again, after a purge" apt_install "$root" /root/imakeep.deb

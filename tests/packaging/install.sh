@@ -12,10 +12,12 @@ root=$work/root
 check "it installs below DESTDIR" env DESTDIR="$root" cmake --install "$build" --strip
 (cd "$root" && find . -type f | sort) >"$work/installed"
 expected=$(sort <<'EOF'
+etc/default/imakeep-attest
 etc/default/imakeep-verifier
 etc/imakeep/imakeep.toml
 usr/bin/imakeep
 usr/bin/imakeep-verifier
+usr/lib/systemd/system/imakeep-attest.service
 usr/lib/systemd/system/imakeep-unmount.service
 usr/lib/systemd/system/imakeep-verifier.service
 usr/lib/systemd/system/imakeep.service
@@ -69,7 +71,7 @@ check "the keeper takes the default configuration" bash -c '
 units=$root/usr/lib/systemd/system
 for unit in sysinit basic local-fs network-online shutdown multi-user; do printf '[Unit]\n' >"$units/$unit.target"; done
 check "systemd finds nothing wrong in the units" bash -c '
-  said=$(systemd-analyze verify --man=no --root="$1" imakeep.service imakeep-unmount.service imakeep-verifier.service 2>&1)
+  said=$(systemd-analyze verify --man=no --root="$1" imakeep.service imakeep-unmount.service imakeep-attest.service imakeep-verifier.service 2>&1)
   code=$?
   echo "$said"
   [[ $code == 0 && -z $said ]]' _ "$root"
@@ -79,9 +81,11 @@ check "the manuals that the units name are there" bash -c '
 check "the service is exposed by 2.5 at most" \
   systemd-analyze security --no-pager --offline=true --threshold=25 --root="$root" imakeep.service
 echo "      $(systemd-analyze security --no-pager --offline=true --root="$root" imakeep.service | grep Overall)"
-check "the verifier is exposed by 2.0 at most" \
-  systemd-analyze security --no-pager --offline=true --threshold=20 --root="$root" imakeep-verifier.service
-echo "      $(systemd-analyze security --no-pager --offline=true --root="$root" imakeep-verifier.service | grep Overall)"
+for unit in imakeep-attest imakeep-verifier; do
+  check "$unit.service is exposed by 2.0 at most" \
+    systemd-analyze security --no-pager --offline=true --threshold=20 --root="$root" $unit.service
+  echo "      $(systemd-analyze security --no-pager --offline=true --root="$root" $unit.service | grep Overall)"
+done
 check "the verifier has no capability and no privilege" bash -c '
   grep -qx CapabilityBoundingSet= "$1" && grep -qx AmbientCapabilities= "$1" && grep -qx NoNewPrivileges=yes "$1" &&
     ! grep -E "^(Exec[A-Za-z]*=[-@:]*[+!]|SupplementaryGroups=|DeviceAllow=|User=root)" "$1"' _ \
