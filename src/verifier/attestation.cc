@@ -257,9 +257,9 @@ class Attestation::Judging {
     quote_digest_ = digest::hash(digest::Algorithm::kSha256, quote_.signed_bytes);
     const auto signature = tpm::parse_signature(header.signature);
     if (!signature) return refuse(Reason::kQuoteMalformed, "the signature: " + describe(signature.error()));
-    const auto keys = attest::VerificationKey::parse(host_.row.ak_public);
-    if (!keys) return refuse(Reason::kStore, "the host's attestation key: " + describe(keys.error()));
-    if (const auto good = attest::check_signature(quote_, *signature, keys->front()); !good) {
+    const auto ak = judge_.aks.get(host_.row.ak_public);
+    if (!ak) return refuse(Reason::kStore, "the host's attestation key: " + describe(ak.error()));
+    if (const auto good = attest::check_signature(quote_, *signature, *ak); !good) {
       return refuse(Reason::kQuoteSignature, good.error().message);
     }
     quoted_ = attest::quoted_pcrs(quote_, *signature);

@@ -18,6 +18,7 @@
 
 #include "evidence/challenge.h"
 #include "evidence/evidence_reader.h"
+#include "verifier/ak_cache.h"
 #include "verifier/key_ring.h"
 #include "verifier/policy_cache.h"
 #include "verifier/refusal.h"
@@ -31,6 +32,7 @@ struct Judge {
   vstore::Store& store;
   KeyRing& keys;
   PolicyCache& policies;
+  AkCache& aks;
   Random random;
 };
 

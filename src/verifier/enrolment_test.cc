@@ -363,6 +363,7 @@ TEST_F(EnrolmentTest, SaysIfTheStoreFailsAtAnyCall) {
                       .store = faulty,
                       .keys = verifier.keys,
                       .policies = verifier.policies,
+                      .aks = verifier.aks,
                       .random = verifier.random};
     faulty.fail_at(call, vstore::FaultPoint::kBeforeEffect);
     const auto begun = begin_enrolment(judge, trust, request(host), verifier.now);

@@ -30,11 +30,13 @@ struct SecondProcess {
               .store = first.store,
               .keys = keys,
               .policies = policies,
+              .aks = aks,
               .random = first.random} {
     EXPECT_TRUE(keys.begin(first.now));
   }
   KeyRing keys;
   PolicyCache policies;
+  AkCache aks;
   Judge judge;
 };
 

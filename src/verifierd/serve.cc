@@ -140,8 +140,13 @@ Result<void> serve(const ServeOptions& options) {
   verifier::KeyRing keys(*store, fill_random);
   IMAKEEP_CHECK(keys.begin(clock.unix_s()));
   verifier::PolicyCache policies(*store, options.settings.mode);
-  const verifier::Judge judge{
-      .settings = options.settings, .store = *store, .keys = keys, .policies = policies, .random = fill_random};
+  verifier::AkCache aks;
+  const verifier::Judge judge{.settings = options.settings,
+                              .store = *store,
+                              .keys = keys,
+                              .policies = policies,
+                              .aks = aks,
+                              .random = fill_random};
   verifier::Committer committer(*store);
   verifier::Service service{.judge = judge, .trust = trust, .committer = committer, .clock = clock, .log = print_line};
   service.more = [&](const http::Head& head) { return verifier::administer(service, head); };

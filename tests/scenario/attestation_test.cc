@@ -99,8 +99,9 @@ class SmallVerifier {
   const verifier::Settings settings_;
   verifier::KeyRing keys_{store, fill};
   verifier::PolicyCache policies_{store, policy::Mode::kStrict};
+  verifier::AkCache aks_;
   const verifier::Judge judge_{
-      .settings = settings_, .store = store, .keys = keys_, .policies = policies_, .random = fill};
+      .settings = settings_, .store = store, .keys = keys_, .policies = policies_, .aks = aks_, .random = fill};
 
  public:
   const std::unique_ptr<http::Server> server =

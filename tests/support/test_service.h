@@ -119,6 +119,7 @@ struct TestService {
               .store = store,
               .keys = verifier.keys,
               .policies = verifier.policies,
+              .aks = verifier.aks,
               .random = verifier.random};
   Trust trust{.any_tpm = true};
   imakeep::test::TestClock clock;

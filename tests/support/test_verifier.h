@@ -259,7 +259,8 @@ struct TestVerifier {
   };
   KeyRing keys{store, random};
   PolicyCache policies{store, policy::Mode::kStrict};
-  Judge judge{.settings = settings, .store = store, .keys = keys, .policies = policies, .random = random};
+  AkCache aks;
+  Judge judge{.settings = settings, .store = store, .keys = keys, .policies = policies, .aks = aks, .random = random};
 };
 
 }  // namespace imakeep::verifier::test
