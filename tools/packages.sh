@@ -19,7 +19,7 @@ packages_to_check=(ccache clang-14 libclang-rt-14-dev lld libgtest-dev libgmock-
 packages_to_boot=(qemu-system-x86 e2fsprogs)
 # lab/run: a machine to boot, what runs in it, and a kernel to be built.
 packages_to_lab=("${packages_to_boot[@]}" swtpm swtpm-tools tpm2-tools ima-evm-utils busybox-static kexec-tools kmod cpio file
-  xz-utils make gcc flex bison bc libelf-dev libssl-dev)
+  xz-utils make gcc flex bison bc libelf-dev libssl-dev python3)
 
 # Where this machine's apt has Debian from.
 debian_mirror() {
