@@ -52,12 +52,13 @@ attest_and_trim() {
   await_machine "$limit_s"
   take_machine "from kernel to kernel"
   read -r known proven <"$work/share/foreign"
-  check_equal "there is one finding: the foreign program, in the second increment" "/run/measured/foreign True" \
+  # The kexec that comes later is found too.
+  check_equal "there is one finding before the kexec: the foreign program, in the second increment" "/run/measured/foreign True" \
     "$(administer findings list --json | python3 -c '
 import json, sys
 known, proven = map(int, sys.argv[1:])
 for one in json.load(sys.stdin)["findings"]:
-    print(one["path"], known <= one["record"] < proven)' "$known" "$proven")"
+    if one["record"] < proven: print(one["path"], one["record"] >= known)' "$known" "$proven")"
   boot "after a reset of the TPM" "$method-reset"
   check "within a chain N never goes back, and there are two chains" python3 -c '
 import json, sys
