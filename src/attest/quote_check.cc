@@ -7,21 +7,21 @@
 #include <openssl/ec.h>
 #include <openssl/rsa.h>
 
+#include "base/openssl_objects.h"
 #include "signature/curves.h"
 #include "signature/key_file.h"
-#include "signature/openssl_objects.h"
 #include "tpm/openssl_key.h"
 
 namespace imakeep::attest {
 namespace {
 
-using signature::data_of;
-using signature::DigestContext;
-using signature::ErrorQueueCleared;
+using openssl::data_of;
+using openssl::DigestContext;
+using openssl::ErrorQueueCleared;
+using openssl::Number;
+using openssl::Owned;
+using openssl::take_der;
 using signature::nist_curve_of;
-using signature::Number;
-using signature::Owned;
-using signature::take_der;
 using EcdsaSignature = Owned<ECDSA_SIG, ECDSA_SIG_free>;
 using Key = std::shared_ptr<EVP_PKEY>;
 

@@ -9,8 +9,8 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include "base/openssl_objects.h"
 #include "base/text.h"
-#include "enrol/openssl_owners.h"
 #include "enrol/public_area.h"
 #include "tpm/openssl_key.h"
 
@@ -25,7 +25,10 @@ class CertificateView {
 
 namespace {
 
-using Bio = Owned<BIO, BIO_free>;
+using openssl::Bio;
+using openssl::data_of;
+using openssl::ErrorQueueCleared;
+using openssl::Owned;
 using Store = Owned<X509_STORE, X509_STORE_free>;
 using StoreContext = Owned<X509_STORE_CTX, X509_STORE_CTX_free>;
 using Object = Owned<ASN1_OBJECT, ASN1_OBJECT_free>;

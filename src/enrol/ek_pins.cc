@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
+#include "base/openssl_objects.h"
 #include "base/text.h"
-#include "enrol/openssl_owners.h"
 #include "enrol/public_area.h"
 #include "tpm/openssl_key.h"
 
@@ -30,17 +30,13 @@ Result<EkPins> EkPins::parse(std::string_view text) {
 }
 
 Result<EkHashes> ek_hashes(ByteView public_area) {
-  const ErrorQueueCleared cleared;
+  const openssl::ErrorQueueCleared cleared;
   IMAKEEP_TRY(const PublicArea parsed, parse_public_area(public_area));
   const auto key = tpm::openssl_key(parsed.key);
-  unsigned char* der = nullptr;
-  const int size = key ? i2d_PUBKEY(key.get(), &der) : -1;
-  if (size <= 0) return fail(ErrorCode::kMalformed, "the EK's numbers are no RSA key, or no point of its curve");
-  const ByteView info(reinterpret_cast<const std::byte*>(der), static_cast<std::size_t>(size));
-  EkHashes hashes = {.public_area = digest::hash(digest::Algorithm::kSha256, parsed.bytes),
-                     .public_key_info = digest::hash(digest::Algorithm::kSha256, info)};
-  OPENSSL_free(der);
-  return hashes;
+  const Bytes info = key ? openssl::der_bytes(i2d_PUBKEY, static_cast<const EVP_PKEY*>(key.get())) : Bytes();
+  if (info.empty()) return fail(ErrorCode::kMalformed, "the EK's numbers are no RSA key, or no point of its curve");
+  return EkHashes{.public_area = digest::hash(digest::Algorithm::kSha256, parsed.bytes),
+                  .public_key_info = digest::hash(digest::Algorithm::kSha256, info)};
 }
 
 Result<void> EkPins::check(ByteView public_area) const {

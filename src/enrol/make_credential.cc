@@ -11,20 +11,25 @@
 #include <openssl/params.h>
 #include <openssl/rsa.h>
 
+#include "base/openssl_objects.h"
 #include "digest/digest.h"
-#include "enrol/openssl_owners.h"
 #include "enrol/public_area.h"
 #include "tpm/openssl_key.h"
 
 namespace imakeep::enrol {
 namespace {
 
-using BigNumber = Owned<BIGNUM, BN_free>;
+using openssl::data_of;
+using openssl::ErrorQueueCleared;
+using openssl::HashFunction;
+using openssl::KeyContext;
+using openssl::Number;
+using openssl::Owned;
+
 using Kdf = Owned<EVP_KDF, EVP_KDF_free>;
 using KdfContext = Owned<EVP_KDF_CTX, EVP_KDF_CTX_free>;
 using Cipher = Owned<EVP_CIPHER, EVP_CIPHER_free>;
 using CipherContext = Owned<EVP_CIPHER_CTX, EVP_CIPHER_CTX_free>;
-using HashFunction = Owned<EVP_MD, EVP_MD_free>;
 
 constexpr std::uint32_t kFileMagic = 0xbadcc0de;
 constexpr std::uint32_t kFileVersion = 1;
@@ -124,7 +129,7 @@ void append_tpm2b(Bytes& out, ByteView content) {
 Result<Bytes> coordinate(const EVP_PKEY* key, const char* name) {
   BIGNUM* value = nullptr;
   if (EVP_PKEY_get_bn_param(key, name, &value) != 1) return openssl_refuses("give a coordinate");
-  const BigNumber number(value);
+  const Number number(value);
   Bytes bytes((static_cast<std::size_t>(EVP_PKEY_get_bits(key)) + 7) / 8);
   if (BN_bn2binpad(number.get(), data_of(bytes), static_cast<int>(bytes.size())) < 0) {
     return openssl_refuses("write a coordinate");
@@ -179,7 +184,7 @@ Result<Bytes> shared_x(EVP_PKEY* own, EVP_PKEY* other) {
 Result<Secret> ecc_secret(EVP_PKEY* key, digest::Algorithm hash) {
   std::array<char, 64> group{};
   if (EVP_PKEY_get_group_name(key, group.data(), group.size(), nullptr) != 1) return openssl_refuses("name the curve");
-  const KeyOwner ephemeral(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", group.data()));
+  const Owned<EVP_PKEY, EVP_PKEY_free> ephemeral(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", group.data()));
   if (!ephemeral) return openssl_refuses("make an ephemeral key");
   IMAKEEP_TRY(const Bytes z, shared_x(ephemeral.get(), key));
   IMAKEEP_TRY(const Bytes x, coordinate(ephemeral.get(), OSSL_PKEY_PARAM_EC_PUB_X));

@@ -16,16 +16,14 @@
 #include <openssl/x509v3.h>
 
 #include "base/base64.h"
-#include "base/freed_by.h"
+#include "base/openssl_objects.h"
 
 namespace imakeep::http {
 namespace {
 
-template <class T, auto Free>
-using Owned = std::unique_ptr<T, FreedBy<Free>>;
-using OwnedKey = Owned<EVP_PKEY, EVP_PKEY_free>;
-using OwnedCertificate = Owned<X509, X509_free>;
-using OwnedBio = Owned<BIO, BIO_free>;
+using openssl::Bio;
+using openssl::Certificate;
+using openssl::Owned;
 
 tl::unexpected<Error> openssl_failed(const std::string& what) {
   const std::string reason = ERR_reason_error_string(ERR_peek_last_error()) == nullptr
@@ -61,11 +59,11 @@ bool add_extension(X509* certificate, int kind, const std::string& value) {
   return extension && X509_add_ext(certificate, extension.get(), -1) == 1;
 }
 
-OwnedCertificate make_certificate(EVP_PKEY* key, const std::vector<std::string>& names, std::int64_t now_unix_s) {
+Certificate make_certificate(EVP_PKEY* key, const std::vector<std::string>& names, std::int64_t now_unix_s) {
   constexpr long kHour = 3600;
   constexpr long kTenYears = 10 * 365 * 24 * kHour;
   constexpr int kVersion3 = 2;
-  OwnedCertificate certificate(X509_new());
+  Certificate certificate(X509_new());
   const Owned<BIGNUM, BN_free> serial(BN_new());
   if (!certificate || !serial) return nullptr;
   std::time_t now = now_unix_s;
@@ -89,12 +87,12 @@ OwnedCertificate make_certificate(EVP_PKEY* key, const std::vector<std::string>&
 }  // namespace
 
 Result<Identity> make_self_signed(const std::vector<std::string>& names, std::int64_t now_unix_s) {
-  const OwnedKey key(EVP_EC_gen("P-256"));
+  const Owned<EVP_PKEY, EVP_PKEY_free> key(EVP_EC_gen("P-256"));
   if (!key) return openssl_failed("make a key for the server");
-  const OwnedCertificate certificate = make_certificate(key.get(), names, now_unix_s);
+  const Certificate certificate = make_certificate(key.get(), names, now_unix_s);
   if (!certificate) return openssl_failed("make a certificate for the server");
-  const OwnedBio certificate_text(BIO_new(BIO_s_mem()));
-  const OwnedBio key_text(BIO_new(BIO_s_mem()));
+  const Bio certificate_text(BIO_new(BIO_s_mem()));
+  const Bio key_text(BIO_new(BIO_s_mem()));
   if (!certificate_text || !key_text || PEM_write_bio_X509(certificate_text.get(), certificate.get()) != 1 ||
       PEM_write_bio_PrivateKey(key_text.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1) {
     return openssl_failed("write the server's certificate");
@@ -103,16 +101,14 @@ Result<Identity> make_self_signed(const std::vector<std::string>& names, std::in
 }
 
 Result<std::string> pin_of(const std::string& certificates) {
-  const OwnedBio text(BIO_new_mem_buf(certificates.data(), static_cast<int>(certificates.size())));
-  const OwnedCertificate certificate(text ? PEM_read_bio_X509(text.get(), nullptr, nullptr, nullptr) : nullptr);
+  const Bio text(BIO_new_mem_buf(certificates.data(), static_cast<int>(certificates.size())));
+  const Certificate certificate(text ? PEM_read_bio_X509(text.get(), nullptr, nullptr, nullptr) : nullptr);
   ERR_clear_error();
   if (!certificate) return fail(ErrorCode::kMalformed, "no certificate in PEM; name a file that begins with one");
-  unsigned char* der = nullptr;
-  const int bytes = i2d_PUBKEY(X509_get0_pubkey(certificate.get()), &der);
-  if (bytes <= 0) return openssl_failed("write the public key of a certificate");
+  const Bytes der = openssl::der_bytes(i2d_PUBKEY, static_cast<const EVP_PKEY*>(X509_get0_pubkey(certificate.get())));
+  if (der.empty()) return openssl_failed("write the public key of a certificate");
   std::array<unsigned char, SHA256_DIGEST_LENGTH> hash{};
-  SHA256(der, static_cast<std::size_t>(bytes), hash.data());
-  OPENSSL_free(der);
+  SHA256(openssl::data_of(der), der.size(), hash.data());
   return "sha256//" + to_base64(std::as_bytes(std::span(hash)));
 }
 

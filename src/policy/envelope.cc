@@ -7,14 +7,14 @@
 #include <openssl/ec.h>
 #include <openssl/rsa.h>
 
+#include "base/openssl_objects.h"
 #include "signature/key_file.h"
-#include "signature/openssl_objects.h"
 
 namespace imakeep::policy {
 namespace {
 
-using signature::data_of;
-using EcdsaSignature = signature::Owned<ECDSA_SIG, ECDSA_SIG_free>;
+using openssl::data_of;
+using EcdsaSignature = openssl::Owned<ECDSA_SIG, ECDSA_SIG_free>;
 
 // Bytes of each of the two numbers of a signature on the key's curve; 0 if the key is not on one of the NIST curves.
 std::size_t curve_bytes(const EVP_PKEY* key) {
@@ -31,8 +31,8 @@ bool usable(const EVP_PKEY* key) {
 
 // `padding` is for RSA; 0 for ECDSA.
 bool verifies_with(EVP_PKEY* key, const char* hash, int padding, ByteView bytes, ByteView signature) {
-  const signature::ErrorQueueCleared cleared;
-  const signature::DigestContext context(EVP_MD_CTX_new());
+  const openssl::ErrorQueueCleared cleared;
+  const openssl::DigestContext context(EVP_MD_CTX_new());
   EVP_PKEY_CTX* key_context = nullptr;  // belongs to `context`
   if (!context || EVP_DigestVerifyInit_ex(context.get(), &key_context, hash, nullptr, nullptr, key, nullptr) != 1) {
     return false;
@@ -55,7 +55,7 @@ Bytes der_of_numbers(ByteView numbers) {
     BN_free(s);
     return {};
   }
-  return signature::der_bytes(i2d_ECDSA_SIG, pair.get());
+  return openssl::der_bytes(i2d_ECDSA_SIG, pair.get());
 }
 
 }  // namespace

@@ -4,16 +4,16 @@
 #include <nlohmann/json.hpp>
 #include <openssl/pem.h>
 
+#include "base/openssl_objects.h"
 #include "policy/envelope.h"
 #include "policy/policy.h"
 #include "signature/curves.h"
-#include "signature/openssl_objects.h"
 
 namespace imakeep::reference {
 namespace {
 
-using signature::data_of;
-using PrivateKey = signature::Owned<EVP_PKEY, EVP_PKEY_free>;
+using openssl::data_of;
+using PrivateKey = openssl::Owned<EVP_PKEY, EVP_PKEY_free>;
 constexpr std::size_t kLeastFieldBytes = 32;
 
 std::string to_base64(ByteView bytes) {
@@ -30,7 +30,7 @@ int no_passphrase(char* /*to*/, int /*size*/, int /*writing*/, void* /*data*/) {
 }
 
 Result<PrivateKey> read_private_key(ByteView file) {
-  const signature::Bio bio(BIO_new_mem_buf(file.data(), static_cast<int>(file.size())));
+  const openssl::Bio bio(BIO_new_mem_buf(file.data(), static_cast<int>(file.size())));
   PrivateKey key(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr));
   if (!key) {
     return fail(ErrorCode::kMalformed,
@@ -45,7 +45,7 @@ Result<PrivateKey> read_private_key(ByteView file) {
 }
 
 Result<Bytes> signature_by(EVP_PKEY* key, ByteView bytes) {
-  const signature::DigestContext context(EVP_MD_CTX_new());
+  const openssl::DigestContext context(EVP_MD_CTX_new());
   std::size_t size = 0;
   if (!context || EVP_DigestSignInit_ex(context.get(), nullptr, "SHA256", nullptr, nullptr, key, nullptr) != 1 ||
       EVP_DigestSign(context.get(), nullptr, &size, data_of(bytes), bytes.size()) != 1) {
@@ -61,7 +61,7 @@ Result<Bytes> signature_by(EVP_PKEY* key, ByteView bytes) {
 }
 
 std::string key_id_of(EVP_PKEY* key) {
-  const signature::Bio bio(BIO_new(BIO_s_mem()));
+  const openssl::Bio bio(BIO_new(BIO_s_mem()));
   if (!bio || PEM_write_bio_PUBKEY(bio.get(), key) != 1) return {};
   char* text = nullptr;
   const long size = BIO_get_mem_data(bio.get(), &text);
@@ -73,7 +73,7 @@ std::string key_id_of(EVP_PKEY* key) {
 }  // namespace
 
 Result<std::string> sign_policy(ByteView policy, ByteView private_key) {
-  const signature::ErrorQueueCleared cleared;
+  const openssl::ErrorQueueCleared cleared;
   IMAKEEP_TRY(const auto& key, read_private_key(private_key));
   auto checked = policy::parse_policy(policy, policy::Mode::kStrict);
   if (!checked) {

@@ -3,9 +3,11 @@
 
 #include <array>
 
-#include "signature/openssl_objects.h"
+#include "base/openssl_objects.h"
 
 namespace imakeep::signature {
+
+using openssl::Bio;
 namespace {
 
 std::string cut(std::string text) {

@@ -3,9 +3,11 @@
 
 #include <string_view>
 
-#include "signature/openssl_objects.h"
+#include "base/openssl_objects.h"
 
 namespace imakeep::signature {
+
+using openssl::ErrorQueueCleared;
 
 const Curve* nist_curve_of(const evp_pkey_st* key) {
   const ErrorQueueCleared cleared;

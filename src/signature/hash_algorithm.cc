@@ -3,9 +3,13 @@
 
 #include <array>
 
-#include "signature/openssl_objects.h"
+#include "base/openssl_objects.h"
 
 namespace imakeep::signature {
+
+using openssl::DigestContext;
+using openssl::ErrorQueueCleared;
+using openssl::HashFunction;
 namespace {
 
 constexpr std::array kHashes = {

@@ -6,12 +6,18 @@
 #include <openssl/core_names.h>
 #include <openssl/x509v3.h>
 
+#include "base/openssl_objects.h"
 #include "signature/certificate_text.h"
 #include "signature/curves.h"
 #include "signature/key_file.h"
-#include "signature/openssl_objects.h"
 
 namespace imakeep::signature {
+
+using openssl::copy_of;
+using openssl::der_bytes;
+using openssl::ErrorQueueCleared;
+using openssl::Number;
+using openssl::Owned;
 
 struct Key::Parts {
   KeyInFile file;

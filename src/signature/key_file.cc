@@ -7,9 +7,16 @@
 
 #include <openssl/pem.h>
 
-#include "signature/openssl_objects.h"
+#include "base/openssl_objects.h"
 
 namespace imakeep::signature {
+
+using openssl::Bio;
+using openssl::copy_of;
+using openssl::data_of;
+using openssl::ErrorQueueCleared;
+using openssl::Owned;
+using openssl::take_der;
 namespace {
 
 using DecodeCertificate = X509*(X509**, const unsigned char**, long);

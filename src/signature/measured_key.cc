@@ -5,10 +5,16 @@
 
 #include <openssl/pem.h>
 
+#include "base/openssl_objects.h"
 #include "signature/key_file.h"
-#include "signature/openssl_objects.h"
 
 namespace imakeep::signature {
+
+using openssl::Bio;
+using openssl::data_of;
+using openssl::der_bytes;
+using openssl::ErrorQueueCleared;
+using openssl::Owned;
 namespace {
 
 // True if the buffer is one DER structure, a SEQUENCE, without anything after it.

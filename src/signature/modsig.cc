@@ -5,11 +5,16 @@
 
 #include <openssl/cms.h>
 
+#include "base/openssl_objects.h"
 #include "signature/certificate_text.h"
 #include "signature/key_trial.h"
-#include "signature/openssl_objects.h"
 
 namespace imakeep::signature {
+
+using openssl::der_bytes;
+using openssl::ErrorQueueCleared;
+using openssl::Owned;
+using openssl::take_der;
 namespace {
 
 using Cms = Owned<CMS_ContentInfo, CMS_ContentInfo_free>;

@@ -3,9 +3,14 @@
 
 #include <openssl/rsa.h>
 
-#include "signature/openssl_objects.h"
+#include "base/openssl_objects.h"
 
 namespace imakeep::signature {
+
+using openssl::data_of;
+using openssl::ErrorQueueCleared;
+using openssl::HashFunction;
+using openssl::KeyContext;
 
 Verified verify(const Key& key, HashAlgorithm algorithm, ByteView digest, ByteView signature) {
   const ErrorQueueCleared cleared;

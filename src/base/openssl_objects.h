@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// signature/openssl_objects.h - owners of OpenSSL's objects, for sources that call OpenSSL. No public header includes
+// base/openssl_objects.h - owners of OpenSSL's objects, for sources that call OpenSSL. No public header includes
 // it.
 //
 // Threads: plain owners; the queue of errors belongs to the calling thread.
@@ -16,7 +16,7 @@
 #include "base/bytes.h"
 #include "base/freed_by.h"
 
-namespace imakeep::signature {
+namespace imakeep::openssl {
 
 template <class T, auto Free>
 using Owned = std::unique_ptr<T, FreedBy<Free>>;
@@ -39,6 +39,9 @@ struct ErrorQueueCleared {
 
 inline const unsigned char* data_of(ByteView bytes) {
   return reinterpret_cast<const unsigned char*>(bytes.data());
+}
+inline unsigned char* data_of(Bytes& bytes) {
+  return reinterpret_cast<unsigned char*>(bytes.data());
 }
 
 inline Bytes copy_of(const unsigned char* begin, std::size_t size) {
@@ -66,4 +69,4 @@ Bytes der_bytes(int (*encode)(const Object*, unsigned char**), const Object* obj
   return bytes;
 }
 
-}  // namespace imakeep::signature
+}  // namespace imakeep::openssl
