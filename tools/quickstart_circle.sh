@@ -54,7 +54,7 @@ archived() {
   return 1
 }
 
-# found: the reason and the path of the first of the findings that come in as JSON.
+# found: path and reason of each finding in the JSON of `findings list`.
 found() { sed -n 's/^ *"\(path\|reason\)": *"\(.*\)",*$/\2/p' | paste -sd ' '; }
 # The records that wait in the list. What is proven is trimmed, but for the last record, by which the keeper goes on.
 in_list() { cat "$ima/runtime_measurements_count"; }

@@ -123,7 +123,7 @@ Result<Cmw> read_cmw_cbor(ByteView bytes, std::size_t most_bytes) {
   IMAKEEP_TRY(cmw.type, type_of(type));
   IMAKEEP_TRY(const CborItem value, take_element(rest, most_bytes));
   if (value.kind == ItemKind::kChunks) {
-    return bad_cmw("its value comes in chunks; send it as one byte string", ErrorCode::kUnsupported);
+    return bad_cmw("its value is split into chunks; send it as one byte string", ErrorCode::kUnsupported);
   }
   if (value.kind != ItemKind::kBytes) return bad_cmw("its value is no byte string");
   cmw.value.assign(value.bytes.begin(), value.bytes.end());

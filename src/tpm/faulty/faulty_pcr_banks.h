@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // tpm/faulty/faulty_pcr_banks.h - PCR banks that fail on demand, for tests of code that uses PcrBanks.
 //
-// A fault comes in two kinds, as with a TPM whose answer is lost: the PCR was extended, or it was not. The caller sees
+// There are two kinds of faults, as with a TPM whose answer is lost: the PCR was extended, or it was not. The caller sees
 // the same error. Threads: safe from any thread.
 #pragma once
 
