@@ -737,6 +737,34 @@ def evidence_seeds():
         seed(f"bad-{name}-twice", kind, text[:-1] + b', "version": 1}')
 
 
+def bundle_seeds():
+    plain = u32(10) + u32(7) + b"ima-buf" + u32(4) + b"0123"
+    frame = bytes.fromhex("28b52ffd20") + bytes([len(plain)]) + (len(plain) << 3 | 1).to_bytes(3, "little") + plain
+    quote = [1, 7, b"q", b"s", b"k", {"sha1": {0: bytes(20)}}]
+
+    def seed(name, change=lambda members: members, piece_bytes=255, end=b""):
+        members = {1: "imakeep evidence bundle", 2: 1, 3: "h", 4: 5, 5: 1, 6: 0, 7: b"", 8: [quote], 9: 1, 10: frame, 11: bytes(32)}
+        members = change(members)
+        whole = cbor_head(5, len(members))
+        for key, value in members.items():
+            whole += cbor(key) + (b"\x5f" + cbor(value) + b"\xff" if key == 10 else cbor(value))
+        write("bundle_fuzz", name, bytes([piece_bytes]) + whole + end)
+
+    seed("bundle")
+    seed("bundle-pieces", piece_bytes=0)
+    seed("bundle-no-quote", lambda m: m | {8: []})
+    seed("bundle-certificate", lambda m: m | {7: bytes(40)})
+    seed("bundle-big-endian", lambda m: m | {6: 1})
+    seed("bundle-two-quotes", lambda m: m | {8: [quote, quote]})
+    seed("bad-bundle-version", lambda m: m | {2: 2})
+    seed("bad-bundle-count", lambda m: m | {9: 2})
+    seed("bad-bundle-quote", lambda m: m | {8: [[2] + quote[1:]]})
+    seed("bad-bundle-nested", lambda m: m | {8: [[[[1]]]]})
+    seed("bad-bundle-frame", lambda m: m | {10: frame[:-1]})
+    seed("bad-bundle-member", lambda m: {key: value for key, value in m.items() if key != 9})
+    seed("bad-bundle-end", end=b"\0")
+
+
 def enrol_seeds():
     def sized(content):
         return struct.pack(">H", len(content)) + content
@@ -775,4 +803,5 @@ if __name__ == "__main__":
     appraisal_seeds()
     learned_keys_seeds()
     evidence_seeds()
+    bundle_seeds()
     enrol_seeds()
