@@ -9,6 +9,7 @@
 #include "attester/loop.h"
 #include "attester/session.h"
 #include "attester/state.h"
+#include "base/base64.h"
 #include "base/text.h"
 #include "cli/terminal.h"
 #include "commands.h"
@@ -123,12 +124,28 @@ Result<attester::OpenRecords> records_of(const AttestOptions& options) {
   return options.archive ? attester::records_of_archive(*options.archive) : attester::records_of_lists(*options.list);
 }
 
-// Tells the keeper how many records of its chain are proven, so that it trims by that: trim_after = "verified".
-Result<void> tell_keeper(const AttestOptions& options, std::optional<std::uint64_t> chain, std::uint64_t n) {
+nlohmann::json quote_json(const evidence::EvidenceHeader& sent, const Bytes& ak_public) {
+  nlohmann::json pcrs = nlohmann::json::object();
+  for (const imalog::PcrValue& value : sent.pcrs) {
+    pcrs[std::string(digest::info(value.bank.algorithm).name)][std::to_string(value.pcr)] = to_hex(value.value.view());
+  }
+  return {{"statement", to_base64(sent.quote)},
+          {"signature", to_base64(sent.signature)},
+          {"ak_public", to_base64(ak_public)},
+          {"pcrs", std::move(pcrs)}};
+}
+
+// Tells the keeper how many records of its chain are proven, so that it trims by that: trim_after = "verified". The
+// keeper keeps the quote that proved them.
+Result<void> tell_keeper(const AttestOptions& options, std::optional<std::uint64_t> chain, std::uint64_t n,
+                         nlohmann::json quote) {
   if (!options.keeper || !chain) return {};
   IMAKEEP_TRY(auto client, control::Client::connect(*options.keeper, control::Client::kQuestionLimit));
-  const auto answer =
-      client.ask({.head = {{"op", "verified"}, {"verifier", options.verifier}, {"chain", *chain}, {"n", n}}});
+  const auto answer = client.ask({.head = {{"op", "verified"},
+                                           {"verifier", options.verifier},
+                                           {"chain", *chain},
+                                           {"n", n},
+                                           {"quote", std::move(quote)}}});
   if (!answer) return unexpected(named(answer.error(), *options.keeper));
   return {};
 }
@@ -142,7 +159,9 @@ Result<attester::Attestation> attest(const AttestOptions& options, const atteste
   AttestOptions told = options;
   if (told.verifier.empty()) told.verifier = state.server;
   return session.attest_once(
-      records, [&told](std::optional<std::uint64_t> chain, std::uint64_t n) { return tell_keeper(told, chain, n); });
+      records, [&](std::optional<std::uint64_t> chain, std::uint64_t n, const evidence::EvidenceHeader& sent) {
+        return tell_keeper(told, chain, n, quote_json(sent, state.key.public_area));
+      });
 }
 
 nlohmann::json attested_json(const attester::Attested& attested) {

@@ -17,6 +17,7 @@
 
 #include "archive/segment.h"
 #include "archive/store.h"
+#include "imalog/replay.h"
 
 namespace imakeep::archive {
 
@@ -87,6 +88,24 @@ struct Stats {
   std::uint64_t segments = 0;
   std::uint64_t violations = 0;  // in the segments, and those that were kept of retired segments
   std::uint64_t payload_bytes = 0;
+};
+
+// A quote that proved records to a verifier. The archive does not check the signature, and trusts the quote in nothing.
+struct AcceptedQuote {
+  Bytes statement;                          // TPMS_ATTEST
+  Bytes signature;                          // TPMT_SIGNATURE
+  Bytes ak_public;                          // of the key that signed: TPM2B_PUBLIC
+  std::vector<imalog::PcrValue> pcrs = {};  // of quoted PCRs that no record names; banks are bank_of()
+};
+// Of a statement, of a signature and of a public key. The largest that a TPM makes is less than half of it.
+inline constexpr std::size_t kMaxQuotePartBytes = 4096;
+
+// A quote as the archive keeps it.
+struct KeptQuote {
+  std::uint64_t quote = 0;        // its number in the chain: 1, 2, ...
+  std::uint64_t records = 0;      // the records before this one are proven, as the verifier said
+  std::int64_t added_unix_s = 0;  // when the keeper was told
+  AcceptedQuote accepted;
 };
 
 inline constexpr std::size_t kMaxVerifierNameBytes = 64;
@@ -196,8 +215,14 @@ class Archive {
   // - the name is not 1 to kMaxVerifierNameBytes printable ASCII characters without spaces, or
   // - the archive has no such chain, or `number` is beyond the chain's end, or
   // - `number` is less than the number that this verifier acknowledged before, or
-  // - kMaxVerifiers others are registered.
-  Result<bool> acknowledge(const std::string& verifier, ChainId chain, std::uint64_t number, std::int64_t now_unix_s);
+  // - kMaxVerifiers others are registered, or
+  // - a part of `quote` is empty or has more than kMaxQuotePartBytes.
+  // The quote that proved the records, if it is given, is kept in the same transaction, and quotes_to_thin() says which
+  // others of the chain go.
+  Result<bool> acknowledge(const std::string& verifier, ChainId chain, std::uint64_t number, std::int64_t now_unix_s,
+                           const std::optional<AcceptedQuote>& quote = std::nullopt);
+  // The chain's quotes in the order in which they were added. kMalformed if the row of one is damaged.
+  Result<std::vector<KeptQuote>> quotes(ChainId chain);
   // Removes the verifier with its acknowledgements of all chains. kUsage if it is not registered.
   Result<void> remove_verifier(const std::string& verifier);
   // All registered verifiers, by name, with their acknowledgements of this chain. A verifier that acknowledged records
@@ -208,7 +233,7 @@ class Archive {
   Result<std::optional<std::uint64_t>> acknowledged(ChainId chain);
 
   // Removes whole segments, oldest first, within the limits of `retention`. Their violations stay, and so do the last
-  // segment and all anchors. Stops at the first segment with
+  // segment and all anchors. A quote goes with the last of the records that it covers. Stops at the first segment with
   // - a record that the list may still hold, or
   // - a record that some verifier has not acknowledged, unless `retention.unacknowledged` is set. If no verifier is
   //   registered, no record is acknowledged.
@@ -218,6 +243,7 @@ class Archive {
 
  private:
   Result<void> write(const std::function<Result<void>()>& change);
+  Result<void> keep_quote(ChainId chain, std::uint64_t records, const AcceptedQuote& quote, std::int64_t now_unix_s);
 
   Store& store_;
 };

@@ -110,6 +110,15 @@ class ChainCheck {
   std::uint64_t next_ = 0;
 };
 
+void check_quotes(Store& store, const ChainRow& chain, std::vector<Finding>& findings) {
+  const auto quotes = store.quotes(chain.chain);
+  if (!quotes) return findings.push_back({.what = describe(quotes.error())});
+  for (const QuoteRow& row : *quotes) {
+    if (row.records <= chain.end && pcr_values(row.pcrs)) continue;
+    findings.push_back({.chain = chain.chain, .what = "quote " + std::to_string(row.quote) + " is damaged"});
+  }
+}
+
 // Checks the rows that ChainCheck does not read.
 void check_other_rows(Store& store, const std::vector<ChainRow>& chains, std::vector<Finding>& findings) {
   const auto known = [&](ChainId chain) {
@@ -132,6 +141,7 @@ void check_other_rows(Store& store, const std::vector<ChainRow>& chains, std::ve
     if (list && *list && ((*list)->head > chain.end || (*list)->proven > chain.end)) {
       findings.push_back({.chain = chain.chain, .what = "the row of its list goes beyond the end of the chain"});
     }
+    check_quotes(store, chain, findings);
     const auto violations = store.violations(chain.chain);
     if (!violations) {
       found(describe(violations.error()));

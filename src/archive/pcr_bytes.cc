@@ -3,6 +3,8 @@
 
 #include <bit>
 
+#include "base/byte_reader.h"
+
 namespace imakeep::archive {
 
 Bytes pcr_bytes(const digest::PcrState& state) {
@@ -36,6 +38,33 @@ Result<digest::PcrState> pcr_state(ByteView bytes, const std::vector<digest::Ban
     }
   }
   return state;
+}
+
+Bytes value_bytes(const std::vector<imalog::PcrValue>& values) {
+  Bytes bytes;
+  for (const imalog::PcrValue& value : values) {
+    append_int(bytes, digest::info(value.bank.algorithm).tpm_alg, ByteOrder::kLittle);
+    append_int(bytes, static_cast<std::uint8_t>(value.pcr), ByteOrder::kLittle);
+    append_bytes(bytes, value.value.view());
+  }
+  return bytes;
+}
+
+Result<std::vector<imalog::PcrValue>> pcr_values(ByteView bytes) {
+  ByteReader reader(bytes, "the PCR values");
+  std::vector<imalog::PcrValue> values;
+  while (!reader.at_end()) {
+    const auto tpm_alg = reader.number<std::uint16_t>();
+    const auto pcr = reader.number<std::uint8_t>();
+    const auto algorithm = tpm_alg ? digest::algorithm_from_tpm_alg(*tpm_alg) : std::nullopt;
+    if (!algorithm || !pcr || *pcr >= digest::kPcrCount) {
+      return fail(ErrorCode::kMalformed, "the PCR values name no bank or no PCR");
+    }
+    const auto value = reader.take(digest::digest_bytes(*algorithm));
+    if (!value) return fail(ErrorCode::kMalformed, value.error().message);
+    values.push_back({.bank = digest::bank_of(*algorithm), .pcr = *pcr, .value = digest::Digest(*value)});
+  }
+  return values;
 }
 
 }  // namespace imakeep::archive

@@ -4,9 +4,11 @@
 
 #include "archive/archive.h"
 #include "archive/payload.h"
+#include "archive/pcr_bytes.h"
+#include "archive/quote_thinning.h"
 #include "base/text.h"
 
-// Archive's acknowledgements of verifiers, and its retention.
+// Archive's acknowledgements of verifiers, their quotes, and its retention.
 
 namespace imakeep::archive {
 
@@ -24,11 +26,22 @@ std::string verifier_and_chain(const std::string& verifier, ChainId chain) {
   return "verifier " + verifier + ", chain " + std::to_string(chain.value());
 }
 
+Result<void> check_quote_parts(const AcceptedQuote& quote) {
+  for (const auto& [part, name] :
+       {std::pair(&quote.statement, "statement"), {&quote.signature, "signature"}, {&quote.ak_public, "public key"}}) {
+    if (!part->empty() && part->size() <= kMaxQuotePartBytes) continue;
+    return fail(ErrorCode::kUsage, std::string("the quote's ") + name + " has " + std::to_string(part->size()) +
+                                       " bytes; 1 to " + std::to_string(kMaxQuotePartBytes) + " are possible");
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<bool> Archive::acknowledge(const std::string& verifier, ChainId number, std::uint64_t record,
-                                  std::int64_t now_unix_s) {
+                                  std::int64_t now_unix_s, const std::optional<AcceptedQuote>& quote) {
   IMAKEEP_CHECK(check_verifier_name(verifier));
+  if (quote) IMAKEEP_CHECK(check_quote_parts(*quote));
   bool is_new = false;
   const auto written = write([&]() -> Result<void> {
     IMAKEEP_TRY(const auto& of, chain(number));
@@ -50,11 +63,56 @@ Result<bool> Archive::acknowledge(const std::string& verifier, ChainId number, s
                                          " acknowledged before, and an acknowledgement never decreases; to start over, "
                                          "remove the verifier");
     }
+    if (quote) IMAKEEP_CHECK(keep_quote(number, record, *quote, now_unix_s));
     return store_.put_verifier(
         {.name = verifier, .chain = number, .acknowledged = record, .acknowledged_unix_s = now_unix_s});
   });
   if (!written) return unexpected(written.error());
   return is_new;
+}
+
+Result<void> Archive::keep_quote(ChainId chain, std::uint64_t records, const AcceptedQuote& quote,
+                                 std::int64_t now_unix_s) {
+  IMAKEEP_TRY(const auto& list, store_.list(chain));
+  IMAKEEP_CHECK(store_.put_quote({.chain = chain,
+                                  .records = records,
+                                  .added_unix_s = now_unix_s,
+                                  .statement = quote.statement,
+                                  .signature = quote.signature,
+                                  .ak_public = quote.ak_public,
+                                  .pcrs = value_bytes(quote.pcrs),
+                                  .boot_id = list ? list->boot_id : ""}));
+  IMAKEEP_TRY(const auto& rows, store_.quotes(chain));
+  std::vector<QuoteAge> ages;
+  ages.reserve(rows.size());
+  for (const QuoteRow& row : rows) {
+    ages.push_back({.quote = row.quote, .added_unix_s = row.added_unix_s, .boot_id = row.boot_id});
+  }
+  for (const std::uint64_t number : quotes_to_thin(ages, now_unix_s)) {
+    IMAKEEP_CHECK(store_.remove_quote(chain, number));
+  }
+  return {};
+}
+
+Result<std::vector<KeptQuote>> Archive::quotes(ChainId chain) {
+  IMAKEEP_TRY(auto rows, store_.quotes(chain));
+  std::vector<KeptQuote> quotes;
+  quotes.reserve(rows.size());
+  for (QuoteRow& row : rows) {
+    auto pcrs = pcr_values(row.pcrs);
+    if (!pcrs) {
+      return fail(ErrorCode::kMalformed, "quote " + std::to_string(row.quote) + " of chain " +
+                                             std::to_string(chain.value()) + " is damaged: " + pcrs.error().message);
+    }
+    quotes.push_back({.quote = row.quote,
+                      .records = row.records,
+                      .added_unix_s = row.added_unix_s,
+                      .accepted = {.statement = std::move(row.statement),
+                                   .signature = std::move(row.signature),
+                                   .ak_public = std::move(row.ak_public),
+                                   .pcrs = std::move(*pcrs)}});
+  }
+  return quotes;
 }
 
 Result<void> Archive::remove_verifier(const std::string& verifier) {
@@ -105,6 +163,15 @@ Result<std::uint64_t> keep_violations(Store& store, const SegmentRow& row) {
     IMAKEEP_CHECK(store.put_violation({.chain = row.chain, .number = number, .record = std::move(bytes)}));
     ++kept;
   }
+}
+
+// Without the records that it covers, a quote proves nothing.
+Result<void> remove_quotes_before(Store& store, ChainId chain, std::uint64_t first_kept) {
+  IMAKEEP_TRY(const auto& rows, store.quotes(chain));
+  for (const QuoteRow& row : rows) {
+    if (row.records <= first_kept) IMAKEEP_CHECK(store.remove_quote(chain, row.quote));
+  }
+  return {};
 }
 
 // The number of the first record in the newest segments that together take at most `bytes`.
@@ -178,6 +245,7 @@ Result<Retired> Archive::retire(ChainId number, const Retention& retention) {
       retired.violations_kept += violations;
       kept.first_kept = segment.end();
     }
+    if (!retention.dry_run && retired.records > 0) IMAKEEP_CHECK(remove_quotes_before(store_, number, kept.first_kept));
     if (held_back && retired.records == 0) {
       return refuse(EBUSY, "records from " + std::to_string(kept.first_kept) + " on " + limit.why);
     }

@@ -129,6 +129,19 @@ struct IncidentRow {
   std::int64_t since_unix_s = 0;
 };
 
+// A quote that a verifier accepted, kept as evidence. Nothing in the archive depends on it.
+struct QuoteRow {
+  ChainId chain = {};
+  std::uint64_t quote = 0;        // 1, 2, ... in the order in which the chain's quotes were added
+  std::uint64_t records = 0;      // the records before this one are proven, as the verifier said
+  std::int64_t added_unix_s = 0;  // when the keeper was told
+  Bytes statement;                // TPMS_ATTEST
+  Bytes signature;                // TPMT_SIGNATURE
+  Bytes ak_public;                // of the key that signed: TPM2B_PUBLIC
+  Bytes pcrs;                     // value_bytes() of quoted PCRs that no record named
+  std::string boot_id;            // ListRow::boot_id when the quote was added
+};
+
 struct ChainListing {
   std::vector<ChainRow> chains;  // by number; those that could be read
   std::vector<Error> damage;     // read errors; after any, the store may hold further chains
@@ -205,6 +218,13 @@ class Store {
   virtual Result<std::vector<IncidentRow>> incidents() = 0;
   // An incident whose number is 0 gets the next number.
   virtual Result<void> put_incident(const IncidentRow& row) = 0;
+
+  // The chain's quotes in the order of their numbers.
+  virtual Result<std::vector<QuoteRow>> quotes(ChainId chain) = 0;
+  // A quote whose number is 0 gets the next number of its chain.
+  virtual Result<void> put_quote(const QuoteRow& row) = 0;
+  // Does nothing if there is no such quote.
+  virtual Result<void> remove_quote(ChainId chain, std::uint64_t quote) = 0;
 
   // The problems that the store itself finds in its file, one line each; empty if it finds none.
   virtual std::vector<std::string> check_file() = 0;

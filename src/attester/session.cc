@@ -264,10 +264,11 @@ Result<Attestation> Session::send(const evidence::Challenge& challenge, const Qu
   IMAKEEP_TRY(auto body, evidence_body(header, records));
   IMAKEEP_TRY(const auto& given, client_.send("POST", "/v1/evidence", std::string(evidence::kEvidenceMediaType), body));
   if (!given.good()) return not_good<Attestation>(given);
-  return accept(given.body, records, proven);
+  return accept(given.body, records, header, proven);
 }
 
-Result<Attestation> Session::accept(const std::string& text, const Records& records, const OnProven& proven) {
+Result<Attestation> Session::accept(const std::string& text, const Records& records,
+                                    const evidence::EvidenceHeader& sent, const OnProven& proven) {
   IMAKEEP_TRY(const auto& verdict, evidence::read_verdict(text));
   if (verdict.n > records.end) {
     return fail(ErrorCode::kMalformed, "the verifier states that " + std::to_string(verdict.n) +
@@ -282,7 +283,7 @@ Result<Attestation> Session::accept(const std::string& text, const Records& reco
                     .again = verdict.again,
                     .result = verdict.result};
   IMAKEEP_TRY(attested.status, stated_status(verdict.result, identity_.host));
-  if (proven) IMAKEEP_CHECK(proven(records.chain, verdict.n));
+  if (proven) IMAKEEP_CHECK(proven(records.chain, verdict.n, sent));
   return Attestation(std::move(attested));
 }
 

@@ -58,8 +58,9 @@ struct HostIdentity {
 };
 
 // Called for each verdict: records before number `n` of the archive's chain are proven to this verifier. No chain: the
-// records came from lists.
-using OnProven = std::function<Result<void>(std::optional<std::uint64_t> chain, std::uint64_t n)>;
+// records came from lists. `sent` has the quote that proved them, and the values of quoted PCRs that no record names.
+using OnProven = std::function<Result<void>(std::optional<std::uint64_t> chain, std::uint64_t n,
+                                            const evidence::EvidenceHeader& sent)>;
 
 // `saved` if the TPM accepts it, otherwise a new key. Errors: those of AttestationTpm.
 Result<tpm::SavedKey> usable_key(tpm::AttestationTpm& tpm, const std::optional<tpm::SavedKey>& saved);
@@ -95,7 +96,8 @@ class Session {
   Result<Attestation> answer(const evidence::Challenge& challenge, const OpenRecords& open, const OnProven& proven);
   Result<Attestation> send(const evidence::Challenge& challenge, const Quoted& quoted, Records& records,
                            const OnProven& proven);
-  Result<Attestation> accept(const std::string& text, const Records& records, const OnProven& proven);
+  Result<Attestation> accept(const std::string& text, const Records& records, const evidence::EvidenceHeader& sent,
+                             const OnProven& proven);
 
   http::Client& client_;
   tpm::AttestationTpm& tpm_;

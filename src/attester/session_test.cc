@@ -224,8 +224,10 @@ class Attesting : public testing::Test {
   }
   Result<Attestation> attest() {
     return session().attest_once([this](std::uint64_t first) { return open(first); },
-                                 [this](std::optional<std::uint64_t> chain, std::uint64_t n) -> Result<void> {
+                                 [this](std::optional<std::uint64_t> chain, std::uint64_t n,
+                                        const evidence::EvidenceHeader& sent) -> Result<void> {
                                    proven_.emplace_back(chain.value_or(0), n);
+                                   proven_by_.push_back(sent);
                                    return {};
                                  });
   }
@@ -254,6 +256,7 @@ class Attesting : public testing::Test {
   std::uint32_t named_pcrs_ = 1u << 10;
   int opened_ = 0;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> proven_;
+  std::vector<evidence::EvidenceHeader> proven_by_;
   FakeTpm tpm_;
   test::TestClock clock_;
   ScriptedVerifier verifier_;
@@ -272,6 +275,8 @@ TEST_F(Attesting, SendsTheWantedRecordsWithTheQuoteAndGivesNToTheKeeper) {
   EXPECT_EQ(done.interval_s, 55u);
   EXPECT_EQ(done.status, ear::Tier::kWarning);
   EXPECT_THAT(proven_, ElementsAre(std::pair(7u, 5u)));
+  ASSERT_EQ(proven_by_.size(), 1u);
+  EXPECT_EQ(proven_by_[0], verifier_.of("/v1/evidence").at(0).header) << "the quote that was sent, with its PCR values";
   const auto asked = verifier_.of("/v1/challenge");
   ASSERT_EQ(asked.size(), 1u);
   const auto request = must(evidence::read_challenge_request(as_text(asked[0].body)));

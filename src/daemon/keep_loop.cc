@@ -367,8 +367,9 @@ Result<KeepOperations::Trimmed> KeepLoop::trim_now() {
   return Trimmed{.result = trimmed, .list_records = keeper_.last().list_records};
 }
 
-Result<bool> KeepLoop::verified(const std::string& verifier, archive::ChainId chain, std::uint64_t records) {
-  auto is_new = parts_.archive.acknowledge(verifier, chain, records, parts_.clock.unix_s());
+Result<bool> KeepLoop::verified(const std::string& verifier, archive::ChainId chain, std::uint64_t records,
+                                const std::optional<archive::AcceptedQuote>& quote) {
+  auto is_new = parts_.archive.acknowledge(verifier, chain, records, parts_.clock.unix_s(), quote);
   if (is_new && *is_new) {
     parts_.log.say("verifier",
                    "verifier " + verifier + " is new; it has proven " + records_text(records) + " of chain " +

@@ -98,7 +98,8 @@ class KeepLoop : private KeepOperations {
   Result<std::string> tell_metrics() override { return reporter_.metrics(state()); }
   Result<keeper::FollowResult> follow_now() override;
   Result<Trimmed> trim_now() override;
-  Result<bool> verified(const std::string& verifier, archive::ChainId chain, std::uint64_t records) override;
+  Result<bool> verified(const std::string& verifier, archive::ChainId chain, std::uint64_t records,
+                        const std::optional<archive::AcceptedQuote>& quote) override;
   Result<Verifiers> tell_verifiers() override;
   Result<void> remove_verifier(const std::string& verifier) override;
 

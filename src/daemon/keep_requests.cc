@@ -7,6 +7,7 @@
 #include "daemon/request_queue.h"
 #include "monitor/keeper_metrics.h"
 #include "monitor/status_json.h"
+#include "tpm/quote.h"
 
 namespace imakeep::daemon {
 namespace {
@@ -33,11 +34,68 @@ Result<std::uint64_t> number_member(const json& request, const char* operation, 
   return fail(ErrorCode::kUsage, std::string(operation) + " requires the member " + member + ", a count");
 }
 
+tl::unexpected<Error> bad_quote(const std::string& what) {
+  return fail(ErrorCode::kUsage, "verified: its quote " + what);
+}
+
+Result<Bytes> quote_part(const json& quote, const char* member) {
+  const auto found = quote.find(member);
+  if (found == quote.end() || !found->is_string()) return bad_quote(std::string("requires the member ") + member);
+  auto bytes = from_base64(found->get<std::string>());
+  if (bytes) return bytes;
+  return bad_quote(std::string("has a member ") + member + " that is no base64");
+}
+
+std::optional<std::uint32_t> pcr_number(const std::string& text) {
+  for (std::uint32_t pcr = 0; pcr < digest::kPcrCount; ++pcr) {
+    if (text == std::to_string(pcr)) return pcr;
+  }
+  return std::nullopt;
+}
+
+Result<imalog::PcrValue> quoted_value(const std::string& bank, const std::string& pcr, const json& value) {
+  const auto algorithm = digest::algorithm_from_name(bank);
+  const auto number = pcr_number(pcr);
+  const auto bytes = from_hex(value.is_string() ? value.get<std::string>() : "no digits");
+  if (!algorithm || !number || !bytes || bytes->size() != digest::digest_bytes(*algorithm)) {
+    return bad_quote(R"(has PCR values of an unknown form; write {"sha256": {"0": HEX}})");
+  }
+  return imalog::PcrValue{
+      .bank = digest::bank_of(*algorithm), .pcr = *number, .value = digest::Digest(ByteView(*bytes))};
+}
+
+// A quote is kept as evidence. That it is a quote, a signature and a public key is all that is checked of it.
+Result<archive::AcceptedQuote> accepted_quote(const json& request) {
+  if (!request.is_object()) return bad_quote("is no object");
+  archive::AcceptedQuote quote;
+  IMAKEEP_TRY(quote.statement, quote_part(request, "statement"));
+  IMAKEEP_TRY(quote.signature, quote_part(request, "signature"));
+  IMAKEEP_TRY(quote.ak_public, quote_part(request, "ak_public"));
+  if (const auto parsed = tpm::parse_quote(quote.statement); !parsed) return bad_quote(parsed.error().message);
+  if (const auto parsed = tpm::parse_signature(quote.signature); !parsed) return bad_quote(parsed.error().message);
+  if (const auto parsed = tpm::parse_public_key(quote.ak_public); !parsed) return bad_quote(parsed.error().message);
+  const auto pcrs = request.find("pcrs");
+  if (pcrs == request.end()) return quote;
+  if (!pcrs->is_object()) return bad_quote("has PCR values that are no object");
+  for (const auto& [bank, values] : pcrs->items()) {
+    if (!values.is_object()) return bad_quote("has PCR values that are no object");
+    for (const auto& [pcr, value] : values.items()) {
+      IMAKEEP_TRY(auto given, quoted_value(bank, pcr, value));
+      quote.pcrs.push_back(std::move(given));
+    }
+  }
+  return quote;
+}
+
 Result<control::Message> take_verified(const json& request, KeepOperations& keeper) {
   IMAKEEP_TRY(const auto& verifier, text_member(request, "verified", "verifier"));
   IMAKEEP_TRY(const auto& chain, number_member(request, "verified", "chain"));
   IMAKEEP_TRY(const auto& records, number_member(request, "verified", "n"));
-  IMAKEEP_TRY(const auto& is_new, keeper.verified(verifier, archive::ChainId(chain), records));
+  std::optional<archive::AcceptedQuote> quote;
+  if (request.contains("quote")) {
+    IMAKEEP_TRY(quote, accepted_quote(request["quote"]));
+  }
+  IMAKEEP_TRY(const auto& is_new, keeper.verified(verifier, archive::ChainId(chain), records, quote));
   return control::Message{.head = {{"new", is_new}}};
 }
 

@@ -34,8 +34,9 @@ class KeepOperations {
   virtual Result<Trimmed> trim_now() = 0;
 
   // A verifier has proven the chain's first `records`. Returns whether it was not registered yet. Errors: those of
-  // archive::Archive::acknowledge().
-  virtual Result<bool> verified(const std::string& verifier, archive::ChainId chain, std::uint64_t records) = 0;
+  // archive::Archive::acknowledge(), which also keeps the quote.
+  virtual Result<bool> verified(const std::string& verifier, archive::ChainId chain, std::uint64_t records,
+                                const std::optional<archive::AcceptedQuote>& quote) = 0;
   // The registered verifiers, and what they have proven of the host's chain.
   struct Verifiers {
     std::optional<archive::ChainId> chain;  // empty: the archive has none of this host

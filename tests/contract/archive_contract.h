@@ -4,6 +4,7 @@
 // `Fixture` default-constructs an empty store, gives it as store(), and reopen()s what was committed.
 #pragma once
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "archive/archive.h"
@@ -13,6 +14,12 @@
 namespace imakeep::archive::test {
 
 using imatest::must;
+
+inline AcceptedQuote a_quote(std::uint8_t fill) {
+  return {.statement = Bytes(5, std::byte{fill}),
+          .signature = Bytes(kMaxQuotePartBytes, std::byte{fill}),
+          .ak_public = Bytes(1, std::byte{fill})};
+}
 
 template <class Fixture>
 class ArchiveContract : public testing::Test {
@@ -275,6 +282,91 @@ TYPED_TEST_P(ArchiveContract, RemovesAVerifierFromAllChains) {
   must(this->archive().remove_verifier("fleet"));
   EXPECT_FALSE(must(this->archive().acknowledged(ChainId(1))));
   EXPECT_TRUE(this->findings().empty());
+}
+
+TYPED_TEST_P(ArchiveContract, KeepsTheQuotesOfEachChainInOrder) {
+  this->begin();
+  must(this->append(made("/quotes/", 40), 0));
+  must(this->archive().begin_chain(imatest::banks("sha1"), ChainStart::kBoot));
+  EXPECT_TRUE(must(this->archive().quotes(ChainId(1))).empty());
+  AcceptedQuote quote = a_quote(1);
+  quote.pcrs = {{.bank = imatest::bank("sha1"), .pcr = 0, .value = digest::Digest(20)},
+                {.bank = imatest::bank("sha512"), .pcr = 23, .value = digest::Digest(64)}};
+  must(this->archive().acknowledge("fleet", ChainId(1), 30, 1000, quote));
+  must(this->archive().acknowledge("fleet", ChainId(1), 40, 1001, a_quote(2)));
+  must(this->archive().acknowledge("audit", ChainId(1), 12, 1002));
+  must(this->archive().acknowledge("fleet", ChainId(2), 0, 1003, a_quote(3)));
+  this->fixture_.reopen();
+  const auto of_1 = must(this->archive().quotes(ChainId(1)));
+  ASSERT_EQ(of_1.size(), 2u);
+  EXPECT_EQ(std::tie(of_1[0].quote, of_1[0].records, of_1[0].added_unix_s), std::tuple(1u, 30u, 1000));
+  EXPECT_EQ(of_1[0].accepted.statement, quote.statement);
+  EXPECT_EQ(of_1[0].accepted.signature, quote.signature);
+  EXPECT_EQ(of_1[0].accepted.ak_public, quote.ak_public);
+  EXPECT_EQ(of_1[0].accepted.pcrs, quote.pcrs);
+  EXPECT_EQ(std::tie(of_1[1].quote, of_1[1].records, of_1[1].added_unix_s), std::tuple(2u, 40u, 1001));
+  ASSERT_EQ(must(this->archive().quotes(ChainId(2))).size(), 1u);
+  EXPECT_EQ(must(this->archive().quotes(ChainId(2)))[0].quote, 1u) << "each chain has numbers of its own";
+  EXPECT_TRUE(this->findings().empty());
+}
+
+TYPED_TEST_P(ArchiveContract, KeepsNoQuoteOfARefusedAcknowledgementAndNoneOfAnImpossibleSize) {
+  this->begin();
+  must(this->append(made("/quotes/", 40), 0));
+  EXPECT_FALSE(this->archive().acknowledge("fleet", ChainId(1), 41, 1, a_quote(1)));
+  EXPECT_FALSE(this->archive().acknowledge("fleet", ChainId(2), 0, 1, a_quote(1)));
+  for (Bytes AcceptedQuote::*const part :
+       {&AcceptedQuote::statement, &AcceptedQuote::signature, &AcceptedQuote::ak_public}) {
+    for (const std::size_t size : {std::size_t{0}, kMaxQuotePartBytes + 1}) {
+      AcceptedQuote quote = a_quote(1);
+      quote.*part = Bytes(size);
+      EXPECT_EQ(this->archive().acknowledge("fleet", ChainId(1), 5, 1, quote).error().code, ErrorCode::kUsage);
+    }
+  }
+  EXPECT_TRUE(must(this->archive().quotes(ChainId(1))).empty());
+  EXPECT_TRUE(must(this->archive().verifiers(ChainId(1))).empty());
+}
+
+TYPED_TEST_P(ArchiveContract, ThinsQuotesByAge) {
+  this->begin();
+  must(this->append(made("/quotes/", 40), 0));
+  for (std::int64_t day = 0; day < 3; ++day) {
+    for (std::int64_t minute = 0; minute < 10; ++minute) {
+      must(this->archive().acknowledge("fleet", ChainId(1), 40, day * 86400 + minute * 60, a_quote(1)));
+    }
+  }
+  std::vector<std::uint64_t> kept;
+  for (const KeptQuote& quote : must(this->archive().quotes(ChainId(1)))) kept.push_back(quote.quote);
+  EXPECT_THAT(kept, testing::ElementsAre(1, 10, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30));
+  EXPECT_TRUE(this->findings().empty()) << "the seal follows";
+}
+
+TYPED_TEST_P(ArchiveContract, ForgetsQuotesWithTheLastRecordThatTheyCover) {
+  this->begin();
+  const Incoming log = made("/retire/", 4000);
+  for (std::size_t at = 0; at < 4000; at += 1000) must(this->append(log, at, at, 1000, static_cast<std::int64_t>(at)));
+  for (const std::uint64_t records : {5u, 500u, 4000u}) {
+    must(this->archive().acknowledge("fleet", ChainId(1), records, 1, a_quote(1)));
+  }
+  must(this->archive().retire(ChainId(1), {.dry_run = true}));
+  EXPECT_EQ(must(this->archive().quotes(ChainId(1))).size(), 3u) << "a dry run removes nothing";
+  must(this->archive().retire(ChainId(1), {}));
+  ASSERT_GT(must(this->archive().chain(ChainId(1))).first_kept, 500u);
+  const auto left = must(this->archive().quotes(ChainId(1)));
+  ASSERT_EQ(left.size(), 1u);
+  EXPECT_EQ(left[0].records, 4000u);
+  EXPECT_TRUE(this->findings().empty());
+}
+
+TYPED_TEST_P(ArchiveContract, NamesQuotesThatNoKeeperWrites) {
+  this->begin();
+  must(this->append(made("/quotes/", 4), 0));
+  this->change([](Store& in) -> Result<void> {
+    IMAKEEP_CHECK(in.put_quote({.chain = ChainId(1), .records = 5}));
+    return in.put_quote({.chain = ChainId(1), .records = 4, .pcrs = Bytes(7)});
+  });
+  EXPECT_THAT(this->findings(), testing::ElementsAre("quote 1 is damaged", "quote 2 is damaged"));
+  EXPECT_EQ(this->archive().quotes(ChainId(1)).error().code, ErrorCode::kMalformed);
 }
 
 TYPED_TEST_P(ArchiveContract, RetiresOnlyWhatEveryVerifierAcknowledged) {
@@ -690,7 +782,9 @@ TYPED_TEST_P(ArchiveContract, RollsBackWhatWasNotCommitted) {
     must(this->fixture_.store().put_anchor({.chain = ChainId(1), .number = 5, .why = "gap", .pcrs = {}}));
     must(this->fixture_.store().put_list({.chain = ChainId(1), .head = 1}));
     must(this->fixture_.store().put_incident({.chain = ChainId(1), .kind = "gap", .what = "G."}));
+    must(this->fixture_.store().put_quote({.chain = ChainId(1), .records = 5}));
   }
+  EXPECT_TRUE(must(this->fixture_.store().quotes(ChainId(1))).empty());
   EXPECT_TRUE(must(this->fixture_.store().sources()).empty());
   EXPECT_TRUE(must(this->fixture_.store().anchors(ChainId(1))).empty());
   EXPECT_FALSE(must(this->fixture_.store().list(ChainId(1))));
@@ -711,6 +805,8 @@ TYPED_TEST_P(ArchiveContract, ChangesNothingOutsideATransaction) {
   EXPECT_FALSE(store.put_verifier({.name = "fleet", .chain = ChainId(1)}));
   EXPECT_FALSE(store.remove_verifier("fleet"));
   EXPECT_FALSE(store.put_incident({.chain = ChainId(1), .kind = "gap", .what = "G."}));
+  EXPECT_FALSE(store.put_quote({.chain = ChainId(1), .records = 1}));
+  EXPECT_FALSE(store.remove_quote(ChainId(1), 1));
   EXPECT_TRUE(must(store.chains()).empty());
 }
 
@@ -720,13 +816,15 @@ REGISTER_TYPED_TEST_SUITE_P(ArchiveContract, ReadsEveryRecordInEveryBankAfterReo
                             KeepsADigestOfABankThatTheChainDoesNotReplay, KeepsAnUnknownTemplateByteForByte,
                             HoldsChainsApart, RemembersThePendingTrim, RemembersWhatEachVerifierAcknowledgedOfEachChain,
                             RefusesAcknowledgementsThatCannotBeTrueAndStoresNothing, RegistersAtMost64Verifiers,
-                            RemovesAVerifierFromAllChains, RetiresOnlyWhatEveryVerifierAcknowledged, RetiresByAge,
-                            RetiresByNumberAndBySize, RemembersWhatIsKnownOfTheList, NumbersIncidentsInTheOrderTheyCome,
-                            RemembersAnchorsByNumber, GoesOnFromAnAnchor, MayBeginWithAnAnchor,
-                            GathersNothingAcrossAnAnchor, RecordsThatAnAnchorCallsBrokenStaySo,
-                            StoresTheRowsOfTheOptionsWithTheRecords, StoresNothingIfARowOfTheOptionsIsRefused,
-                            NamesAnAnchorThatWasAltered, NamesAnAnchorWhereNoneCanBe,
-                            NamesRecordsThatDoNotMatchTheStateBeforeAnAnchor,
+                            RemovesAVerifierFromAllChains, KeepsTheQuotesOfEachChainInOrder,
+                            KeepsNoQuoteOfARefusedAcknowledgementAndNoneOfAnImpossibleSize, ThinsQuotesByAge,
+                            ForgetsQuotesWithTheLastRecordThatTheyCover, NamesQuotesThatNoKeeperWrites,
+                            RetiresOnlyWhatEveryVerifierAcknowledged, RetiresByAge, RetiresByNumberAndBySize,
+                            RemembersWhatIsKnownOfTheList, NumbersIncidentsInTheOrderTheyCome, RemembersAnchorsByNumber,
+                            GoesOnFromAnAnchor, MayBeginWithAnAnchor, GathersNothingAcrossAnAnchor,
+                            RecordsThatAnAnchorCallsBrokenStaySo, StoresTheRowsOfTheOptionsWithTheRecords,
+                            StoresNothingIfARowOfTheOptionsIsRefused, NamesAnAnchorThatWasAltered,
+                            NamesAnAnchorWhereNoneCanBe, NamesRecordsThatDoNotMatchTheStateBeforeAnAnchor,
                             NamesWhatIsKnownOfAListIfItGoesBeyondTheEnd, RetiresNothingThatTheListMayHold,
                             RetiresUpToAnAnchorAndAfterIt, RollsBackWhatWasNotCommitted,
                             ChangesNothingOutsideATransaction);

@@ -154,7 +154,7 @@ check_refused "an altered record is kept and named" 1 "$work/bad-altered: record
 check "and comes out as it went in" same "$work/altered" binary sha1 "$work/bad-altered"
 sqlite3 "$work/altered" "PRAGMA user_version=9"
 check_refused "an archive of a newer version" 1 "version 9" log --archive "$work/altered"
-sqlite3 "$work/altered" "PRAGMA user_version=4; UPDATE segment SET data = zeroblob(10)"
+sqlite3 "$work/altered" "PRAGMA user_version=5; UPDATE segment SET data = zeroblob(10)"
 check_refused "a damaged segment is named by --check" 1 "records 0 to 134" log --archive "$work/altered" --check
 check_refused "and by what it leaves out" 1 "left out records 0 to 134" log --archive "$work/altered"
 flock "$work/flush.lock" sleep 20 &

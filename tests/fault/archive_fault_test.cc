@@ -136,7 +136,8 @@ TEST_F(ArchiveFaultTest, LosesNothingCommittedWhateverTheDiskDoes) {
 
 class UpgradeFaultTest : public ArchiveFaultTest {
  protected:
-  // A file of version 1: version 2 only added tables, version 3 tables and columns, and version 4 a column.
+  // A file of version 1: version 2 only added tables, version 3 tables and columns, version 4 a column,
+  // and version 5 a table.
   Bytes version_1() {
     {
       const auto store = must(SqliteStore::open(path_, OpenMode::kCreate));
@@ -147,7 +148,8 @@ class UpgradeFaultTest : public ArchiveFaultTest {
     sqlite3* database = nullptr;
     EXPECT_EQ(sqlite3_open(path_.c_str(), &database), SQLITE_OK);
     std::string sql =
-        "DROP TABLE anchor; DROP TABLE list; DROP TABLE incident; DROP TABLE seal; DROP TABLE origin; "
+        "DROP TABLE anchor; DROP TABLE list; DROP TABLE incident; DROP TABLE seal; DROP TABLE origin; DROP TABLE "
+        "quote; "
         "ALTER TABLE segment DROP COLUMN data_checksum; ALTER TABLE verifier DROP COLUMN acknowledged_unix_s; "
         "PRAGMA user_version=1;";
     for (const char* const table : {"chain", "segment", "pending", "source", "verifier", "violation"}) {

@@ -107,6 +107,11 @@ std::string text_of(const IncidentRow& row) {
                 row.what, row.since_unix_s);
 }
 
+std::string text_of(const QuoteRow& row) {
+  return joined(row.chain, row.quote, row.records, row.added_unix_s, row.statement, row.signature, row.ak_public,
+                row.pcrs, row.boot_id);
+}
+
 std::string text_of(const Stats& stats) {
   return joined(stats.segments, stats.violations, stats.payload_bytes);
 }
@@ -150,6 +155,7 @@ void ask_of_chain(Questions& questions, Archive& archive, ChainId number) {
   questions.ask("list" + of, store.list(number), text_of_optional<ListRow>);
   questions.ask("violations" + of, store.violations(number), text_of_list<ViolationRow>);
   questions.ask("anchor rows" + of, store.anchors(number), text_of_list<AnchorRow>);
+  questions.ask("quotes" + of, store.quotes(number), text_of_list<QuoteRow>);
   questions.ask("acknowledged" + of, archive.acknowledged(number),
                 [](const std::optional<std::uint64_t>& it) { return it ? std::to_string(*it) : "none"; });
   questions.ask("stats" + of, archive.stats(number), [](const Stats& it) { return text_of(it); });
@@ -271,7 +277,11 @@ class ArchiveBitsTest : public testing::Test {
     const std::vector<IncidentRow> incidents{{.chain = ChainId(2), .kind = "altered", .what = "A."}};
     must(archive.append(ChainId(2), 0, std::span(log.records).subspan(40, 20), log.bank, 0,
                         {.list = &list, .pending = &pending, .incidents = incidents}));
-    must(archive.acknowledge("fleet", ChainId(1), 30, 6));
+    const AcceptedQuote quote{.statement = Bytes(40),
+                              .signature = Bytes(30),
+                              .ak_public = Bytes(20),
+                              .pcrs = {{.bank = imatest::bank("sha1"), .pcr = 3, .value = digest::Digest(20)}}};
+    must(archive.acknowledge("fleet", ChainId(1), 30, 6, quote));
     must(archive.acknowledge("fleet", ChainId(2), 4, 7));
     must(archive.acknowledge("other", ChainId(1), 35, 8));
     EXPECT_EQ(must(store.violations(ChainId(1))).size(), 2u);

@@ -84,7 +84,7 @@ class ArchiveFileTest : public testing::Test {
   // As an imakeep that knew version 2 only would have left it.
   void downgrade_to_version_2() {
     std::string sql =
-        "PRAGMA journal_mode=DELETE; DROP TABLE seal; DROP TABLE origin; PRAGMA user_version=2; "
+        "PRAGMA journal_mode=DELETE; DROP TABLE seal; DROP TABLE origin; DROP TABLE quote; PRAGMA user_version=2; "
         "ALTER TABLE verifier DROP COLUMN acknowledged_unix_s; "
         "ALTER TABLE segment DROP COLUMN data_checksum;";
     for (const char* const table :
@@ -128,17 +128,17 @@ TEST_F(ArchiveFileTest, IsMadeForItsOwnerOnlyAndTellsWhatItIs) {
   EXPECT_EQ(status.st_mode & 0777u, 0600u);
   // Where SQLite keeps them: https://sqlite.org/fileformat2.html, sections 1.3.13 and 1.3.19.
   const Bytes file = must(read_file(path_));
-  EXPECT_EQ(version_of(file), 4);
+  EXPECT_EQ(version_of(file), 5);
   EXPECT_EQ(as_text(ByteView(file).subspan(68, 4)), "imkp");
 }
 
 TEST_F(ArchiveFileTest, OfANewerVersionIsRefused) {
   fill(1);
-  execute("PRAGMA user_version=5");
+  execute("PRAGMA user_version=6");
   for (const OpenMode mode : {OpenMode::kRead, OpenMode::kWrite, OpenMode::kCreate}) {
     const Error error = refused(mode);
     EXPECT_EQ(error.code, ErrorCode::kUnsupported);
-    EXPECT_THAT(error.message, HasSubstr("version 5"));
+    EXPECT_THAT(error.message, HasSubstr("version 6"));
     EXPECT_THAT(error.message, HasSubstr(path_));
   }
 }
@@ -172,7 +172,7 @@ TEST_F(ArchiveFileTest, OfVersion1IsUpgradedWithAllItsRows) {
     must(archive.append(ChainId(1), 2000, std::span(log_.records).subspan(2000, 500), log_.bank, 0));
   }
   put_keepers_rows();
-  EXPECT_EQ(version_of(must(read_file(path_))), 4);
+  EXPECT_EQ(version_of(must(read_file(path_))), 5);
   auto store = open(OpenMode::kRead);
   expect_rows_of_version_1(*store, 2500);
   EXPECT_EQ(must(store->anchors(ChainId(1))).size(), 1u);
@@ -203,9 +203,11 @@ TEST_F(ArchiveFileTest, OfVersion3IsReadAsItIsAndUpgradedWithItsVerifiers) {
   seal.add("chain", std::uint64_t{0});
   seal.add("rows", std::uint64_t{1});
   seal.add("sum", static_cast<std::uint64_t>(checksum.value()));
-  execute("ALTER TABLE verifier DROP COLUMN acknowledged_unix_s; INSERT INTO verifier VALUES ('fleet', 1, 40, " + sum +
-          "); INSERT INTO seal VALUES ('verifier', 0, 1, " + sum + ", " + std::to_string(seal.value()) +
-          "); PRAGMA user_version=3");
+  execute(
+      "DROP TABLE quote; ALTER TABLE verifier DROP COLUMN acknowledged_unix_s; INSERT INTO verifier VALUES ('fleet', "
+      "1, 40, " +
+      sum + "); INSERT INTO seal VALUES ('verifier', 0, 1, " + sum + ", " + std::to_string(seal.value()) +
+      "); PRAGMA user_version=3");
   {
     auto store = open(OpenMode::kRead);
     Archive archive(*store);
@@ -218,12 +220,36 @@ TEST_F(ArchiveFileTest, OfVersion3IsReadAsItIsAndUpgradedWithItsVerifiers) {
     EXPECT_EQ(must(archive.verifiers(ChainId(1))).at(0).acknowledged_unix_s, 0);
     EXPECT_FALSE(must(archive.acknowledge("fleet", ChainId(1), 41, 77)));
   }
-  EXPECT_EQ(version_of(must(read_file(path_))), 4);
+  EXPECT_EQ(version_of(must(read_file(path_))), 5);
   auto store = open(OpenMode::kRead);
   Archive archive(*store);
   const Verifier verifier = must(archive.verifiers(ChainId(1))).at(0);
   EXPECT_EQ(std::tie(verifier.name, verifier.acknowledged, verifier.acknowledged_unix_s), std::tuple("fleet", 41u, 77));
   EXPECT_TRUE(must(archive.check()).empty());
+}
+
+TEST_F(ArchiveFileTest, OfVersion4HasNoQuotesAndKeepsThemOnceItIsUpgraded) {
+  fill(2000);
+  execute("DROP TABLE quote; PRAGMA user_version=4");
+  {
+    auto store = open(OpenMode::kRead);
+    Archive archive(*store);
+    EXPECT_TRUE(must(archive.quotes(ChainId(1))).empty());
+    EXPECT_TRUE(must(archive.check()).empty());
+  }
+  const AcceptedQuote quote{.statement = Bytes(3), .signature = Bytes(4), .ak_public = Bytes(5)};
+  must(Archive(*open(OpenMode::kWrite)).acknowledge("fleet", ChainId(1), 41, 77, quote));
+  EXPECT_EQ(version_of(must(read_file(path_))), 5);
+  {
+    auto store = open(OpenMode::kRead);
+    Archive archive(*store);
+    EXPECT_EQ(must(archive.quotes(ChainId(1))).at(0).records, 41u);
+    EXPECT_TRUE(must(archive.check()).empty());
+  }
+  execute("UPDATE quote SET records = 42");
+  EXPECT_EQ(Archive(*open(OpenMode::kRead)).quotes(ChainId(1)).error().code, ErrorCode::kMalformed);
+  execute("DELETE FROM quote");
+  EXPECT_EQ(Archive(*open(OpenMode::kRead)).quotes(ChainId(1)).error().code, ErrorCode::kMalformed);
 }
 
 TEST_F(ArchiveFileTest, WhoseMakingWasInterruptedIsMadeAnewAndReadsAsEmpty) {
@@ -541,7 +567,7 @@ TEST_F(ArchiveFileTest, OfVersion2IsUpgradedWithAChecksumForEveryRow) {
   downgrade_to_version_2();
   expect_all_rows(*open(OpenMode::kRead), "read as it is");
   expect_all_rows(*open(OpenMode::kWrite), "upgraded");
-  EXPECT_EQ(version_of(must(read_file(path_))), 4);
+  EXPECT_EQ(version_of(must(read_file(path_))), 5);
   expect_all_rows(*open(OpenMode::kRead), "read after the upgrade");
   execute("UPDATE list SET head = 4");
   EXPECT_EQ(open(OpenMode::kRead)->list(ChainId(1)).error().code, ErrorCode::kMalformed);
@@ -549,7 +575,7 @@ TEST_F(ArchiveFileTest, OfVersion2IsUpgradedWithAChecksumForEveryRow) {
 
 TEST_F(ArchiveFileTest, WhoseVersionDoesNotGoWithItsTablesIsDamaged) {
   fill(10);
-  for (const char* const version : {"1", "2"}) {
+  for (const char* const version : {"1", "2", "4"}) {
     execute(std::string("PRAGMA user_version=") + version);
     auto store = open(OpenMode::kRead);
     EXPECT_EQ(store->chains().error().code, ErrorCode::kMalformed);

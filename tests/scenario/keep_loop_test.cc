@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "archive/memory/memory_store.h"
+#include "base/base64.h"
 #include "control/message.h"
 #include "keeper/memory/memory_ima_source.h"
 #include "mlist/test_support.h"
@@ -200,6 +201,55 @@ TEST_F(KeepLoopTest, TrimsWhatEveryVerifierHasProven) {
   ASSERT_EQ(all[9]["verifiers"].size(), 1u);
   EXPECT_EQ(all[9]["verifiers"][0]["name"], "fleet");
   EXPECT_EQ(all[9]["verifiers"][0]["records"], 6);
+}
+
+// Bytes that a TPM could have written: a quote of PCR 10 in bank sha256, an ECDSA signature, and a key on P-256.
+json quote_of_a_tpm() {
+  const auto base64 = [](const std::string& hex) { return to_base64(*from_hex(hex)); };
+  const std::string front = "ff544347801800000000";
+  const std::string clock_and_firmware = "00000000000000010000000100000000010000000000000001";
+  const std::string select_pcr_10 = "00000001000b030004000020";
+  const std::string area = "0023000b00050072000000100018000b000300100020";
+  return {{"statement", base64(front + clock_and_firmware + select_pcr_10 + std::string(64, '0'))},
+          {"signature", base64("0018000b000101000101")},
+          {"ak_public", base64(area + std::string(64, '1') + "0020" + std::string(64, '1'))},
+          {"pcrs", {{"sha256", {{"0", std::string(64, 'a')}}}}}};
+}
+
+TEST_F(KeepLoopTest, KeepsTheQuoteOfAVerdict) {
+  std::vector<json> answers;
+  const auto tell = [&](RequestQueue& requests, const json& quote) {
+    answers.push_back(
+        requests.ask({.head = {{"op", "verified"}, {"verifier", "fleet"}, {"chain", 1}, {"n", 6}, {"quote", quote}}})
+            .head);
+  };
+  run_while(loop(&pcrs_), [&](RequestQueue& requests) {
+    const json good = quote_of_a_tpm();
+    tell(requests, good);
+    for (const char* const member : {"statement", "signature", "ak_public"}) {
+      for (const json& bad : {json(nullptr), json(5), json("no base64!"), json(""), json("AAAA")}) {
+        json altered = good;
+        altered[member] = bad;
+        tell(requests, altered);
+      }
+    }
+    for (const json& bad :
+         {json(5), json{{"sha256", 5}}, json{{"sha0", json{{"0", std::string(64, 'a')}}}},
+          json{{"sha256", json{{"24", std::string(64, 'a')}}}}, json{{"sha256", json{{"00", std::string(64, 'a')}}}},
+          json{{"sha256", json{{"0", std::string(62, 'a')}}}}, json{{"sha256", json{{"0", 7}}}}}) {
+      json altered = good;
+      altered["pcrs"] = bad;
+      tell(requests, altered);
+    }
+    tell(requests, "text");
+  });
+  EXPECT_EQ(answers[0]["ok"], true) << answers[0];
+  for (std::size_t i = 1; i < answers.size(); ++i) EXPECT_EQ(answers[i]["error"]["code"], "usage") << i << answers[i];
+  const auto kept = mlist::test::must(archive_.quotes(archive::ChainId(1)));
+  ASSERT_EQ(kept.size(), 1u);
+  EXPECT_EQ(kept[0].records, 6u);
+  ASSERT_EQ(kept[0].accepted.pcrs.size(), 1u);
+  EXPECT_EQ(to_hex(kept[0].accepted.pcrs[0].value.view()), std::string(64, 'a'));
 }
 
 TEST_F(KeepLoopTest, RefusesRequestsOfVerifiersThatMakeNoSense) {

@@ -211,6 +211,31 @@ Result<void> MemoryStore::put_incident(const IncidentRow& row) {
   return {};
 }
 
+Result<std::vector<QuoteRow>> MemoryStore::quotes(ChainId chain) {
+  std::vector<QuoteRow> found;
+  for (const auto& [key, row] : rows_.quotes) {
+    if (key.first == chain) found.push_back(row);
+  }
+  return found;
+}
+
+Result<void> MemoryStore::put_quote(const QuoteRow& row) {
+  IMAKEEP_CHECK(require_transaction());
+  QuoteRow numbered = row;
+  if (numbered.quote == 0) {
+    IMAKEEP_TRY(const auto& of_chain, quotes(row.chain));
+    numbered.quote = of_chain.empty() ? 1 : of_chain.back().quote + 1;
+  }
+  rows_.quotes[{row.chain, numbered.quote}] = std::move(numbered);
+  return {};
+}
+
+Result<void> MemoryStore::remove_quote(ChainId chain, std::uint64_t quote) {
+  IMAKEEP_CHECK(require_transaction());
+  rows_.quotes.erase({chain, quote});
+  return {};
+}
+
 std::uint64_t MemoryStore::file_bytes() {
   std::uint64_t bytes = 0;
   for (const auto& [key, segment] : rows_.segments) bytes += segment.data.size();

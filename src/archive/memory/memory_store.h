@@ -43,6 +43,9 @@ class MemoryStore : public Store {
   Result<void> put_origin(const OriginRow& row) override;
   Result<std::vector<IncidentRow>> incidents() override;
   Result<void> put_incident(const IncidentRow& row) override;
+  Result<std::vector<QuoteRow>> quotes(ChainId chain) override;
+  Result<void> put_quote(const QuoteRow& row) override;
+  Result<void> remove_quote(ChainId chain, std::uint64_t quote) override;
   std::vector<std::string> check_file() override { return {}; }
   std::uint64_t file_bytes() override;
 
@@ -63,6 +66,7 @@ class MemoryStore : public Store {
     std::map<ChainId, ListRow> lists;
     std::map<ChainId, OriginRow> origins;
     std::map<std::uint64_t, IncidentRow> incidents;
+    std::map<Key, QuoteRow> quotes;  // the number is that of the quote
   };
   Result<void> require_transaction() const;
 

@@ -13,14 +13,16 @@ namespace imakeep::archive {
 namespace {
 
 constexpr char kSealTable[] = "seal";
+constexpr char kQuoteTable[] = "quote";
 constexpr char kPutSeal[] = "INSERT OR REPLACE INTO seal VALUES (?, ?, ?, ?, ?)";
 
 struct SealedTable {
   const char* name;
   const char* chain;  // the column with the chain whose seal covers a row; null: one seal covers the whole table
   bool sealed = true;
+  int since = 1;  // the first schema version with the table, if that is later than kVersionOfChecksums
 };
-constexpr std::array<SealedTable, 10> kTables{{{.name = "chain", .chain = nullptr},
+constexpr std::array<SealedTable, 11> kTables{{{.name = "chain", .chain = nullptr},
                                                {.name = "segment", .chain = nullptr, .sealed = false},
                                                {.name = "pending", .chain = nullptr},
                                                {.name = "source", .chain = nullptr},
@@ -29,7 +31,8 @@ constexpr std::array<SealedTable, 10> kTables{{{.name = "chain", .chain = nullpt
                                                {.name = "anchor", .chain = "chain"},
                                                {.name = "list", .chain = nullptr},
                                                {.name = "origin", .chain = nullptr},
-                                               {.name = "incident", .chain = nullptr}}};
+                                               {.name = "incident", .chain = nullptr},
+                                               {.name = kQuoteTable, .chain = "chain", .since = kVersionOfQuotes}}};
 
 std::int64_t checksum_of_seal(const std::string& table, ChainId chain, const Seal& seal) {
   RowChecksum checksum(kSealTable);
@@ -183,7 +186,10 @@ std::int64_t checksum_of(std::string_view table, const SQLite::Statement& row, i
 int version_of(SQLite::Database& database) {
   const int version = database.execAndGet("PRAGMA user_version").getInt();
   const bool sealed = database.tableExists(kSealTable);
-  if ((version >= kVersionOfChecksums) != sealed) throw_damaged("its version does not match its tables");
+  const bool with_quotes = database.tableExists(kQuoteTable);
+  if ((version >= kVersionOfChecksums) != sealed || (version >= kVersionOfQuotes) != with_quotes) {
+    throw_damaged("its version does not match its tables");
+  }
   return version;
 }
 
@@ -203,7 +209,9 @@ void change_seal(SQLite::Database& database, const std::string& table, ChainId c
 }
 
 void check_all_rows(SQLite::Database& database) {
+  const int version = version_of(database);
   for (const SealedTable& table : kTables) {
+    if (table.since > version) continue;
     const auto columns = covered_columns(database, table.name);
     std::map<ChainId, Seal> found;
     const std::string chain = table.chain == nullptr ? "0" : quoted(table.chain);

@@ -22,6 +22,8 @@ namespace imakeep::archive {
 
 // The first schema version with checksums.
 inline constexpr int kVersionOfChecksums = 3;
+// The first schema version with the table quote.
+inline constexpr int kVersionOfQuotes = 5;
 
 // Collects a row's columns, in the table's order, and hashes them.
 class RowChecksum {

@@ -191,4 +191,23 @@ struct Table<IncidentRow> {
   }
 };
 
+template <>
+struct Table<QuoteRow> {
+  static constexpr char kName[] = "quote";
+  static constexpr int kKeys = 2;
+  static ChainId seal_of(const QuoteRow& row) { return row.chain; }
+  template <class Row, class Visit>
+  static void columns(Row& row, Visit&& visit) {
+    visit("chain", row.chain);
+    visit("quote", row.quote);
+    visit("records", row.records);
+    visit("added_unix_s", row.added_unix_s);
+    visit("statement", row.statement);
+    visit("signature", row.signature);
+    visit("ak_public", row.ak_public);
+    visit("pcrs", row.pcrs);
+    visit("boot_id", row.boot_id);
+  }
+};
+
 }  // namespace imakeep::archive

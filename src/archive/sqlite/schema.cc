@@ -4,7 +4,7 @@
 namespace imakeep::archive {
 
 // `data` is the last column of `segment`, so that SQLite can read the columns before it without the data.
-const std::array<const char*, 4> kUpgrades = {R"(
+const std::array<const char*, 5> kUpgrades = {R"(
 CREATE TABLE chain (
   chain INTEGER PRIMARY KEY,
   banks TEXT NOT NULL,
@@ -133,6 +133,21 @@ CREATE TABLE seal (
 )",
                                               R"(
 ALTER TABLE verifier ADD COLUMN acknowledged_unix_s INTEGER NOT NULL DEFAULT 0;
+)",
+                                              R"(
+CREATE TABLE quote (
+  chain INTEGER NOT NULL,
+  quote INTEGER NOT NULL,
+  records INTEGER NOT NULL,
+  added_unix_s INTEGER NOT NULL,
+  statement BLOB NOT NULL,
+  signature BLOB NOT NULL,
+  ak_public BLOB NOT NULL,
+  pcrs BLOB NOT NULL,
+  boot_id TEXT NOT NULL,
+  checksum INTEGER NOT NULL,
+  PRIMARY KEY (chain, quote)
+) STRICT;
 )"};
 
 }  // namespace imakeep::archive

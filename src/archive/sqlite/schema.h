@@ -13,7 +13,7 @@ inline constexpr int kApplicationId = 0x696d6b70;  // "imkp"
 
 // kUpgrades[v] upgrades version v to version v + 1. All steps of an upgrade and the new version are one transaction.
 // After the steps, the upgrade computes the checksums of all rows anew: checksums.h.
-extern const std::array<const char*, 4> kUpgrades;
+extern const std::array<const char*, 5> kUpgrades;
 inline constexpr int kSchemaVersion = static_cast<int>(std::tuple_size_v<decltype(kUpgrades)>);
 
 }  // namespace imakeep::archive

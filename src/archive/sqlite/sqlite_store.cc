@@ -233,6 +233,7 @@ std::vector<Row> of_chain(Database& database, ChainId chain, const std::string& 
 // Whether the file has the tables of that schema version. A reader may open a file that no writer has upgraded yet, and
 // a writer may upgrade the file while a reader has it open.
 bool is_of_version(Database& database, int version) {
+  const Snapshot snapshot(database);
   return version_of(database) >= version;
 }
 
@@ -553,6 +554,34 @@ Result<void> SqliteStore::put_incident(const IncidentRow& row) {
       ++numbered.incident;
     }
     put(database, numbered);
+  });
+}
+
+Result<std::vector<QuoteRow>> SqliteStore::quotes(ChainId chain) {
+  return connection_->run(kReading, [&](Database& database) -> std::vector<QuoteRow> {
+    if (!is_of_version(database, kVersionOfQuotes)) return {};
+    return of_chain<QuoteRow>(database, chain, "ORDER BY quote");
+  });
+}
+
+Result<void> SqliteStore::put_quote(const QuoteRow& row) {
+  return connection_->run(kWriting, [&](Database& database) {
+    QuoteRow numbered = row;
+    if (numbered.quote == 0) {
+      Statement last = prepared(database, "SELECT coalesce(max(quote), 0) FROM quote WHERE chain = ?", row.chain);
+      last.executeStep();
+      read_value(last, 0, numbered.quote);
+      ++numbered.quote;
+    }
+    put(database, numbered);
+  });
+}
+
+Result<void> SqliteStore::remove_quote(ChainId chain, std::uint64_t quote) {
+  return connection_->run(kWriting, [&](Database& database) {
+    const auto before = stored_checksum(database, QuoteRow{.chain = chain, .quote = quote});
+    change(database, "DELETE FROM quote WHERE chain = ? AND quote = ?", chain, quote);
+    if (before) change_seal(database, Table<QuoteRow>::kName, chain, before, std::nullopt);
   });
 }
 

@@ -68,6 +68,9 @@ class SqliteStore : public Store {
   Result<void> put_origin(const OriginRow& row) override;
   Result<std::vector<IncidentRow>> incidents() override;
   Result<void> put_incident(const IncidentRow& row) override;
+  Result<std::vector<QuoteRow>> quotes(ChainId chain) override;
+  Result<void> put_quote(const QuoteRow& row) override;
+  Result<void> remove_quote(ChainId chain, std::uint64_t quote) override;
   std::vector<std::string> check_file() override;
   std::uint64_t file_bytes() override;
 
