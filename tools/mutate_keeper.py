@@ -132,6 +132,8 @@ def tests_of(file):
     if file.startswith(("src/evidence/", "src/enrol/")):
         own = file.split("/")[1] + "_test"
         return [own, "verifier_test"], [binary(own), binary("verifier_test")]
+    if file.startswith("src/bundle/"):
+        return ["bundle_test"], [binary("bundle_test")]
     if file.startswith("src/verifier/"):
         return ["verifier_test"], [binary("verifier_test")]
     if file == "src/archive/retention.cc":

@@ -13,6 +13,7 @@
 #include "imalog/pcr_file.h"
 #include "logappraisal/attestation_result.h"
 #include "logappraisal/report.h"
+#include "logproof/bundle_proof.h"
 #include "logproof/open_log.h"
 #include "logproof/proof_options.h"
 #include "logproof/report.h"
@@ -58,10 +59,19 @@ Result<int> appraise(const AppraiseOptions& options) {
   const policy::Mode mode = options.mode == "strict" ? policy::Mode::kStrict : policy::Mode::kKeylime;
   IMAKEEP_TRY(const auto& policies, logappraisal::read_policies(options.policies, mode, options.policy_key));
   IMAKEEP_TRY(const auto& keys, read_keys(options.keys));
-  IMAKEEP_TRY(auto evidence, logproof::read_evidence(options.proof));
-  IMAKEEP_TRY(const auto& start, logproof::read_start(options.proof, evidence));
+  IMAKEEP_TRY(auto bundle, logproof::read_bundle(options.proof));
+  logproof::Evidence evidence;
+  std::optional<imalog::PcrState> start;
+  logproof::OpenLog log;
+  if (bundle) {
+    evidence = bundle->evidence;
+    log = std::move(bundle->log);
+  } else {
+    IMAKEEP_TRY(evidence, logproof::read_evidence(options.proof));
+    IMAKEEP_TRY(start, logproof::read_start(options.proof, evidence));
+    IMAKEEP_TRY(log, logproof::open_log(options.proof, spool_folder()));
+  }
   IMAKEEP_TRY(const auto& boot, boot_pcrs(options, evidence));
-  IMAKEEP_TRY(const auto& log, logproof::open_log(options.proof, spool_folder()));
   logappraisal::AppraisalOptions how{
       .mode = mode, .host = options.host, .keys = &keys.keyrings, .boot_pcrs = boot, .first = log.first};
   how.from = options.from.value_or(how.from);
@@ -82,16 +92,19 @@ Result<int> appraise(const AppraiseOptions& options) {
   if (options.json) {
     nlohmann::json json = logappraisal::appraisal_json(result, policies);
     json["proof"] = logproof::proof_json(check, evidence, log.ranges);
+    if (bundle) json["proof"]["bundle"] = logproof::bundle_json(*bundle);
     print_json(json);
   } else if (!options.ear_key) {
+    if (bundle) std::fputs(logproof::bundle_text(*bundle).c_str(), stdout);
     if (evidence.expected.anything()) {
       std::fputs(logproof::proof_text(check, evidence, log.ranges).result.c_str(), stdout);
     } else {
-      std::puts("nothing is proven: neither PCR values nor a quote were given");
+      std::puts(bundle ? "nothing is proven: the bundle has no quote that is signed by the key"
+                       : "nothing is proven: neither PCR values nor a quote were given");
     }
     std::fputs(logappraisal::appraisal_text(result, policies).c_str(), stdout);
   }
-  const int proof = report_problem(check, evidence);
+  const int proof = bundle ? report_problem(*bundle, check) : report_problem(check, evidence);
   return result.refused_records() > 0 ? report(logappraisal::refusal(result)) : proof;
 }
 

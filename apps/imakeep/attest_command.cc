@@ -10,7 +10,9 @@
 #include "attester/session.h"
 #include "attester/state.h"
 #include "base/base64.h"
+#include "base/file.h"
 #include "base/text.h"
+#include "bundle/export.h"
 #include "cli/terminal.h"
 #include "commands.h"
 #include "control/client.h"
@@ -93,6 +95,8 @@ Result<int> enrol(const AttestOptions& options) {
   }
   IMAKEEP_TRY(const auto client, client_of(state));
   IMAKEEP_TRY(const auto tpm, tpm::EsysAttestationTpm::open(options.tcti));
+  IMAKEEP_TRY(auto ek, tpm->endorsement_key());
+  state.ek_certificate = std::move(ek.certificate);
   IMAKEEP_TRY(state.key, attester::usable_key(*tpm, saved ? std::optional<tpm::SavedKey>(saved->key) : std::nullopt));
   // A new key is saved first: the verifier may accept it, and this process end before it hears so.
   if (!saved || saved->key != state.key) IMAKEEP_CHECK(attester::save_state(options.state, state));
@@ -232,6 +236,86 @@ Result<int> run(const AttestOptions& options) {
   return kDone;
 }
 
+// ---- export ---------------------------------------------------------------------------------------------------------
+
+struct ExportOptions {
+  std::string archive;
+  std::optional<archive::ChainId> chain;
+  std::string state = "/var/lib/imakeep/attest";
+  std::string host;
+  std::string output;
+  bool json = false;
+};
+
+// The host's name and EK certificate, as they were enrolled.
+Result<bundle::BundleFacts> facts_of(const ExportOptions& options) {
+  bundle::BundleFacts facts{.host = options.host, .made_unix_s = unix_seconds()};
+  IMAKEEP_TRY(auto saved, attester::load_state(options.state));
+  if (saved) facts.ek_certificate = std::move(saved->ek_certificate);
+  if (facts.host.empty() && saved) facts.host = saved->host;
+  if (facts.host.empty()) {
+    IMAKEEP_TRY(facts.host, own_name());
+  }
+  return facts;
+}
+
+int report_export(const ExportOptions& options, const bundle::Exported& exported) {
+  if (options.json) {
+    print_json(nlohmann::json{{"output", options.output},
+                              {"chain", exported.chain},
+                              {"records", exported.records},
+                              {"quotes", exported.quotes},
+                              {"said_records", exported.covered}});
+  } else {
+    std::printf("%s: chain %llu, %s, %llu quotes; the last covers the first %llu records\n", options.output.c_str(),
+                static_cast<unsigned long long>(exported.chain), records_text(exported.records).c_str(),
+                static_cast<unsigned long long>(exported.quotes), static_cast<unsigned long long>(exported.covered));
+  }
+  if (exported.quotes > 0) return kDone;
+  std::fprintf(stderr,
+               "imakeep: the archive has no quote of this chain, so the bundle proves nothing; quotes are kept if "
+               "`imakeep attest` has --keeper\n");
+  return kDone;
+}
+
+Result<int> export_to_file(const ExportOptions& options) {
+  constexpr mode_t kMode = 0600;
+  IMAKEEP_CHECK(check_replaceable(options.output, evidence::bundle_prefix(), "evidence bundle"));
+  IMAKEEP_TRY(const auto& facts, facts_of(options));
+  IMAKEEP_TRY(const auto& log, options.chain ? output::ArchiveLog::open(options.archive, options.chain)
+                                             : output::ArchiveLog::open_host(options.archive));
+  bundle::Exported exported;
+  IMAKEEP_CHECK(replace_file(
+      options.output,
+      [&](const WritePiece& write) -> Result<void> {
+        IMAKEEP_TRY(exported, bundle::export_bundle(*log, facts, write));
+        return {};
+      },
+      kMode));
+  return report_export(options, exported);
+}
+
+void add_export(const Command& attest) {
+  auto options = std::make_shared<ExportOptions>();
+  const Command command =
+      attest.add_command("export", "write records and quotes to a bundle that can be judged later without the host");
+  command.add_option("--archive", options->archive, "archive of this host's keeper").value_name("FILE").required();
+  command.add_count("--chain", options->chain, "chain of the archive (default: the last of this host)").value_name("C");
+  command.add_option("--state", options->state, "directory of this host's attestation key")
+      .value_name("DIR")
+      .show_default();
+  command.add_option("--host", options->host, "name of this host (default: that of the enrolment, or the machine's)")
+      .value_name("NAME");
+  command.add_option("--output", options->output, "bundle to write; replaces an older bundle only")
+      .value_name("FILE")
+      .required();
+  command.add_flag("--json", options->json, "output as JSON");
+  command.set_action([options] {
+    const auto code = export_to_file(*options);
+    return code ? *code : report(code.error());
+  });
+}
+
 // ---- options --------------------------------------------------------------------------------------------------------
 
 Option add_common(const Command& command, AttestOptions& options) {
@@ -307,6 +391,7 @@ void add_attest(const Command& root) {
   add_common(run_command, *repeated);
   add_records(run_command, *repeated);
   act(run_command, repeated, run);
+  add_export(attest);
 }
 
 }  // namespace imakeep::app

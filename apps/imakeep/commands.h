@@ -13,8 +13,9 @@ namespace imakeep::attest {
 struct LogCheck;
 }
 namespace imakeep::logproof {
+struct BundleProof;
 struct Evidence;
-}
+}  // namespace imakeep::logproof
 
 namespace imakeep::app {
 
@@ -43,5 +44,7 @@ std::string spool_folder();
 std::int64_t unix_seconds();
 // Reports the problem of a proof, if there is one, and what explains it. Returns the exit code.
 int report_problem(const attest::LogCheck& check, const logproof::Evidence& evidence);
+// The same for a bundle, with each quote that is not good.
+int report_problem(const logproof::BundleProof& bundle, const attest::LogCheck& check);
 
 }  // namespace imakeep::app

@@ -119,6 +119,7 @@ struct ChainStats {
   archive::Chain chain;
   archive::Stats stats;
   std::vector<archive::Anchor> anchors;
+  std::vector<archive::KeptQuote> quotes;
 
   std::uint64_t kept() const { return chain.end - chain.first_kept; }
 };
@@ -131,7 +132,9 @@ Result<std::vector<ChainStats>> read_stats(archive::Archive& archive, std::optio
     if (only && chain.chain != *only) continue;
     IMAKEEP_TRY(const auto& stats, archive.stats(chain.chain));
     IMAKEEP_TRY(auto anchors, archive.anchors(chain));
-    all.push_back({.chain = std::move(chain), .stats = stats, .anchors = std::move(anchors)});
+    IMAKEEP_TRY(auto quotes, archive.quotes(chain.chain));
+    all.push_back(
+        {.chain = std::move(chain), .stats = stats, .anchors = std::move(anchors), .quotes = std::move(quotes)});
   }
   return all;
 }
@@ -154,6 +157,7 @@ nlohmann::ordered_json json_of(const ChainStats& of) {
           {"violations", of.stats.violations},
           {"segments", of.stats.segments},
           {"payload_bytes", of.stats.payload_bytes},
+          {"quotes", of.quotes.size()},
           {"anchors", anchors}};
 }
 
@@ -163,6 +167,10 @@ void print_chain(const ChainStats& of) {
               static_cast<Count>(of.chain.chain.value()), static_cast<Count>(of.kept()), from.c_str(),
               static_cast<Count>(of.stats.violations), static_cast<Count>(of.stats.segments),
               human_bytes(of.stats.payload_bytes).c_str());
+  if (!of.quotes.empty()) {
+    std::printf("         %llu quotes, the last one of the first %llu records\n", static_cast<Count>(of.quotes.size()),
+                static_cast<Count>(of.quotes.back().records));
+  }
   for (const archive::Anchor& anchor : of.anchors) {
     std::printf("         anchor at record %llu, not proven from record %llu on: %s\n",
                 static_cast<Count>(anchor.number), static_cast<Count>(anchor.broken_at), printable(anchor.why).c_str());

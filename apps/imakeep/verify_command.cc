@@ -9,6 +9,7 @@
 #include "attest/log_check.h"
 #include "cli/terminal.h"
 #include "commands.h"
+#include "logproof/bundle_proof.h"
 #include "logproof/open_log.h"
 #include "logproof/proof_options.h"
 #include "logproof/report.h"
@@ -29,12 +30,40 @@ int report_problem(const attest::LogCheck& check, const logproof::Evidence& evid
   return check.problem ? report(*check.problem) : kDone;
 }
 
+int report_problem(const logproof::BundleProof& bundle, const attest::LogCheck& check) {
+  int code = report_problem(check, bundle.evidence);
+  for (const Error& problem : logproof::bundle_problems(bundle)) {
+    const int of_bundle = report(problem);
+    if (code == kDone) code = of_bundle;
+  }
+  return code;
+}
+
 namespace {
+
+int verify_bundle(const logproof::BundleProof& bundle, bool json) {
+  auto check = attest::check_log(*bundle.log.log, bundle.evidence.expected);
+  if (!check) return report(check.error());
+  if (json) {
+    nlohmann::json all = logproof::proof_json(*check, bundle.evidence, {});
+    all["bundle"] = logproof::bundle_json(bundle);
+    print_json(all);
+  } else {
+    std::fputs(logproof::bundle_text(bundle).c_str(), stdout);
+    const logproof::ProofText text = logproof::proof_text(*check, bundle.evidence, {});
+    std::fputs(text.result.c_str(), stdout);
+    std::fputs(text.notes.c_str(), stderr);
+  }
+  return report_problem(bundle, *check);
+}
 
 int run_verify(const logproof::ProofOptions& options, bool json) {
   if (options.files.empty() == !options.archive) {
     return report({.code = ErrorCode::kUsage, .message = "verify requires either lists or --archive FILE"});
   }
+  const auto bundle = logproof::read_bundle(options);
+  if (!bundle) return report(bundle.error());
+  if (*bundle) return verify_bundle(**bundle, json);
   auto evidence = logproof::read_evidence(options);
   if (!evidence) return report(evidence.error());
   const auto start = logproof::read_start(options, *evidence);

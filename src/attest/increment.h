@@ -35,6 +35,8 @@ class Increment {
   bool add(const imalog::RecordContentView& content);
   // Whether add() would return true for a record of this PCR.
   bool is_candidate(std::uint32_t pcr) const { return !matched_at_ && !open_at_ && holds(covered_, pcr); }
+  // Whether the quote matches at or before the last added record.
+  bool matched() const { return matched_at_.has_value(); }
   // The next record and those after it are no candidates, whatever their PCR.
   void end_candidates();
 

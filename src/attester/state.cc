@@ -48,6 +48,10 @@ Result<AttesterState> parse_state(std::string_view text) {
   state.key.parent = static_cast<tpm::KeyParent>(parent);
   IMAKEEP_TRY(state.key.public_area, base64_member(members, "ak_public"));
   IMAKEEP_TRY(state.key.private_area, base64_member(members, "ak_private"));
+  IMAKEEP_TRY(const auto& ek_certificate, members.optional_text("ek_certificate"));
+  if (ek_certificate) {
+    IMAKEEP_TRY(state.ek_certificate, base64_member(members, "ek_certificate"));
+  }
   return state;
 }
 
@@ -65,6 +69,7 @@ Result<void> save_state(const std::string& directory, const AttesterState& state
   object["ak_parent"] = static_cast<int>(state.key.parent);
   object["ak_public"] = to_base64(state.key.public_area);
   object["ak_private"] = to_base64(state.key.private_area);
+  if (!state.ek_certificate.empty()) object["ek_certificate"] = to_base64(state.ek_certificate);
   const std::string text = object.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
   return replace_file(state_file(directory), as_bytes(text), kOwnersFile, FileOwner::kOfDirectory);
 }

@@ -2,7 +2,7 @@
 // attester/state.h - what an enrolled host keeps for the next attestation: its key, its name and its verifier.
 //
 //   DIR/attester.json := {"version": 1, "server", "authorities"?, "pin"?, "tenant"?, "host", "ak_parent": 1 to 3,
-//                         "ak_public": B64, "ak_private": B64}
+//                         "ak_public": B64, "ak_private": B64, "ek_certificate"?: B64}
 // B64 is base64 with padding, of TPM2B_PUBLIC and TPM2B_PRIVATE. The TPM encrypted the private area, so that the file
 // is of use on this machine alone. A reader ignores members that it does not know.
 // Threads: no shared state.
@@ -22,6 +22,7 @@ struct AttesterState {
   std::string tenant = {};       // empty: the verifier's default tenant
   std::string host = {};
   tpm::SavedKey key = {};
+  Bytes ek_certificate = {};  // DER; empty: the TPM has none. Only for evidence bundles
 
   friend bool operator==(const AttesterState&, const AttesterState&) = default;
 };

@@ -29,7 +29,8 @@ AttesterState sample_state() {
           .host = "web-1",
           .key = {.parent = tpm::KeyParent::kRsaPrimary,
                   .public_area = Bytes(90, std::byte{0x11}),
-                  .private_area = Bytes(126, std::byte{0x22})}};
+                  .private_area = Bytes(126, std::byte{0x22})},
+          .ek_certificate = Bytes(700, std::byte{0x33})};
 }
 
 TEST(AttesterState, IsReadAsItWasSavedAndIsForItsOwnerAlone) {

@@ -114,10 +114,11 @@ Result<void> give_to_owner_of(const std::string& directory, const UniqueFd& fd, 
   return fail_errno(errno, "cannot give " + path + " to the owner of " + directory);
 }
 
-Result<void> write_durably(const std::string& path, ByteView bytes, mode_t mode, FileOwner owner) {
+Result<void> write_durably(const std::string& path, const std::function<Result<void>(const WritePiece&)>& write_content,
+                           mode_t mode, FileOwner owner) {
   IMAKEEP_TRY(auto fd, open_file(path, O_WRONLY | O_CREAT | O_TRUNC, mode));
   if (owner == FileOwner::kOfDirectory) IMAKEEP_CHECK(give_to_owner_of(directory_of(path), fd, path));
-  IMAKEEP_CHECK(write_all(fd.get(), bytes, path));
+  IMAKEEP_CHECK(write_content([&](ByteView piece) { return write_all(fd.get(), piece, path); }));
   if (::fsync(fd.get()) != 0) return fail_errno(errno, "cannot sync " + path);
   return {};
 }
@@ -140,8 +141,14 @@ Result<void> check_replaceable(const std::string& path, ByteView prefix, const s
 }
 
 Result<void> replace_file(const std::string& path, ByteView bytes, mode_t mode, FileOwner owner) {
+  const auto write_bytes = [bytes](const WritePiece& write) { return write(bytes); };
+  return replace_file(path, write_bytes, mode, owner);
+}
+
+Result<void> replace_file(const std::string& path, const std::function<Result<void>(const WritePiece&)>& write_content,
+                          mode_t mode, FileOwner owner) {
   const std::string temporary = path + ".partial-" + std::to_string(::getpid());
-  if (auto written = write_durably(temporary, bytes, mode, owner); !written) {
+  if (auto written = write_durably(temporary, write_content, mode, owner); !written) {
     ::unlink(temporary.c_str());
     return written;
   }

@@ -74,6 +74,12 @@ enum class FileOwner : std::uint8_t {
 // same directory, calls fsync(2), and renames it.
 Result<void> replace_file(const std::string& path, ByteView bytes, mode_t mode, FileOwner owner = FileOwner::kProcess);
 
+// The same for content that is made piece by piece: `write_content` hands the pieces to its argument. If it fails,
+// `path` stays as it was.
+using WritePiece = std::function<Result<void>(ByteView)>;
+Result<void> replace_file(const std::string& path, const std::function<Result<void>(const WritePiece&)>& write_content,
+                          mode_t mode, FileOwner owner = FileOwner::kProcess);
+
 // Makes a directory that belongs to the user and group of its parent directory if root makes it. One that exists stays
 // as it is.
 Result<void> make_directory(const std::string& path, mode_t mode);

@@ -37,6 +37,23 @@ TEST_F(FileTest, ReplaceFileThatFailsKeepsTheOldContent) {
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory_), {}), 1);
 }
 
+TEST_F(FileTest, ReplaceFileTakesContentPieceByPieceAndKeepsTheOldIfThatFails) {
+  const std::string path = directory_ + "/pieces";
+  const auto two = [](const WritePiece& write) -> Result<void> {
+    IMAKEEP_CHECK(write(as_bytes("one ")));
+    return write(as_bytes("two"));
+  };
+  ASSERT_TRUE(replace_file(path, two, 0600));
+  EXPECT_EQ(as_text(read_file(path).value()), "one two");
+  const auto failing = [](const WritePiece& write) -> Result<void> {
+    IMAKEEP_CHECK(write(as_bytes("three")));
+    return fail(ErrorCode::kMismatch, "no more");
+  };
+  EXPECT_EQ(replace_file(path, failing, 0600).error().message, "no more");
+  EXPECT_EQ(as_text(read_file(path).value()), "one two");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory_), {}), 1);
+}
+
 TEST_F(FileTest, ReadFileOfAnEndlessFileFailsAtTheLimit) {
   const Error error = read_file("/dev/zero", {.most_bytes = 100'000}).error();
   EXPECT_EQ(error.code, ErrorCode::kMalformed);

@@ -28,6 +28,8 @@ struct ProofOptions {
   std::optional<std::string> key;
   std::optional<std::string> nonce;
   std::optional<std::string> hash;
+  std::optional<std::string> ak;        // of a bundle
+  std::optional<std::string> ek_roots;  // of a bundle
 };
 
 // A quote that was checked: the key signed it, and it carries the nonce, if one was given.
@@ -36,6 +38,8 @@ struct GoodQuote {
   tpm::Signature signature;
   std::string key;
   bool nonce_checked = false;
+  bool from_bundle = false;
+  bool key_named = true;  // by the caller; otherwise only the bundle names it
 };
 
 // A PCR of the TPM that could not be read.

@@ -4,7 +4,8 @@
 namespace imakeep::logproof {
 
 AddedOptions add_proof_options(const cli::Command& command, ProofOptions& options) {
-  command.add_option("FILE", options.files, "binary measurement lists, in order; - is standard input");
+  command.add_option("FILE", options.files,
+                     "binary measurement lists, in order; - is standard input; or one evidence bundle");
   const cli::Option archive =
       command.add_option("--archive", options.archive, "archive instead of lists").value_name("FILE");
   command.add_count("--chain", options.chain, "chain of the archive (default: the last)")
@@ -60,6 +61,16 @@ AddedOptions add_proof_options(const cli::Command& command, ProofOptions& option
       .value_name("HEX")
       .value_may_be_empty()  // a quote may carry an empty nonce
       .needs(quote);
+  command
+      .add_option("--ak", options.ak,
+                  "attestation keys of the host, one of which has to sign the quotes of a bundle; forms as for --key "
+                  "(default: those of the bundle, which show nothing of the host)")
+      .value_name("FILE")
+      .excludes(key);
+  command
+      .add_option("--ek-roots", options.ek_roots,
+                  "directory of the root certificates of TPM makers, for the EK certificate of a bundle")
+      .value_name("DIR");
   return {.archive = archive, .quote = quote, .tpm = tpm};
 }
 

@@ -32,8 +32,11 @@ std::string hex_of(std::uint64_t value) {
 std::string quote_text(const GoodQuote& good) {
   const tpm::ClockInfo& clock = good.quote.clock;
   return "signature good: " + std::string(tpm::name(good.signature.scheme)) + " over " +
-         std::string(digest::info(good.signature.hash).name) + " by the key given, " + good.key + "\nnonce     " +
-         (good.nonce_checked ? "the one given" : "not checked, because none was given: this may be an old quote") +
+         std::string(digest::info(good.signature.hash).name) +
+         (good.key_named ? " by the key given, " : " by the bundle's own key, ") + good.key + "\nnonce     " +
+         (good.from_bundle     ? "not checked: it was the verifier's"
+          : good.nonce_checked ? "the one given"
+                               : "not checked, because none was given: this may be an old quote") +
          "\nclock     " + std::to_string(clock.clock_ms) + " ms, " + std::to_string(clock.reset_count) + " resets, " +
          std::to_string(clock.restart_count) + " restarts" + (clock.safe ? "" : ", not safe") + "\nfirmware  " +
          hex_of(good.quote.firmware_version) + "\n";

@@ -106,6 +106,13 @@ ArchiveLog::ArchiveLog(std::string path, std::unique_ptr<archive::SqliteStore> s
                        std::vector<archive::Anchor> anchors)
     : path_(std::move(path)), store_(std::move(store)), chain_(std::move(chain)), anchors_(std::move(anchors)) {}
 
+Result<std::vector<archive::KeptQuote>> ArchiveLog::quotes() {
+  auto quotes = archive::Archive(*store_).quotes(chain_.chain);
+  if (!quotes) return unexpected(named(quotes.error(), path_));
+  std::erase_if(*quotes, [this](const archive::KeptQuote& quote) { return quote.records > chain_.end; });
+  return quotes;
+}
+
 Result<void> ArchiveLog::rewind() {
   seek(chain_.first_kept);
   return {};

@@ -47,6 +47,8 @@ class ArchiveLog : public attest::LogSource {
   static Result<std::vector<archive::ChainId>> chains(const std::string& path);
 
   archive::ChainId chain() const { return chain_.chain; }
+  // The chain's quotes that cover no record beyond chain_row().end. kMalformed if one is damaged.
+  Result<std::vector<archive::KeptQuote>> quotes();
   // As it was when the log was opened.
   const archive::Chain& chain_row() const { return chain_; }
   // The number, in the chain, of the log's first record.

@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "enrol/trust_directory.h"
 #include "http/self_signed.h"
 #include "verifier/administration.h"
 #include "verifier/service.h"
@@ -77,20 +78,7 @@ Result<verifier::Trust> trust_of(const ServeOptions& options) {
   verifier::Trust trust{
       .any_tpm = options.any_tpm, .token_required = !options.no_token, .approval_required = options.approval};
   if (!options.ek_roots.empty()) {
-    std::error_code failed;
-    std::vector<std::string> files;
-    for (const auto& entry : std::filesystem::directory_iterator(options.ek_roots, failed)) {
-      if (entry.is_regular_file()) files.push_back(entry.path().string());
-    }
-    if (failed) return fail_errno(failed.value(), "cannot read the directory of roots " + options.ek_roots);
-    std::ranges::sort(files);
-    for (const std::string& file : files) {
-      IMAKEEP_TRY(const Bytes bytes, read_file(file, {.most_bytes = kMostPemBytes}));
-      IMAKEEP_CHECK(trust.certificates.add(bytes, file));
-    }
-    if (trust.certificates.roots() == 0) {
-      return fail(ErrorCode::kUsage, options.ek_roots + " has no root; put the makers' root certificates there");
-    }
+    IMAKEEP_TRY(trust.certificates, enrol::read_trust_directory(options.ek_roots));
   }
   if (!options.ek_pins.empty()) {
     IMAKEEP_TRY(const auto& text, read_text(options.ek_pins));
