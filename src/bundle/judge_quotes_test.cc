@@ -134,6 +134,15 @@ TEST_F(JudgeQuotes, AQuoteOfOtherRecordsIsRefusedAndTheLaterOnesAreNot) {
   EXPECT_THAT(good(all), ElementsAre(1, 3, 4));
 }
 
+TEST_F(JudgeQuotes, AQuoteThatDoesNotMatchTakesNoRecordFromTheNext) {
+  MemoryTpm other = tpm_;
+  other.state = digest::PcrState({MemoryTpm::kBank});
+  other.clock_ms = 1001;  // as the second quote's, which comes after it in the bundle
+  header_.quotes.insert(header_.quotes.begin() + 1, other.quote(5));
+  const JudgedQuotes all = judge();
+  EXPECT_THAT(good(all), ElementsAre(1, 3, 4));
+}
+
 TEST_F(JudgeQuotes, MayMatchBeforeTheNumberThatItIsSaidToCover) {
   header_.quotes[1].records = 7;
   EXPECT_THAT(good(judge()), ElementsAre(1, 2, 3));
