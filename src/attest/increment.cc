@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "attest/pcr_bytes.h"
 #include "imalog/extend_rule.h"
 
 namespace imakeep::attest {
@@ -52,10 +53,18 @@ PcrState only(const PcrState& state, const std::vector<Bank>& banks) {
   return reduced;
 }
 
+constexpr std::string_view kIncrementMagic = "imkincr1";
+constexpr const char* kSavedIncrement = "the saved state of an increment";
+enum SavedBits : std::uint8_t { kHasMatch = 1, kHasOpenAt = 2, kHasOpenPcr = 4 };
+
+tl::unexpected<Error> damaged_increment(const std::string& what) {
+  return fail(ErrorCode::kMalformed, std::string(kSavedIncrement) + " is damaged: " + what);
+}
+
 }  // namespace
 
-Result<Increment> Increment::begin(const PcrState& start, const QuotedPcrs& quote,
-                                   const std::vector<imalog::PcrValue>& given) {
+Result<Increment> Increment::make(const PcrState& start, const QuotedPcrs& quote,
+                                  const std::vector<imalog::PcrValue>& given) {
   PcrSet covered = 0;
   for (const tpm::PcrSelection& selection : quote.selections) {
     for (const std::uint32_t pcr : selection.pcrs) {
@@ -77,12 +86,88 @@ Result<Increment> Increment::begin(const PcrState& start, const QuotedPcrs& quot
                          [&](const Bank& bank) { return std::ranges::find(all, bank) == all.end(); });
   }
   Increment increment{imalog::Replay(only(with_banks(start, all), all))};
-  for (const std::vector<Bank>& way : ways) IMAKEEP_CHECK(increment.replay_.expect(in_banks(composite, way)));
   increment.start_ = start;
+  increment.composite_ = composite;
   increment.ways_ = std::move(ways);
   increment.covered_ = covered;
-  increment.note_match();
   return increment;
+}
+
+Result<void> Increment::look_from(PcrState state) {
+  replay_ = imalog::Replay(std::move(state));
+  for (const std::vector<Bank>& way : ways_) IMAKEEP_CHECK(replay_.expect(in_banks(composite_, way)));
+  return {};
+}
+
+Result<Increment> Increment::begin(const PcrState& start, const QuotedPcrs& quote,
+                                   const std::vector<imalog::PcrValue>& given) {
+  auto increment = make(start, quote, given);
+  if (!increment) return increment;
+  IMAKEEP_CHECK(increment->look_from(increment->replay_.state()));
+  increment->note_match();
+  return increment;
+}
+
+Bytes Increment::save() const {
+  const ByteView magic = as_bytes(kIncrementMagic);
+  Bytes saved(magic.begin(), magic.end());
+  const auto number = [&saved](auto value) { append_int(saved, value, ByteOrder::kLittle); };
+  number(added_);
+  number(static_cast<std::uint8_t>((matched_at_ ? kHasMatch : 0) | (open_at_ ? kHasOpenAt : 0) |
+                                   (open_pcr_ ? kHasOpenPcr : 0)));
+  if (matched_at_) {
+    number(*matched_at_);
+    number(static_cast<std::uint32_t>(way_));
+  }
+  if (open_at_) number(*open_at_);
+  if (open_pcr_) number(*open_pcr_);
+  if (!matched_at_) append_pcrs(saved, replay_.state());
+  if (matched_at_ || open_at_) append_pcrs(saved, after_candidates_);
+  return saved;
+}
+
+Result<Increment> Increment::resume(ByteView saved, const PcrState& start, const QuotedPcrs& quote,
+                                    const std::vector<imalog::PcrValue>& given) {
+  auto increment = make(start, quote, given);
+  if (!increment) return increment;
+  IMAKEEP_CHECK(increment->load(saved));
+  return increment;
+}
+
+Result<void> Increment::load(ByteView saved) {
+  ByteReader reader(saved, kSavedIncrement);
+  IMAKEEP_TRY(const ByteView magic, reader.take(kIncrementMagic.size()));
+  if (as_text(magic) != kIncrementMagic) return damaged_increment("it does not begin as one");
+  IMAKEEP_TRY(added_, reader.number<std::uint64_t>());
+  IMAKEEP_TRY(const auto bits, reader.number<std::uint8_t>());
+  if ((bits & ~(kHasMatch | kHasOpenAt | kHasOpenPcr)) != 0) return damaged_increment("it has unknown bits");
+  if ((bits & kHasMatch) != 0) {
+    IMAKEEP_TRY(matched_at_, reader.number<std::uint64_t>());
+    IMAKEEP_TRY(way_, reader.number<std::uint32_t>());
+    if (*matched_at_ > added_ || way_ >= ways_.size()) return damaged_increment("its match is impossible");
+  }
+  if ((bits & kHasOpenAt) != 0) {
+    IMAKEEP_TRY(open_at_, reader.number<std::uint64_t>());
+    if (*open_at_ > matched_at_.value_or(added_)) return damaged_increment("its candidates end after its records");
+  }
+  if ((bits & kHasOpenPcr) != 0) {
+    IMAKEEP_TRY(open_pcr_, reader.number<std::uint32_t>());
+    if (!open_at_ || *open_pcr_ >= digest::kPcrCount || holds(covered_, *open_pcr_)) {
+      return damaged_increment("the PCR that ends its candidates is impossible");
+    }
+  }
+  const std::vector<Bank> banks = replay_.state().banks();
+  if (!matched_at_) {
+    IMAKEEP_TRY(auto now, take_pcrs(reader, kSavedIncrement));
+    if (now.banks() != banks) return damaged_increment("it was replayed in other banks");
+    IMAKEEP_CHECK(look_from(std::move(now)));
+  }
+  if (matched_at_ || open_at_) {
+    IMAKEEP_TRY(after_candidates_, take_pcrs(reader, kSavedIncrement));
+    if (after_candidates_.banks() != banks) return damaged_increment("its candidates were replayed in other banks");
+  }
+  if (!reader.at_end()) return damaged_increment("bytes follow its end");
+  return {};
 }
 
 void Increment::note_match() {

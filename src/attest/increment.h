@@ -8,7 +8,15 @@
 // next quote has to cover that PCR too. Records after the match of the quote are normal, because IMA appends a record
 // before it extends the PCR. They are neither proven nor refuted.
 //
-// The state after the proven records is kept, not the records: an increment of any length takes the same memory.
+// The state after the proven records is kept, not the records: an increment of any length takes the same memory. It can
+// be saved between two records and resumed by another process. As bytes, little-endian:
+//
+//   saved := "imkincr1"  added:u64  bits:u8  matched_at:u64?  way:u32?  open_at:u64?  open_pcr:u32?  now pcrs?
+//            candidates pcrs?
+//
+// Bits 0 to 2 of `bits` say whether these are there: matched_at and way; open_at; open_pcr. `now` is the replay, if the
+// quote has not matched yet; `candidates` the state after the candidates, if matched_at or open_at is there. Both have
+// the form of attest/pcr_bytes.h.
 // Threads: one thread at a time uses an object.
 #pragma once
 
@@ -28,6 +36,13 @@ class Increment {
   // check_composite(); kMismatch if `start` has banks, but lacks a quoted one.
   static Result<Increment> begin(const digest::PcrState& start, const QuotedPcrs& quote,
                                  const std::vector<imalog::PcrValue>& given);
+
+  // The state so far.
+  Bytes save() const;
+  // Goes on from what save() gave. The other arguments are those with which the saved increment began. Errors: those of
+  // begin(); kTruncated and kMalformed for bytes that save() does not write of such an increment.
+  static Result<Increment> resume(ByteView saved, const digest::PcrState& start, const QuotedPcrs& quote,
+                                  const std::vector<imalog::PcrValue>& given);
 
   // Replays the next record. Returns whether it is a candidate: neither the match of the quote nor a record of a PCR
   // that the quote does not cover came before it, and its own PCR is covered. If the quote matches in the end, exactly
@@ -54,10 +69,16 @@ class Increment {
 
  private:
   explicit Increment(imalog::Replay replay) : replay_(std::move(replay)) {}
+  static Result<Increment> make(const digest::PcrState& start, const QuotedPcrs& quote,
+                                const std::vector<imalog::PcrValue>& given);
+  // Begins to look for the quote, from this state on.
+  Result<void> look_from(digest::PcrState state);
   void note_match();
+  Result<void> load(ByteView saved);
 
   imalog::Replay replay_;
   digest::PcrState start_;
+  imalog::PcrComposite composite_;               // that the quote is over
   std::vector<std::vector<digest::Bank>> ways_;  // the banks of each composite that is looked for
   PcrSet covered_ = 0;                           // PCRs that are quoted and replayed
   std::uint64_t added_ = 0;

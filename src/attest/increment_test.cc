@@ -221,5 +221,131 @@ RC_GTEST_PROP(Increment, CutAnywhereGivesTheStateOfTheWhole, ()) {
   }
 }
 
+// ---- saved and resumed ----------------------------------------------------------------------------------------------
+
+struct Begun {
+  PcrState start;
+  QuotedPcrs quote;
+  std::vector<PcrValue> given = {};
+
+  Increment begin() const { return must(Increment::begin(start, quote, given)); }
+  Result<Increment> resume(ByteView saved) const { return Increment::resume(saved, start, quote, given); }
+};
+
+void expect_same(const Increment::Outcome& one, const Increment::Outcome& other) {
+  EXPECT_EQ(one.records, other.records);
+  EXPECT_EQ(one.matched_at, other.matched_at);
+  EXPECT_EQ(one.proven, other.proven);
+  EXPECT_EQ(one.open_pcr, other.open_pcr);
+  EXPECT_EQ(one.pcrs, other.pcrs);
+  EXPECT_EQ(one.weak, other.weak);
+}
+
+// Saved and resumed before each record, and at the end.
+void expect_saving_changes_nothing(const Begun& begun, std::span<const Content> contents) {
+  Increment whole = begun.begin();
+  Increment resumed = begun.begin();
+  for (const Content& content : contents) {
+    const Bytes saved = resumed.save();
+    resumed = must(begun.resume(saved));
+    EXPECT_EQ(resumed.save(), saved);
+    EXPECT_EQ(resumed.is_candidate(10), whole.is_candidate(10));
+    EXPECT_EQ(resumed.add(content.view()), whole.add(content.view()));
+  }
+  expect_same(must(begun.resume(resumed.save())).finish(), whole.finish());
+}
+
+// Several fills, one of which matches; records of a PCR that is not quoted; a weak bank; given values; no match.
+std::vector<std::pair<Begun, std::vector<Content>>> saved_cases() {
+  std::vector<Content> violation = kFour;
+  violation[1].violation = true;
+  std::vector<Content> other_pcr = kFour;
+  other_pcr[2] = ima_ng("/2", 11);
+  const std::vector<digest::Bank> padded{kSha1, imalog::test::bank("sha256:padded-short")};
+  PcrState firmware = after(kFour, 4);
+  firmware.set(0, 0, digest::Digest(Bytes(32, std::byte{7})));
+  return {
+      {{.start = {}, .quote = quote_of(after(kFour, 2))}, kFour},
+      {{.start = {}, .quote = quote_of(after(violation, 3, padded))}, violation},
+      {{.start = {}, .quote = quote_of(after(violation, 4, {kSha1}))}, violation},
+      {{.start = {}, .quote = quote_of(after(other_pcr, 4))}, other_pcr},
+      {{.start = after(kFour, 1), .quote = quote_of(after(kFour, 4))}, {kFour[1], kFour[2], kFour[3]}},
+      {{.start = {},
+        .quote = quote_of(firmware, {0, 10}),
+        .given = {{.bank = kSha256, .pcr = 0, .value = firmware.value(0, 0)}}},
+       kFour},
+      {{.start = {}, .quote = quote_of(after(kFour, 4))}, {kFour[0], kFour[2]}},
+  };
+}
+
+TEST(SavedIncrement, GoesOnAsIfItHadNotBeenSaved) {
+  for (const auto& [begun, contents] : saved_cases()) expect_saving_changes_nothing(begun, contents);
+}
+
+TEST(SavedIncrement, KeepsWhereItsCallerEndedTheCandidates) {
+  const Begun begun{.start = {}, .quote = quote_of(after(kFour, 4))};
+  Increment increment = begun.begin();
+  increment.add(kFour[0].view());
+  increment.end_candidates();
+  Increment resumed = must(begun.resume(increment.save()));
+  for (std::size_t i = 1; i < kFour.size(); ++i) EXPECT_FALSE(resumed.add(kFour[i].view()));
+  EXPECT_EQ(resumed.finish().proven, 1u);
+  EXPECT_EQ(resumed.finish().pcrs, after(kFour, 1));
+}
+
+TEST(SavedIncrement, ThatIsCutShortOrHasMoreBytesIsRefused) {
+  for (const auto& [begun, contents] : saved_cases()) {
+    Increment increment = begun.begin();
+    for (const Content& content : contents) {
+      increment.add(content.view());
+      Bytes saved = increment.save();
+      for (std::size_t size = 0; size < saved.size(); ++size) {
+        const auto resumed = begun.resume(ByteView(saved).first(size));
+        ASSERT_FALSE(resumed) << size;
+        ASSERT_EQ(resumed.error().code, ErrorCode::kTruncated) << size;
+      }
+      saved.push_back(std::byte{0});
+      EXPECT_EQ(begun.resume(saved).error().code, ErrorCode::kMalformed);
+    }
+  }
+}
+
+TEST(SavedIncrement, WithImpossibleNumbersIsRefused) {
+  std::vector<Content> contents = kFour;
+  contents[1] = ima_ng("/1", 11);
+  const Begun begun{.start = {}, .quote = quote_of(after(contents, 3))};
+  Increment increment = begun.begin();
+  for (const Content& content : contents) increment.add(content.view());
+  const Bytes saved = increment.save();
+  ASSERT_TRUE(begun.resume(saved));
+  // magic  added@8  bits@16  matched_at@17  way@25  open_at@29  open_pcr@37  candidates@41: touched, banks@45, bank@46
+  const auto refused = [&](std::size_t at, int value) {
+    Bytes changed = saved;
+    changed[at] = std::byte(value);
+    const auto resumed = begun.resume(changed);
+    return !resumed && resumed.error().code == ErrorCode::kMalformed;
+  };
+  EXPECT_TRUE(refused(0, 'x'));
+  EXPECT_TRUE(refused(8, 2)) << "fewer records than the match";
+  EXPECT_TRUE(refused(16, 0x0f)) << "an unknown bit";
+  EXPECT_TRUE(refused(17, 5)) << "a match after the last record";
+  EXPECT_TRUE(refused(25, 200)) << "a way that is not looked for";
+  EXPECT_TRUE(refused(29, 4)) << "candidates that end after the match";
+  EXPECT_TRUE(refused(37, 10)) << "ended by a PCR that is covered";
+  EXPECT_TRUE(refused(37, 24)) << "ended by a PCR that no TPM has";
+  EXPECT_TRUE(refused(44, 1)) << "a value of such a PCR";
+  EXPECT_TRUE(refused(46, 0xfe)) << "an unknown bank";
+}
+
+TEST(SavedIncrement, OfAnotherQuotesBanksIsRefused) {
+  const Begun begun{.start = {}, .quote = quote_of(after(kFour, 4))};
+  const Begun other{.start = {}, .quote = quote_of(after(kFour, 4, {kSha1}))};
+  Increment increment = begun.begin();
+  increment.add(kFour[0].view());
+  EXPECT_EQ(other.resume(increment.save()).error().code, ErrorCode::kMalformed);
+  for (const Content& content : kFour) increment.add(content.view());
+  EXPECT_EQ(other.resume(increment.save()).error().code, ErrorCode::kMalformed);
+}
+
 }  // namespace increment_test
 }  // namespace imakeep::attest

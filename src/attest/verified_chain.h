@@ -6,10 +6,9 @@
 // has the same size for a list of any length. As bytes, little-endian:
 //
 //   saved := "imkvchn1"  chain:u64  proven:u64  clock:u64  reset_count:u32  restart_count:u32
-//            pcrs:u32  bank_count:u8  bank[bank_count]
-//   bank  := algorithm:u16  fill:u8  digest for each bit of `pcrs`, the lowest first
+//            pcrs (attest/pcr_bytes.h)
 //
-// `algorithm` is a TPM_ALG_ID, `fill` a digest::Fill. Source: TPM 2.0 Library, part 1, section 36 (clock and counts).
+// Source: TPM 2.0 Library, part 1, section 36 (clock and counts).
 // Threads: plain values.
 #pragma once
 
