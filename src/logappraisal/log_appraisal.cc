@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "appraisal/record_fields.h"
+#include "logappraisal/saved_finding.h"
 
 namespace imakeep::logappraisal {
 
@@ -15,14 +16,18 @@ std::uint64_t AppraisalResult::accepted_records() const {
 Result<LogAppraisal> LogAppraisal::make(const std::vector<LoadedPolicy>& policies, AppraisalOptions options) {
   LogAppraisal appraisal(std::move(options));
   for (const LoadedPolicy& loaded : policies) {
-    auto appraiser = appraisal::Appraiser::make(loaded.policy.get(), appraisal.options_.mode,
-                                                {.keys = appraisal.options_.keys,
-                                                 .boot_pcrs = appraisal.options_.boot_pcrs,
-                                                 .learned = appraisal.options_.learned});
-    if (!appraiser) return unexpected(named(std::move(appraiser).error(), loaded.file));
-    appraisal.policies_.push_back({.policy = &loaded, .appraiser = std::move(*appraiser)});
+    IMAKEEP_CHECK(appraisal.add_policy(loaded, appraisal.options_.learned));
   }
   return appraisal;
+}
+
+Result<void> LogAppraisal::add_policy(const LoadedPolicy& loaded, appraisal::LearnedKeys learned) {
+  auto appraiser = appraisal::Appraiser::make(
+      loaded.policy.get(), options_.mode,
+      {.keys = options_.keys, .boot_pcrs = options_.boot_pcrs, .learned = std::move(learned)});
+  if (!appraiser) return unexpected(named(std::move(appraiser).error(), loaded.file));
+  policies_.push_back({.policy = &loaded, .appraiser = std::move(*appraiser)});
+  return {};
 }
 
 void LogAppraisal::see(std::uint64_t number, const attest::LoggedRecord& logged, bool digest_matches) {
@@ -70,10 +75,15 @@ void LogAppraisal::keep(KeptFinding found) {
     ++result_.findings[known->second].times;
     return;
   }
-  if (result_.findings.size() == options_.most_findings) {
+  appraisal::Finding& finding = found.finding;
+  finding.path.resize(std::min(finding.path.size(), options_.most_text_bytes));
+  finding.digest.resize(std::min(finding.digest.size(), options_.most_text_bytes));
+  const std::size_t bytes = saved_bytes(finding);
+  if (result_.findings.size() == options_.most_findings || bytes > options_.most_finding_bytes - finding_bytes_) {
     ++result_.not_kept;
     return;
   }
+  finding_bytes_ += bytes;
   index_of_.emplace(identity, result_.findings.size());
   result_.findings.push_back(std::move(found));
 }
