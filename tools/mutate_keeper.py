@@ -134,6 +134,8 @@ def tests_of(file):
         return [own, "verifier_test"], [binary(own), binary("verifier_test")]
     if file.startswith("src/bundle/"):
         return ["bundle_test"], [binary("bundle_test")]
+    if file.startswith("src/logappraisal/"):
+        return ["logappraisal_test", "verifier_test"], [binary("logappraisal_test"), binary("verifier_test")]
     if file.startswith("src/verifier/"):
         return ["verifier_test"], [binary("verifier_test")]
     if file == "src/archive/retention.cc":

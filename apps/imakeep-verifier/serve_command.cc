@@ -12,6 +12,7 @@ struct ServeArguments {
   verifierd::ServeOptions serve;
   std::string listen = "127.0.0.1:8890";
   std::optional<std::int64_t> interval_ms;
+  std::optional<std::int64_t> upload_time_ms;
   std::string mode = "strict";
   std::string profile = "veraison";
 };
@@ -39,6 +40,10 @@ int run_serve(ServeArguments& arguments) {
   if (arguments.interval_ms) {
     options.settings.interval_s =
         static_cast<std::uint64_t>(std::max(*arguments.interval_ms / kSecond, std::int64_t{1}));
+  }
+  if (arguments.upload_time_ms) {
+    options.settings.upload_lifetime_s =
+        static_cast<std::uint64_t>(std::max(*arguments.upload_time_ms / kSecond, std::int64_t{1}));
   }
   options.settings.mode = arguments.mode == "keylime" ? policy::Mode::kKeylime : policy::Mode::kStrict;
   options.settings.profile = arguments.profile == "ietf" ? ear::Profile::kIetf : ear::Profile::kVeraison;
@@ -78,6 +83,14 @@ void add_serve(const Command& root) {
   command.add_option("--policies", options.settings.default_policies, "list of policies of a new host (default: none)")
       .value_name("LIST");
   command.add_duration("--interval", arguments->interval_ms, "time between two attestations of a host (default: 60s)");
+  command.add_count(
+      "--request-records", [&options](std::uint64_t count) { options.settings.most_records = count; },
+      "records of one request; more come in parts (default: 1000000)");
+  command.add_count(
+      "--upload-records", [&options](std::uint64_t count) { options.settings.most_upload_records = count; },
+      "records of all parts of an increment (default: 100000000)");
+  command.add_duration("--upload-time", arguments->upload_time_ms,
+                       "time from a challenge to the last part of an increment (default: 1h)");
   command.add_flag("--findings-hold-back", options.settings.findings_hold_back,
                    "N ends before the first record that the policies refuse");
   command.add_option("--mode", arguments->mode, "semantics of the policies")

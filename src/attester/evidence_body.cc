@@ -9,7 +9,7 @@ namespace {
 // Turns what the writer pushes into what the client pulls.
 class Pulled {
  public:
-  explicit Pulled(Records& records) : records_(records), left_(records.count()) {}
+  Pulled(Records& records, std::uint64_t count) : records_(records), left_(count) {}
 
   Result<void> begin(const evidence::EvidenceHeader& header) {
     auto writer = evidence::EvidenceWriter::begin(header, [this](ByteView piece) -> Result<void> {
@@ -60,7 +60,7 @@ class Pulled {
 }  // namespace
 
 Result<http::BodySource> evidence_body(const evidence::EvidenceHeader& header, Records& records) {
-  auto pulled = std::make_shared<Pulled>(records);
+  auto pulled = std::make_shared<Pulled>(records, header.count);
   IMAKEEP_CHECK(pulled->begin(header));
   return http::BodySource([pulled](std::span<std::byte> room) { return pulled->pull(room); });
 }

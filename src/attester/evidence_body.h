@@ -10,8 +10,8 @@
 
 namespace imakeep::attester {
 
-// `records` must outlive the source; header.first and header.count are theirs. Errors of the source: those of
-// EvidenceWriter and of the log; kMalformed if the log has fewer records than `records` counts.
+// Takes the next header.count records, which begin with number header.first. `records` must outlive the source. Errors
+// of the source: those of EvidenceWriter and of the log; kMalformed if the log has fewer records than `records` counts.
 Result<http::BodySource> evidence_body(const evidence::EvidenceHeader& header, Records& records);
 
 }  // namespace imakeep::attester

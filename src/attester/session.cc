@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "attester/evidence_body.h"
+#include "attester/part_sizes.h"
 #include "base/base64.h"
 #include "base/text.h"
 #include "digest/digest.h"
@@ -22,6 +23,13 @@ constexpr int kMostRounds = 4;
 // A keeper follows its list once a second.
 constexpr std::int64_t kArchiveLagMs = 2000;
 constexpr int kMostLags = 3;
+// The verifier wants records from another number on: in a row, and in all.
+constexpr int kMostMoves = 1;
+constexpr int kMostMovesInAll = 20;
+// A part that failed is sent again after a pause, so often in a row.
+constexpr int kMostPauses = 5;
+constexpr std::chrono::milliseconds kReconnectPause{2000};
+constexpr std::chrono::seconds kLongestPause{300};
 
 // ---- answers --------------------------------------------------------------------------------------------------------
 
@@ -93,14 +101,10 @@ std::uint64_t first_wanted(const evidence::Challenge& challenge, const tpm::Quot
 }
 
 // The verifier cannot know that an archive may be behind the kernel's list.
-Attestation with_hint(Attestation outcome, const Records& records) {
-  auto* const refused = std::get_if<Refused>(&outcome);
-  if (refused != nullptr && records.chain) {
-    refused->problem.detail +=
-        "; or the archive is behind the kernel's list: check with `imakeep status` that a keeper "
-        "follows it";
-  }
-  return outcome;
+void add_hint(Refused& refused, const Records& records) {
+  if (!records.chain) return;
+  refused.problem.detail +=
+      "; or the archive is behind the kernel's list: check with `imakeep status` that a keeper follows it";
 }
 
 bool is_overtaken(const Refused& refused) {
@@ -220,55 +224,140 @@ Result<Session::Quoted> Session::quote(const evidence::Challenge& challenge) {
 Result<Attestation> Session::answer(const evidence::Challenge& challenge, const OpenRecords& open,
                                     const OnProven& proven) {
   IMAKEEP_TRY(const auto& quoted, quote(challenge));
-  std::uint64_t first = first_wanted(challenge, quoted.quote);
-  bool moved = false;
-  for (int lags = 0;;) {
-    IMAKEEP_TRY(auto records, open(first));
-    IMAKEEP_TRY(auto outcome, send(challenge, quoted, records, proven));
-    const auto* const refused = std::get_if<Refused>(&outcome);
-    if (refused == nullptr) return outcome;
-    const evidence::Problem& problem = refused->problem;
-    const bool elsewhere = problem.reason == "first" || problem.reason == "new-boot";
-    if (elsewhere && problem.first && !moved) {
-      first = *problem.first;
-      moved = true;
-      continue;
-    }
-    if (problem.reason != "log-mismatch" || ++lags > kMostLags) return outcome;
-    clock_.sleep_ms(kArchiveLagMs);
-    IMAKEEP_TRY(const auto& now, open(first));
-    if (now.end == records.end && now.chain == records.chain) return with_hint(std::move(outcome), records);
+  Increment increment{.challenge = challenge, .quoted = quoted, .open = open, .proven = proven};
+  increment.start = increment.next = first_wanted(challenge, quoted.quote);
+  for (;;) {
+    IMAKEEP_TRY(auto records, open_next(increment));
+    IMAKEEP_TRY(const auto& sizes, sizes_of(increment, records));
+    auto answered = send_parts(increment, records, sizes);
+    IMAKEEP_TRY(const bool again, begins_again(increment, records, answered));
+    if (again) continue;
+    if (!answered) return unexpected(std::move(answered).error());
+    if (auto* const refused = std::get_if<Refused>(&*answered)) return Attestation(std::move(*refused));
+    if (auto* const later = std::get_if<Later>(&*answered)) return Attestation(std::move(*later));
+    auto& attested = std::get<Attested>(*answered);
+    attested.first = increment.start;
+    attested.sent = records.end - increment.start;
+    return Attestation(std::move(attested));
   }
 }
 
-Result<Attestation> Session::send(const evidence::Challenge& challenge, const Quoted& quoted, Records& records,
-                                  const OnProven& proven) {
-  if (records.count() > challenge.most_records) {
-    return fail(ErrorCode::kUnsupported, records.source + " has " + std::to_string(records.count()) +
-                                             " records that are not proven yet, and the verifier takes " +
-                                             std::to_string(challenge.most_records) +
-                                             " at once; raise its limit of records");
+Result<Records> Session::open_next(Increment& increment) {
+  IMAKEEP_TRY(auto records, increment.open(increment.next));
+  if (!increment.named_pcrs) return records;
+  if (records.chain != increment.chain) {
+    return fail(ErrorCode::kMismatch,
+                records.source + " has another chain than when the first part was sent; " + "attest again");
   }
+  records.named_pcrs = *increment.named_pcrs;
+  return records;
+}
+
+// The counts of the parts. `records` is opened again if it was read for them.
+Result<std::vector<std::uint64_t>> Session::sizes_of(Increment& increment, Records& records) {
+  const PartLimits limits{.records = increment.challenge.most_records, .bytes = increment.challenge.most_bytes};
+  if (!increment.counts_bytes && !may_need_parts(records.count(), limits)) return std::vector{records.count()};
+  increment.counts_bytes = true;
+  IMAKEEP_TRY(auto sizes, part_sizes(records, limits));
+  const std::uint64_t end = records.end;
+  IMAKEEP_TRY(records, open_next(increment));
+  // Later records have no part.
+  records.end = std::min(records.end, end);
+  increment.in_parts = increment.in_parts || sizes.size() > 1;
+  return sizes;
+}
+
+// Sends one part after the other, until an answer is no receipt.
+Result<Session::Answered> Session::send_parts(Increment& increment, Records& records,
+                                              const std::vector<std::uint64_t>& sizes) {
+  for (std::size_t part = 0;; ++part) {
+    const bool more = part + 1 < sizes.size();
+    IMAKEEP_TRY(auto answered, send(increment, records, sizes[part], more));
+    const auto* const receipt = std::get_if<evidence::PartReceipt>(&answered);
+    if (receipt == nullptr) return answered;
+    const std::uint64_t wanted = increment.next + sizes[part];
+    if (!more || receipt->first != wanted) {
+      return fail(ErrorCode::kMalformed, "the verifier took records up to number " + std::to_string(wanted) +
+                                             " and answers that it wants number " + std::to_string(receipt->first) +
+                                             (more ? "" : ", instead of a verdict"));
+    }
+    increment.next = wanted;
+    increment.took_part(records);
+  }
+}
+
+Result<Session::Answered> Session::send(const Increment& increment, Records& records, std::uint64_t count, bool more) {
   evidence::EvidenceHeader header{.tenant = identity_.tenant,
                                   .host = identity_.host,
-                                  .token = challenge.token,
-                                  .quote = quoted.signed_quote.quote,
-                                  .signature = quoted.signed_quote.signature,
-                                  .first = records.first,
-                                  .count = records.count(),
+                                  .token = increment.challenge.token,
+                                  .quote = increment.quoted.signed_quote.quote,
+                                  .signature = increment.quoted.signed_quote.signature,
+                                  .first = increment.next,
+                                  .count = count,
                                   .encoding = evidence::Encoding::kZstd,
+                                  .more = more,
                                   .byte_order = records.order};
-  for (const imalog::PcrValue& value : quoted.pcrs) {
+  for (const imalog::PcrValue& value : increment.quoted.pcrs) {
     if ((records.named_pcrs >> value.pcr & 1) == 0) header.pcrs.push_back(value);
   }
   IMAKEEP_TRY(auto body, evidence_body(header, records));
   IMAKEEP_TRY(const auto& given, client_.send("POST", "/v1/evidence", std::string(evidence::kEvidenceMediaType), body));
-  if (!given.good()) return not_good<Attestation>(given);
-  return accept(given.body, records, header, proven);
+  if (!given.good()) return not_good<Answered>(given);
+  if (given.status == evidence::kPartTakenStatus) {
+    IMAKEEP_TRY(const auto receipt, evidence::read_part_receipt(given.body));
+    return Answered(receipt);
+  }
+  IMAKEEP_TRY(auto attested, accept(given.body, records, header, increment.proven));
+  return Answered(std::move(attested));
 }
 
-Result<Attestation> Session::accept(const std::string& text, const Records& records,
-                                    const evidence::EvidenceHeader& sent, const OnProven& proven) {
+// Whether the records have to be sent once more, perhaps from another number on. If so, after the pause that it takes.
+Result<bool> Session::begins_again(Increment& increment, const Records& records, Result<Answered>& answered) {
+  if (!answered) {
+    return increment.in_parts && answered.error().code == ErrorCode::kEnvironment && pauses(increment, kReconnectPause);
+  }
+  if (const auto* const later = std::get_if<Later>(&*answered)) {
+    return increment.in_parts && pauses(increment, later->after);
+  }
+  auto* const refused = std::get_if<Refused>(&*answered);
+  return refused == nullptr ? Result<bool>(false) : begins_again(increment, records, *refused);
+}
+
+bool Session::pauses(Increment& increment, std::chrono::milliseconds pause) {
+  if (pause > kLongestPause || ++increment.pauses > kMostPauses) return false;
+  clock_.sleep_ms(pause.count());
+  return true;
+}
+
+Result<bool> Session::begins_again(Increment& increment, const Records& records, Refused& refused) {
+  const evidence::Problem& problem = refused.problem;
+  const bool elsewhere = problem.reason == "first" || problem.reason == "new-boot";
+  if (elsewhere && problem.first) {
+    if (increment.in_parts && *problem.first > increment.next) {
+      // A part was taken, and its receipt was lost.
+      increment.took_part(records);
+    } else if (++increment.moves > kMostMoves || ++increment.all_moves > kMostMovesInAll) {
+      return false;
+    }
+    increment.next = *problem.first;
+    if (!increment.in_parts) increment.start = increment.next;
+    return true;
+  }
+  // The records may be longer than estimated.
+  if (problem.reason == "unsupported" && !increment.counts_bytes && records.count() > 1) {
+    increment.counts_bytes = true;
+    return true;
+  }
+  if (problem.reason != "log-mismatch" || ++increment.lags > kMostLags) return false;
+  clock_.sleep_ms(kArchiveLagMs);
+  IMAKEEP_TRY(const auto& now, increment.open(increment.next));
+  if (now.end != records.end || now.chain != records.chain) return true;
+  add_hint(refused, records);
+  return false;
+}
+
+Result<Attested> Session::accept(const std::string& text, const Records& records, const evidence::EvidenceHeader& sent,
+                                 const OnProven& proven) {
   IMAKEEP_TRY(const auto& verdict, evidence::read_verdict(text));
   if (verdict.n > records.end) {
     return fail(ErrorCode::kMalformed, "the verifier states that " + std::to_string(verdict.n) +
@@ -284,7 +373,7 @@ Result<Attestation> Session::accept(const std::string& text, const Records& reco
                     .result = verdict.result};
   IMAKEEP_TRY(attested.status, stated_status(verdict.result, identity_.host));
   if (proven) IMAKEEP_CHECK(proven(records.chain, verdict.n, sent));
-  return Attestation(std::move(attested));
+  return attested;
 }
 
 }  // namespace imakeep::attester

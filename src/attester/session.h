@@ -6,6 +6,9 @@
 // kernel's list: then the verifier finds no match, and the same quote is sent again once the archive has grown. Records
 // after the match are normal.
 //
+// Records that are more than one request takes are sent in parts, each with the same quote. A part that failed is sent
+// again after a pause; the verifier knows with which number to go on.
+//
 // The verdict is the verifier's word. Its token's signature is not checked here: the host relies on the TLS connection,
 // and relying parties check the token. What is checked: N is not beyond the records that the host has.
 // Source: docs/formats/evidence.md. Threads: one thread at a time uses an object.
@@ -77,8 +80,8 @@ class Session {
 
   // Attests, and attests again at once while the verdict asks for that. Begins again where the verifier wants the
   // records, once for each challenge; asks for a new challenge if the challenge was overtaken, at most three times.
-  // Errors: as enrol(), and those of `open` and of `proven`, which may be empty; kUnsupported if there are more records
-  // than the verifier takes at once.
+  // Errors: as enrol(), and those of `open` and of `proven`, which may be empty; kUnsupported if a single record is
+  // more than the verifier takes at once; kMismatch if the host's chain ends while it is sent in parts.
   Result<Attestation> attest_once(const OpenRecords& open, const OnProven& proven);
 
  private:
@@ -88,16 +91,50 @@ class Session {
     std::vector<imalog::PcrValue> pcrs;  // all that were asked for
   };
   using Asked = std::variant<evidence::Challenge, Refused, Later>;
+  // The answer to a request with records.
+  using Answered = std::variant<evidence::PartReceipt, Attested, Refused, Later>;
+
+  // An increment on its way, in one request or in parts.
+  struct Increment {
+    const evidence::Challenge& challenge;
+    const Quoted& quoted;
+    const OpenRecords& open;
+    const OnProven& proven;
+    std::uint64_t start = 0;  // number of its first record
+    std::uint64_t next = 0;   // number of the record that is sent next
+    bool in_parts = false;
+    bool counts_bytes = false;  // the sizes of the parts are known, not estimated
+    // Of the records when the first part was taken: the same PCR values have to go with all parts.
+    std::optional<std::uint32_t> named_pcrs = std::nullopt;
+    std::optional<std::uint64_t> chain = std::nullopt;
+    // How often it was begun again: for records that the archive lacked; elsewhere, since the last part that was taken
+    // and in all; after a pause, since the last part that was taken.
+    int lags = 0;
+    int moves = 0;
+    int all_moves = 0;
+    int pauses = 0;
+
+    void took_part(const Records& records) {
+      named_pcrs = records.named_pcrs;
+      chain = records.chain;
+      moves = pauses = 0;
+    }
+  };
 
   Result<Attestation> attest(const OpenRecords& open, const OnProven& proven);
   Result<Asked> ask();
   Result<Quoted> quote(const evidence::Challenge& challenge);
   Result<std::vector<imalog::PcrValue>> read_pcrs(const evidence::Challenge& challenge);
   Result<Attestation> answer(const evidence::Challenge& challenge, const OpenRecords& open, const OnProven& proven);
-  Result<Attestation> send(const evidence::Challenge& challenge, const Quoted& quoted, Records& records,
-                           const OnProven& proven);
-  Result<Attestation> accept(const std::string& text, const Records& records, const evidence::EvidenceHeader& sent,
-                             const OnProven& proven);
+  static Result<Records> open_next(Increment& increment);
+  static Result<std::vector<std::uint64_t>> sizes_of(Increment& increment, Records& records);
+  Result<Answered> send_parts(Increment& increment, Records& records, const std::vector<std::uint64_t>& sizes);
+  Result<Answered> send(const Increment& increment, Records& records, std::uint64_t count, bool more);
+  Result<bool> begins_again(Increment& increment, const Records& records, Result<Answered>& answered);
+  Result<bool> begins_again(Increment& increment, const Records& records, Refused& refused);
+  bool pauses(Increment& increment, std::chrono::milliseconds pause);
+  Result<Attested> accept(const std::string& text, const Records& records, const evidence::EvidenceHeader& sent,
+                          const OnProven& proven);
 
   http::Client& client_;
   tpm::AttestationTpm& tpm_;

@@ -15,30 +15,6 @@ unexpected<Error> bad_header(const std::string& what) {
   return fail(ErrorCode::kMalformed, "evidence: " + what);
 }
 
-Result<void> check_part(const EvidenceHeader& header) {
-  if (!header.quote.empty() || !header.signature.empty() || !header.pcrs.empty()) {
-    return bad_header("a part has no quote, signature and PCR values; send them with the last part");
-  }
-  if (header.nonce.size() != kNonceBytes) {
-    return bad_header("a part needs the challenge's nonce of " + std::to_string(kNonceBytes) + " bytes");
-  }
-  return {};
-}
-
-Result<void> check_whole(const EvidenceHeader& header) {
-  const auto possible = [](const Bytes& bytes) { return !bytes.empty() && bytes.size() <= kMostQuoteBytes; };
-  if (!possible(header.quote)) {
-    return bad_header("the quote has " + std::to_string(header.quote.size()) + " bytes; 1 to " +
-                      std::to_string(kMostQuoteBytes) + " are needed unless it is a part");
-  }
-  if (!possible(header.signature)) {
-    return bad_header("the signature has " + std::to_string(header.signature.size()) + " bytes; 1 to " +
-                      std::to_string(kMostQuoteBytes) + " are needed unless it is a part");
-  }
-  if (!header.nonce.empty()) return bad_header("only a part has a nonce; the quote shows it otherwise");
-  return check_pcrs(header.pcrs, "evidence");
-}
-
 // Counts the members, since a map begins with their number.
 class MapBuilder {
  public:
@@ -81,12 +57,16 @@ Bytes encoded_header(const EvidenceHeader& header) {
   map.number(EvidenceKey::kEncoding, static_cast<std::uint64_t>(header.encoding));
   map.number(EvidenceKey::kPart, header.more ? 1 : 0);
   map.number(EvidenceKey::kByteOrder, header.byte_order == ByteOrder::kBig ? 1 : 0);
-  map.bytes(EvidenceKey::kNonce, header.nonce);
   put_chunks(map.key(EvidenceKey::kRecords));
   return map.done();
 }
 
 }  // namespace
+
+std::uint64_t record_bytes(const imalog::RecordContentView& content) {
+  constexpr std::uint64_t kHeadAndLengths = 12;
+  return kHeadAndLengths + content.template_name.size() + content.body.size();
+}
 
 Result<void> check_header(const EvidenceHeader& header) {
   if (auto named_well = check_tenant(header.tenant); !named_well) return bad_header(named_well.error().message);
@@ -98,7 +78,17 @@ Result<void> check_header(const EvidenceHeader& header) {
   if (header.first > kMostRecordNumber || header.count > kMostRecordNumber - header.first) {
     return bad_header("the records' numbers have more than 63 bits");
   }
-  return header.more ? check_part(header) : check_whole(header);
+  const auto impossible = [](const Bytes& bytes) { return bytes.empty() || bytes.size() > kMostQuoteBytes; };
+  if (impossible(header.quote)) {
+    return bad_header("the quote has " + std::to_string(header.quote.size()) + " bytes; 1 to " +
+                      std::to_string(kMostQuoteBytes) + " are needed");
+  }
+  if (impossible(header.signature)) {
+    return bad_header("the signature has " + std::to_string(header.signature.size()) + " bytes; 1 to " +
+                      std::to_string(kMostQuoteBytes) + " are needed");
+  }
+  if (header.more && header.count == 0) return bad_header("a part has no record; send the last part");
+  return check_pcrs(header.pcrs, "evidence");
 }
 
 class EvidenceWriter::Writing {

@@ -4,11 +4,11 @@
 // Evidence is one CBOR map with numbers as keys, ascending, the records last. So a reader knows everything else before
 // it sees the first record:
 //   1 version  2 tenant  3 host  4 token  5 quote  6 signature  7 pcrs  8 first  9 count  10 encoding  11 part
-//   12 byte order  13 nonce  14 records
+//   12 byte order  14 records
 // docs/formats/evidence.md has the map in CDDL. evidence/record_stream.h has the bytes of the records.
 //
-// An increment that is too large for one request is sent in parts. Each part but the last has `more` and no quote. The
-// quote of the last one covers all of them.
+// An increment that is too large for one request is sent in parts. Each has the same token, quote, signature and PCR
+// values, so that a verifier judges them before it replays a record. Each part but the last has `more`.
 //
 // Threads: the header is a value; one thread at a time uses a writer.
 #pragma once
@@ -43,22 +43,23 @@ struct EvidenceHeader {
   std::string tenant = {};  // empty: the verifier's default tenant
   std::string host = {};
   Bytes token = {};                           // of the challenge, as it was given
-  Bytes nonce = {};                           // of the challenge: only if `more`, since there is no quote to show it
-  Bytes quote = {};                           // TPMS_ATTEST; empty if `more`
-  Bytes signature = {};                       // TPMT_SIGNATURE; empty if `more`
+  Bytes quote = {};                           // TPMS_ATTEST
+  Bytes signature = {};                       // TPMT_SIGNATURE
   std::vector<imalog::PcrValue> pcrs = {};    // of quoted PCRs that no record names; banks are bank_of()
   std::uint64_t first = 0;                    // number of the first record in its chain
   std::uint64_t count = 0;                    // of the records
   Encoding encoding = Encoding::kPlain;       // of the records
-  bool more = false;                          // a part: more records follow in another request, then the quote
+  bool more = false;                          // a part: more records follow in another request
   ByteOrder byte_order = ByteOrder::kLittle;  // of the numbers within the records' data
 
   friend bool operator==(const EvidenceHeader&, const EvidenceHeader&) = default;
 };
 
-// kMalformed, naming the member: a name of another form, a token, nonce, quote, signature or PCR value of an impossible
-// size, a PCR above 23 or twice, numbers above kMostRecordNumber, a part with a quote, signature or PCR values, a part
-// without a nonce, or evidence without a quote and signature or with a nonce.
+// The bytes that the record takes in evidence, before compression: what a verifier's limit of bytes counts.
+std::uint64_t record_bytes(const imalog::RecordContentView& content);
+
+// kMalformed, naming the member: a name of another form, a token, quote, signature or PCR value of an impossible size,
+// a PCR above 23 or twice, numbers above kMostRecordNumber, or a part without a record.
 Result<void> check_header(const EvidenceHeader& header);
 
 // Writes evidence piece by piece.

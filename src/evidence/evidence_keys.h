@@ -20,8 +20,7 @@ enum class EvidenceKey : std::uint8_t {
   kEncoding,
   kPart,
   kByteOrder,
-  kNonce,
-  kRecords,
+  kRecords = 14,
 };
 
 inline constexpr std::uint64_t kMostEvidenceKey = static_cast<std::uint64_t>(EvidenceKey::kRecords);

@@ -137,7 +137,8 @@ class EvidenceReader::Reading {
       return bad_evidence("member " + std::to_string(item.number) + " follows member " + std::to_string(last_key_) +
                           "; send each once, in ascending order");
     }
-    if (item.number > kMostEvidenceKey) {
+    // Nothing has number 13.
+    if (item.number > kMostEvidenceKey || item.number == kMostEvidenceKey - 1) {
       return bad_evidence(
           "member " + std::to_string(item.number) + " is unknown in version " + std::to_string(kEvidenceVersion),
           ErrorCode::kUnsupported);
@@ -171,9 +172,6 @@ class EvidenceReader::Reading {
         break;
       case EvidenceKey::kPcrs:
         return take_pcr_map(item);
-      case EvidenceKey::kNonce:
-        IMAKEEP_CHECK(take_string(item, header_.nonce));
-        break;
       default:
         IMAKEEP_CHECK(take_number(item));
     }

@@ -169,7 +169,7 @@ TEST(EvidenceReader, RefusesAMemberOfAnotherType) {
     EXPECT_THAT(refusal(Members().with(key, number(1))), HasSubstr("is no text")) << key;
     EXPECT_THAT(refusal(Members().with(key, text(""))), HasSubstr("is empty")) << key;
   }
-  for (const std::uint64_t key : {4u, 5u, 6u, 13u}) {
+  for (const std::uint64_t key : {4u, 5u, 6u}) {
     EXPECT_THAT(refusal(Members().with(key, text("t"))), HasSubstr("is no byte string")) << key;
     EXPECT_THAT(refusal(Members().with(key, string({}))), HasSubstr("is empty")) << key;
   }
@@ -196,9 +196,11 @@ TEST(EvidenceReader, RefusesAMissingMember) {
 
 TEST(EvidenceReader, ChecksTheHeader) {
   EXPECT_THAT(refusal(Members().with(3, text("web 1"))), HasSubstr("host"));
-  EXPECT_THAT(refusal(Members().with(11, number(1))), HasSubstr("a part has no quote"));
-  EXPECT_THAT(refusal(Members().with(11, number(1)).without(5).without(6)), HasSubstr("a part needs"));
-  EXPECT_THAT(refusal(Members().with(13, string(Bytes(kNonceBytes)))), HasSubstr("only a part has a nonce"));
+  EXPECT_THAT(refusal(Members().with(11, number(1)).without(5)), HasSubstr("quote has 0 bytes"));
+  EXPECT_THAT(refusal(Members().with(9, number(0)).with(11, number(1)).with(14, string({}))),
+              HasSubstr("a part has no record"));
+  EXPECT_THAT(refusal(Members().with(13, string(Bytes(kNonceBytes))), ErrorCode::kUnsupported),
+              HasSubstr("member 13 is unknown"));
   EXPECT_THAT(refusal(Members().with(9, number(~std::uint64_t{0}))), HasSubstr("63 bits"));
 }
 

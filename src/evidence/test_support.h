@@ -31,7 +31,8 @@ inline EvidenceHeader sample_header(std::uint64_t count) {
 inline EvidenceHeader sample_part(std::uint64_t count) {
   return {.host = "web-1",
           .token = Bytes(kTokenBytes, std::byte{0x11}),
-          .nonce = Bytes(kNonceBytes, std::byte{0x77}),
+          .quote = Bytes(100, std::byte{0x22}),
+          .signature = Bytes(70, std::byte{0x33}),
           .count = count,
           .more = true};
 }

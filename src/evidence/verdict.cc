@@ -15,6 +15,10 @@ std::string make_verdict(const Verdict& verdict) {
                   {"result", verdict.result}});
 }
 
+std::string make_part_receipt(const PartReceipt& receipt) {
+  return text_of({{"version", kControlVersion}, {"chain", receipt.chain}, {"first", receipt.first}});
+}
+
 std::string make_problem(const Problem& problem) {
   nlohmann::ordered_json object = {{"title", "the verifier refuses the request"},
                                    {"status", problem.status},
@@ -36,6 +40,15 @@ Result<Verdict> read_verdict(std::string_view text) {
   IMAKEEP_TRY(verdict.interval_s, members.count("interval_s"));
   IMAKEEP_TRY(verdict.result, members.text("result"));
   return verdict;
+}
+
+Result<PartReceipt> read_part_receipt(std::string_view text) {
+  IMAKEEP_TRY(const auto& object, read_message(text, "the receipt", kMostVerdictBytes));
+  const jsontext::Members members(object, "the receipt");
+  PartReceipt receipt;
+  IMAKEEP_TRY(receipt.chain, members.count("chain"));
+  IMAKEEP_TRY(receipt.first, members.count("first"));
+  return receipt;
 }
 
 Result<Problem> read_problem(std::string_view text) {

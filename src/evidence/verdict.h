@@ -2,6 +2,7 @@
 // evidence/verdict.h - the verifier's answer to evidence, and to a request that it refuses, as JSON.
 //
 //   verdict := {"version": 1, "chain", "n", "again": BOOL, "interval_s", "result": TOKEN}
+//   receipt := {"version": 1, "chain", "first"}                                      of a part, with status 202
 //   problem := {"title", "status", "reason", "detail", "first"?}                     RFC 9457, application/problem+json
 // docs/formats/evidence.md explains each member. A reader ignores members that it does not know.
 //
@@ -29,6 +30,15 @@ struct Verdict {
   friend bool operator==(const Verdict&, const Verdict&) = default;
 };
 
+// The answer to a part of a long increment. It proves nothing: the verdict comes with the last part.
+struct PartReceipt {
+  std::uint64_t chain = 0;  // the verifier's number of the host's chain
+  std::uint64_t first = 0;  // number of the record with which the next part begins
+
+  friend bool operator==(const PartReceipt&, const PartReceipt&) = default;
+};
+inline constexpr int kPartTakenStatus = 202;  // of HTTP
+
 struct Problem {
   int status = 0;           // of HTTP
   std::string reason = {};  // one word of docs/reference/refusals.md
@@ -39,10 +49,12 @@ struct Problem {
 };
 
 std::string make_verdict(const Verdict& verdict);
+std::string make_part_receipt(const PartReceipt& receipt);
 std::string make_problem(const Problem& problem);
 
 // kMalformed, naming the member; kUnsupported: another version, or a text that is too long.
 Result<Verdict> read_verdict(std::string_view text);
+Result<PartReceipt> read_part_receipt(std::string_view text);
 Result<Problem> read_problem(std::string_view text);
 
 }  // namespace imakeep::evidence

@@ -23,6 +23,13 @@ TEST(Verdict, WithoutAMemberIsRefused) {
   EXPECT_EQ(read_verdict(std::string(kMostVerdictBytes + 1, ' ')).error().code, ErrorCode::kUnsupported);
 }
 
+TEST(PartReceipt, IsReadAsItWasMade) {
+  const PartReceipt receipt{.chain = 2, .first = 1'000'000'000'000};
+  EXPECT_EQ(read_part_receipt(make_part_receipt(receipt)).value(), receipt);
+  EXPECT_FALSE(read_part_receipt(R"({"version":1,"chain":2})"));
+  EXPECT_FALSE(read_part_receipt(R"({"version":2,"chain":2,"first":3})"));
+}
+
 TEST(Problem, IsReadAsItWasMade) {
   const Problem problem{.status = 409, .reason = "first", .detail = "record 7 is wanted", .first = 7};
   EXPECT_EQ(read_problem(make_problem(problem)).value(), problem);

@@ -375,7 +375,8 @@ Answered remove_token(const Call& call) {
 
 // So long a nonce or a result of a retired key may still be shown.
 std::uint64_t usual_overlap_s(const Settings& settings) {
-  return std::max(settings.nonce_lifetime_s, 2 * settings.interval_s + settings.result_lifetime_s);
+  return std::max(
+      {settings.nonce_lifetime_s, settings.upload_lifetime_s, 2 * settings.interval_s + settings.result_lifetime_s});
 }
 
 Answered rotate_keys(const Call& call) {

@@ -12,103 +12,20 @@
 #include "imalog/template_digest.h"
 #include "logappraisal/log_appraisal.h"
 #include "logappraisal/trust_vector.h"
-#include "verifier/host_state.h"
+#include "verifier/known_host.h"
+#include "verifier/provisional.h"
+#include "vstore/checks.h"
 
 namespace imakeep::verifier {
-
-// The type of a member, which may not be of an anonymous namespace when sources are compiled together.
-namespace detail {
-
-struct KnownHost {
-  vstore::HostRow row;
-  HostState state;
-};
-
-}  // namespace detail
-
 namespace {
 
 using attest::PcrSet;
-using detail::KnownHost;
 
 constexpr std::size_t kMostOpenFindings = 1000;
 // A longer path is cut, since the store takes no more.
 constexpr std::size_t kMostPathBytes = 4096;
-
-// ---- the row --------------------------------------------------------------------------------------------------------
-
-Judged<KnownHost> known_host(const Judge& judge, const std::string& tenant, const std::string& host,
-                             std::int64_t now_unix_s) {
-  const vstore::HostKey key{.tenant = tenant.empty() ? judge.settings.default_tenant : tenant, .host = host};
-  auto row = judge.store.host(key, now_unix_s);
-  if (!row) return unexpected(store_refusal(row.error()));
-  if (!*row) return refuse(Reason::kUnknownHost, "no host has this name; enrol it first");
-  switch ((*row)->status) {
-    case vstore::HostStatus::kPending:
-      return refuse(Reason::kNotEnrolled, "the enrolment is not complete; enrol the host again");
-    case vstore::HostStatus::kWaiting:
-      return refuse(Reason::kNotEnrolled, "nobody has approved the host yet; ask its administrator");
-    case vstore::HostStatus::kDisabled:
-      return refuse(Reason::kDisabled, "an administrator has disabled the host");
-    case vstore::HostStatus::kEnrolled:
-      break;
-  }
-  auto state = load_host_state((*row)->state);
-  if (!state) return unexpected(Refusal{.reason = Reason::kStore, .detail = state.error().message});
-  return KnownHost{.row = std::move(**row), .state = std::move(*state)};
-}
-
-// ---- what a quote has to cover --------------------------------------------------------------------------------------
-
-PcrSet pcrs_to_quote(const Settings& settings, const HostState& state) {
-  return settings.pcrs | state.open_pcrs | state.chain.pcrs.touched_pcrs();
-}
-
-// The chain's bank, or the one that Settings prefers among those of the TPM.
-std::vector<digest::Algorithm> banks_to_quote(const Settings& settings, const HostState& state,
-                                              const std::vector<digest::Algorithm>& of_tpm) {
-  std::vector<digest::Algorithm> banks;
-  for (const digest::Bank& bank : state.chain.pcrs.banks()) banks.push_back(bank.algorithm);
-  if (!banks.empty()) return banks;
-  for (const digest::Algorithm bank : settings.banks) {
-    if (of_tpm.empty() || std::ranges::find(of_tpm, bank) != of_tpm.end()) return {bank};
-  }
-  return {};
-}
-
-std::vector<std::uint32_t> listed(PcrSet pcrs) {
-  std::vector<std::uint32_t> list;
-  for (std::uint32_t pcr = 0; pcr < digest::kPcrCount; ++pcr) {
-    if (attest::holds(pcrs, pcr)) list.push_back(pcr);
-  }
-  return list;
-}
-
-// Whether the quote covers the PCRs that the challenge asked for, in banks that it may have asked for.
-Judged<void> check_selection(const Settings& settings, const HostState& state, const tpm::Quote& quote) {
-  const std::vector<std::uint32_t> wanted = listed(pcrs_to_quote(settings, state));
-  const auto& chain_banks = state.chain.pcrs.banks();
-  std::size_t banks = 0;
-  for (const tpm::PcrSelection& selection : quote.selections) {
-    if (selection.pcrs.empty()) continue;
-    ++banks;
-    const auto algorithm = selection.bank.algorithm;
-    const bool allowed = chain_banks.empty() ? std::ranges::find(settings.banks, algorithm) != settings.banks.end()
-                                             : digest::find_bank(chain_banks, algorithm) != nullptr;
-    if (!allowed) {
-      return refuse(Reason::kQuotePcrs, "the quote covers bank " + selection.bank.name() + ", which was not asked for");
-    }
-    if (selection.pcrs != wanted) {
-      return refuse(Reason::kQuotePcrs,
-                    "in bank " + selection.bank.name() + " the quote covers other PCRs than asked for");
-    }
-  }
-  if (banks == 0) return refuse(Reason::kQuotePcrs, "the quote covers no PCR");
-  if (!chain_banks.empty() && banks != chain_banks.size()) {
-    return refuse(Reason::kQuotePcrs, "the quote covers fewer banks than asked for");
-  }
-  return {};
-}
+// Of all findings of one increment, so that they fit into a provisional state.
+constexpr std::size_t kMostFindingBytes = 512u << 10;
 
 Refusal nonce_refusal(const Error& error) {
   const auto says = [&](std::string_view word) { return error.message.find(word) != std::string::npos; };
@@ -132,7 +49,7 @@ digest::Digest answered_hash(const evidence::EvidenceHeader& header) {
 std::vector<ear::ProvenPcr> values_of(const digest::PcrState& state) {
   std::vector<ear::ProvenPcr> pcrs;
   for (std::size_t bank = 0; bank < state.banks().size(); ++bank) {
-    for (const std::uint32_t pcr : listed(state.touched_pcrs())) {
+    for (const std::uint32_t pcr : pcr_list(state.touched_pcrs())) {
       const ByteView value = state.value(bank, pcr).view();
       pcrs.push_back({.bank = state.banks()[bank].name(), .pcr = pcr, .value = Bytes(value.begin(), value.end())});
     }
@@ -150,47 +67,6 @@ std::uint64_t with_jitter(std::uint64_t interval_s, double share, const Random& 
 
 }  // namespace
 
-Judged<evidence::Challenge> challenge(const Judge& judge, const evidence::ChallengeRequest& request,
-                                      std::int64_t now_unix_s) {
-  auto known = known_host(judge, request.tenant, request.host, now_unix_s);
-  if (!known) return unexpected(known.error());
-  const Settings& settings = judge.settings;
-  const HostState& state = known->state;
-  const auto banks = banks_to_quote(settings, state, request.banks);
-  if (banks.empty()) {
-    return refuse(Reason::kQuotePcrs, "the TPM has no bank that the verifier accepts; enable sha256 in the firmware");
-  }
-  const auto key = judge.keys.nonce_key(now_unix_s);
-  if (!key) return unexpected(store_refusal(key.error()));
-  std::array<std::byte, evidence::kTokenRandomBytes> random{};
-  judge.random(random);
-  const evidence::NonceScope scope{
-      .tenant = known->row.key.tenant, .host = known->row.key.host, .epoch = known->row.epoch};
-  const auto nonce = evidence::make_nonce(*key, scope, static_cast<std::uint64_t>(now_unix_s), random);
-  if (!nonce) return unexpected(store_refusal(nonce.error()));
-  evidence::Challenge made{.nonce = Bytes(nonce->nonce.begin(), nonce->nonce.end()),
-                           .token = Bytes(nonce->token.begin(), nonce->token.end()),
-                           .chain = state.chain.chain,
-                           .first = state.chain.proven,
-                           .most_records = settings.most_records,
-                           .most_bytes = settings.most_bytes,
-                           .interval_s = settings.interval_s};
-  if (state.chain.chain != 0) made.reset_count = state.chain.reset_count;
-  for (const digest::Algorithm bank : banks) {
-    made.pcrs.push_back({.bank = bank, .pcrs = listed(pcrs_to_quote(settings, state))});
-  }
-  std::ranges::sort(made.pcrs, {}, &evidence::PcrChoice::bank);
-  if (known->row.policy_list.empty()) return made;
-  const auto list = judge.store.policy_list(known->row.key.tenant, known->row.policy_list);
-  if (!list) return unexpected(store_refusal(list.error()));
-  if (*list) {
-    for (const Bytes& digest : (*list)->policies) made.policies.push_back("sha256:" + to_hex(digest));
-  }
-  return made;
-}
-
-// ---- evidence -------------------------------------------------------------------------------------------------------
-
 class Attestation::Judging {
  public:
   Judging(const Judge& judge, std::int64_t now_unix_s)
@@ -207,13 +83,13 @@ class Attestation::Judging {
     return refusal_;
   }
 
-  Judged<std::variant<Accepted, Repeated>> finish() {
+  Judged<Outcome> finish() {
     if (!refusal_ && !repeated_) {
       if (const auto ended = reader_.finish(); !ended) note(ended.error());
     }
     if (refusal_) return unexpected(*refusal_);
-    if (repeated_) return std::variant<Accepted, Repeated>(std::move(*repeated_));
-    return conclude();
+    if (repeated_) return Outcome(std::move(*repeated_));
+    return more_ ? part() : conclude();
   }
 
  private:
@@ -232,11 +108,7 @@ class Attestation::Judging {
   }
 
   Judged<void> check_header(const evidence::EvidenceHeader& header) {
-    if (header.more) {
-      return refuse(Reason::kUnsupported,
-                    "evidence in parts is not supported; send fewer records with a quote over them");
-    }
-    auto known = known_host(judge_, header.tenant, header.host, now_unix_s_);
+    auto known = known_host(judge_.store, judge_.settings, header.tenant, header.host, now_unix_s_);
     if (!known) return unexpected(known.error());
     host_ = std::move(*known);
     const digest::Digest hash = answered_hash(header);
@@ -245,8 +117,22 @@ class Attestation::Judging {
       repeated_ = Repeated{.verdict = std::string(as_text(host_.row.answer->bytes))};
       return {};
     }
+    more_ = header.more;
+    evidence_ = evidence_identity(header);
+    find_parts();
     if (auto quote = check_quote(header); !quote) return quote;
     return begin(header);
+  }
+
+  // Whether this is a further part of an increment.
+  void find_parts() {
+    if (!host_.row.provisional) return;
+    auto state = load_provisional(host_.row.provisional->bytes);
+    if (!state) {
+      unusable_ = state.error().message;
+    } else if (state->epoch == host_.row.epoch && state->evidence == evidence_) {
+      parts_ = std::move(*state);
+    }
   }
 
   // Who made the quote, when, and over what.
@@ -263,14 +149,25 @@ class Attestation::Judging {
       return refuse(Reason::kQuoteSignature, good.error().message);
     }
     quoted_ = attest::quoted_pcrs(quote_, *signature);
+    // The quote of a further part was here in time, with the first part.
+    const Settings& settings = judge_.settings;
+    const std::uint64_t lifetime_s =
+        parts_ ? std::max(settings.nonce_lifetime_s, settings.upload_lifetime_s) : settings.nonce_lifetime_s;
+    if (auto fresh = check_nonce(header, lifetime_s); !fresh) return fresh;
+    return check_selection(settings, host_.state, quote_);
+  }
+
+  Judged<void> check_nonce(const evidence::EvidenceHeader& header, std::uint64_t lifetime_s) {
     const auto nonce_keys = judge_.keys.nonce_keys(key_id_of(header.token), now_unix_s_);
     if (!nonce_keys) return unexpected(store_refusal(nonce_keys.error()));
     const evidence::NonceScope scope{
         .tenant = host_.row.key.tenant, .host = host_.row.key.host, .epoch = host_.row.epoch};
     const auto nonce = evidence::check_nonce(header.token, quote_.extra_data, *nonce_keys, scope,
-                                             static_cast<std::uint64_t>(now_unix_s_), judge_.settings.nonce_lifetime_s);
+                                             static_cast<std::uint64_t>(now_unix_s_), lifetime_s);
     if (!nonce) return unexpected(nonce_refusal(nonce.error()));
-    return check_selection(judge_.settings, host_.state, quote_);
+    made_unix_s_ =
+        static_cast<std::int64_t>(load<std::uint64_t>(header.token.data() + sizeof(std::uint32_t), ByteOrder::kBig));
+    return {};
   }
 
   static std::uint32_t key_id_of(ByteView token) {
@@ -286,23 +183,93 @@ class Attestation::Judging {
       next.chain.chain = host_.state.chain.chain + 1;
       host_.state = std::move(next);
     }
-    const std::uint64_t wanted = host_.state.chain.proven;
-    if (header.first != wanted) {
-      const std::string text = "the records begin with number " + std::to_string(header.first) + ", and number " +
-                               std::to_string(wanted) + " is wanted";
-      return unexpected(
-          Refusal{.reason = *new_chain ? Reason::kNewBoot : Reason::kFirst, .detail = text, .first = wanted});
-    }
     given_ = header.pcrs;
     order_ = header.byte_order;
+    if (auto found = find_policies(); !found) return found;
+    if (parts_) {
+      if (auto resumed = go_on(header); !resumed) return resumed;
+    }
+    if (auto follows = check_first(header, *new_chain); !follows) return follows;
     next_ = header.first;
+    return parts_ ? Judged<void>() : begin_records();
+  }
+
+  // Where the records have to begin, and how many there may be.
+  Judged<void> check_first(const evidence::EvidenceHeader& header, bool new_chain) const {
+    const std::uint64_t start = host_.state.chain.proven;
+    const std::uint64_t wanted = parts_ ? parts_->next : start;
+    if (header.first != wanted) {
+      std::string text = "the records begin with number " + std::to_string(header.first) + ", and number " +
+                         std::to_string(wanted) + " is wanted";
+      if (!unusable_.empty()) text += "; what was known of earlier parts cannot be used: " + unusable_;
+      return unexpected(
+          Refusal{.reason = new_chain && !parts_ ? Reason::kNewBoot : Reason::kFirst, .detail = text, .first = wanted});
+    }
+    const std::uint64_t most = judge_.settings.most_upload_records;
+    const std::uint64_t before = wanted - start;
+    if ((more_ || parts_) && (before > most || header.count > most - before)) {
+      return refuse(Reason::kUnsupported, "all parts together have more than " + std::to_string(most) +
+                                              " records; raise the verifier's limit of records in parts");
+    }
+    return {};
+  }
+
+  Judged<void> begin_records() {
     auto increment = attest::Increment::begin(host_.state.chain.pcrs, quoted_, given_);
     if (!increment) return refuse(Reason::kQuotePcrs, increment.error().message);
     increment_.emplace(std::move(*increment));
-    return begin_appraisal();
+    if (policies_.empty()) return {};
+    auto options = appraisal_options();
+    if (!options) return unexpected(options.error());
+    auto appraisal = logappraisal::LogAppraisal::make(policies_, std::move(*options));
+    if (!appraisal) return refuse(Reason::kPolicyMissing, appraisal.error().message);
+    appraisal_.emplace(std::move(*appraisal));
+    return {};
   }
 
-  Judged<void> begin_appraisal() {
+  // Resumes the state after the parts so far. If that cannot be used, the host has to begin anew.
+  Judged<void> go_on(const evidence::EvidenceHeader& header) {
+    if (parts_->judged_by != judged_by(judge_.settings, host_.row.policy_list, policy_list_version_)) {
+      return refuse(Reason::kOlderPolicy, "the host's policies changed since its first part; ask again");
+    }
+    logappraisal::AppraisalOptions options;
+    if (!policies_.empty()) {
+      auto made = appraisal_options();
+      if (!made) return unexpected(made.error());
+      options = std::move(*made);
+    }
+    if (const auto resumed = resume(std::move(options)); !resumed) {
+      unusable_ = resumed.error().message;
+      parts_.reset();
+      increment_.reset();
+      appraisal_.reset();
+      return check_nonce(header, judge_.settings.nonce_lifetime_s);
+    }
+    stated_ = parts_->stated;
+    if (stated_) boot_ = attest::check_boot_aggregate(*stated_, given_, digest::PcrState(quoted_banks()), 0);
+    return {};
+  }
+
+  Result<void> resume(logappraisal::AppraisalOptions options) {
+    const auto other = [](const char* what) {
+      return fail(ErrorCode::kMalformed, std::string("the saved state after a part is damaged: ") + what);
+    };
+    if (parts_->start != host_.state.chain.proven) return other("it began at another record");
+    auto increment = attest::Increment::resume(parts_->increment, host_.state.chain.pcrs, quoted_, given_);
+    if (!increment) return unexpected(increment.error());
+    increment_.emplace(std::move(*increment));
+    if (increment_->finish().records != parts_->next - parts_->start) return other("it is after another record");
+    if (policies_.empty() != parts_->appraisal.empty()) return other("it has no appraisal, or one by no policy");
+    if (policies_.empty()) return {};
+    auto appraisal = logappraisal::LogAppraisal::resume(parts_->appraisal, policies_, std::move(options));
+    if (!appraisal) return unexpected(appraisal.error());
+    appraisal_.emplace(std::move(*appraisal));
+    if (appraisal_->records() > parts_->next - parts_->start) return other("it judged more records than came");
+    return {};
+  }
+
+  // The policies by which the host is judged; none if its list is empty.
+  Judged<void> find_policies() {
     if (host_.row.policy_list.empty()) return {};
     const auto list = judge_.store.policy_list(host_.row.key.tenant, host_.row.policy_list);
     if (!list) return unexpected(store_refusal(list.error()));
@@ -313,17 +280,20 @@ class Attestation::Judging {
     auto policies = judge_.policies.get((*list)->policies);
     if (!policies) return refuse(Reason::kPolicyMissing, policies.error().message);
     policies_ = std::move(*policies);
+    return {};
+  }
+
+  Judged<logappraisal::AppraisalOptions> appraisal_options() {
     logappraisal::AppraisalOptions options{.mode = judge_.settings.mode,
                                            .host = host_.row.key.host,
                                            .boot_pcrs = given_,
-                                           .first = next_,
+                                           .first = host_.state.chain.proven,
                                            .most_findings = kMostOpenFindings,
+                                           .most_finding_bytes = kMostFindingBytes,
+                                           .most_text_bytes = kMostPathBytes,
                                            .learned = host_.state.learned};
-    if (auto open = open_findings(options); !open) return open;
-    auto appraisal = logappraisal::LogAppraisal::make(policies_, std::move(options));
-    if (!appraisal) return refuse(Reason::kPolicyMissing, appraisal.error().message);
-    appraisal_.emplace(std::move(*appraisal));
-    return {};
+    if (auto open = open_findings(options); !open) return unexpected(open.error());
+    return options;
   }
 
   // Findings close when their file is accepted again, so their paths are watched.
@@ -366,7 +336,7 @@ class Attestation::Judging {
       shown = imalog::shown_digest(kShownBank, content);
       record.shown = shown.view();
     }
-    appraisal_->see(seen_++, record, true);
+    appraisal_->see(appraisal_->records(), record, true);
   }
 
   std::vector<digest::Bank> quoted_banks() const {
@@ -376,9 +346,32 @@ class Attestation::Judging {
     return banks;
   }
 
+  // ---- a part
+
+  Judged<Outcome> part() {
+    ProvisionalState state{.epoch = host_.row.epoch,
+                           .evidence = evidence_,
+                           .judged_by = judged_by(judge_.settings, host_.row.policy_list, policy_list_version_),
+                           .start = host_.state.chain.proven,
+                           .next = next_,
+                           .stated = stated_,
+                           .increment = increment_->save()};
+    if (appraisal_) state.appraisal = appraisal_->save();
+    Part part{.key = host_.row.key, .epoch = host_.row.epoch};
+    part.provisional.bytes = save(state);
+    if (part.provisional.bytes.size() > vstore::kMostProvisionalBytes) {
+      return refuse(Reason::kUnsupported, "the state after the part has " +
+                                              std::to_string(part.provisional.bytes.size()) +
+                                              " bytes; raise the verifier's limit of records of one request");
+    }
+    part.provisional.until_unix_s = made_unix_s_ + static_cast<std::int64_t>(judge_.settings.upload_lifetime_s);
+    part.receipt = evidence::make_part_receipt({.chain = host_.state.chain.chain, .first = next_});
+    return Outcome(std::move(part));
+  }
+
   // ---- the verdict
 
-  Judged<std::variant<Accepted, Repeated>> conclude() {
+  Judged<Outcome> conclude() {
     const attest::Increment::Outcome outcome = increment_->finish();
     if (!outcome.matched_at) {
       return refuse(Reason::kLogMismatch,
@@ -408,7 +401,7 @@ class Attestation::Judging {
     Accepted accepted{.move = move_of(appraisal, first), .verdict = evidence::make_verdict(verdict)};
     const ByteView text = as_bytes(accepted.verdict);
     accepted.move.answer = {.nonce_hash = answered_hash_, .bytes = Bytes(text.begin(), text.end())};
-    return std::variant<Accepted, Repeated>(std::move(accepted));
+    return Outcome(std::move(accepted));
   }
 
   // Adds what the new records say to what is known of the chain.
@@ -490,14 +483,13 @@ class Attestation::Judging {
     for (const logappraisal::KeptFinding& kept : appraisal.findings) {
       const appraisal::Finding& finding = kept.finding;
       const auto& reason = appraisal::info(finding.reasons.front());
-      move.sightings.push_back(
-          {.identity = bytes_of(kept.identity.view()),
-           .record = finding.record,
-           .path = bytes_of(as_bytes(finding.path).first(std::min(finding.path.size(), kMostPathBytes))),
-           .digest = bytes_of(as_bytes(finding.digest)),
-           .reason = std::string(reason.name),
-           .rule = bytes_of(as_bytes(reason.event_id)),
-           .policy = bytes_of(finding.policy.view())});
+      move.sightings.push_back({.identity = bytes_of(kept.identity.view()),
+                                .record = finding.record,
+                                .path = bytes_of(as_bytes(finding.path)),
+                                .digest = bytes_of(as_bytes(finding.digest)),
+                                .reason = std::string(reason.name),
+                                .rule = bytes_of(as_bytes(reason.event_id)),
+                                .policy = bytes_of(finding.policy.view())});
     }
     for (const std::string& path : appraisal.accepted_again) {
       const auto [begin, end] = open_.equal_range(path);
@@ -531,15 +523,19 @@ class Attestation::Judging {
   std::optional<Refusal> refusal_;
   std::optional<Repeated> repeated_;
 
-  detail::KnownHost host_;  // its state moves on while the evidence is judged
+  KnownHost host_;  // its state moves on while the evidence is judged
   Bytes answered_hash_;
+  digest::Digest evidence_;                // evidence_identity()
+  bool more_ = false;                      // another part follows
+  std::optional<ProvisionalState> parts_;  // after the parts before this one
+  std::string unusable_;                   // why the host's provisional state is not used, if it is damaged
+  std::int64_t made_unix_s_ = 0;           // the token
   tpm::Quote quote_;
   digest::Digest quote_digest_;
   attest::QuotedPcrs quoted_;
   std::vector<imalog::PcrValue> given_;
   ByteOrder order_ = ByteOrder::kLittle;
   std::uint64_t next_ = 0;  // number of the next record
-  std::uint64_t seen_ = 0;  // records that were appraised
   std::optional<attest::Increment> increment_;
   std::vector<logappraisal::LoadedPolicy> policies_;
   std::uint64_t policy_list_version_ = 0;
@@ -551,6 +547,16 @@ class Attestation::Judging {
   ear::Tier status_ = ear::Tier::kNone;
 };
 
+Judged<std::string> take_part(const Judge& judge, const Part& part) {
+  const auto put = judge.store.put_provisional(part.key, part.epoch, part.provisional);
+  if (!put) return unexpected(store_refusal(put.error()));
+  if (!*put) {
+    return refuse(Reason::kStale,
+                  "another quote of the host was accepted meanwhile, or the host was changed; ask again");
+  }
+  return part.receipt;
+}
+
 Attestation::Attestation(const Judge& judge, std::int64_t now_unix_s)
     : judging_(std::make_unique<Judging>(judge, now_unix_s)) {}
 Attestation::~Attestation() = default;
@@ -559,7 +565,7 @@ std::optional<Refusal> Attestation::feed(ByteView bytes) {
   return judging_->feed(bytes);
 }
 
-Judged<std::variant<Accepted, Repeated>> Attestation::finish() {
+Judged<Outcome> Attestation::finish() {
   return judging_->finish();
 }
 

@@ -7,6 +7,9 @@
 // and what the policies say of the proven records. A refusal at any point changes nothing. Otherwise the result is a
 // move of the host's row: a compare-and-swap on the epoch, which also uses up the nonce.
 //
+// A long increment comes in parts (verifier/provisional.h). Each part has the quote and is checked as above, but for
+// the replay, which goes on in the next part; only the last part can move the host.
+//
 // Proven is not accepted: a record that a policy refuses is a finding. N and the state move on all the same, unless
 // Settings::findings_hold_back.
 // Threads: one thread at a time uses an Attestation; several may use one Judge at once.
@@ -50,6 +53,19 @@ struct Repeated {
   std::string verdict;
 };
 
+// A part that was judged, and that more records follow. Nothing of the host has moved. take_part() keeps the state.
+struct Part {
+  vstore::HostKey key;
+  std::uint64_t epoch = 0;
+  vstore::Provisional provisional;
+  std::string receipt;  // evidence::make_part_receipt()
+};
+
+using Outcome = std::variant<Accepted, Repeated, Part>;
+
+// Keeps the state after the part, instead of the one before. Returns the receipt.
+Judged<std::string> take_part(const Judge& judge, const Part& part);
+
 class Attestation {
  public:
   // Borrows the judge and what it refers to.
@@ -59,7 +75,7 @@ class Attestation {
   // The next bytes of the evidence (evidence/evidence.h). After a refusal each call returns that refusal.
   std::optional<Refusal> feed(ByteView bytes);
   // The evidence is complete.
-  Judged<std::variant<Accepted, Repeated>> finish();
+  Judged<Outcome> finish();
 
  private:
   class Judging;

@@ -462,7 +462,8 @@ TEST_F(Refused, EveryFlippedBit) {
     Bytes flipped = evidence;
     flipped[bit / 8] ^= std::byte{1} << bit % 8;
     const auto judged = verifier.judged(flipped);
-    if (!judged) continue;
+    // Evidence that became a part moves nothing.
+    if (!judged || std::holds_alternative<Part>(*judged)) continue;
     ASSERT_TRUE(std::holds_alternative<Accepted>(*judged));
     // The template's name is covered by no PCR: then N and the values are the same as those of the untouched evidence.
     const auto& move = std::get<Accepted>(*judged).move;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random schedules: hosts that measure, reboot, ask, answer late, twice or with altered evidence; two processes on one
-// store, which crash before and after the commit; two verifiers at different positions; and a keeper that trims by the
-// least N of them. $IMAKEEP_SCHEDULES gives another count of schedules, $IMAKEEP_FIRST_SEED another first seed.
+// Random schedules: hosts that measure, reboot, ask, answer late, twice, in parts in any order or with altered
+// evidence; two processes on one store, which crash before and after the commit; time that passes; two verifiers at
+// different positions; and a keeper that trims by the least N of them. $IMAKEEP_SCHEDULES gives another count of
+// schedules, $IMAKEEP_FIRST_SEED another first seed.
 //
 // What must hold: no record is trimmed that is not proven by every verifier; N never moves back within a chain; what a
 // row says is proven is what the host measured.
@@ -47,7 +48,7 @@ class World {
   }
 
   void step() {
-    switch (below(9)) {
+    switch (below(10)) {
       case 0:
       case 1:
         host_.measure("/" + std::to_string(measured_++), below(8) == 0 ? 11 : 10);
@@ -69,10 +70,14 @@ class World {
       case 8:
         if (below(6) == 0) reboot();
         break;
+      case 9:
+        if (below(10) == 0) pass_time();
+        break;
     }
   }
 
   std::uint64_t accepted() const { return accepted_; }
+  std::uint64_t accepted_in_parts() const { return accepted_in_parts_; }
   std::uint64_t trimmed() const { return all_trimmed_; }
 
  private:
@@ -80,6 +85,7 @@ class World {
     std::size_t verifier;
     Bytes evidence;
     std::uint64_t boot;
+    bool further;  // a part after the first
   };
 
   std::uint64_t below(std::uint64_t end) { return random_() % end; }
@@ -92,18 +98,31 @@ class World {
     const auto asked = challenge(process_of(verifier), {.host = host_.name}, verifiers_[verifier].now);
     ASSERT_TRUE(asked) << asked.error().detail;
     const bool new_boot = asked->reset_count && *asked->reset_count != host_.clock.reset_count;
-    const std::uint64_t first = new_boot ? 0 : asked->first;
+    std::uint64_t first = new_boot ? 0 : asked->first;
     // A host whose list is shorter than what the verifier knows has rebooted.
     if (first > host_.list.size()) return;
-    sent_.push_back({.verifier = verifier,
-                     .evidence = test::evidence_of(host_.header(*asked, first), std::span(host_.list).subspan(first)),
-                     .boot = host_.clock.reset_count});
+    // In parts of any size.
+    evidence::EvidenceHeader header = host_.header(*asked, first);
+    for (const std::uint64_t start = first;;) {
+      const std::uint64_t left = host_.list.size() - first;
+      header.first = first;
+      header.count = left < 2 || below(3) > 0 ? left : 1 + below(left - 1);
+      header.more = header.count < left;
+      sent_.push_back({.verifier = verifier,
+                       .evidence = test::evidence_of(header, std::span(host_.list).subspan(first, header.count)),
+                       .boot = host_.clock.reset_count,
+                       .further = first > start});
+      first += header.count;
+      if (!header.more) return;
+    }
   }
 
   // The evidence arrives, perhaps not for the first time, perhaps altered; the process may crash around the commit.
   void deliver(bool altered) {
     if (sent_.empty()) return;
-    const Sent& sent = sent_[below(sent_.size())];
+    // Often the one after the last: otherwise the parts would seldom come in order.
+    at_ = below(3) > 0 && at_ + 1 < sent_.size() ? at_ + 1 : below(sent_.size());
+    const Sent& sent = sent_[at_];
     Bytes evidence = sent.evidence;
     if (altered) evidence[below(evidence.size())] ^= std::byte{1} << below(8);
     TestVerifier& verifier = verifiers_[sent.verifier];
@@ -116,6 +135,7 @@ class World {
       return;
     }
     if (const auto* const repeated = std::get_if<Repeated>(&*judged)) return learn(sent, repeated->verdict);
+    if (const auto* const part = std::get_if<Part>(&*judged)) return take(sent, *part);
     const auto& accepted = std::get<Accepted>(*judged);
     const std::uint64_t fate = below(4);
     if (fate == 0) return;  // crash before the commit
@@ -126,8 +146,28 @@ class World {
       return;
     }
     ++accepted_;
+    accepted_in_parts_ += sent.further ? 1 : 0;
     if (fate == 1) return;  // crash after the commit: the answer is lost
     learn(sent, accepted.verdict);
+  }
+
+  // A part changes nothing but the provisional state; the process may crash before it is kept.
+  void take(const Sent& sent, const Part& part) {
+    if (below(6) == 0) return;
+    TestVerifier& verifier = verifiers_[sent.verifier];
+    vstore::HostRow before = verifier.row(host_);
+    static_cast<void>(take_part(process_of(sent.verifier), part));
+    vstore::HostRow after = verifier.row(host_);
+    before.provisional.reset();
+    after.provisional.reset();
+    ASSERT_EQ(after, before);
+  }
+
+  void pass_time() {
+    for (TestVerifier& verifier : verifiers_) {
+      verifier.now += static_cast<std::int64_t>(below(400));
+      ASSERT_TRUE(verifier.store.drop_provisional(verifier.now));
+    }
   }
 
   // The host gets a verdict, which may belong to an earlier boot.
@@ -182,7 +222,8 @@ class World {
   TestHost host_;
   SecondProcess second_;
   std::vector<Sent> sent_;
-  std::uint64_t measured_ = 0, accepted_ = 0, trimmed_ = 0, all_trimmed_ = 0;
+  std::size_t at_ = 0;  // in sent_: what was delivered last
+  std::uint64_t measured_ = 0, accepted_ = 0, accepted_in_parts_ = 0, trimmed_ = 0, all_trimmed_ = 0;
   std::array<std::uint64_t, 2> known_n_{};  // what the host was told, of this boot
   std::array<std::uint64_t, 2> proven_{};   // what the rows said, of this boot
 };
@@ -191,17 +232,20 @@ TEST(VerifierSchedule, NothingIsTrimmedThatIsNotProvenByEveryVerifier) {
   const std::uint64_t schedules = from_environment("IMAKEEP_SCHEDULES", 150);
   const std::uint64_t first = from_environment("IMAKEEP_FIRST_SEED", 1);
   std::uint64_t accepted = 0;
+  std::uint64_t accepted_in_parts = 0;
   std::uint64_t trimmed = 0;
   for (std::uint64_t seed = first; seed < first + schedules; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     World world(seed);
-    for (int i = 0; i < 60 && !testing::Test::HasFatalFailure(); ++i) world.step();
+    for (int i = 0; i < 80 && !testing::Test::HasFatalFailure(); ++i) world.step();
     if (testing::Test::HasFatalFailure()) return;
     accepted += world.accepted();
+    accepted_in_parts += world.accepted_in_parts();
     trimmed += world.trimmed();
   }
   // Schedules in which nothing happens prove nothing.
   EXPECT_GT(accepted, schedules);
+  EXPECT_GT(accepted_in_parts, schedules / 10);
   EXPECT_GT(trimmed, schedules);
 }
 

@@ -63,12 +63,13 @@ class EvidenceRequest : public http::Request {
   void finish(Responder respond) override { answer(attestation_.finish(), std::move(respond)); }
 
  private:
-  void answer(Judged<std::variant<Accepted, Repeated>> judged, Responder respond) {
+  void answer(Judged<Outcome> judged, Responder respond) {
     if (!judged) return respond(refused(service_, peer_, judged.error()));
     if (auto* const repeated = std::get_if<Repeated>(&*judged)) {
       ++service_.counts.repeated;
       return respond(json_response(std::move(repeated->verdict)));
     }
+    if (const auto* const part = std::get_if<Part>(&*judged)) return respond(taken(*part));
     auto& accepted = std::get<Accepted>(*judged);
     const std::string what = accepted.move.key.tenant + " " + accepted.move.key.host +
                              " n=" + std::to_string(accepted.move.proven) + " " + accepted.move.history.outcome;
@@ -79,6 +80,13 @@ class EvidenceRequest : public http::Request {
                                shared](const Result<vstore::MoveResult>& moved) mutable {
                                 (*shared)(committed(service, peer, moved, std::move(verdict), what));
                               });
+  }
+
+  Response taken(const Part& part) {
+    auto receipt = take_part(service_.judge, part);
+    if (!receipt) return refused(service_, peer_, receipt.error());
+    ++service_.counts.parts;
+    return json_response(std::move(*receipt), evidence::kPartTakenStatus);
   }
 
   static Response committed(Service& service, const std::string& peer, const Result<vstore::MoveResult>& moved,
@@ -231,6 +239,7 @@ std::string metrics_of(const ServiceCounts& counts) {
   };
   counter("imakeep_verifier_challenges_total", "Challenges given.", counts.challenges);
   counter("imakeep_verifier_accepted_total", "Quotes accepted and committed.", counts.accepted);
+  counter("imakeep_verifier_parts_total", "Parts of long increments taken.", counts.parts);
   counter("imakeep_verifier_repeated_total", "Verdicts given once more.", counts.repeated);
   counter("imakeep_verifier_enrolled_total", "Enrolments completed.", counts.enrolled);
   text +=

@@ -2,7 +2,8 @@
 // verifier/service.h - the verifier's HTTP interface, without sockets: docs/reference/http-api.md has every route.
 //
 //   POST /v1/challenge     evidence::ChallengeRequest         evidence::Challenge
-//   POST /v1/evidence      evidence (CBOR, or in a CMW)       evidence::Verdict, after the commit
+//   POST /v1/evidence      evidence (CBOR, or in a CMW)       evidence::Verdict, after the commit;
+//                                                           of a part evidence::PartReceipt, after it is kept
 //   POST /v1/enrol         evidence::EnrolmentRequest         evidence::EnrolmentCredential
 //   POST /v1/enrol/proof   evidence::EnrolmentProof           evidence::EnrolmentStatus
 //   GET /.well-known/jwks.json   GET /healthz   GET /readyz   GET /metrics
@@ -25,6 +26,7 @@ namespace imakeep::verifier {
 struct ServiceCounts {
   std::atomic<std::uint64_t> challenges{0};
   std::atomic<std::uint64_t> accepted{0};  // evidence that moved a host
+  std::atomic<std::uint64_t> parts{0};     // of long increments
   std::atomic<std::uint64_t> repeated{0};
   std::atomic<std::uint64_t> enrolled{0};
   std::array<std::atomic<std::uint64_t>, kReasonCount> refused{};

@@ -26,8 +26,12 @@ struct Settings {
   std::uint64_t most_records = 1'000'000;               // of one request
   std::uint64_t most_bytes = std::uint64_t{256} << 20;  // of the records of one request, expanded
   std::uint64_t nonce_lifetime_s = 300;
-  std::uint64_t interval_s = 60;  // between two attestations of a host
-  double jitter = 0.2;            // the interval varies by this share, so that hosts do not come at once
+  // A long increment, in parts (docs/formats/evidence.md): all parts have to arrive within this time after the
+  // challenge, the first one within the nonce's lifetime.
+  std::uint64_t upload_lifetime_s = 3600;
+  std::uint64_t most_upload_records = 100'000'000;  // of all parts together
+  std::uint64_t interval_s = 60;                    // between two attestations of a host
+  double jitter = 0.2;  // the interval varies by this share, so that hosts do not come at once
   std::uint64_t enrolment_lifetime_s = 300;
   policy::Mode mode = policy::Mode::kStrict;
   ear::Profile profile = ear::Profile::kVeraison;

@@ -19,6 +19,7 @@
 #include "http/self_signed.h"
 #include "verifier/administration.h"
 #include "verifier/service.h"
+#include "verifierd/repeated_task.h"
 #include "vstore/postgres/postgres_store.h"
 #include "vstore/sqlite/sqlite_store.h"
 
@@ -26,6 +27,7 @@ namespace imakeep::verifierd {
 namespace {
 
 constexpr std::uint64_t kMostPemBytes = 1u << 20;
+constexpr std::chrono::minutes kTidyInterval{1};
 
 // SIGTERM and SIGINT, as something to wait for. Threads that start afterwards do not get them.
 class StopSignal {
@@ -138,6 +140,8 @@ Result<void> serve(const ServeOptions& options) {
   verifier::Committer committer(*store);
   verifier::Service service{.judge = judge, .trust = trust, .committer = committer, .clock = clock, .log = print_line};
   service.more = [&](const http::Head& head) { return verifier::administer(service, head); };
+  // Parts of increments whose time is over. If the store fails, the next time does it.
+  const RepeatedTask tidy(kTidyInterval, [&] { static_cast<void>(store->drop_provisional(clock.unix_s())); });
   const auto begin = [&service](const http::Head& head) { return service.begin(head); };
   IMAKEEP_TRY(const auto& server, http::Server::start({.address = options.address,
                                                        .port = options.port,

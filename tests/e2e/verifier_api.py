@@ -210,6 +210,7 @@ class Host:
         return base64.b64encode(plain[2:]).decode()
 
     def evidence(self, challenge, first):
+        """The evidence from record `first` on: all of it, a part with the one record, and the part that ends it."""
         def decoded(text):
             return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
@@ -226,13 +227,17 @@ class Host:
         signature = struct.pack(">HH", 0x18, 0x0b)
         signature += b"".join(tpm2b(number.lstrip(b"\0").rjust(32, b"\0")) for number in numbers)
         others = [pcr for pcr in pcrs if pcr != 10]
-        records = b"" if first else self.records
-        members = [(1, cbor(0, 1)), (3, cbor(3, len(self.name)) + self.name.encode()),
+        common = [(1, cbor(0, 1)), (3, cbor(3, len(self.name)) + self.name.encode()),
                    (4, cbor_bytes(decoded(challenge["token"]))), (5, cbor_bytes(quote)), (6, cbor_bytes(signature)),
                    (7, cbor(5, 1) + cbor(3, 6) + b"sha256" + cbor(5, len(others))
-                    + b"".join(cbor(0, pcr) + cbor_bytes(bytes(32)) for pcr in others)),
-                   (8, cbor(0, first)), (9, cbor(0, 0 if first else 1)), (14, cbor_bytes(records))]
-        return cbor(5, len(members)) + b"".join(cbor(0, key) + value for key, value in members)
+                    + b"".join(cbor(0, pcr) + cbor_bytes(bytes(32)) for pcr in others))]
+
+        def encoded(first, more):
+            members = common + [(8, cbor(0, first)), (9, cbor(0, 0 if first else 1)), (11, cbor(0, more)),
+                                (14, cbor_bytes(b"" if first else self.records))]
+            return cbor(5, len(members)) + b"".join(cbor(0, key) + value for key, value in members)
+
+        return encoded(first, 0), encoded(0, 1), encoded(1, 0)
 
 
 # ---- the routes -----------------------------------------------------------------------------------------------------
@@ -250,7 +255,13 @@ def enrolled(verifier, host, token):
 def attested(verifier, host, first):
     challenge = asked(verifier, "POST", "/v1/challenge", {"version": 1, "host": host.name})
     check(challenge["first"] == first, f"record {challenge['first']} is wanted, not {first}")
-    evidence = host.evidence(challenge, first)
+    evidence, part, last_part = host.evidence(challenge, first)
+    if first == 0:
+        receipt = asked(verifier, "POST", "/v1/evidence", part, 202, content_type=EVIDENCE)
+        check(receipt["first"] == 1, f"the receipt of a part is {receipt}")
+        problem = asked(verifier, "POST", "/v1/evidence", part, reason="first", content_type=EVIDENCE)
+        check(problem["first"] == 1, f"the refusal of a part that comes twice is {problem}")
+        evidence = last_part
     asked(verifier, "POST", "/v1/evidence", evidence[:-1], reason="malformed", content_type=EVIDENCE)
     verdict = asked(verifier, "POST", "/v1/evidence", evidence, content_type=EVIDENCE)
     check(verdict.get("n") == 1, f"the verdict is {verdict}")

@@ -37,9 +37,16 @@ http::Response refused(const verifier::Refusal& refusal) {
           .body = evidence::make_problem(problem)};
 }
 
+http::Response not_now() {
+  http::Response response = refused({.reason = verifier::Reason::kOverloaded, .detail = "not now"});
+  response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
 class EvidenceRequest : public http::Request {
  public:
-  EvidenceRequest(const verifier::Judge& judge, vstore::Store& store) : judging_(judge, kNow), store_(store) {}
+  EvidenceRequest(const verifier::Judge& judge, vstore::Store& store)
+      : judging_(judge, kNow), judge_(judge), store_(store) {}
 
   std::optional<http::Response> take(ByteView piece) override {
     if (const auto refusal = judging_.feed(piece)) return refused(*refusal);
@@ -48,6 +55,11 @@ class EvidenceRequest : public http::Request {
   void finish(http::Responder respond) override {
     auto judged = judging_.finish();
     if (!judged) return respond(refused(judged.error()));
+    if (const auto* const part = std::get_if<verifier::Part>(&*judged)) {
+      auto receipt = verifier::take_part(judge_, *part);
+      if (!receipt) return respond(refused(receipt.error()));
+      return respond({.status = evidence::kPartTakenStatus, .content_type = "application/json", .body = *receipt});
+    }
     auto* const accepted = std::get_if<verifier::Accepted>(&*judged);
     if (accepted == nullptr) return respond({.body = std::get<verifier::Repeated>(*judged).verdict});
     const auto moved = must(store_.commit(std::span(&accepted->move, 1)));
@@ -57,7 +69,22 @@ class EvidenceRequest : public http::Request {
 
  private:
   verifier::Attestation judging_;
+  const verifier::Judge& judge_;
   vstore::Store& store_;
+};
+
+// The verifier takes the evidence, and its answer is lost.
+class AnswerLost : public http::Request {
+ public:
+  explicit AnswerLost(std::unique_ptr<http::Request> request) : request_(std::move(request)) {}
+  std::optional<http::Response> take(ByteView piece) override { return request_->take(piece); }
+  void finish(http::Responder respond) override {
+    request_->finish(http::Responder([](const http::Response&) {}));
+    respond(not_now());
+  }
+
+ private:
+  const std::unique_ptr<http::Request> request_;
 };
 
 class SmallVerifier {
@@ -77,10 +104,21 @@ class SmallVerifier {
   vstore::HostRow row() { return *must(store.host(kHost, kNow)); }
 
   vstore::MemoryStore store;
+  verifier::Settings settings;
+  std::atomic<int> requests = 0;  // with evidence
+  // What happens to each of them: 'b' the verifier cannot take it, 'a' it takes it, and the answer is lost.
+  std::function<char()> fate = [] { return '-'; };
 
  private:
   http::Begun begin(const http::Head& head) {
-    if (head.path == "/v1/evidence") return {.request = std::make_unique<EvidenceRequest>(judge_, store)};
+    if (head.path == "/v1/evidence") {
+      ++requests;
+      const char now = fate();
+      if (now == 'b') return {.refused = not_now()};
+      auto request = std::make_unique<EvidenceRequest>(judge_, store);
+      if (now == 'a') return {.request = std::make_unique<AnswerLost>(std::move(request))};
+      return {.request = std::move(request)};
+    }
     return {.request = http::answered(1u << 16, [this](const Bytes& body) {
               const auto request = must(evidence::read_challenge_request(as_text(body)));
               const auto made = verifier::challenge(judge_, request, kNow);
@@ -96,12 +134,11 @@ class SmallVerifier {
     for (std::byte& byte : room) byte = static_cast<std::byte>(device());
   }
 
-  const verifier::Settings settings_;
   verifier::KeyRing keys_{store, fill};
   verifier::PolicyCache policies_{store, policy::Mode::kStrict};
   verifier::AkCache aks_;
   const verifier::Judge judge_{
-      .settings = settings_, .store = store, .keys = keys_, .policies = policies_, .aks = aks_, .random = fill};
+      .settings = settings, .store = store, .keys = keys_, .policies = policies_, .aks = aks_, .random = fill};
 
  public:
   const std::unique_ptr<http::Server> server =
@@ -281,6 +318,69 @@ TEST_F(AttestedHost, SendsFirmwarePcrsThatAreNotZero) {
   must(tpm_->pcrs().extend(9, digests));
   measure(1);
   EXPECT_EQ(attested().n, 4u);
+}
+
+// ---- in parts -------------------------------------------------------------------------------------------------------
+
+TEST_F(AttestedHost, SendsALongListInParts) {
+  verifier_.settings.most_records = 3;
+  measure(10);
+  const attester::Attested first = attested();
+  EXPECT_EQ(first.n, 10u);
+  EXPECT_EQ(first.sent, 10u);
+  EXPECT_EQ(verifier_.requests, 4);
+  EXPECT_EQ(verifier_.row().epoch, 1u);
+  EXPECT_FALSE(verifier_.row().provisional);
+  measure(2);
+  EXPECT_EQ(attested().n, 12u);
+  EXPECT_EQ(verifier_.requests, 5);
+}
+
+TEST_F(AttestedHost, SendsLongRecordsInParts) {
+  verifier_.settings.most_bytes = 500;
+  measure(20);
+  EXPECT_EQ(attested().n, 20u);
+  EXPECT_GT(verifier_.requests, 2);
+}
+
+TEST_F(AttestedHost, IsRefusedWithARecordThatWasAlteredInAnEarlierPart) {
+  verifier_.settings.most_records = 3;
+  measure(10);
+  const Content kept = log_[1];
+  log_[1] = imalog::test::ima_ng("/bin/innocent");
+  EXPECT_EQ(refused_reason(), "log-mismatch");
+  EXPECT_EQ(verifier_.row().proven, 0u);
+  EXPECT_EQ(verifier_.row().epoch, 0u);
+  EXPECT_THAT(proven_, ElementsAre());
+  log_[1] = kept;
+  EXPECT_EQ(attested().n, 10u);
+}
+
+TEST_F(AttestedHost, ProvesRecordsOfAnotherPcrThatComesInALaterPart) {
+  verifier_.settings.most_records = 3;
+  measure(7);
+  measure(1, 12);
+  measure(2);
+  EXPECT_EQ(attested().n, 10u);
+  EXPECT_THAT(proven_, ElementsAre(7, 10));
+}
+
+TEST_F(AttestedHost, SendsItsPartsThoughAnswersAreLost) {
+  verifier_.settings.most_records = 4;
+  std::mt19937 random(7);
+  verifier_.fate = [&random] { return "---ab"[random() % 5]; };
+  int whole = 0;
+  for (int round = 0; round < 25; ++round) {
+    measure(static_cast<int>(random() % 20));
+    const auto outcome = must(attest());
+    // An increment that is not in parts is not sent again before the next attestation.
+    if (std::holds_alternative<attester::Later>(outcome)) continue;
+    ASSERT_TRUE(std::holds_alternative<attester::Attested>(outcome));
+    EXPECT_EQ(std::get<attester::Attested>(outcome).n, log_.size());
+    EXPECT_EQ(verifier_.row().proven, log_.size());
+    ++whole;
+  }
+  EXPECT_GT(whole, 10);
 }
 
 }  // namespace

@@ -215,7 +215,7 @@ struct TestVerifier {
   Judged<evidence::Challenge> challenge(const TestHost& host) {
     return verifier::challenge(judge, {.tenant = host.tenant, .host = host.name}, now);
   }
-  Judged<std::variant<Accepted, Repeated>> judged(ByteView evidence) {
+  Judged<Outcome> judged(ByteView evidence) {
     Attestation attestation(judge, now);
     constexpr std::size_t kPiece = 1000;
     for (std::size_t at = 0; at < evidence.size(); at += kPiece) {
@@ -229,6 +229,7 @@ struct TestVerifier {
   Judged<evidence::Verdict> submit(ByteView evidence) {
     auto of = judged(evidence);
     if (!of) return unexpected(of.error());
+    if (std::holds_alternative<Part>(*of)) return refuse(Reason::kUnsupported, "a part");
     if (const auto* const repeated = std::get_if<Repeated>(&*of))
       return good(evidence::read_verdict(repeated->verdict));
     const auto& accepted = std::get<Accepted>(*of);
