@@ -466,7 +466,7 @@ bool allows(vstore::Role role, Access access) {
   return false;
 }
 
-// Who asks. An enrolment token that somebody shows here loses a use, since the store cannot look without taking.
+// Who asks. An enrolment token that somebody shows here keeps its uses.
 Judged<Caller> caller_of(const Service& service, const http::Head& head) {
   if (head.local) return Caller{.name = std::string(kSocketName)};
   constexpr std::string_view kBearer = "Bearer ";
@@ -474,8 +474,11 @@ Judged<Caller> caller_of(const Service& service, const http::Head& head) {
   if (!header.starts_with(kBearer)) {
     return refuse(Reason::kUnauthorized, "a token is needed; send the header Authorization: Bearer TOKEN");
   }
-  IMAKEEP_TRY(const auto& row, stored(service.judge.store.take_token(token_hash(header.substr(kBearer.size())),
-                                                                     service.clock.unix_s())));
+  const Bytes hash = token_hash(header.substr(kBearer.size()));
+  IMAKEEP_TRY(auto row, stored(service.judge.store.token(hash, service.clock.unix_s())));
+  if (row && row->role != vstore::Role::kEnrol && row->uses_left) {
+    IMAKEEP_TRY(row, stored(service.judge.store.take_token(hash, service.clock.unix_s())));
+  }
   if (!row) return refuse(Reason::kUnauthorized, "the token is not valid, or its time is over; ask for another one");
   return Caller{.name = row->name, .tenant = row->tenant, .role = row->role};
 }

@@ -88,12 +88,8 @@ Judged<CheckedEk> checked_ek(const Trust& trust, const evidence::EnrolmentReques
   return checked;
 }
 
-Judged<void> check_token(const Judge& judge, const Trust& trust, const std::string& tenant, const std::string& token,
-                         std::int64_t now_unix_s) {
-  if (!trust.token_required) return {};
-  if (token.empty())
-    return refuse(Reason::kEnrolmentToken, "an enrolment token is needed; ask the administrator for one");
-  const auto row = judge.store.take_token(token_hash(token), now_unix_s);
+// What the store answers about the token of a request: looked at, or taken.
+Judged<void> check_token(const Result<std::optional<vstore::TokenRow>>& row, const std::string& tenant) {
   if (!row) return unexpected(store_refusal(row.error()));
   if (!*row || (*row)->role != vstore::Role::kEnrol || (*row)->tenant != tenant) {
     return refuse(Reason::kEnrolmentToken,
@@ -102,25 +98,43 @@ Judged<void> check_token(const Judge& judge, const Trust& trust, const std::stri
   return {};
 }
 
-Judged<void> keep(const Judge& judge, const vstore::HostRow& row, std::int64_t now_unix_s) {
-  const auto known = judge.store.host(row.key, now_unix_s);
+// Whether the name is already there, as that of an enrolment that the same TPM began. Refuses all other known names.
+Judged<bool> begun_before(const Judge& judge, const vstore::HostKey& key, const Bytes& ek_hash,
+                          std::int64_t now_unix_s) {
+  const auto known = judge.store.host(key, now_unix_s);
   if (!known) return unexpected(store_refusal(known.error()));
-  Result<void> kept;
-  if (!*known) {
-    kept = judge.store.add_host(row);
-  } else if ((*known)->status == HostStatus::kPending && (*known)->ek_hash != row.ek_hash) {
-    return refuse(Reason::kEnrolmentKnown, "another TPM began to enrol with this name; remove that host first");
-  } else if ((*known)->status == HostStatus::kPending) {
-    // Nothing was proven with the earlier keys.
-    kept = judge.store.replace_ak(row.key, {.ak_public = row.ak_public,
-                                            .ak_name = row.ak_name,
-                                            .status = HostStatus::kPending,
-                                            .secret_hash = row.secret_hash,
-                                            .secret_until_unix_s = row.secret_until_unix_s});
-  } else {
+  if (!*known) return false;
+  if ((*known)->status != HostStatus::kPending) {
     return refuse(Reason::kEnrolmentKnown,
                   "a host with this name is enrolled; remove it first, or choose another name");
   }
+  if ((*known)->ek_hash != ek_hash) {
+    return refuse(Reason::kEnrolmentKnown, "another TPM began to enrol with this name; remove that host first");
+  }
+  return true;
+}
+
+Result<void> put(const Judge& judge, const vstore::HostRow& row, bool begun_before) {
+  if (!begun_before) return judge.store.add_host(row);
+  // Nothing was proven with the earlier keys.
+  return judge.store.replace_ak(row.key, {.ak_public = row.ak_public,
+                                          .ak_name = row.ak_name,
+                                          .status = HostStatus::kPending,
+                                          .secret_hash = row.secret_hash,
+                                          .secret_until_unix_s = row.secret_until_unix_s});
+}
+
+// Uses the token up and keeps the host. A token is not used up by a host that is not kept, unless the process ends
+// or the database goes in between.
+Judged<void> keep(const Judge& judge, const vstore::HostRow& row, bool begun_before, const std::optional<Bytes>& token,
+                  std::int64_t now_unix_s) {
+  if (token) {
+    const auto taken = judge.store.take_token(*token, now_unix_s);
+    if (auto good = check_token(taken, row.key.tenant); !good) return good;
+  }
+  const auto kept = put(judge, row, begun_before);
+  // After kIo the host may be there, and then the use counts.
+  if (!kept && token && kept.error().code != ErrorCode::kIo) static_cast<void>(judge.store.return_token(*token));
   if (kept) return {};
   if (kept.error().os_errno == EEXIST) return refuse(Reason::kEnrolmentKnown, "a host with this name was just added");
   if (kept.error().os_errno == ENOENT) return refuse(Reason::kUnknownHost, "no tenant has this name");
@@ -158,10 +172,18 @@ Judged<evidence::EnrolmentCredential> begin_enrolment(const Judge& judge, const 
   if (!ak) return refuse(Reason::kEnrolmentKey, ak.error().message);
   const auto ek = checked_ek(trust, request, now_unix_s);
   if (!ek) return unexpected(ek.error());
-  // Last, so that a request with bad keys does not use up a token.
-  if (auto token = check_token(judge, trust, key.tenant, request.token, now_unix_s); !token) {
-    return unexpected(token.error());
+  std::optional<Bytes> token;
+  if (trust.token_required) {
+    if (request.token.empty()) {
+      return refuse(Reason::kEnrolmentToken, "an enrolment token is needed; ask the administrator for one");
+    }
+    token = token_hash(request.token);
+    if (auto good = check_token(judge.store.token(*token, now_unix_s), key.tenant); !good) {
+      return unexpected(good.error());
+    }
   }
+  const auto begun = begun_before(judge, key, ek->hash, now_unix_s);
+  if (!begun) return unexpected(begun.error());
   Bytes secret(kSecretBytes);
   judge.random(secret);
   Bytes seed(ek->key.seed_bytes());
@@ -182,7 +204,7 @@ Judged<evidence::EnrolmentCredential> begin_enrolment(const Judge& judge, const 
       .created_unix_s = now_unix_s,
       // A host of this name that was removed had fewer: no nonce of it fits.
       .epoch = static_cast<std::uint64_t>(now_unix_s) << 16};
-  if (auto kept = keep(judge, row, now_unix_s); !kept) return unexpected(kept.error());
+  if (auto kept = keep(judge, row, *begun, token, now_unix_s); !kept) return unexpected(kept.error());
   return evidence::EnrolmentCredential{.enrolment = enrolment_id(key),
                                        .credential = enrol::credential_file(*credential)};
 }

@@ -135,8 +135,13 @@ class EnrolmentTest : public testing::Test {
     return ek().open(begun.credential, enrol::check_ak(of.key.public_area())->name);
   }
   std::string completed(const std::string& enrolment, const Bytes& secret) {
-    const auto status =
-        complete_enrolment(verifier.judge, trust, {.enrolment = enrolment, .secret = secret}, verifier.now);
+    return completed_by(verifier.judge, enrolment, secret);
+  }
+  std::string completed_by(const Judge& judge, const evidence::EnrolmentCredential& begun, const TestHost& of) {
+    return completed_by(judge, begun.enrolment, secret_of(begun, of));
+  }
+  std::string completed_by(const Judge& judge, const std::string& enrolment, const Bytes& secret) {
+    const auto status = complete_enrolment(judge, trust, {.enrolment = enrolment, .secret = secret}, verifier.now);
     if (!status) return std::string(info(status.error().reason).name);
     return *status == evidence::EnrolmentStatus::kEnrolled ? "enrolled" : "waiting";
   }
@@ -239,6 +244,54 @@ TEST_F(EnrolmentTest, NeedsATokenThatCounts) {
   EXPECT_EQ(refused(request(other)), "enrolment-token");  // its time is over
   trust.token_required = false;
   EXPECT_EQ(refused(second), "begun");
+}
+
+TEST_F(EnrolmentTest, ARefusedRequestUsesNoTokenUp) {
+  EXPECT_TRUE(verifier.store.add_tenant({.tenant = "blue"}));
+  add_token("foreign", 5, Role::kEnrol, "blue");
+  add_token("admin", 5, Role::kAdmin);
+  auto with = request(host);
+  with.token = "admin";
+  EXPECT_EQ(refused(with), "enrolment-token");
+  with.token = "foreign";
+  EXPECT_EQ(refused(with), "enrolment-token");
+  EXPECT_EQ(good(verifier.store.tokens("blue")).front().uses_left, 5u);
+  EXPECT_EQ(uses_left("admin"), 5u);
+  const auto begun = begin(request(host));
+  ASSERT_TRUE(begun);
+  auto other_tpm = request(host);
+  other_tpm.ek_public = ek(1).public_area();
+  EXPECT_EQ(refused(other_tpm), "enrolment-known");
+  ASSERT_EQ(completed(begun->enrolment, secret_of(*begun, host)), "enrolled");
+  EXPECT_EQ(refused(request(host)), "enrolment-known");
+  EXPECT_EQ(uses_left("good"), 4u);
+}
+
+// Somebody else adds a host of this name after the verifier has looked for one.
+class OvertakenStore : public vstore::FaultyStore {
+ public:
+  explicit OvertakenStore(vstore::Store& inner) : FaultyStore(inner) {}
+  Result<void> add_host(const vstore::HostRow& row) override {
+    EXPECT_TRUE(FaultyStore::add_host(row));
+    return FaultyStore::add_host(row);
+  }
+};
+
+TEST_F(EnrolmentTest, GivesTheTokenBackIfTheHostIsNotKept) {
+  OvertakenStore overtaken(verifier.store);
+  const Judge judge{.settings = verifier.settings,
+                    .store = overtaken,
+                    .keys = verifier.keys,
+                    .policies = verifier.policies,
+                    .aks = verifier.aks,
+                    .random = verifier.random};
+  const auto begun = begin_enrolment(judge, trust, request(host), verifier.now);
+  ASSERT_FALSE(begun);
+  EXPECT_EQ(begun.error().reason, Reason::kEnrolmentKnown);
+  EXPECT_EQ(uses_left("good"), 5u);
+  verifier.settings.default_policies = "none-such";
+  EXPECT_FALSE(begin(request(other)));
+  EXPECT_EQ(uses_left("good"), 5u);
 }
 
 TEST_F(EnrolmentTest, NeedsATenantThatIsThereAndEnabled) {
@@ -355,8 +408,56 @@ TEST_F(EnrolmentTest, WaitsForApprovalIfTheOperatorWantsIt) {
   EXPECT_TRUE(verifier.attest(host));
 }
 
+// The store fails before or after each call. Whatever it left, the host begins again and is enrolled.
+TEST_F(EnrolmentTest, AHostBeginsAgainAfterAFaultAtAnyCall) {
+  constexpr std::uint64_t kCalls = 6;
+  for (std::uint64_t fault = 0; fault < 2 * kCalls; ++fault) {
+    SCOPED_TRACE("fault " + std::to_string(fault));
+    const TestHost of("host-" + std::to_string(fault));
+    add_token(of.name, 2);
+    auto with = request(of);
+    with.token = of.name;
+    vstore::FaultyStore faulty(verifier.store);
+    const Judge judge{.settings = verifier.settings,
+                      .store = faulty,
+                      .keys = verifier.keys,
+                      .policies = verifier.policies,
+                      .aks = verifier.aks,
+                      .random = verifier.random};
+    faulty.fail_at(fault / 2, fault % 2 == 0 ? vstore::FaultPoint::kBeforeEffect : vstore::FaultPoint::kAfterEffect);
+    const auto first = begin_enrolment(judge, trust, with, verifier.now);
+    std::string outcome = "store";
+    if (first) outcome = completed_by(judge, *first, of);
+    EXPECT_EQ(outcome, "store");
+    // After the last effect the host is enrolled although nobody told it.
+    if (row(of) && row(of)->status == HostStatus::kEnrolled) {
+      EXPECT_EQ(fault, 2 * kCalls - 1);
+      EXPECT_EQ(refused(with), "enrolment-known");
+      EXPECT_TRUE(verifier.attest(of));
+      continue;
+    }
+    const auto again = begin(with);
+    ASSERT_TRUE(again) << again.error().detail;
+    EXPECT_EQ(completed_by(verifier.judge, *again, of), "enrolled");
+    EXPECT_EQ(row(of)->ak_public, of.key.public_area());
+  }
+}
+
+TEST_F(EnrolmentTest, AnEnrolmentLivesByTheClockThatItBeganAt) {
+  const auto begun = begin(request(host));
+  ASSERT_TRUE(begun);
+  verifier.now += 86'400;
+  EXPECT_EQ(completed(begun->enrolment, secret_of(*begun, host)), "enrolment-secret");
+  verifier.now -= 2 * 86'400;  // a secret of the future is as good as a young one
+  EXPECT_EQ(completed(begun->enrolment, secret_of(*begun, host)), "enrolled");
+  EXPECT_TRUE(verifier.attest(host));
+}
+
 TEST_F(EnrolmentTest, SaysIfTheStoreFailsAtAnyCall) {
-  for (std::uint64_t call = 0; call < 5; ++call) {
+  // Of begin_enrolment(): look at the token, look for the host, take the token, add the host.
+  constexpr std::uint64_t kFirstCalls = 4;
+  constexpr std::uint64_t kCalls = kFirstCalls + 2;
+  for (std::uint64_t call = 0; call < kCalls; ++call) {
     static_cast<void>(verifier.store.remove_host(TestVerifier::key_of(host)));
     vstore::FaultyStore faulty(verifier.store);
     const Judge judge{.settings = verifier.settings,
@@ -368,7 +469,7 @@ TEST_F(EnrolmentTest, SaysIfTheStoreFailsAtAnyCall) {
     faulty.fail_at(call, vstore::FaultPoint::kBeforeEffect);
     const auto begun = begin_enrolment(judge, trust, request(host), verifier.now);
     if (!begun) {
-      EXPECT_LT(call, 3u);
+      EXPECT_LT(call, kFirstCalls);
       EXPECT_EQ(begun.error().reason, Reason::kStore);
       EXPECT_EQ(row(host), std::nullopt);
       continue;

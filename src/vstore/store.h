@@ -94,9 +94,13 @@ class Store {
 
   // ---- tokens ----
   virtual Result<void> add_token(const TokenRow& row) = 0;  // EEXIST; ENOENT: no such tenant
-  // Uses a token once: `uses_left` of the returned row is after this use. No value: there is no such token, its time is
-  // over, it is used up, or its tenant is disabled.
+  // A token as it is now. No value: there is no such token, its time is over, it is used up, or its tenant is disabled.
+  virtual Result<std::optional<TokenRow>> token(ByteView hash, std::int64_t now_unix_s) = 0;
+  // Uses a token once: `uses_left` of the returned row is after this use. No value: as for token().
   virtual Result<std::optional<TokenRow>> take_token(ByteView hash, std::int64_t now_unix_s) = 0;
+  // Gives back one use of a token that was taken for nothing. A token that is not there, or has no number of uses, is
+  // no error.
+  virtual Result<void> return_token(ByteView hash) = 0;
   virtual Result<std::vector<TokenRow>> tokens(const std::string& tenant) = 0;
   virtual Result<void> remove_token(const std::string& tenant, ByteView hash) = 0;  // ENOENT
 

@@ -577,6 +577,40 @@ TYPED_TEST_P(VstoreContract, ATokenIsTakenAsOftenAsItSays) {
   EXPECT_EQ(must(this->store().take_token(timed.hash, kNow)), std::nullopt);
 }
 
+TYPED_TEST_P(VstoreContract, LookingAtATokenDoesNotUseIt) {
+  const TokenRow once{.hash = filled(32, 1),
+                      .tenant = this->kTenant,
+                      .role = Role::kEnrol,
+                      .name = "n",
+                      .until_unix_s = kNow + 5,
+                      .uses_left = 1};
+  must_do(this->store().add_token(once));
+  EXPECT_EQ(must(this->store().token(once.hash, kNow)), once);
+  EXPECT_EQ(must(this->store().token(once.hash, kNow + 5)), std::nullopt);
+  EXPECT_EQ(must(this->store().token(filled(32, 9), kNow)), std::nullopt);
+  must_do(this->store().set_tenant_disabled(this->kTenant, true));
+  EXPECT_EQ(must(this->store().token(once.hash, kNow)), std::nullopt);
+  must_do(this->store().set_tenant_disabled(this->kTenant, false));
+  EXPECT_EQ(must(this->store().take_token(once.hash, kNow))->uses_left, 0u);
+  EXPECT_EQ(must(this->store().token(once.hash, kNow)), std::nullopt);
+}
+
+TYPED_TEST_P(VstoreContract, ATokenThatIsReturnedCanBeTakenOnceMore) {
+  const TokenRow once{
+      .hash = filled(32, 1), .tenant = this->kTenant, .role = Role::kEnrol, .name = "n", .uses_left = 1};
+  const TokenRow forever{.hash = filled(32, 2), .tenant = this->kTenant, .role = Role::kEnrol, .name = "f"};
+  must_do(this->store().add_token(once));
+  must_do(this->store().add_token(forever));
+  EXPECT_NE(must(this->store().take_token(once.hash, kNow)), std::nullopt);
+  must_do(this->store().return_token(once.hash));
+  must_do(this->store().return_token(forever.hash));
+  must_do(this->store().return_token(filled(32, 9)));
+  this->fixture_.reopen();
+  EXPECT_THAT(must(this->store().tokens(this->kTenant)), ElementsAre(once, forever));
+  EXPECT_NE(must(this->store().take_token(once.hash, kNow)), std::nullopt);
+  EXPECT_EQ(must(this->store().take_token(once.hash, kNow)), std::nullopt);
+}
+
 TYPED_TEST_P(VstoreContract, ATokenForManyUsesIsTakenOnceForEach) {
   constexpr std::uint64_t kUses = 25;
   must_do(this->store().add_token({.hash = filled(32, 1), .tenant = this->kTenant, .name = "n", .uses_left = kUses}));
@@ -626,6 +660,25 @@ TYPED_TEST_P(VstoreContract, ListsHistoryByTimeAndForgetsWholePeriods) {
   late.history.at_unix_s = kFirst;
   ASSERT_EQ(this->commit(late), MoveResult::kMoved);
   EXPECT_THAT(times(0, kNow * 2, 9), ElementsAre(0, 1, 5));
+}
+
+TYPED_TEST_P(VstoreContract, AClockThatIsSetBackForgetsNothing) {
+  const HostKey key = this->add("a");
+  ASSERT_EQ(this->commit(sample_move(key, 7, 1)), MoveResult::kMoved);
+  const Provisional provisional{.bytes = filled(9, 1), .until_unix_s = kNow + 10};
+  ASSERT_TRUE(must(this->store().put_provisional(key, 8, provisional)));
+  constexpr std::int64_t kBefore = kNow - 10 * kHistoryPeriodSeconds;
+  must_do(this->store().drop_history(kBefore));
+  must_do(this->store().drop_provisional(kBefore));
+  EXPECT_EQ(must(this->store().host(key, kBefore))->provisional, provisional);
+  Move earlier = sample_move(key, 8, 2);
+  earlier.seen_unix_s = earlier.history.at_unix_s = kBefore;
+  ASSERT_EQ(this->commit(earlier), MoveResult::kMoved);
+  EXPECT_EQ(this->row(key).proven, 2u);
+  const auto rows = must(this->store().history(key, 0, kNow * 2, 9));
+  ASSERT_THAT(rows, SizeIs(2));
+  EXPECT_EQ(rows[0].epoch, 9u);
+  EXPECT_EQ(rows[1].epoch, 8u);
 }
 
 TYPED_TEST_P(VstoreContract, RetainsRecordsOnlyOfHostsThatRetain) {
@@ -714,8 +767,9 @@ REGISTER_TYPED_TEST_SUITE_P(VstoreContract, ListsTenantsAndRefusesANameTwice, AD
                             AnAcknowledgedFindingStaysSoUntilItIsFixedAndSeenAgain, ListsFindingsPageByPage,
                             KeepsAPolicyByItsDigest, AListCountsItsChangesAndKeepsItsOrder,
                             AnAssignedPolicyIsNotRemoved, APolicyThatIsAssignedAndRemovedAtOnceIsOneOfBoth,
-                            KeepsKeysAndTheTimeTheyRetire, ATokenIsTakenAsOftenAsItSays,
-                            ATokenForManyUsesIsTakenOnceForEach, ListsHistoryByTimeAndForgetsWholePeriods,
+                            KeepsKeysAndTheTimeTheyRetire, ATokenIsTakenAsOftenAsItSays, LookingAtATokenDoesNotUseIt,
+                            ATokenThatIsReturnedCanBeTakenOnceMore, ATokenForManyUsesIsTakenOnceForEach,
+                            ListsHistoryByTimeAndForgetsWholePeriods, AClockThatIsSetBackForgetsNothing,
                             RetainsRecordsOnlyOfHostsThatRetain, EventsStayUntilTheyAreDone, ALargeBatchMovesEveryHost);
 
 }  // namespace imakeep::vstore::test

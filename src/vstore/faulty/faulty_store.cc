@@ -150,8 +150,16 @@ Result<void> FaultyStore::add_token(const TokenRow& row) {
   return faultily([&] { return inner_.add_token(row); });
 }
 
+Result<std::optional<TokenRow>> FaultyStore::token(ByteView hash, std::int64_t now_unix_s) {
+  return faultily([&] { return inner_.token(hash, now_unix_s); });
+}
+
 Result<std::optional<TokenRow>> FaultyStore::take_token(ByteView hash, std::int64_t now_unix_s) {
   return faultily([&] { return inner_.take_token(hash, now_unix_s); });
+}
+
+Result<void> FaultyStore::return_token(ByteView hash) {
+  return faultily([&] { return inner_.return_token(hash); });
 }
 
 Result<std::vector<TokenRow>> FaultyStore::tokens(const std::string& tenant) {

@@ -341,17 +341,33 @@ Result<void> MemoryStore::add_token(const TokenRow& row) {
   return {};
 }
 
+TokenRow* MemoryStore::find_token(ByteView hash, std::int64_t now_unix_s) {
+  const auto at = tokens_.find(owned(hash));
+  if (at == tokens_.end() || !is_enabled(at->second.tenant)) return nullptr;
+  TokenRow& row = at->second;
+  const bool over = row.until_unix_s && *row.until_unix_s <= now_unix_s;
+  return over || row.uses_left == 0u ? nullptr : &row;
+}
+
+Result<std::optional<TokenRow>> MemoryStore::token(ByteView hash, std::int64_t now_unix_s) {
+  const MutexLock lock(mutex_);
+  const TokenRow* const row = find_token(hash, now_unix_s);
+  return row == nullptr ? std::nullopt : std::optional(*row);
+}
+
 Result<std::optional<TokenRow>> MemoryStore::take_token(ByteView hash, std::int64_t now_unix_s) {
   const MutexLock lock(mutex_);
+  TokenRow* const row = find_token(hash, now_unix_s);
+  if (row == nullptr) return std::nullopt;
+  if (row->uses_left) --*row->uses_left;
+  return *row;
+}
+
+Result<void> MemoryStore::return_token(ByteView hash) {
+  const MutexLock lock(mutex_);
   const auto at = tokens_.find(owned(hash));
-  if (at == tokens_.end() || !is_enabled(at->second.tenant)) return std::nullopt;
-  TokenRow& row = at->second;
-  if (row.until_unix_s && *row.until_unix_s <= now_unix_s) return std::nullopt;
-  if (row.uses_left) {
-    if (*row.uses_left == 0) return std::nullopt;
-    --*row.uses_left;
-  }
-  return row;
+  if (at != tokens_.end() && at->second.uses_left) ++*at->second.uses_left;
+  return {};
 }
 
 Result<std::vector<TokenRow>> MemoryStore::tokens(const std::string& tenant) {

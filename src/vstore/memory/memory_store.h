@@ -39,7 +39,9 @@ class MemoryStore : public Store {
   Result<std::vector<KeyRow>> keys() override;
   Result<void> retire_key(KeyKind kind, std::uint32_t id, std::int64_t at_unix_s) override;
   Result<void> add_token(const TokenRow& row) override;
+  Result<std::optional<TokenRow>> token(ByteView hash, std::int64_t now_unix_s) override;
   Result<std::optional<TokenRow>> take_token(ByteView hash, std::int64_t now_unix_s) override;
+  Result<void> return_token(ByteView hash) override;
   Result<std::vector<TokenRow>> tokens(const std::string& tenant) override;
   Result<void> remove_token(const std::string& tenant, ByteView hash) override;
   Result<std::vector<HistoryRow>> history(const HostKey& key, std::int64_t from_unix_s, std::int64_t to_unix_s,
@@ -68,6 +70,7 @@ class MemoryStore : public Store {
   bool has_list(const std::string& tenant, const std::string& list) const IMAKEEP_REQUIRES(mutex_);
   // A null pointer: no such host.
   Host* find_host(const HostKey& key) IMAKEEP_REQUIRES(mutex_);
+  TokenRow* find_token(ByteView hash, std::int64_t now_unix_s) IMAKEEP_REQUIRES(mutex_);  // one that counts, or null
   MoveResult move(const Move& move) IMAKEEP_REQUIRES(mutex_);
 
   Mutex mutex_;

@@ -208,7 +208,7 @@ Result<void> SqlStore::add_token(const TokenRow& row) {
   });
 }
 
-Result<std::optional<TokenRow>> SqlStore::take_token(ByteView hash, std::int64_t now_unix_s) {
+Result<std::optional<TokenRow>> SqlStore::token(ByteView hash, std::int64_t now_unix_s) {
   IMAKEEP_TRY(auto found,
               read(statement("SELECT k.hash, k.tenant_id, k.role, k.name, k.until_unix_s, k.uses_left FROM token k "
                              "JOIN tenant t ON t.tenant_id = k.tenant_id WHERE k.hash = $1 AND t.disabled = 0 "
@@ -216,8 +216,12 @@ Result<std::optional<TokenRow>> SqlStore::take_token(ByteView hash, std::int64_t
                              "AND (k.uses_left IS NULL OR k.uses_left > 0)",
                              "bi", hash, now_unix_s)));
   if (found.empty()) return std::nullopt;
-  TokenRow token = take_row_of_token(found[0]);
-  if (!token.uses_left) return token;
+  return take_row_of_token(found[0]);
+}
+
+Result<std::optional<TokenRow>> SqlStore::take_token(ByteView hash, std::int64_t now_unix_s) {
+  IMAKEEP_TRY(auto known, token(hash, now_unix_s));
+  if (!known || !known->uses_left) return known;
   const Statement use = statement(
       "UPDATE token SET uses_left = uses_left - 1 WHERE hash = $1 AND uses_left > 0 RETURNING uses_left", "b", hash);
   IMAKEEP_TRY(auto left, attempt(Work::kWrites, [&](Session& session, bool) -> Outcome<std::vector<Row>> {
@@ -225,8 +229,13 @@ Result<std::optional<TokenRow>> SqlStore::take_token(ByteView hash, std::int64_t
                 return std::move(replies[0].rows);
               }));
   if (left.empty()) return std::nullopt;
-  token.uses_left = Columns(left[0]).count();
-  return token;
+  known->uses_left = Columns(left[0]).count();
+  return known;
+}
+
+Result<void> SqlStore::return_token(ByteView hash) {
+  IMAKEEP_CHECK(write(statement("UPDATE token SET uses_left = uses_left + 1 WHERE hash = $1", "b", hash)));
+  return {};
 }
 
 Result<std::vector<TokenRow>> SqlStore::tokens(const std::string& tenant) {

@@ -52,7 +52,9 @@ class SqlStore : public Store {
   Result<std::vector<KeyRow>> keys() override;
   Result<void> retire_key(KeyKind kind, std::uint32_t id, std::int64_t at_unix_s) override;
   Result<void> add_token(const TokenRow& row) override;
+  Result<std::optional<TokenRow>> token(ByteView hash, std::int64_t now_unix_s) override;
   Result<std::optional<TokenRow>> take_token(ByteView hash, std::int64_t now_unix_s) override;
+  Result<void> return_token(ByteView hash) override;
   Result<std::vector<TokenRow>> tokens(const std::string& tenant) override;
   Result<void> remove_token(const std::string& tenant, ByteView hash) override;
   Result<std::vector<HistoryRow>> history(const HostKey& key, std::int64_t from_unix_s, std::int64_t to_unix_s,
