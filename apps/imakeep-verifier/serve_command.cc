@@ -13,6 +13,7 @@ struct ServeArguments {
   std::string listen = "127.0.0.1:8890";
   std::optional<std::int64_t> interval_ms;
   std::optional<std::int64_t> upload_time_ms;
+  std::optional<std::int64_t> store_timeout_ms;
   std::string mode = "strict";
   std::string profile = "veraison";
 };
@@ -45,6 +46,9 @@ int run_serve(ServeArguments& arguments) {
     options.settings.upload_lifetime_s =
         static_cast<std::uint64_t>(std::max(*arguments.upload_time_ms / kSecond, std::int64_t{1}));
   }
+  if (arguments.store_timeout_ms) {
+    options.store_timeout = std::chrono::milliseconds(std::max(*arguments.store_timeout_ms, kSecond));
+  }
   options.settings.mode = arguments.mode == "keylime" ? policy::Mode::kKeylime : policy::Mode::kStrict;
   options.settings.profile = arguments.profile == "ietf" ? ear::Profile::kIetf : ear::Profile::kVeraison;
   options.settings.build = "imakeep-verifier " IMAKEEP_VERSION;
@@ -59,6 +63,8 @@ void add_serve(const Command& root) {
   verifierd::ServeOptions& options = arguments->serve;
   const Command command = root.add_command("serve", "give challenges, judge evidence, answer how much is proven");
   command.add_option("--store", options.store, "file of SQLite, or postgresql://... of a fleet").show_default();
+  command.add_duration("--store-timeout", arguments->store_timeout_ms,
+                       "time after which a PostgreSQL that does not answer counts as away, 1s at least (default: 8s)");
   command.add_option("--state", options.state_directory, "directory of the self-signed certificate").show_default();
   command.add_option("--listen", arguments->listen, "address and port for hosts")
       .value_name("ADDRESS:PORT")

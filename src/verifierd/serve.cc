@@ -115,8 +115,10 @@ void fill_random(std::span<std::byte> room) {
   }
 }
 
-Result<std::unique_ptr<vstore::Store>> open_store(const std::string& store) {
-  if (store.starts_with("postgresql://") || store.starts_with("postgres://")) return vstore::open_postgres_store(store);
+Result<std::unique_ptr<vstore::Store>> open_store(const std::string& store, std::chrono::milliseconds call_timeout) {
+  if (store.starts_with("postgresql://") || store.starts_with("postgres://")) {
+    return vstore::open_postgres_store(store, {.call_timeout = call_timeout});
+  }
   return vstore::open_sqlite_store(store);
 }
 
@@ -125,7 +127,7 @@ Result<void> serve(const ServeOptions& options) {
   SystemClock clock;
   IMAKEEP_TRY(const auto& trust, trust_of(options));
   IMAKEEP_TRY(const auto& identity, identity_of(options, clock));
-  IMAKEEP_TRY(const auto& store, open_store(options.store));
+  IMAKEEP_TRY(const auto& store, open_store(options.store, options.store_timeout));
   IMAKEEP_CHECK(make_default_tenant(*store, options.settings.default_tenant, clock.unix_s()));
   verifier::KeyRing keys(*store, fill_random);
   IMAKEEP_CHECK(keys.begin(clock.unix_s()));

@@ -15,9 +15,12 @@
 
 namespace imakeep::verifierd {
 
+inline constexpr std::chrono::milliseconds kStoreTimeout{8'000};
+
 struct ServeOptions {
   // A file of SQLite, or "postgresql://..." as libpq takes it.
   std::string store = "/var/lib/imakeep-verifier/verifier.db";
+  std::chrono::milliseconds store_timeout = kStoreTimeout;  // of a call, if PostgreSQL does not answer
   std::string state_directory = "/var/lib/imakeep-verifier";
   std::string address = "127.0.0.1";
   std::uint16_t port = 8890;
@@ -36,8 +39,10 @@ struct ServeOptions {
   verifier::Settings settings = {};
 };
 
-// Opens the store of a path or of a PostgreSQL URL. Errors: those of the store.
-Result<std::unique_ptr<vstore::Store>> open_store(const std::string& store);
+// Opens the store of a path or of a PostgreSQL URL. A call waits no longer than `call_timeout` for PostgreSQL. Errors:
+// those of the store.
+Result<std::unique_ptr<vstore::Store>> open_store(const std::string& store,
+                                                  std::chrono::milliseconds call_timeout = kStoreTimeout);
 
 // Fills the room from the kernel's generator.
 void fill_random(std::span<std::byte> room);

@@ -4,6 +4,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <thread>
+
 #include "contract/vstore_contract.h"
 #include "support/postgres_server.h"
 #include "vstore/postgres/postgres_store.h"
@@ -117,6 +120,85 @@ TEST(PostgresStore, GoesOnWhenTheServerComesBack) {
   }
   EXPECT_EQ(*must(store->host(kHost, kNow)), sample_host(kHost));
   EXPECT_THAT(must(store->commit(std::span(&move, 1))), ElementsAre(MoveResult::kMoved));
+}
+
+// Lets the server go on whatever the test does.
+class Paused {
+ public:
+  Paused() { server().pause(); }
+  ~Paused() { server().resume(); }
+};
+
+TEST(PostgresStore, WaitsForAServerThatDoesNotAnswerUntilTheCallTimesOut) {
+  const Schema schema;
+  const auto store = with_host(schema, {.call_timeout = std::chrono::milliseconds(500)});
+  const Move move = sample_move(kHost, 7, 1);
+  {
+    Paused paused;
+    // Over the connection that is there, which is given up, and over a new one, which nobody takes.
+    for (int i = 0; i < 2; ++i) {
+      const auto read = store->host(kHost, kNow);
+      ASSERT_FALSE(read);
+      EXPECT_EQ(read.error().code, ErrorCode::kEnvironment) << describe(read.error());
+      EXPECT_THAT(read.error().message, HasSubstr("check that the server runs"));
+    }
+    ASSERT_FALSE(store->commit(std::span(&move, 1)));
+    ASSERT_FALSE(store->tenants());
+  }
+  EXPECT_EQ(*must(store->host(kHost, kNow)), sample_host(kHost));
+  EXPECT_THAT(must(store->commit(std::span(&move, 1))), ElementsAre(MoveResult::kMoved));
+}
+
+// One call waits for a server that did not answer the call before. The others do not, so that a program has threads
+// left.
+TEST(PostgresStore, OneCallAtATimeWaitsForAServerThatDoesNotAnswer) {
+  const Schema schema;
+  const auto store = with_host(schema, {.call_timeout = std::chrono::seconds(2)});
+  std::atomic<int> at_once = 0;
+  std::atomic<int> waited = 0;
+  {
+    Paused paused;
+    EXPECT_FALSE(store->tenants());
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 6; ++i) {
+      threads.emplace_back([&] {
+        const auto read = store->host(kHost, kNow);
+        ASSERT_FALSE(read);
+        EXPECT_EQ(read.error().code, ErrorCode::kEnvironment);
+        const bool not_tried = read.error().message.find("did not answer a call before") != std::string::npos;
+        ++(not_tried ? at_once : waited);
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+  }
+  EXPECT_GT(at_once, 0);
+  EXPECT_GT(waited, 0);
+  EXPECT_EQ(*must(store->host(kHost, kNow)), sample_host(kHost));
+  EXPECT_EQ(*must(store->host(kHost, kNow)), sample_host(kHost));
+}
+
+// Every connection is taken by a call that waits; a further call does not wait for longer than it may.
+TEST(PostgresStore, ACallThatGetsNoConnectionTimesOut) {
+  const Schema schema;
+  const auto store =
+      with_host(schema, {.most_connections = 1, .attempts = 1, .call_timeout = std::chrono::milliseconds(500)});
+  const Move move = sample_move(kHost, 7, 1);
+  Paused paused;
+  std::thread waiting([&] { EXPECT_FALSE(store->commit(std::span(&move, 1))); });
+  const auto other = store->tenants();
+  EXPECT_FALSE(other);
+  waiting.join();
+}
+
+// A large row is more than the socket takes from a server that reads nothing.
+TEST(PostgresStore, ALargeRowDoesNotWaitForAServerThatReadsNothing) {
+  const Schema schema;
+  const auto store = with_host(schema, {.attempts = 1, .call_timeout = std::chrono::milliseconds(500)});
+  const Bytes large(std::size_t{4} << 20, std::byte{5});
+  Paused paused;
+  const auto refused = store->put_policy(Bytes(32, std::byte{1}), large, kNow);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().code, ErrorCode::kUsage) << describe(refused.error());
 }
 
 TEST(PostgresStore, ARestartBetweenTwoCallsIsNotNoticed) {

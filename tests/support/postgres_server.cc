@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <fstream>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -91,6 +92,21 @@ void PostgresServer::put_file(const std::string& name, const std::string& text) 
   const std::string path = directory_.file("data/" + name);
   write_file(path, as_bytes(text));
   if (::chown(path.c_str(), user_, group_) != 0) throw std::runtime_error("cannot give " + path + " to the server");
+}
+
+// The server first, so that it makes no process meanwhile. Each process of a connection is a child of it.
+void PostgresServer::signal_all(int signal) const {
+  ::kill(pid_, signal);
+  std::ifstream children("/proc/" + std::to_string(pid_) + "/task/" + std::to_string(pid_) + "/children");
+  for (pid_t child = 0; children >> child;) ::kill(child, signal);
+}
+
+void PostgresServer::pause() {
+  signal_all(SIGSTOP);
+}
+
+void PostgresServer::resume() {
+  signal_all(SIGCONT);
 }
 
 void PostgresServer::stop() {

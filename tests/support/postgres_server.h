@@ -35,8 +35,11 @@ class PostgresServer {
 
   void stop();  // breaks the connections off, and rolls their transactions back
   void start();
+  void pause();   // it keeps its connections and its sockets, and answers nothing
+  void resume();  // it answers what came meanwhile
 
  private:
+  void signal_all(int signal) const;
   pid_t spawn(const std::vector<std::string>& arguments) const;
 
   ScratchDirectory directory_;

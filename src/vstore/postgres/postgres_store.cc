@@ -5,6 +5,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <optional>
 #include <set>
@@ -96,6 +97,8 @@ class PostgresSession : public Session {
            (waiting.revents & (POLLERR | POLLHUP)) == 0;
   }
 
+  void set_deadline(Deadline deadline) override { deadline_ = deadline; }
+
   // BEGIN travels with the first statements.
   Outcome<void> begin() override {
     begins_ = true;
@@ -137,7 +140,7 @@ class PostgresSession : public Session {
     if (PQpipelineStatus(connection_.get()) != PQ_PIPELINE_OFF) {
       usable_ = false;
     } else if (PQtransactionStatus(connection_.get()) != PQTRANS_IDLE) {
-      const Answered answered(PQexec(connection_.get(), "ROLLBACK"));
+      const Answered answered = answer_to("ROLLBACK");
       usable_ = PQresultStatus(answered.get()) == PGRES_COMMAND_OK;
     }
   }
@@ -145,7 +148,8 @@ class PostgresSession : public Session {
   // Runs statements without arguments, in the server's simple protocol. SQLSTATEs in `ignored` are no failure.
   Outcome<void> script(const std::string& sql, std::span<const std::string_view> ignored = {}) {
     commits_ = false;
-    const Answered answered(PQexec(connection_.get(), sql.c_str()));
+    const Answered answered = answer_to(sql.c_str());
+    if (!answered) return lost();
     const auto status = PQresultStatus(answered.get());
     if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) return {};
     const std::string_view state = state_of(answered.get());
@@ -154,6 +158,42 @@ class PostgresSession : public Session {
   }
 
  private:
+  // Waits until the next result, or the end of the results, is there. False: the deadline has come.
+  bool await() {
+    while (PQisBusy(connection_.get()) == 1) {
+      const int unsent = PQflush(connection_.get());
+      pollfd waiting{.fd = PQsocket(connection_.get()), .events = POLLIN, .revents = 0};
+      if (unsent == 1) waiting.events |= POLLOUT;
+      const int timeout = milliseconds_left();
+      if (timeout == 0) {
+        timed_out_ = true;
+        return false;
+      }
+      // What goes wrong is in the result that follows.
+      if (::poll(&waiting, 1, timeout) > 0 && PQconsumeInput(connection_.get()) != 1) return true;
+    }
+    return true;
+  }
+
+  // For poll(): -1 if there is no deadline.
+  int milliseconds_left() const {
+    if (deadline_ == Deadline::max()) return -1;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline_ - std::chrono::steady_clock::now());
+    return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 3'600'000));
+  }
+
+  // The last result of a text of statements, or that of the first that failed. Null if the connection failed.
+  Answered answer_to(const char* sql) {
+    if (PQsendQuery(connection_.get(), sql) != 1) return nullptr;
+    Answered last;
+    while (true) {
+      if (!await()) return nullptr;
+      Answered next(PQgetResult(connection_.get()));
+      if (!next) return last;
+      last = std::move(next);
+    }
+  }
+
   static bool is_empty(const Statement& statement) { return statement.batch && statement.arguments.empty(); }
 
   static std::string_view state_of(const PGresult* result) {
@@ -192,7 +232,10 @@ class PostgresSession : public Session {
     std::vector<Reply> replies;
     std::optional<Failure> first_failure;
     for (const bool is_reply : replies_to) {
-      while (const Answered answered{PQgetResult(connection_.get())}) {
+      while (true) {
+        if (!await()) return lost();
+        const Answered answered(PQgetResult(connection_.get()));
+        if (!answered) break;
         const auto status = PQresultStatus(answered.get());
         if (status == PGRES_PIPELINE_ABORTED) continue;  // a statement before it failed
         if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
@@ -204,6 +247,7 @@ class PostgresSession : public Session {
         }
       }
     }
+    if (!await()) return lost();
     const Answered synced(PQgetResult(connection_.get()));
     if (PQresultStatus(synced.get()) != PGRES_PIPELINE_SYNC || PQexitPipelineMode(connection_.get()) != 1) {
       return first_failure ? tl::unexpected<Failure>(*std::move(first_failure)) : lost();
@@ -238,7 +282,10 @@ class PostgresSession : public Session {
     usable_ = false;
     return tl::unexpected<Failure>(
         Failure{.error = {.code = ErrorCode::kEnvironment,
-                          .message = name_ + ": " + one_line(PQerrorMessage(connection_.get())) + "; " + remedy_of("")},
+                          .message = name_ + ": " +
+                                     (timed_out_ ? "the server does not answer in time"
+                                                 : one_line(PQerrorMessage(connection_.get()))) +
+                                     "; " + remedy_of("")},
                 .then = commits_ ? Failure::Then::kUnknown : Failure::Then::kAgain});
   }
 
@@ -269,7 +316,18 @@ class PostgresSession : public Session {
   bool begins_ = false;
   bool commits_ = false;  // the statements that run end with COMMIT
   bool usable_ = true;
+  bool timed_out_ = false;
+  Deadline deadline_ = Deadline::max();
 };
+
+// The seconds until the deadline that libpq may take to connect. It takes 1 for 2.
+std::string connect_timeout(Deadline deadline) {
+  constexpr std::int64_t kLeast = 2;
+  constexpr std::int64_t kMost = 10;
+  if (deadline == Deadline::max()) return std::to_string(kMost);
+  const auto left = std::chrono::floor<std::chrono::seconds>(deadline - std::chrono::steady_clock::now());
+  return std::to_string(std::clamp<std::int64_t>(left.count(), kLeast, kMost));
+}
 
 // The version of the tables is in a table of its own. Its lock lets one process at a time upgrade them.
 constexpr const char* kVersionTable = "CREATE TABLE IF NOT EXISTS imakeep_verifier (version BIGINT NOT NULL)";
@@ -295,11 +353,13 @@ class PostgresDatabase : public Database {
 
   const std::string& name() const override { return server_.name; }
 
-  Outcome<std::unique_ptr<Session>> connect() override {
+  Outcome<std::unique_ptr<Session>> connect(Deadline deadline) override {
+    const std::string timeout = connect_timeout(deadline);
     // What the conninfo says counts, because it comes last.
     const char* const keywords[] = {"connect_timeout",           "tcp_user_timeout", "client_encoding",
                                     "fallback_application_name", "dbname",           nullptr};
-    const char* const values[] = {"10", "30000", "UTF8", "imakeep-verifier", server_.conninfo.c_str(), nullptr};
+    const char* const values[] = {timeout.c_str(),          "10000", "UTF8", "imakeep-verifier",
+                                  server_.conninfo.c_str(), nullptr};
     Connection connection(PQconnectdbParams(keywords, values, 1));
     if (!connection || PQstatus(connection.get()) != CONNECTION_OK) {
       const std::string why = connection ? one_line(PQerrorMessage(connection.get())) : "memory ran out";
@@ -308,6 +368,8 @@ class PostgresDatabase : public Database {
                             .message = server_.name + " cannot be reached: " + why + "; " + remedy_of("")},
                   .then = Failure::Then::kAgain});
     }
+    // So that a server that takes nothing more cannot hold a call: await() sends the rest.
+    PQsetnonblocking(connection.get(), 1);
     // A library prints nothing.
     PQsetNoticeProcessor(
         connection.get(), [](void*, const char*) {}, nullptr);
@@ -415,8 +477,9 @@ Result<std::string> name_of_database(const std::string& conninfo) {
 
 Result<std::unique_ptr<Store>> open_postgres_store(const std::string& conninfo, const PostgresOptions& options) {
   IMAKEEP_TRY(std::string name, name_of_database(conninfo));
-  return SqlStore::open(std::make_unique<PostgresDatabase>(conninfo, std::move(name), options),
-                        {.most_sessions = options.most_connections, .attempts = options.attempts});
+  return SqlStore::open(
+      std::make_unique<PostgresDatabase>(conninfo, std::move(name), options),
+      {.most_sessions = options.most_connections, .attempts = options.attempts, .call_timeout = options.call_timeout});
 }
 
 }  // namespace imakeep::vstore

@@ -8,6 +8,7 @@
 // Threads: as vstore::Store.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,14 +19,15 @@ namespace imakeep::vstore {
 
 struct PostgresOptions {
   std::size_t most_connections = 8;
-  int attempts = 8;                          // of a transaction
+  int attempts = 8;  // of a transaction
+  std::chrono::milliseconds call_timeout{8'000};
   std::vector<std::string> more_steps = {};  // of the schema, for tests of upgrades
 };
 
 // Connects, and makes or upgrades the tables. `conninfo` is that of libpq: "host=... dbname=..." or "postgresql://...".
-// The tables come into the first schema of the user's search_path; no other program's tables may be there. Unless
-// `conninfo` says otherwise, a connection attempt ends after 10 s, and so does the wait for a host that does not answer
-// any more after 30 s. Errors, in addition to Store's:
+// The tables come into the first schema of the user's search_path; no other program's tables may be there. A call waits
+// no longer than `call_timeout` for a server that does not answer, and at most 2 s more while it connects. If
+// `conninfo` has a connect_timeout, that one counts. Errors, in addition to Store's:
 //   kUsage        libpq does not understand `conninfo`
 //   kEnvironment  the server cannot be reached, or refuses the user
 //   kUnsupported  the tables were made by a newer imakeep

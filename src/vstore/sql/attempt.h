@@ -31,9 +31,11 @@ auto SqlStore::attempt(Work work, Body&& body) {
   using Tried = std::invoke_result_t<Body, Session&, bool>;
   using Final = Result<typename Tried::value_type>;
   bool maybe_done = false;
+  const Deadline deadline = deadline_of_call();
   const auto once = [&]() -> Tried {
-    IMAKEEP_VSTORE_TRY(auto session, take_session());
+    IMAKEEP_VSTORE_TRY(auto session, take_session(deadline));
     Lease lease(*this, std::move(session));
+    lease.session().set_deadline(deadline);
     Tried tried = [&]() -> Tried {
       if (work == Work::kWrites) IMAKEEP_VSTORE_CHECK(lease.session().begin());
       return body(lease.session(), maybe_done);
@@ -41,9 +43,16 @@ auto SqlStore::attempt(Work work, Body&& body) {
     if (!tried) lease.session().rollback();
     return tried;
   };
+  if (!may_try()) {
+    return Final(
+        unexpected(Error{.code = ErrorCode::kEnvironment,
+                         .message = database_->name() + " did not answer a call before this one; check that the "
+                                                        "server runs, then try again"}));
+  }
   for (int attempts = 1;; ++attempts) {
     Tried tried = once();
     if (tried) {
+      has_tried(true);
       if constexpr (std::is_void_v<typename Tried::value_type>) {
         return Final();
       } else {
@@ -60,8 +69,10 @@ auto SqlStore::attempt(Work work, Body&& body) {
     }
     const bool again =
         failure.then == Failure::Then::kAgain || (failure.then == Failure::Then::kUnknown && work == Work::kSettles);
-    if (!again || attempts >= options_.attempts) return Final(unexpected(std::move(failure.error)));
-    pause(attempts);
+    if (!again || attempts >= options_.attempts || !pause(attempts, deadline)) {
+      has_tried(std::chrono::steady_clock::now() < deadline);
+      return Final(unexpected(std::move(failure.error)));
+    }
   }
 }
 

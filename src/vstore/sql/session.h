@@ -5,6 +5,7 @@
 // repeats what did not take effect. Threads: a Session belongs to one thread at a time, a Database to all.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -59,6 +60,9 @@ inline tl::unexpected<Failure> give_up(tl::unexpected<Error> error) {
   return give_up(std::move(error).value());
 }
 
+// When a call has to be over, and Deadline::max() for never.
+using Deadline = std::chrono::steady_clock::time_point;
+
 enum class Finish : std::uint8_t { kContinue, kCommit };
 
 class Session {
@@ -67,6 +71,9 @@ class Session {
 
   // Whether the connection works as far as this process knows.
   virtual bool usable() = 0;
+  // Until when later calls wait for a database that does not answer. They end with kEnvironment then, and usable() is
+  // false. A database in this process answers anyway.
+  virtual void set_deadline(Deadline deadline) = 0;
   // Begins a transaction that writes. Each of its statements sees what was committed before the statement began.
   virtual Outcome<void> begin() = 0;
   // Runs the statements in order, in one round trip if the database is remote. If one fails, the rest does not run and
@@ -81,7 +88,7 @@ class Database {
 
   // For messages: "FILE", "database NAME at HOST". Without passwords.
   virtual const std::string& name() const = 0;
-  virtual Outcome<std::unique_ptr<Session>> connect() = 0;
+  virtual Outcome<std::unique_ptr<Session>> connect(Deadline deadline) = 0;
   // Creates the tables or upgrades them to the version of this build, in one transaction.
   virtual Outcome<void> migrate(Session& session) = 0;
   // Makes room for history rows of these times. Called outside a transaction.

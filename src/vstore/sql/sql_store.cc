@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <thread>
+#include <utility>
 
 #include "vstore/checks.h"
 #include "vstore/refusals.h"
@@ -52,16 +53,32 @@ SqlStore::SqlStore(std::unique_ptr<Database> database, const SqlOptions& options
 
 Result<std::unique_ptr<Store>> SqlStore::open(std::unique_ptr<Database> database, const SqlOptions& options) {
   std::unique_ptr<SqlStore> store(new SqlStore(std::move(database), options));
-  IMAKEEP_CHECK(store->attempt(
-      Work::kSettles, [&](Session& session, bool) -> Outcome<void> { return store->database_->migrate(session); }));
+  IMAKEEP_CHECK(store->attempt(Work::kSettles, [&](Session& session, bool) -> Outcome<void> {
+    // An upgrade of large tables lasts as long as it lasts.
+    session.set_deadline(Deadline::max());
+    return store->database_->migrate(session);
+  }));
   return store;
 }
 
-Outcome<std::unique_ptr<Session>> SqlStore::take_session() {
+Deadline SqlStore::deadline_of_call() const {
+  if (options_.call_timeout.count() == 0) return Deadline::max();
+  return std::chrono::steady_clock::now() + options_.call_timeout;
+}
+
+Outcome<std::unique_ptr<Session>> SqlStore::take_session(Deadline deadline) {
   std::vector<std::unique_ptr<Session>> broken;  // closed without the lock
   {
     const MutexLock lock(mutex_);
-    while (in_use_ >= options_.most_sessions) fewer_in_use_.wait(mutex_);
+    while (in_use_ >= options_.most_sessions) {
+      if (deadline == Deadline::max()) {
+        fewer_in_use_.wait(mutex_);
+      } else if (fewer_in_use_.wait_until(mutex_, deadline) == std::cv_status::timeout) {
+        return give_up(Error{.code = ErrorCode::kEnvironment,
+                             .message = database_->name() + ": all " + std::to_string(options_.most_sessions) +
+                                        " connections are in use; try again later"});
+      }
+    }
     ++in_use_;
     while (!idle_.empty()) {
       auto session = std::move(idle_.back());
@@ -70,9 +87,20 @@ Outcome<std::unique_ptr<Session>> SqlStore::take_session() {
       broken.push_back(std::move(session));
     }
   }
-  auto session = database_->connect();
+  auto session = database_->connect(deadline);
   if (!session) give_back(nullptr);
   return session;
+}
+
+bool SqlStore::may_try() {
+  const MutexLock lock(mutex_);
+  return !silent_ || !std::exchange(probing_, true);
+}
+
+void SqlStore::has_tried(bool in_time) {
+  const MutexLock lock(mutex_);
+  silent_ = !in_time;
+  probing_ = false;
 }
 
 void SqlStore::give_back(std::unique_ptr<Session> session) {
@@ -87,11 +115,14 @@ void SqlStore::give_back(std::unique_ptr<Session> session) {
 
 // The pauses double from 10 ms to 640 ms. Each is lengthened by a different part of itself, so that two calls that
 // disturbed each other do not meet again.
-void SqlStore::pause(int attempt) {
+bool SqlStore::pause(int attempt, Deadline deadline) {
   constexpr std::uint32_t kGolden = 0x9e3779b9;  // spreads consecutive numbers over 32 bits
   const std::uint64_t base_us = std::uint64_t{10'000} << std::min(attempt - 1, 6);
   const std::uint64_t part = (pauses_++ * kGolden) >> 16;
-  std::this_thread::sleep_for(std::chrono::microseconds(base_us + ((base_us * part) >> 16)));
+  const std::chrono::microseconds length(base_us + ((base_us * part) >> 16));
+  if (deadline - std::chrono::steady_clock::now() < length) return false;
+  std::this_thread::sleep_for(length);
+  return true;
 }
 
 Result<std::vector<Row>> SqlStore::read(const Statement& statement) {

@@ -3,10 +3,14 @@
 //
 // The store keeps connections for reuse. It repeats a transaction that did not take effect (a conflict with another
 // one, a lost connection), `attempts` times with growing pauses. If the connection is lost during COMMIT, commit()
-// looks whether its moves are there; any other call that writes ends with kIo. Threads: as vstore::Store.
+// looks whether its moves are there; any other call that writes ends with kIo. A call that has lasted for
+// `call_timeout` is not repeated any more, and waits no longer for a database that does not answer. After that, one
+// call at a time waits, and all others fail at once, until a call is answered: a program has more to do than to wait.
+// Threads: as vstore::Store.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <vector>
 
@@ -19,6 +23,7 @@ namespace imakeep::vstore {
 struct SqlOptions {
   std::size_t most_sessions = 8;  // a call waits while so many others are under way
   int attempts = 8;
+  std::chrono::milliseconds call_timeout{0};  // 0: none
 };
 
 class SqlStore : public Store {
@@ -81,9 +86,15 @@ class SqlStore : public Store {
   Result<std::uint64_t> write(const Statement& statement);
 
   SqlStore(std::unique_ptr<Database> database, const SqlOptions& options);
-  Outcome<std::unique_ptr<Session>> take_session() IMAKEEP_EXCLUDES(mutex_);
+  Deadline deadline_of_call() const;
+  Outcome<std::unique_ptr<Session>> take_session(Deadline deadline) IMAKEEP_EXCLUDES(mutex_);
   void give_back(std::unique_ptr<Session> session) IMAKEEP_EXCLUDES(mutex_);
-  void pause(int attempt);
+  // False: a call before this one has waited in vain, and another call finds out now whether the database answers.
+  bool may_try() IMAKEEP_EXCLUDES(mutex_);
+  // How the call ended: with an answer, or with any other error than that there was none.
+  void has_tried(bool in_time) IMAKEEP_EXCLUDES(mutex_);
+  // False: the pause would end after the deadline.
+  bool pause(int attempt, Deadline deadline);
 
   const std::unique_ptr<Database> database_;
   const SqlOptions options_;
@@ -92,6 +103,8 @@ class SqlStore : public Store {
   ConditionVariable fewer_in_use_;
   std::size_t in_use_ IMAKEEP_GUARDED_BY(mutex_) = 0;
   std::vector<std::unique_ptr<Session>> idle_ IMAKEEP_GUARDED_BY(mutex_);
+  bool silent_ IMAKEEP_GUARDED_BY(mutex_) = false;   // the last call that ended has waited in vain
+  bool probing_ IMAKEEP_GUARDED_BY(mutex_) = false;  // while silent_: a call waits
 };
 
 }  // namespace imakeep::vstore

@@ -148,6 +148,7 @@ class SqliteSession : public Session {
   SqliteSession& operator=(const SqliteSession&) = delete;
 
   bool usable() override { return usable_; }
+  void set_deadline(Deadline) override {}
 
   Outcome<void> begin() override {
     return guarded([&]() -> Outcome<void> {
@@ -272,7 +273,7 @@ class SqliteDatabase : public Database {
 
   const std::string& name() const override { return shared_->path; }
 
-  Outcome<std::unique_ptr<Session>> connect() override {
+  Outcome<std::unique_ptr<Session>> connect(Deadline) override {
     try {
       auto session = std::make_unique<SqliteSession>(shared_);
       session->set_up_connection();
