@@ -278,7 +278,11 @@ class Attestation::Judging {
     // An empty list says as much as none.
     if ((*list)->policies.empty()) return {};
     auto policies = judge_.policies.get((*list)->policies);
-    if (!policies) return refuse(Reason::kPolicyMissing, policies.error().message);
+    if (!policies) {
+      const ErrorCode code = policies.error().code;
+      if (code == ErrorCode::kEnvironment || code == ErrorCode::kIo) return unexpected(store_refusal(policies.error()));
+      return refuse(Reason::kPolicyMissing, policies.error().message);
+    }
     policies_ = std::move(*policies);
     return {};
   }

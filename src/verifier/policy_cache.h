@@ -19,7 +19,8 @@ class PolicyCache {
   PolicyCache(vstore::Store& store, policy::Mode mode, std::size_t most = 64)
       : store_(store), mode_(mode), most_(most) {}
 
-  // The policies with these SHA-256 digests, in this order. kMalformed if the store lacks one or it cannot be read.
+  // The policies with these SHA-256 digests, in this order. kMalformed if the store lacks one or it cannot be read;
+  // besides, the errors of the store.
   Result<std::vector<logappraisal::LoadedPolicy>> get(const std::vector<Bytes>& digests);
 
  private:
