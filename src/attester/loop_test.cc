@@ -46,6 +46,24 @@ TEST(Loop, BacksOffFromOneSecondToFiveMinutesUntilAVerdict) {
   EXPECT_EQ(loop.pause_ms(unreachable()), 1000);
 }
 
+// The wall clock decides nothing: pauses are spans.
+TEST(Loop, PausesAsLongWhenTheWallClockIsSet) {
+  test::TestClock clock;
+  std::vector<std::int64_t> slept;
+  clock.on_sleep = [&](std::int64_t ms) {
+    slept.push_back(ms);
+    clock.set_unix_s(slept.size() % 2 == 0 ? 2'000'000'000 : 1);
+  };
+  int attested = 0;
+  Loop(clock).run(
+      [&]() -> Result<Attestation> {
+        clock.set_unix_s(++attested == 2 ? 0 : 4'000'000'000);
+        return attested == 3 ? unreachable() : verdict(60);
+      },
+      [&](const Result<Attestation>&, std::int64_t) { return attested < 5; });
+  EXPECT_THAT(slept, ElementsAre(60'000, 60'000, 1000, 60'000));
+}
+
 TEST(Loop, GoesOnWhileTheVerifierCannotBeReached) {
   test::TestClock clock;
   std::vector<std::int64_t> slept;

@@ -67,7 +67,9 @@ Result<void> KeyRing::rotate(std::int64_t now_unix_s, std::int64_t overlap_s) {
 
 Result<std::shared_ptr<const KeyRing::Keys>> KeyRing::keys(std::int64_t now_unix_s, bool again) {
   const std::lock_guard lock(mutex_);
-  if (known_ && !again && now_unix_s < known_->read_unix_s + kReadAgainS) return known_;
+  // A clock that was set back makes the keys neither young nor old: they are read again.
+  const bool fresh = known_ && now_unix_s >= known_->read_unix_s && now_unix_s < known_->read_unix_s + kReadAgainS;
+  if (fresh && !again) return known_;
   auto rows = store_.keys();
   if (!rows) {
     // The keys of a minute ago still do while the store is away, and nothing can be committed anyway.

@@ -56,6 +56,15 @@ TEST_F(KeyRingTest, UsesTheNewKeysAfterARotationAndAcceptsTheOldOnesForTheOverla
   EXPECT_EQ(good(keys.nonce_keys(old.id, kNow + 169)).size(), 1u);
 }
 
+TEST_F(KeyRingTest, ReadsTheKeysAgainAfterTheClockWasSetBack) {
+  KeyRing one = ring();
+  KeyRing other = ring();
+  ASSERT_TRUE(one.begin(kNow + 1000));
+  ASSERT_TRUE(other.begin(kNow));
+  ASSERT_TRUE(other.rotate(kNow, 100));
+  EXPECT_EQ(published(one, kNow + 30), 2u);
+}
+
 TEST_F(KeyRingTest, KeepsTheTimeAtWhichAKeyRetiresAlready) {
   KeyRing keys = ring();
   ASSERT_TRUE(keys.begin(kNow));
