@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # attest_circle.sh IMAKEEP VERIFIER - the whole circle: a list that extends a real TPM 2.0 (an swtpm process), a keeper that trims
 # after the verifier, enrolment, attestations, a foreign program, a list that was tampered with, a verifier that is killed
-# between commit and answer, a TPM that was reset.
+# between commit and answer, a TPM that was reset. The program `jose` verifies every result.
 set -u
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
 begin "$1"
 verifier=$2
-for tool in swtpm tpm2_pcrread; do
+for tool in swtpm tpm2_pcrread jose curl; do
   command -v $tool >/dev/null || { echo "skipped: $tool is not installed"; exit 77; }
 done
 unset TSS2_LOG
@@ -40,7 +40,14 @@ serve_verifier() {
 }
 attest() { local what=$1; shift; "$imakeep" attest "$what" --server "https://127.0.0.1:$port" --pin "$pin" --state "$state" --tcti "$tcti" "$@"; }
 # shellcheck disable=SC2120
-once() { attest once --archive "$archive" --keeper "$keeper_sock" --json "$@"; }
+once() {
+  local code
+  attest once --archive "$archive" --keeper "$keeper_sock" --json "$@" >"$work/once.json"
+  code=$?
+  cat "$work/once.json"
+  if ((code <= 1)); then member result <"$work/once.json" >>"$work/results"; fi
+  return $code
+}
 member() { python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"; }
 keep() {
   "$imakeep" keep --ima-dir "$mount" --archive "$archive" --pcrs "tcti:$tcti" --control "$keeper_sock" --every 0 --pressure off \
@@ -141,5 +148,21 @@ soon of_chain_2
 verdict=$(once)
 check_equal "after a TPM reset a new chain begins at record 0" "2 0 2" \
   "$(python3 -c 'import json, sys; a = json.loads(sys.argv[1]); print(a["chain"], a["first"], a["n"])' "$verdict")"
+
+# ---- every result, by another implementation of JOSE
+
+curl --silent --insecure "https://127.0.0.1:$port/.well-known/jwks.json" >"$work/jwks.json"
+jose_accepts() { jose jws ver -i "$1" -k "$work/jwks.json" -O "$work/claims.json"; }
+number=0
+while read -r result; do
+  number=$((number + 1))
+  printf %s "$result" >"$work/result.jws"
+  check "jose accepts result $number" jose_accepts "$work/result.jws"
+  check_equal "  and it is about this host" web-1 \
+    "$(python3 -c 'import json, sys; print(*json.load(sys.stdin)["submods"])' <"$work/claims.json")"
+done <"$work/results"
+check_equal "all results were looked at" 7 "$number"
+sed 's/\(.*\)\.\(.\)\(.*\)$/\1.\3\2/' "$work/result.jws" >"$work/altered.jws"
+check_equal "jose refuses a result with another signature" 1 "$(jose_accepts "$work/altered.jws" >/dev/null 2>&1; echo $?)"
 
 finish_checks

@@ -4,23 +4,18 @@
 
     tests/e2e/verifier_api.py IMAKEEP_VERIFIER SOURCE
 
-The host of this test is no TPM: openssl has its keys, so the verifier runs with --any-tpm.
+The host of this test has no TPM: soft_host.py.
 """
 import base64
-import hashlib
-import hmac
-import http.client
 import json
 import pathlib
 import re
-import signal
-import socket
-import ssl
-import struct
+import shutil
 import subprocess
 import sys
 import tempfile
-import time
+
+from soft_host import EVIDENCE, Host, Verifier
 
 try:
     import jsonschema
@@ -28,10 +23,13 @@ except ImportError:
     print("skipped: python3-jsonschema is not installed")
     sys.exit(77)
 
+if shutil.which("jose") is None:
+    print("skipped: jose is not installed")
+    sys.exit(77)
+
 VERIFIER = pathlib.Path(sys.argv[1]).resolve()
 SOURCE = pathlib.Path(sys.argv[2]).resolve()
 API = json.loads((SOURCE / "docs/reference/openapi.json").read_text())
-EVIDENCE = "application/vnd.imakeep.evidence+cbor"
 POLICY = json.dumps({"meta": {"version": 1, "generator": 3}, "release": 0, "digests": {}, "excludes": [],
                      "keyrings": {}, "ima": {"ignored_keyrings": [], "log_hash_alg": "sha1", "dm_policy": None},
                      "ima-buf": {}, "verification-keys": ""})
@@ -58,60 +56,6 @@ def resolved(schema):
 
 
 # ---- requests -------------------------------------------------------------------------------------------------------
-
-class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=60)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(60)
-        self.sock.connect(self.path)
-
-
-class Verifier:
-    def __init__(self, directory):
-        self.socket = str(directory / "admin.sock")
-        self.process = subprocess.Popen(
-            [VERIFIER, "serve", "--store", directory / "v.db", "--state", directory, "--listen", "127.0.0.1:0",
-             "--admin-socket", self.socket, "--any-tpm", "--approval"],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        line = self.process.stdout.readline()
-        found = re.search(r"https://127\.0\.0\.1:(\d+), pin (\S+)", line)
-        assert found, f"the verifier did not start: {line!r}"
-        self.port, self.pin = int(found[1]), found[2]
-
-    def connection(self, over_socket):
-        if over_socket:
-            return UnixConnection(self.socket)
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        context.minimum_version = ssl.TLSVersion.TLSv1_3
-        return http.client.HTTPSConnection("127.0.0.1", self.port, context=context, timeout=60)
-
-    def ask(self, method, path, body=None, token=None, over_socket=False, content_type="application/json"):
-        headers = {}
-        if body is not None:
-            headers["Content-Type"] = content_type
-            body = body if isinstance(body, bytes) else (body if isinstance(body, str) else json.dumps(body)).encode()
-        if token is not None:
-            headers["Authorization"] = "Bearer " + token
-        while True:
-            connection = self.connection(over_socket)
-            connection.request(method, path, body=body, headers=headers)
-            response = connection.getresponse()
-            data = response.read()
-            connection.close()
-            if response.status != 429:  # too many requests of one address in a second
-                return response.status, response.headers.get("Content-Type", ""), data
-            time.sleep(0.2)
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=60)
-
 
 def operation_of(method, path):
     path = path.split("?")[0]
@@ -147,99 +91,6 @@ def asked(verifier, method, path, body=None, status=None, reason=None, **options
     return value
 
 
-# ---- a host whose keys openssl has ----------------------------------------------------------------------------------
-
-def openssl(*arguments, data=None):
-    return subprocess.run(["openssl", *map(str, arguments)], input=data, capture_output=True, check=True).stdout
-
-
-def tpm2b(data):
-    return struct.pack(">H", len(data)) + data
-
-
-def cbor(kind, number):
-    if number < 24:
-        return bytes([kind << 5 | number])
-    for code, form, most in ((24, ">B", 0xff), (25, ">H", 0xffff), (26, ">I", 0xffffffff)):
-        if number <= most:
-            return bytes([kind << 5 | code]) + struct.pack(form, number)
-    return bytes([kind << 5 | 27]) + struct.pack(">Q", number)
-
-
-def cbor_bytes(data):
-    return cbor(2, len(data)) + data
-
-
-class Host:
-    def __init__(self, directory, name):
-        self.name, self.directory = name, directory
-        self.ak, self.ek = directory / f"{name}.ak.pem", directory / f"{name}.ek.pem"
-        openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", self.ak)
-        openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", self.ek)
-        point = openssl("pkey", "-in", self.ak, "-pubout", "-outform", "DER")[-64:]
-        area = struct.pack(">HHI", 0x23, 0x0b, 0x00050072) + tpm2b(b"")
-        area += struct.pack(">5H", 0x10, 0x18, 0x0b, 0x03, 0x10) + tpm2b(point[:32]) + tpm2b(point[32:])
-        self.ak_public = tpm2b(area)
-        self.ak_name = b"\x00\x0b" + hashlib.sha256(area).digest()
-        modulus = bytes.fromhex(openssl("rsa", "-in", self.ek, "-noout", "-modulus").decode().strip().split("=")[1])
-        # As the template of TCG's EK Credential Profile, but without a policy: restricted, AES-128-CFB, 2048 bits.
-        self.ek_public = tpm2b(struct.pack(">HHI", 0x01, 0x0b, 0x000300b2) + tpm2b(b"")
-                               + struct.pack(">5HI", 0x06, 128, 0x43, 0x10, 2048, 0) + tpm2b(modulus))
-        # One record of template ima-ng, and PCR 10 after it.
-        fields = (b"sha256:\0" + hashlib.sha256(b"evil").digest(), b"/evil\0")
-        body = b"".join(struct.pack("<I", len(field)) + field for field in fields)
-        self.records = struct.pack("<II", 10, 6) + b"ima-ng" + struct.pack("<I", len(body)) + body
-        self.pcr10 = hashlib.sha256(bytes(32) + hashlib.sha256(body).digest()).digest()
-        self.clock = 1000
-
-    def enrolment(self, token):
-        encoded = {name: base64.b64encode(value).decode()
-                   for name, value in (("ak_public", self.ak_public), ("ek_public", self.ek_public))}
-        return {"version": 1, "host": self.name, "token": token, **encoded}
-
-    def secret(self, credential):
-        """What TPM2_ActivateCredential gives: TPM 2.0 Library, part 1, section 24."""
-        data = base64.b64decode(credential)[8:]
-        size = struct.unpack(">H", data[:2])[0]
-        id_object, encrypted = data[2:2 + size], data[2 + size + 2:]
-        seed = openssl("pkeyutl", "-decrypt", "-inkey", self.ek, "-pkeyopt", "rsa_padding_mode:oaep", "-pkeyopt",
-                       "rsa_oaep_md:sha256", "-pkeyopt", "rsa_mgf1_md:sha256", "-pkeyopt",
-                       "rsa_oaep_label:" + b"IDENTITY\0".hex(), data=encrypted)
-        key = hmac.new(seed, b"\0\0\0\1STORAGE\0" + self.ak_name + struct.pack(">I", 128), "sha256").digest()[:16]
-        plain = openssl("enc", "-d", "-aes-128-cfb", "-K", key.hex(), "-iv", "00" * 16, data=id_object[34:])
-        return base64.b64encode(plain[2:]).decode()
-
-    def evidence(self, challenge, first):
-        """The evidence from record `first` on: all of it, a part with the one record, and the part that ends it."""
-        def decoded(text):
-            return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-        self.clock += 1000
-        pcrs = challenge["pcrs"]["sha256"]
-        bits = sum(1 << pcr for pcr in pcrs)
-        values = b"".join(self.pcr10 if pcr == 10 else bytes(32) for pcr in pcrs)
-        quote = struct.pack(">IH", 0xff544347, 0x8018) + tpm2b(bytes(34)) + tpm2b(decoded(challenge["nonce"]))
-        quote += struct.pack(">QIIBQ", self.clock, 1, 0, 1, 7) + struct.pack(">IHB", 1, 0x0b, 3)
-        quote += struct.pack("<I", bits)[:3] + tpm2b(hashlib.sha256(values).digest())
-        der = openssl("dgst", "-sha256", "-sign", self.ak, data=quote)
-        first_end = 4 + der[3]
-        numbers = [der[4:first_end], der[first_end + 2:]]
-        signature = struct.pack(">HH", 0x18, 0x0b)
-        signature += b"".join(tpm2b(number.lstrip(b"\0").rjust(32, b"\0")) for number in numbers)
-        others = [pcr for pcr in pcrs if pcr != 10]
-        common = [(1, cbor(0, 1)), (3, cbor(3, len(self.name)) + self.name.encode()),
-                   (4, cbor_bytes(decoded(challenge["token"]))), (5, cbor_bytes(quote)), (6, cbor_bytes(signature)),
-                   (7, cbor(5, 1) + cbor(3, 6) + b"sha256" + cbor(5, len(others))
-                    + b"".join(cbor(0, pcr) + cbor_bytes(bytes(32)) for pcr in others))]
-
-        def encoded(first, more):
-            members = common + [(8, cbor(0, first)), (9, cbor(0, 0 if first else 1)), (11, cbor(0, more)),
-                                (14, cbor_bytes(b"" if first else self.records))]
-            return cbor(5, len(members)) + b"".join(cbor(0, key) + value for key, value in members)
-
-        return encoded(first, 0), encoded(0, 1), encoded(1, 0)
-
-
 # ---- the routes -----------------------------------------------------------------------------------------------------
 
 def enrolled(verifier, host, token):
@@ -252,21 +103,44 @@ def enrolled(verifier, host, token):
     asked(verifier, "POST", "/v1/challenge", {"version": 1, "host": host.name}, reason="not-enrolled")
 
 
+def check_result(verifier, host, result):
+    """The program `jose` verifies the result with the published keys, and no result that was altered."""
+    def accepts(token):
+        files = [host.directory / name for name in ("result.jws", "jwks.json")]
+        for file, text in zip(files, (token, json.dumps(keys))):
+            file.write_text(text)
+        command = ["jose", "jws", "ver", "-i", files[0], "-k", files[1], "-O", "-"]
+        return subprocess.run(command, capture_output=True)
+
+    keys = asked(verifier, "GET", "/.well-known/jwks.json")
+    done = accepts(result)
+    check(done.returncode == 0, f"jose refuses the result {result}: {done.stderr.decode()}")
+    check(b'"web-1"' in done.stdout, f"the result is not about the host: {done.stdout[:200]!r}")
+    head, claims, signature = result.split(".")
+    unsigned = base64.urlsafe_b64encode(b'{"alg":"none"}').decode().rstrip("=")
+    other = ("A" if claims[20] != "A" else "B")
+    for altered in (f"{head}.{claims[:20]}{other}{claims[21:]}.{signature}", f"{unsigned}.{claims}.",
+                    f"{head}.{claims}.{signature[1:]}{signature[0]}"):
+        check(accepts(altered).returncode != 0, f"jose accepts the altered result {altered}")
+
+
 def attested(verifier, host, first):
     challenge = asked(verifier, "POST", "/v1/challenge", {"version": 1, "host": host.name})
     check(challenge["first"] == first, f"record {challenge['first']} is wanted, not {first}")
-    evidence, part, last_part = host.evidence(challenge, first)
-    if first == 0:
+    if first:
+        evidence = host.evidence(challenge, first)
+    else:
+        part, evidence = host.evidence_in_parts(challenge)
         receipt = asked(verifier, "POST", "/v1/evidence", part, 202, content_type=EVIDENCE)
         check(receipt["first"] == 1, f"the receipt of a part is {receipt}")
         problem = asked(verifier, "POST", "/v1/evidence", part, reason="first", content_type=EVIDENCE)
-        check(problem["first"] == 1, f"the refusal of a part that comes twice is {problem}")
-        evidence = last_part
+        check(problem["first"] == 1, f"the refusal of a part that is sent twice is {problem}")
     asked(verifier, "POST", "/v1/evidence", evidence[:-1], reason="malformed", content_type=EVIDENCE)
     verdict = asked(verifier, "POST", "/v1/evidence", evidence, content_type=EVIDENCE)
     check(verdict.get("n") == 1, f"the verdict is {verdict}")
     again = asked(verifier, "POST", "/v1/evidence", evidence, content_type=EVIDENCE)
     check(again == verdict, "the same evidence has the same verdict")
+    check_result(verifier, host, verdict.get("result", ""))
     return evidence
 
 
@@ -279,6 +153,7 @@ def hosts(verifier, directory, local):
     """The routes of hosts. Returns the digest of the policy that judges the host."""
     token = asked(verifier, "POST", "/v1/admin/tokens", {"name": "rack", "role": "enrol", "uses": 1}, 201, **local)
     host = Host(directory, "web-1")
+    host.measure("/evil")
     asked(verifier, "POST", "/v1/enrol", host.enrolment("wrong"), reason="enrolment-token")
     enrolled(verifier, host, token["token"])
     asked(verifier, "POST", "/v1/enrol", host.enrolment(token["token"]), reason="enrolment-token")
@@ -388,7 +263,7 @@ def command_line(verifier, directory, digest_file):
 def main():
     with tempfile.TemporaryDirectory() as name:
         directory = pathlib.Path(name)
-        verifier = Verifier(directory)
+        verifier = Verifier(VERIFIER, directory, "--approval")
         try:
             local = {"over_socket": True}
             everybody(verifier)
