@@ -17,7 +17,9 @@ keeper_sock=$work/keeper.sock
 state=$work/attester
 serving=
 keeper=
+running=
 stop_all() {
+  [[ -z $running ]] || { kill "$running"; wait "$running"; } 2>/dev/null
   [[ -z $keeper ]] || { kill "$keeper"; wait "$keeper"; } 2>/dev/null
   [[ -z $serving ]] || { kill "$serving"; wait "$serving"; } 2>/dev/null
   end_list
@@ -126,9 +128,18 @@ check_equal "  and nothing of the host has moved" "$before" "$(admin hosts show 
 kill -KILL "$serving"
 wait "$serving" 2>/dev/null
 check_refused "a verifier that is away" 3 "127.0.0.1" once
+"$imakeep" attest run --state "$state" --tcti "$tcti" --archive "$archive" --keeper "$keeper_sock" --json \
+  >"$work/run.json" 2>"$work/run.err" &
+running=$!
+run_says() { grep -q "$1" "$work/run.$2"; }
+check "a host that runs says that it is away" soon run_says 127.0.0.1 err
 # shellcheck disable=SC2119
 serve_verifier
 soon has_archived 8
+check "  and goes on by itself when it is back" soon run_says '"outcome":"attested"' json
+{ kill "$running" && wait "$running"; } 2>/dev/null
+running=
+grep '"outcome":"attested"' "$work/run.json" | while read -r line; do member result <<<"$line"; done >>"$work/results"
 check_equal "started again, it goes on where it was" 8 "$(once 2>/dev/null | member n)"
 
 # ---- a TPM reset: a new chain
@@ -161,7 +172,7 @@ while read -r result; do
   check_equal "  and it is about this host" web-1 \
     "$(python3 -c 'import json, sys; print(*json.load(sys.stdin)["submods"])' <"$work/claims.json")"
 done <"$work/results"
-check_equal "all results were looked at" 7 "$number"
+check "all results were looked at" test "$number" -ge 8
 sed 's/\(.*\)\.\(.\)\(.*\)$/\1.\3\2/' "$work/result.jws" >"$work/altered.jws"
 check_equal "jose refuses a result with another signature" 1 "$(jose_accepts "$work/altered.jws" >/dev/null 2>&1; echo $?)"
 
