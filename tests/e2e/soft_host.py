@@ -3,6 +3,7 @@
 
 Such a host's quotes have the form of a TPM's, so the verifier has to run with --any-tpm.
 """
+import atexit
 import base64
 import hashlib
 import hmac
@@ -42,6 +43,7 @@ class Verifier:
                 [program, "serve", "--store", store or directory / "v.db", "--state", directory, "--listen",
                  "127.0.0.1:0", "--admin-socket", self.socket, "--any-tpm", *options],
                 stdout=subprocess.PIPE, stderr=errors, text=True)
+        atexit.register(self.process.kill)  # of a test that fails
         line = self.process.stdout.readline()
         found = re.search(r"https://127\.0\.0\.1:(\d+), pin (\S+)", line)
         assert found, f"the verifier did not start: {line!r}"

@@ -385,6 +385,7 @@ def main():
     if not (PROGRAMS / "initdb").exists() or shutil.which("openssl") is None:
         print("skipped: needs postgresql-15 and openssl")
         return 77
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that nothing stays mounted
     with tempfile.TemporaryDirectory() as name:
         directory = pathlib.Path(name)
         world = World(options, directory / "sqlite", directory / "sqlite/v.db")
