@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cerrno>
 #include <cstdio>
 #include <memory>
 
@@ -7,6 +8,7 @@
 #include "base/file.h"
 #include "commands.h"
 #include "verifieradmin/admin_client.h"
+#include "verifieradmin/retained.h"
 #include "verifieradmin/tables.h"
 #include "verifierd/serve.h"
 
@@ -31,6 +33,7 @@ struct AdminArguments {
   std::optional<std::string> who;
   std::optional<std::uint64_t> uses;
   std::optional<std::int64_t> duration_ms;
+  std::optional<std::uint64_t> chain, from;
 };
 
 using Ask = std::function<Result<std::string>(AdminClient& client, const AdminArguments& arguments)>;
@@ -51,9 +54,12 @@ int run_admin(const AdminArguments& arguments, View view, const Ask& ask) {
   return kDone;
 }
 
+// How a command prints what it asked for. Returns the exit code.
+using Act = std::function<int(const AdminArguments& arguments)>;
+
 // A command with the options that all have. `add` adds its own arguments first.
-void add_admin(const Command& parent, const std::string& name, const std::string& help, View view, Ask ask,
-               const std::function<void(const Command&, AdminArguments&)>& add = {}) {
+void add_admin_action(const Command& parent, const std::string& name, const std::string& help, bool takes_json, Act act,
+                      const std::function<void(const Command&, AdminArguments&)>& add) {
   const auto arguments = std::make_shared<AdminArguments>();
   verifieradmin::Connection& to = arguments->connection;
   const Command command = parent.add_command(name, help);
@@ -73,8 +79,15 @@ void add_admin(const Command& parent, const std::string& name, const std::string
       .excludes(pin);
   command.add_option("--tenant", to.tenant, "tenant (default: the token's, or the verifier's default one)")
       .value_name("TENANT");
-  command.add_flag("--json", arguments->as_json, "print JSON");
-  command.set_action([arguments, view, ask = std::move(ask)] { return run_admin(*arguments, view, ask); });
+  if (takes_json) command.add_flag("--json", arguments->as_json, "print JSON");
+  command.set_action([arguments, act = std::move(act)] { return act(*arguments); });
+}
+
+void add_admin(const Command& parent, const std::string& name, const std::string& help, View view, Ask ask,
+               const std::function<void(const Command&, AdminArguments&)>& add = {}) {
+  add_admin_action(
+      parent, name, help, true,
+      [view, ask = std::move(ask)](const AdminArguments& arguments) { return run_admin(arguments, view, ask); }, add);
 }
 
 std::function<void(const Command&, AdminArguments&)> named_argument(const std::string& title, const std::string& help) {
@@ -98,6 +111,19 @@ Ask whole(const std::string& path) {
   return [=](AdminClient& client, const AdminArguments&) { return client.ask("GET", path); };
 }
 
+int print_records(const AdminArguments& arguments) {
+  const auto client = AdminClient::make(arguments.connection);
+  if (!client) return report(client.error());
+  const auto copied = verifieradmin::copy_retained(
+      **client, arguments.name, arguments.chain, arguments.from.value_or(0), [](ByteView piece) -> Result<void> {
+        if (std::fwrite(piece.data(), 1, piece.size(), stdout) == piece.size()) return {};
+        return fail_errno(errno, "cannot write the records to standard output");
+      });
+  if (!copied) return report(copied.error());
+  if (std::fflush(stdout) == 0) return kDone;
+  return report(fail_errno(errno, "cannot write the records to standard output").value());
+}
+
 void add_hosts(const Command& root) {
   const std::string hosts = "/v1/admin/hosts/";
   const Command command = root.add_command("hosts", "hosts of a tenant");
@@ -112,6 +138,12 @@ void add_hosts(const Command& root) {
   add_admin(command, "enable", "let a disabled host attest again", View::kHost, about("POST", hosts, "/enable"), host);
   add_admin(command, "remove", "forget a host with its findings and history", View::kDone, about("DELETE", hosts),
             host);
+  add_admin_action(command, "records", "write the records that the verifier retains of a host, as a binary list", false,
+                   print_records, [host](const Command& added, AdminArguments& arguments) {
+                     host(added, arguments);
+                     added.add_count("--chain", arguments.chain, "chain of the host (default: the current one)");
+                     added.add_count("--from", arguments.from, "number of the first record (default: 0)");
+                   });
   add_admin(
       command, "assign", "judge a host by a list of policies", View::kHost,
       [hosts](AdminClient& client, const AdminArguments& arguments) {

@@ -157,6 +157,7 @@ Result<std::string> make_challenge(const Challenge& challenge) {
   object["limits"] = {{"records", challenge.most_records}, {"bytes", challenge.most_bytes}};
   object["policies"] = challenge.policies;
   object["interval_s"] = challenge.interval_s;
+  if (challenge.retains) object["retains"] = true;
   return checked_message(text_of(object), read_challenge);
 }
 
@@ -173,6 +174,7 @@ Result<Challenge> read_challenge(std::string_view text) {
   IMAKEEP_CHECK(read_limits(members, challenge));
   IMAKEEP_TRY(challenge.policies, read_policies(members));
   IMAKEEP_TRY(challenge.interval_s, members.count("interval_s"));
+  IMAKEEP_TRY(challenge.retains, read_flag(members, "retains"));
   return challenge;
 }
 

@@ -3,7 +3,8 @@
 //
 //   request   := {"version": 1, "tenant"?, "host", "banks"?: [NAME...], "reset_count"?, "records"?}
 //   challenge := {"version": 1, "nonce": B64URL, "token": B64URL, "chain", "first", "reset_count"?,
-//                 "pcrs": {BANK: [PCR...]}, "limits": {"records", "bytes"}, "policies": [DIGEST...], "interval_s"}
+//                 "pcrs": {BANK: [PCR...]}, "limits": {"records", "bytes"}, "policies": [DIGEST...], "interval_s",
+//                 "retains"?: BOOL}
 // docs/formats/evidence.md explains each member. A reader ignores members that it does not know. It refuses another
 // version, a member that is there twice, and a text of more than kMostControlBytes.
 //
@@ -57,6 +58,8 @@ struct Challenge {
   std::uint64_t most_bytes = 0;            // of one request's body
   std::vector<std::string> policies = {};  // "sha256:HEX" of each policy that will judge
   std::uint64_t interval_s = 0;            // between two attestations
+  // The verifier keeps the records that it proves of this host, so that the host may delete its only copy of them.
+  bool retains = false;
 
   friend bool operator==(const Challenge&, const Challenge&) = default;
 };

@@ -75,6 +75,7 @@ Result<std::string> make_enrolment_request(const EnrolmentRequest& request) {
   object["ak_public"] = to_base64(request.ak_public);
   if (!request.ak_certificates.empty()) object["ak_certificates"] = base64_array(request.ak_certificates);
   if (!request.token.empty()) object["token"] = request.token;
+  if (request.retain) object["retain"] = true;
   return checked_message(text_of(object), read_enrolment_request);
 }
 
@@ -92,6 +93,7 @@ Result<EnrolmentRequest> read_enrolment_request(std::string_view text) {
   IMAKEEP_TRY(request.ak_public, read_base64(members, "ak_public", 1, kMostPublicBytes));
   IMAKEEP_TRY(request.ak_certificates, read_certificates(members, "ak_certificates"));
   IMAKEEP_TRY(request.token, read_token(members));
+  IMAKEEP_TRY(request.retain, read_flag(members, "retain"));
   if (request.ek_certificates.empty() && request.ek_public.empty() && request.ak_certificates.empty()) {
     return fail(ErrorCode::kMalformed,
                 "enrolment request: nothing tells the TPM; send ek_certificates, ek_public or ak_certificates");

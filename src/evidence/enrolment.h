@@ -2,7 +2,7 @@
 // evidence/enrolment.h - the messages with which a host becomes known to a verifier, as JSON.
 //
 //   request    := {"version": 1, "tenant"?, "host", "ek_certificates"?: [B64...], "ek_public"?: B64, "ak_public": B64,
-//                  "ak_certificates"?: [B64...], "token"?}                                         host to verifier
+//                  "ak_certificates"?: [B64...], "token"?, "retain"?: BOOL}                        host to verifier
 //   credential := {"version": 1, "enrolment", "credential": B64}                                   verifier to host
 //   proof      := {"version": 1, "enrolment", "secret": B64}                                       host to verifier
 //   result     := {"version": 1, "status": "enrolled" | "waiting-for-approval"}                    verifier to host
@@ -42,6 +42,8 @@ struct EnrolmentRequest {
   std::vector<Bytes> ak_certificates = {};
   Bytes ak_public = {};
   std::string token = {};  // of the operator; empty: none
+  // The host has no archive: the verifier is to keep the records that it proves, from the first on.
+  bool retain = false;
 
   friend bool operator==(const EnrolmentRequest&, const EnrolmentRequest&) = default;
 };

@@ -21,7 +21,8 @@ EnrolmentRequest sample_request() {
           .ek_public = some_bytes("ek public"),
           .ak_certificates = {some_bytes("ak")},
           .ak_public = some_bytes("ak public"),
-          .token = "t0ken"};
+          .token = "t0ken",
+          .retain = true};
 }
 
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
@@ -39,7 +40,7 @@ TEST(EnrolmentRequest, IsReadAsItWasMade) {
   const std::string text = *make_enrolment_request(sample_request());
   EXPECT_EQ(text, R"({"version":1,"tenant":"blue","host":"web-1","ek_certificates":["ZWs=","bWFrZXI="],)"
                   R"("ek_public":"ZWsgcHVibGlj","ak_public":"YWsgcHVibGlj","ak_certificates":["YWs="],)"
-                  R"("token":"t0ken"})");
+                  R"("token":"t0ken","retain":true})");
   EXPECT_EQ(*read_enrolment_request(text), sample_request());
   const EnrolmentRequest pinned = {.host = "h", .ek_public = Bytes(3), .ak_public = Bytes(3)};
   EXPECT_EQ(*read_enrolment_request(*make_enrolment_request(pinned)), pinned);

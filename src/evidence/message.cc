@@ -44,6 +44,13 @@ Result<Bytes> read_base64url(const Members& members, std::string_view name, std:
   return sized(members, name, from_base64url(text), "base64url without padding", least, most);
 }
 
+Result<bool> read_flag(const Members& members, std::string_view name) {
+  const auto* const flag = members.find(name);
+  if (flag == nullptr) return false;
+  if (!flag->is_boolean()) return members.bad(name, "is no boolean");
+  return flag->get<bool>();
+}
+
 Result<HostName> read_host_name(const Members& members) {
   HostName name;
   IMAKEEP_TRY(const auto tenant, members.optional_text("tenant"));

@@ -23,6 +23,9 @@ Result<Bytes> read_base64(const jsontext::Members& members, std::string_view nam
 Result<Bytes> read_base64url(const jsontext::Members& members, std::string_view name, std::size_t least,
                              std::size_t most);
 
+// A member that is true or false, or missing: false. kMalformed if it is anything else.
+Result<bool> read_flag(const jsontext::Members& members, std::string_view name);
+
 struct HostName {
   std::string tenant;
   std::string host;

@@ -134,7 +134,7 @@ TEST(Blob, IsMappedFromAFile) {
   EXPECT_EQ(moved.look_up({.name = "/usr/bin/a", .algorithm = digest::Algorithm::kSha256, .digest = bytes_of_hex('a')})
                 .verdict,
             Verdict::kAccepted);
-  ASSERT_TRUE(replace_file(path, {}, 0600));
+  ASSERT_TRUE(replace_file(path, ByteView(), 0600));
   EXPECT_THAT(CompiledPolicy::map_file(path).error().message, HasSubstr("no compiled policy"));
   std::filesystem::remove(path);
   EXPECT_EQ(CompiledPolicy::map_file(path).error().code, ErrorCode::kEnvironment);

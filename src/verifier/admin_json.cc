@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/base64.h"
 #include "base/text.h"
 #include "verifier/host_state.h"
 
@@ -150,6 +151,16 @@ std::string findings_json(std::span<const vstore::FindingRow> rows, const std::o
 std::string history_json(std::span<const vstore::HistoryRow> rows, const std::optional<std::int64_t>& next) {
   Json made = listed("history", array_of(rows));
   if (next) made["next_unix_s"] = *next;
+  return written(made);
+}
+
+std::string records_json(std::uint64_t chain, std::span<const vstore::RetainedRecord> rows,
+                         const std::optional<std::uint64_t>& next) {
+  Json made{{"chain", chain}, {"records", Json::array()}};
+  for (const vstore::RetainedRecord& row : rows) {
+    made["records"].push_back({{"number", row.number}, {"bytes", to_base64(row.bytes)}});
+  }
+  if (next) made["next"] = *next;
   return written(made);
 }
 

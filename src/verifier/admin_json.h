@@ -25,6 +25,9 @@ std::string policy_list_json(const std::string& list, const vstore::PolicyListRo
 std::string findings_json(std::span<const vstore::FindingRow> rows, const std::optional<std::string>& next);
 // `next`: the listing goes on from this time.
 std::string history_json(std::span<const vstore::HistoryRow> rows, const std::optional<std::int64_t>& next);
+// The records of a chain; `next`: the number after the last one, if more may follow.
+std::string records_json(std::uint64_t chain, std::span<const vstore::RetainedRecord> rows,
+                         const std::optional<std::uint64_t>& next);
 std::string tokens_json(std::span<const vstore::TokenRow> rows);
 // A token that was just made, with its text.
 std::string new_token_json(const vstore::TokenRow& row, const std::string& token);

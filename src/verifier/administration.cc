@@ -11,6 +11,7 @@
 #include "evidence/names.h"
 #include "jsontext/json_text.h"
 #include "verifier/admin_json.h"
+#include "verifier/host_state.h"
 
 namespace imakeep::verifier {
 namespace {
@@ -214,6 +215,27 @@ Answered show_history(const Call& call) {
     }
   }
   return json_response(history_json(rows, next));
+}
+
+// The retained records of a chain, the current one if none is named. A page is also bounded in bytes.
+Answered show_records(const Call& call) {
+  constexpr std::size_t kMostPageBytes = 4u << 20;
+  IMAKEEP_TRY(const auto& row, host_row(call));
+  const auto state = load_host_state(row.state);
+  const std::uint64_t current = state ? state->chain.chain : 0;
+  IMAKEEP_TRY(const std::uint64_t chain, number_of(call, "chain", current, 0, vstore::kMostNumber));
+  IMAKEEP_TRY(const std::uint64_t from, number_of(call, "from", 0, 0, vstore::kMostNumber - kMostRowsOfAnswer));
+  IMAKEEP_TRY(const std::uint64_t limit, limit_of(call));
+  IMAKEEP_TRY(auto rows, stored(call.store().records(row.key, chain, from, from + limit)));
+  std::size_t bytes = 0;
+  std::size_t count = 0;
+  while (count < rows.size() && (count == 0 || bytes + rows[count].bytes.size() <= kMostPageBytes)) {
+    bytes += rows[count++].bytes.size();
+  }
+  std::optional<std::uint64_t> next;
+  if (count < rows.size() || rows.size() == limit) next = rows[count - 1].number + 1;
+  rows.resize(count);
+  return json_response(records_json(chain, rows, next));
 }
 
 // ---- policies -------------------------------------------------------------------------------------------------------
@@ -421,6 +443,7 @@ constexpr Route kRoutes[] = {
      [](const Call& call) { return move_status(call, HostStatus::kDisabled, HostStatus::kEnrolled); }},
     {{"PUT", "/v1/admin/hosts/{host}/policies", Access::kChange}, assign_policies, kBody},
     {{"GET", "/v1/admin/hosts/{host}/history", Access::kRead}, show_history, 0, "from to limit"},
+    {{"GET", "/v1/admin/hosts/{host}/records", Access::kRead}, show_records, 0, "chain from limit"},
     // A policy belongs to no tenant: its digest gives access to it, and only the socket lists the digests.
     {{"GET", "/v1/admin/policies", Access::kSocket}, list_policies},
     {{"POST", "/v1/admin/policies", Access::kChange}, add_policy, kMostPolicyBodyBytes},

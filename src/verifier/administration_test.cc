@@ -122,6 +122,7 @@ std::vector<Case> cases() {
       {"POST", host + "off/enable", "", "admin"},
       {"PUT", host + "web-1/policies", R"({"list": "servers"})", "admin"},
       {"GET", host + "web-1/history", "", "admin viewer auditor", false},
+      {"GET", host + "web-1/records", "", "admin viewer auditor", false},
       {"GET", "/v1/admin/policies", "", "", false},
       {"POST", "/v1/admin/policies", policy::PolicyText{.release = "3"}.str(), "admin"},
       {"GET", "/v1/admin/policies/" + digest_text(kPolicy), "", "admin viewer auditor", false},
@@ -265,12 +266,11 @@ TEST(Administration, HidesTheThingsOfAnotherTenant) {
   ASSERT_TRUE(world.verifier.store.set_policy_list("blue", "only-blue", {&digest, 1}));
   const std::string before = world.everything();
   const std::string token = to_hex(token_hash("token-of-spare-blue"));
-  const std::vector<std::pair<std::string, std::string>> foreign{{"GET", "/v1/admin/hosts/off"},
-                                                                 {"DELETE", "/v1/admin/hosts/off"},
-                                                                 {"POST", "/v1/admin/hosts/off/enable"},
-                                                                 {"GET", "/v1/admin/hosts/off/history"},
-                                                                 {"GET", "/v1/admin/policy-lists/only-blue"},
-                                                                 {"DELETE", "/v1/admin/tokens/" + token}};
+  const std::vector<std::pair<std::string, std::string>> foreign{
+      {"GET", "/v1/admin/hosts/off"},         {"DELETE", "/v1/admin/hosts/off"},
+      {"POST", "/v1/admin/hosts/off/enable"}, {"GET", "/v1/admin/hosts/off/history"},
+      {"GET", "/v1/admin/hosts/off/records"}, {"GET", "/v1/admin/policy-lists/only-blue"},
+      {"DELETE", "/v1/admin/tokens/" + token}};
   for (const auto& [method, path] : foreign) {
     EXPECT_EQ(reason_of(world.by("admin-default", method, path)), "not-found") << method << " " << path;
   }

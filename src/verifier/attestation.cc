@@ -117,6 +117,10 @@ class Attestation::Judging {
       repeated_ = Repeated{.verdict = std::string(as_text(host_.row.answer->bytes))};
       return {};
     }
+    if (header.more && host_.row.retains) {
+      return refuse(Reason::kUnsupported,
+                    "the records of a host that are retained cannot be sent in parts; attest more often, or use an archive");
+    }
     more_ = header.more;
     evidence_ = evidence_identity(header);
     find_parts();
@@ -324,6 +328,7 @@ class Attestation::Judging {
         boot_ = attest::check_boot_aggregate(*stated, given_, digest::PcrState(quoted_banks()), 0);
       }
     }
+    if (host_.row.retains && increment_->is_candidate(content.pcr)) retain(content);
     if (appraisal_ && increment_->is_candidate(content.pcr)) {
       appraise(content);
       if (judge_.settings.findings_hold_back && !appraisal_->last_accepted()) increment_->end_candidates();
@@ -331,6 +336,21 @@ class Attestation::Judging {
     increment_->add(content);
     ++next_;
     return {};
+  }
+
+  // N never goes beyond the records that are retained, because the host deletes what N covers.
+  void retain(const imalog::RecordContentView& content) {
+    const std::size_t bytes = imalog::encoded_bytes(content, kShownBank.digest_bytes());
+    const bool fits = retained_.empty() || retained_bytes_ + bytes <= judge_.settings.most_retained_bytes;
+    if (!fits || bytes > vstore::kMostRecordBytes) {
+      increment_->end_candidates();
+      more_to_retain_ = !fits;
+      return;
+    }
+    vstore::RetainedRecord record{.chain = host_.state.chain.chain, .number = next_};
+    imalog::encode_record(record.bytes, content, imalog::shown_digest(kShownBank, content).view(), order_);
+    retained_bytes_ += bytes;
+    retained_.push_back(std::move(record));
   }
 
   void appraise(const imalog::RecordContentView& content) {
@@ -399,10 +419,11 @@ class Attestation::Judging {
     const evidence::Verdict verdict{
         .chain = state.chain.chain,
         .n = state.chain.proven,
-        .again = outcome.open_pcr.has_value(),
+        .again = outcome.open_pcr.has_value() || more_to_retain_,
         .interval_s = with_jitter(judge_.settings.interval_s, judge_.settings.jitter, judge_.random),
         .result = *result};
     Accepted accepted{.move = move_of(appraisal, first), .verdict = evidence::make_verdict(verdict)};
+    accepted.move.records = std::move(retained_);  // exactly the candidates are proven
     const ByteView text = as_bytes(accepted.verdict);
     accepted.move.answer = {.nonce_hash = answered_hash_, .bytes = Bytes(text.begin(), text.end())};
     return Outcome(std::move(accepted));
@@ -541,6 +562,9 @@ class Attestation::Judging {
   ByteOrder order_ = ByteOrder::kLittle;
   std::uint64_t next_ = 0;  // number of the next record
   std::optional<attest::Increment> increment_;
+  std::vector<vstore::RetainedRecord> retained_;  // the candidates, of a host whose records are retained
+  std::size_t retained_bytes_ = 0;
+  bool more_to_retain_ = false;  // a candidate did not fit
   std::vector<logappraisal::LoadedPolicy> policies_;
   std::uint64_t policy_list_version_ = 0;
   std::optional<logappraisal::LogAppraisal> appraisal_;

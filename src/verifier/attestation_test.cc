@@ -103,6 +103,76 @@ TEST(Attestation, EndsBeforeARecordOfAPcrThatWasNotQuotedAndAsksForIt) {
   EXPECT_FALSE(second->again);
 }
 
+// The records that the verifier retains of the host, by their content.
+void expect_retained(TestVerifier& verifier, const TestHost& host, std::uint64_t chain, std::size_t count) {
+  const auto records = good(verifier.store.records(TestVerifier::key_of(host), chain, 0, 1000));
+  ASSERT_EQ(records.size(), count);
+  for (std::size_t i = 0; i < count; ++i) {
+    EXPECT_EQ(records[i].number, i);
+    const auto record = good(imalog::decode_record(records[i].bytes, {.digest_bytes = 32}));
+    EXPECT_EQ(record.content(), host.list[i].view());
+    EXPECT_TRUE(imalog::digest_matches(digest::bank_of(digest::Algorithm::kSha256), record.content(), record.digest));
+  }
+}
+
+TEST(Attestation, RetainsTheProvenRecordsOfAHostThatAskedForIt) {
+  TestVerifier verifier;
+  TestHost host("small-1");
+  verifier.enrol(host, "", true);
+  host.measure("/a");
+  EXPECT_TRUE(verifier.challenge(host)->retains);
+  EXPECT_EQ(verifier.attest(host)->n, 2u);
+  expect_retained(verifier, host, 1, 2);
+  host.measure("/b");
+  const auto asked = verifier.challenge(host);
+  const auto header = host.header(*asked, 2);
+  host.list.push_back(imalog::test::ima_ng("/not/extended/yet"));
+  auto with_more = header;
+  with_more.count = 2;
+  EXPECT_EQ(verifier.submit(evidence_of(with_more, std::span(host.list).subspan(2)))->n, 3u);
+  expect_retained(verifier, host, 1, 3);
+}
+
+TEST(Attestation, RetainsNothingOfOtherHosts) {
+  TestVerifier verifier;
+  TestHost host("web-1");
+  verifier.enrol(host);
+  EXPECT_FALSE(verifier.challenge(host)->retains);
+  EXPECT_EQ(verifier.attest(host)->n, 1u);
+  expect_retained(verifier, host, 1, 0);
+}
+
+TEST(Attestation, ProvesNoMoreThanItRetainsAtOnce) {
+  Settings settings;
+  settings.most_retained_bytes = 250;
+  TestVerifier verifier(settings);
+  TestHost host("small-1");
+  verifier.enrol(host, "", true);
+  for (int i = 0; i < 5; ++i) host.measure("/a" + std::to_string(i));
+  const auto first = verifier.attest(host);
+  ASSERT_TRUE(first);
+  EXPECT_GT(first->n, 0u);
+  EXPECT_LT(first->n, 6u);
+  EXPECT_TRUE(first->again);
+  expect_retained(verifier, host, 1, first->n);
+  for (int i = 0; i < 6; ++i) {
+    if (!verifier.attest(host)->again) break;
+  }
+  EXPECT_EQ(verifier.row(host).proven, 6u);
+  expect_retained(verifier, host, 1, 6);
+}
+
+TEST(Attestation, RetainsNothingOfARefusedIncrement) {
+  TestVerifier verifier;
+  TestHost host("small-1");
+  verifier.enrol(host, "", true);
+  host.measure("/a");
+  host.list.erase(host.list.begin());
+  const auto asked = verifier.challenge(host);
+  EXPECT_EQ(reason_of(verifier.submit(evidence_of(host.header(*asked, 0), host.list))), "log-mismatch");
+  expect_retained(verifier, host, 1, 0);
+}
+
 TEST(Attestation, GivesTheSameVerdictIfItsAnswerWasLost) {
   TestVerifier verifier;
   TestHost host("web-1");

@@ -31,7 +31,8 @@ Judged<evidence::Challenge> challenge(const Judge& judge, const evidence::Challe
                            .first = state.chain.proven,
                            .most_records = settings.most_records,
                            .most_bytes = settings.most_bytes,
-                           .interval_s = settings.interval_s};
+                           .interval_s = settings.interval_s,
+                           .retains = known->row.retains};
   if (state.chain.chain != 0) made.reset_count = state.chain.reset_count;
   for (const digest::Algorithm bank : banks) {
     made.pcrs.push_back({.bank = bank, .pcrs = pcr_list(pcrs_to_quote(settings, state))});

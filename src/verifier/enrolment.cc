@@ -99,17 +99,21 @@ Judged<void> check_token(const Result<std::optional<vstore::TokenRow>>& row, con
 }
 
 // Whether the name is already there, as that of an enrolment that the same TPM began. Refuses all other known names.
-Judged<bool> begun_before(const Judge& judge, const vstore::HostKey& key, const Bytes& ek_hash,
-                          std::int64_t now_unix_s) {
-  const auto known = judge.store.host(key, now_unix_s);
+Judged<bool> begun_before(const Judge& judge, const vstore::HostRow& row, std::int64_t now_unix_s) {
+  const auto known = judge.store.host(row.key, now_unix_s);
   if (!known) return unexpected(store_refusal(known.error()));
   if (!*known) return false;
   if ((*known)->status != HostStatus::kPending) {
     return refuse(Reason::kEnrolmentKnown,
                   "a host with this name is enrolled; remove it first, or choose another name");
   }
-  if ((*known)->ek_hash != ek_hash) {
+  if ((*known)->ek_hash != row.ek_hash) {
     return refuse(Reason::kEnrolmentKnown, "another TPM began to enrol with this name; remove that host first");
+  }
+  if ((*known)->retains != row.retains) {
+    return refuse(Reason::kEnrolmentKnown, std::string("an enrolment with this name began ") +
+                                               ((*known)->retains ? "with" : "without") +
+                                               " retained records; enrol the host as before, or remove it first");
   }
   return true;
 }
@@ -182,8 +186,6 @@ Judged<evidence::EnrolmentCredential> begin_enrolment(const Judge& judge, const 
       return unexpected(good.error());
     }
   }
-  const auto begun = begun_before(judge, key, ek->hash, now_unix_s);
-  if (!begun) return unexpected(begun.error());
   Bytes secret(kSecretBytes);
   judge.random(secret);
   Bytes seed(ek->key.seed_bytes());
@@ -201,9 +203,12 @@ Judged<evidence::EnrolmentCredential> begin_enrolment(const Judge& judge, const 
       .secret_hash = hash_of(secret),
       .secret_until_unix_s = now_unix_s + static_cast<std::int64_t>(judge.settings.enrolment_lifetime_s),
       .policy_list = judge.settings.default_policies,
+      .retains = request.retain,
       .created_unix_s = now_unix_s,
       // A host of this name that was removed had fewer: no nonce of it fits.
       .epoch = static_cast<std::uint64_t>(now_unix_s) << 16};
+  const auto begun = begun_before(judge, row, now_unix_s);
+  if (!begun) return unexpected(begun.error());
   if (auto kept = keep(judge, row, *begun, token, now_unix_s); !kept) return unexpected(kept.error());
   return evidence::EnrolmentCredential{.enrolment = enrolment_id(key),
                                        .credential = enrol::credential_file(*credential)};

@@ -178,6 +178,18 @@ TEST_F(EnrolmentTest, GivesANewHostTheDefaultListOfPolicies) {
   EXPECT_EQ(row(host)->policy_list, "servers");
 }
 
+TEST_F(EnrolmentTest, RetainsTheRecordsOfAHostThatAsksForIt) {
+  evidence::EnrolmentRequest asks = request(host);
+  asks.retain = true;
+  ASSERT_TRUE(begin(asks));
+  EXPECT_TRUE(row(host)->retains);
+  // Nobody turns that off or on by beginning again.
+  const auto begun = begin(request(host));
+  ASSERT_FALSE(begun);
+  EXPECT_EQ(begun.error().reason, Reason::kEnrolmentKnown);
+  EXPECT_TRUE(row(host)->retains);
+}
+
 // ---- keys -----------------------------------------------------------------------------------------------------------
 
 TEST_F(EnrolmentTest, RefusesATpmThatNothingVouchesFor) {

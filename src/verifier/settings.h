@@ -25,6 +25,9 @@ struct Settings {
   std::uint32_t pcrs = 0x7ff;
   std::uint64_t most_records = 1'000'000;               // of one request
   std::uint64_t most_bytes = std::uint64_t{256} << 20;  // of the records of one request, expanded
+  // Of one verdict for a host whose records are retained. N ends before the record that does not fit, and the host
+  // attests again at once.
+  std::uint64_t most_retained_bytes = std::uint64_t{16} << 20;
   std::uint64_t nonce_lifetime_s = 300;
   // A long increment, in parts (docs/formats/evidence.md): all parts have to arrive within this time after the
   // challenge, the first one within the nonce's lifetime.

@@ -112,8 +112,8 @@ def cbor_bytes(data):
 
 
 class Host:
-    def __init__(self, directory, name):
-        self.name, self.directory = name, directory
+    def __init__(self, directory, name, retain=False):
+        self.name, self.directory, self.retain = name, directory, retain
         self.ak, self.ek = directory / f"{name}.ak.pem", directory / f"{name}.ek.pem"
         openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", self.ak)
         openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", self.ek)
@@ -139,7 +139,8 @@ class Host:
     def enrolment(self, token):
         encoded = {name: base64.b64encode(value).decode()
                    for name, value in (("ak_public", self.ak_public), ("ek_public", self.ek_public))}
-        return {"version": 1, "host": self.name, "token": token, **encoded}
+        retain = {"retain": True} if self.retain else {}
+        return {"version": 1, "host": self.name, "token": token, **retain, **encoded}
 
     def secret(self, credential):
         """What TPM2_ActivateCredential gives: TPM 2.0 Library, part 1, section 24."""

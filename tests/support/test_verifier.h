@@ -191,7 +191,7 @@ struct TestVerifier {
     EXPECT_TRUE(keys.begin(now));
   }
 
-  void enrol(const TestHost& host, const std::string& list = "") {
+  void enrol(const TestHost& host, const std::string& list = "", bool retains = false) {
     const Bytes area = host.key.public_area();
     EXPECT_TRUE(store.add_host({.key = key_of(host),
                                 .name = host.name,
@@ -199,7 +199,8 @@ struct TestVerifier {
                                 .ak_public = area,
                                 .ak_name = Bytes(34, std::byte{1}),
                                 .ek_check = "certificate",
-                                .policy_list = list}));
+                                .policy_list = list,
+                                .retains = retains}));
   }
   // A list of one policy.
   void add_policy(const std::string& list, const std::string& text) {
