@@ -136,6 +136,8 @@ def tests_of(file):
         return ["bundle_test"], [binary("bundle_test")]
     if file.startswith("src/logappraisal/"):
         return ["logappraisal_test", "verifier_test"], [binary("logappraisal_test"), binary("verifier_test")]
+    if file.startswith("src/attester/direct"):
+        return ["attest_direct_test"], [binary("attest_direct_test")]
     if file.startswith("src/verifier/"):
         return ["verifier_test"], [binary("verifier_test")]
     if file == "src/archive/retention.cc":

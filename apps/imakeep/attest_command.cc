@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "attester/direct.h"
 #include "attester/loop.h"
 #include "attester/session.h"
 #include "attester/state.h"
@@ -17,6 +18,7 @@
 #include "commands.h"
 #include "control/client.h"
 #include "control/message.h"
+#include "keeper/kernel/kernel_ima_source.h"
 #include "tpm/esys/esys_attestation_tpm.h"
 
 namespace imakeep::app {
@@ -32,6 +34,10 @@ struct AttestOptions {
   std::string token;
   std::optional<std::string> archive;
   std::optional<std::string> list;
+  std::optional<std::string> direct;
+  std::string method = "auto";
+  std::optional<std::int64_t> hold_limit_ms;
+  bool retain = false;
   std::optional<std::string> keeper;
   std::string verifier;
   std::string tcti = "device:/dev/tpmrm0";
@@ -102,7 +108,7 @@ Result<int> enrol(const AttestOptions& options) {
   if (!saved || saved->key != state.key) IMAKEEP_CHECK(attester::save_state(options.state, state));
   SystemClock clock;
   attester::Session session(*client, *tpm, clock, {.tenant = state.tenant, .host = state.host, .key = state.key});
-  IMAKEEP_TRY(const auto& outcome, session.enrol(options.token));
+  IMAKEEP_TRY(const auto& outcome, session.enrol(options.token, options.retain));
   if (std::holds_alternative<evidence::EnrolmentStatus>(outcome)) {
     IMAKEEP_CHECK(attester::save_state(options.state, state));
   }
@@ -122,9 +128,10 @@ Result<attester::AttesterState> enrolled_state(const AttestOptions& options) {
 }
 
 Result<attester::OpenRecords> records_of(const AttestOptions& options) {
-  if (options.archive.has_value() == options.list.has_value()) {
-    return fail(ErrorCode::kUsage, "name either --archive FILE or --list DIR");
+  if (options.archive.has_value() + options.list.has_value() + options.direct.has_value() != 1) {
+    return fail(ErrorCode::kUsage, "name one of --archive FILE, --list DIR and --direct DIR");
   }
+  if (options.direct) return attester::OpenRecords();
   return options.archive ? attester::records_of_archive(*options.archive) : attester::records_of_lists(*options.list);
 }
 
@@ -154,12 +161,33 @@ Result<void> tell_keeper(const AttestOptions& options, std::optional<std::uint64
   return {};
 }
 
+// The list of a host without an archive, from which the records are deleted; none with --archive and --list.
+struct Direct {
+  std::unique_ptr<keeper::KernelImaSource> source;
+  std::unique_ptr<attester::DirectList> list;
+};
+
+Result<Direct> direct_of(const AttestOptions& options, http::Client& client, Clock& clock) {
+  Direct direct;
+  if (!options.direct) return direct;
+  IMAKEEP_TRY(direct.source, keeper::KernelImaSource::in(*options.direct));
+  IMAKEEP_CHECK(direct.source->take());
+  IMAKEEP_CHECK(direct.source->require_live());
+  attester::DirectOptions chosen{.state_directory = options.state};
+  if (options.method == "stage") chosen.method = keeper::Method::kStage;
+  if (options.method == "count") chosen.method = keeper::Method::kCount;
+  if (options.hold_limit_ms) chosen.hold_limit_ms = *options.hold_limit_ms;
+  direct.list = std::make_unique<attester::DirectList>(*direct.source, client, clock, std::move(chosen));
+  return direct;
+}
+
 // Opens the TPM for this attestation alone, so that others can use it in between.
 Result<attester::Attestation> attest(const AttestOptions& options, const attester::AttesterState& state,
-                                     http::Client& client, const attester::OpenRecords& records) {
+                                     http::Client& client, const attester::OpenRecords& records, Direct& direct) {
   IMAKEEP_TRY(const auto tpm, tpm::EsysAttestationTpm::open(options.tcti));
   SystemClock clock;
   attester::Session session(client, *tpm, clock, {.tenant = state.tenant, .host = state.host, .key = state.key});
+  if (direct.list) return direct.list->attest(session);
   AttestOptions told = options;
   if (told.verifier.empty()) told.verifier = state.server;
   return session.attest_once(
@@ -186,14 +214,23 @@ std::string attested_text(const attester::Attested& attested) {
          "; the verifier's result is " + std::string(ear::name_of(attested.status));
 }
 
+std::string deleted_text(const Direct& direct) {
+  if (!direct.list) return {};
+  const std::string& why_not = direct.list->why_not();
+  return "; " + std::to_string(direct.list->deleted()) + " were deleted from the list" +
+         (why_not.empty() ? "" : ": " + why_not);
+}
+
 // Prints the outcome; refusals and delays as errors, and in JSON too. Returns the exit code.
-int report_attestation(const AttestOptions& options, const attester::Attestation& outcome) {
+int report_attestation(const AttestOptions& options, const attester::Attestation& outcome, const Direct& direct) {
   nlohmann::json json;
   int code = kNotAsItShouldBe;
   if (const auto* const attested = std::get_if<attester::Attested>(&outcome)) {
     if (attested->status == ear::Tier::kAffirming) code = kDone;
     json = attested_json(*attested);
-    if (!options.json) std::puts(attested_text(*attested).c_str());
+    if (direct.list) json["deleted"] = direct.list->deleted();
+    if (direct.list && !direct.list->why_not().empty()) json["why_not"] = direct.list->why_not();
+    if (!options.json) std::puts((attested_text(*attested) + deleted_text(direct)).c_str());
   } else if (const auto* const refused = std::get_if<attester::Refused>(&outcome)) {
     code = report(refusal_of(*refused));
     json = {{"outcome", "refused"}, {"reason", refused->problem.reason}, {"detail", refused->problem.detail}};
@@ -214,8 +251,10 @@ Result<int> once(const AttestOptions& options) {
   IMAKEEP_TRY(const auto& state, enrolled_state(options));
   IMAKEEP_TRY(const auto& records, records_of(options));
   IMAKEEP_TRY(const auto client, client_of(state));
-  IMAKEEP_TRY(const auto& outcome, attest(options, state, *client, records));
-  return report_attestation(options, outcome);
+  SystemClock clock;
+  IMAKEEP_TRY(auto direct, direct_of(options, *client, clock));
+  IMAKEEP_TRY(const auto& outcome, attest(options, state, *client, records, direct));
+  return report_attestation(options, outcome, direct);
 }
 
 // Ends with the process, by a signal.
@@ -224,10 +263,11 @@ Result<int> run(const AttestOptions& options) {
   IMAKEEP_TRY(const auto& records, records_of(options));
   IMAKEEP_TRY(const auto client, client_of(state));
   SystemClock clock;
-  attester::Loop(clock).run([&] { return attest(options, state, *client, records); },
+  IMAKEEP_TRY(auto direct, direct_of(options, *client, clock));
+  attester::Loop(clock).run([&] { return attest(options, state, *client, records, direct); },
                             [&](const Result<attester::Attestation>& outcome, std::int64_t) {
                               if (outcome) {
-                                static_cast<void>(report_attestation(options, *outcome));
+                                static_cast<void>(report_attestation(options, *outcome, direct));
                               } else {
                                 static_cast<void>(report(outcome.error()));
                               }
@@ -343,11 +383,26 @@ Option add_common(const Command& command, AttestOptions& options) {
 void add_records(const Command& command, AttestOptions& options) {
   const Option archive =
       command.add_option("--archive", options.archive, "archive of this host's keeper").value_name("FILE");
+  const Option list = command
+                          .add_option("--list", options.list,
+                                      "IMA directory with the whole list: the view, or the kernel's if nobody trims")
+                          .value_name("DIR")
+                          .excludes(archive);
+  const Option direct =
+      command
+          .add_option("--direct", options.direct,
+                      "IMA directory of a host without an archive: what the verifier proves and retains is deleted")
+          .value_name("DIR")
+          .excludes(archive)
+          .excludes(list);
+  command.add_option("--method", options.method, "how records are deleted")
+      .one_of({"auto", "stage", "count"})
+      .show_default()
+      .needs(direct);
   command
-      .add_option("--list", options.list,
-                  "IMA directory with the whole list: the view, or the kernel's if nobody trims")
-      .value_name("DIR")
-      .excludes(archive);
+      .add_duration("--hold-limit", options.hold_limit_ms,
+                    "longest time that the list is held for an attestation; then nothing is deleted (default: 30s)")
+      .needs(direct);
   const Option keeper = command
                             .add_option("--keeper", options.keeper,
                                         "control socket of the keeper, to tell it how many records are proven")
@@ -380,6 +435,8 @@ void add_attest(const Command& root) {
   enrol_command
       .add_option("--token", enrolment->token, "enrolment token of the verifier's administrator (default: none)")
       .value_name("TOKEN");
+  enrol_command.add_flag("--retain", enrolment->retain,
+                         "let the verifier keep this host's records, for once and run with --direct");
   act(enrol_command, enrolment, enrol);
   auto single = std::make_shared<AttestOptions>();
   const Command once_command = attest.add_command("once", "attest once, and say what was proven");

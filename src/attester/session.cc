@@ -125,13 +125,14 @@ Result<tpm::SavedKey> usable_key(tpm::AttestationTpm& tpm, const std::optional<t
 
 // ---- enrolment ------------------------------------------------------------------------------------------------------
 
-Result<Enrolment> Session::enrol(const std::string& token) {
+Result<Enrolment> Session::enrol(const std::string& token, bool retain) {
   IMAKEEP_TRY(auto ek, tpm_.endorsement_key());
   evidence::EnrolmentRequest request{.tenant = identity_.tenant,
                                      .host = identity_.host,
                                      .ek_public = ek.public_area,
                                      .ak_public = identity_.key.public_area,
-                                     .token = token};
+                                     .token = token,
+                                     .retain = retain};
   if (!ek.certificate.empty()) request.ek_certificates.push_back(std::move(ek.certificate));
   IMAKEEP_TRY(const auto& text, evidence::make_enrolment_request(request));
   IMAKEEP_TRY(const auto& offered, client_.post("/v1/enrol", kJson, text));
@@ -223,7 +224,9 @@ Result<Session::Quoted> Session::quote(const evidence::Challenge& challenge) {
 
 Result<Attestation> Session::answer(const evidence::Challenge& challenge, const OpenRecords& open,
                                     const OnProven& proven) {
+  if (around_.before) IMAKEEP_CHECK(around_.before(challenge));
   IMAKEEP_TRY(const auto& quoted, quote(challenge));
+  if (around_.after) IMAKEEP_CHECK(around_.after(quoted.signed_quote, quoted.pcrs));
   Increment increment{.challenge = challenge, .quoted = quoted, .open = open, .proven = proven};
   increment.start = increment.next = first_wanted(challenge, quoted.quote);
   for (;;) {

@@ -65,6 +65,13 @@ struct HostIdentity {
 using OnProven = std::function<Result<void>(std::optional<std::uint64_t> chain, std::uint64_t n,
                                             const evidence::EvidenceHeader& sent)>;
 
+// Called around each quote, by a host that opens its list for an attestation and trims it by the verdict
+// (attester/direct.h). An error ends the attestation; before the quote nothing has been sent.
+struct AroundQuote {
+  std::function<Result<void>(const evidence::Challenge&)> before = {};
+  std::function<Result<void>(const tpm::SignedQuote&, const std::vector<imalog::PcrValue>&)> after = {};
+};
+
 // `saved` if the TPM accepts it, otherwise a new key. Errors: those of AttestationTpm.
 Result<tpm::SavedKey> usable_key(tpm::AttestationTpm& tpm, const std::optional<tpm::SavedKey>& saved);
 
@@ -76,7 +83,10 @@ class Session {
 
   // Makes the host known by its EK and AK, and proves that both are in one TPM. `token`: of the operator, or empty.
   // Errors: of the client and of the TPM; kMalformed for an answer that is none.
-  Result<Enrolment> enrol(const std::string& token);
+  // `retain`: asks the verifier to keep the records that it proves.
+  Result<Enrolment> enrol(const std::string& token, bool retain = false);
+
+  void around_quote(AroundQuote around) { around_ = std::move(around); }
 
   // Attests, and attests again at once while the verdict asks for that. Begins again where the verifier wants the
   // records, once for each challenge; asks for a new challenge if the challenge was overtaken, at most three times.
@@ -140,6 +150,7 @@ class Session {
   tpm::AttestationTpm& tpm_;
   Clock& clock_;
   const HostIdentity identity_;
+  AroundQuote around_;
 };
 
 }  // namespace imakeep::attester

@@ -50,8 +50,14 @@ class Client {
   // and those of the source.
   virtual Result<Answer> send(const std::string& method, const std::string& path, const std::string& content_type,
                               BodySource body) = 0;
+  // From now on no request takes longer than this in all; 0: only the options' limits count.
+  void limit_total(std::chrono::milliseconds total) { total_ = total; }
+
   Result<Answer> get(const std::string& path);
   Result<Answer> post(const std::string& path, const std::string& content_type, const std::string& body);
+
+ protected:
+  std::chrono::milliseconds total_{0};
 };
 
 // The body of a text. The text must outlive the source.

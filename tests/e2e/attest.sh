@@ -35,7 +35,7 @@ check_equal "the key is saved for its owner alone" "700 600" "$(stat -c %a "$sta
 saved=$(cat "$state/attester.json")
 check_refused "enrol again" 3 "/v1/enrol" attest enrol --server "$nobody" --host web-1
 check_equal "the key stays" "$saved" "$(cat "$state/attester.json")"
-check_refused "once without records" 2 "--archive FILE or --list DIR" attest once
+check_refused "once without records" 2 "--archive FILE, --list DIR and --direct DIR" attest once
 check_refused "once with both" 2 "--archive" attest once --archive "$work/a" --list "$work/ima"
 check_refused "once, and nobody listens" 3 "https://127.0.0.1:1/v1/challenge" attest once --list "$work/ima"
 end_swtpm

@@ -1,21 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // A host attests to a verifier: the real attester with a real swtpm, over HTTPS, to the real judge of src/verifier.
 
-#include "verifier/attestation.h"
-
-#include <mutex>
-#include <random>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "attester/session.h"
-#include "http/test_support.h"
 #include "imalog/test_support.h"
+#include "support/small_verifier.h"
 #include "support/swtpm.h"
 #include "support/test_clock.h"
 #include "tpm/esys/esys_attestation_tpm.h"
-#include "vstore/memory/memory_store.h"
 
 namespace imakeep::test {
 namespace {
@@ -24,126 +18,6 @@ using attester::Records;
 using imalog::test::Content;
 using imalog::test::must;
 using testing::ElementsAre;
-
-constexpr std::int64_t kNow = 1'790'000'000;
-const vstore::HostKey kHost{.tenant = "default", .host = "web-1"};
-
-// ---- the verifier ---------------------------------------------------------------------------------------------------
-
-http::Response refused(const verifier::Refusal& refusal) {
-  const evidence::Problem problem = verifier::problem_of(refusal);
-  return {.status = problem.status,
-          .content_type = std::string(evidence::kProblemMediaType),
-          .body = evidence::make_problem(problem)};
-}
-
-http::Response not_now() {
-  http::Response response = refused({.reason = verifier::Reason::kOverloaded, .detail = "not now"});
-  response.headers.emplace_back("Retry-After", "1");
-  return response;
-}
-
-class EvidenceRequest : public http::Request {
- public:
-  EvidenceRequest(const verifier::Judge& judge, vstore::Store& store)
-      : judging_(judge, kNow), judge_(judge), store_(store) {}
-
-  std::optional<http::Response> take(ByteView piece) override {
-    if (const auto refusal = judging_.feed(piece)) return refused(*refusal);
-    return std::nullopt;
-  }
-  void finish(http::Responder respond) override {
-    auto judged = judging_.finish();
-    if (!judged) return respond(refused(judged.error()));
-    if (const auto* const part = std::get_if<verifier::Part>(&*judged)) {
-      auto receipt = verifier::take_part(judge_, *part);
-      if (!receipt) return respond(refused(receipt.error()));
-      return respond({.status = evidence::kPartTakenStatus, .content_type = "application/json", .body = *receipt});
-    }
-    auto* const accepted = std::get_if<verifier::Accepted>(&*judged);
-    if (accepted == nullptr) return respond({.body = std::get<verifier::Repeated>(*judged).verdict});
-    const auto moved = must(store_.commit(std::span(&accepted->move, 1)));
-    EXPECT_EQ(moved.front(), vstore::MoveResult::kMoved);
-    respond({.content_type = "application/json", .body = accepted->verdict});
-  }
-
- private:
-  verifier::Attestation judging_;
-  const verifier::Judge& judge_;
-  vstore::Store& store_;
-};
-
-// The verifier takes the evidence, and its answer is lost.
-class AnswerLost : public http::Request {
- public:
-  explicit AnswerLost(std::unique_ptr<http::Request> request) : request_(std::move(request)) {}
-  std::optional<http::Response> take(ByteView piece) override { return request_->take(piece); }
-  void finish(http::Responder respond) override {
-    request_->finish(http::Responder([](const http::Response&) {}));
-    respond(not_now());
-  }
-
- private:
-  const std::unique_ptr<http::Request> request_;
-};
-
-class SmallVerifier {
- public:
-  SmallVerifier() {
-    must(store.add_tenant({.tenant = kHost.tenant}));
-    must(keys_.begin(kNow));
-  }
-  void enrol(const tpm::SavedKey& key) {
-    must(store.add_host({.key = kHost,
-                         .name = kHost.host,
-                         .status = vstore::HostStatus::kEnrolled,
-                         .ak_public = key.public_area,
-                         .ak_name = Bytes(34),
-                         .ek_hash = Bytes(32)}));
-  }
-  vstore::HostRow row() { return *must(store.host(kHost, kNow)); }
-
-  vstore::MemoryStore store;
-  verifier::Settings settings;
-  std::atomic<int> requests = 0;  // with evidence
-  // What happens to each of them: 'b' the verifier cannot take it, 'a' it takes it, and the answer is lost.
-  std::function<char()> fate = [] { return '-'; };
-
- private:
-  http::Begun begin(const http::Head& head) {
-    if (head.path == "/v1/evidence") {
-      ++requests;
-      const char now = fate();
-      if (now == 'b') return {.refused = not_now()};
-      auto request = std::make_unique<EvidenceRequest>(judge_, store);
-      if (now == 'a') return {.request = std::make_unique<AnswerLost>(std::move(request))};
-      return {.request = std::move(request)};
-    }
-    return {.request = http::answered(1u << 16, [this](const Bytes& body) {
-              const auto request = must(evidence::read_challenge_request(as_text(body)));
-              const auto made = verifier::challenge(judge_, request, kNow);
-              if (!made) return refused(made.error());
-              return http::Response{.content_type = "application/json", .body = must(evidence::make_challenge(*made))};
-            })};
-  }
-
-  static void fill(std::span<std::byte> room) {
-    static std::mutex mutex;
-    static std::random_device device;
-    const std::lock_guard lock(mutex);
-    for (std::byte& byte : room) byte = static_cast<std::byte>(device());
-  }
-
-  verifier::KeyRing keys_{store, fill};
-  verifier::PolicyCache policies_{store, policy::Mode::kStrict};
-  verifier::AkCache aks_;
-  const verifier::Judge judge_{
-      .settings = settings, .store = store, .keys = keys_, .policies = policies_, .aks = aks_, .random = fill};
-
- public:
-  const std::unique_ptr<http::Server> server =
-      http::test::start([this](const http::Head& head) { return begin(head); }, {.requests_of_peer = 0});
-};
 
 // ---- the host -------------------------------------------------------------------------------------------------------
 
