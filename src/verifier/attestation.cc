@@ -118,8 +118,9 @@ class Attestation::Judging {
       return {};
     }
     if (header.more && host_.row.retains) {
-      return refuse(Reason::kUnsupported,
-                    "the records of a host that are retained cannot be sent in parts; attest more often, or use an archive");
+      return refuse(
+          Reason::kUnsupported,
+          "the records of a host that are retained cannot be sent in parts; attest more often, or use an archive");
     }
     more_ = header.more;
     evidence_ = evidence_identity(header);

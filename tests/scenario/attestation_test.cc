@@ -82,12 +82,12 @@ class AttestedHost : public testing::Test {
   }
   Result<attester::Attestation> attest() {
     attester::Session session(*client_, *tpm_, clock_, {.host = kHost.host, .key = key_});
-    return session.attest_once([this](std::uint64_t first) { return open(first); },
-                               [this](std::optional<std::uint64_t>, std::uint64_t n,
-                                      const evidence::EvidenceHeader&) -> Result<void> {
-                                 proven_.push_back(n);
-                                 return {};
-                               });
+    return session.attest_once(
+        [this](std::uint64_t first) { return open(first); },
+        [this](std::optional<std::uint64_t>, std::uint64_t n, const evidence::EvidenceHeader&) -> Result<void> {
+          proven_.push_back(n);
+          return {};
+        });
   }
   attester::Attested attested() {
     auto outcome = must(attest());

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // tpm/faulty/faulty_pcr_banks.h - PCR banks that fail on demand, for tests of code that uses PcrBanks.
 //
-// There are two kinds of faults, as with a TPM whose answer is lost: the PCR was extended, or it was not. The caller sees
-// the same error. Threads: safe from any thread.
+// There are two kinds of faults, as with a TPM whose answer is lost: the PCR was extended, or it was not. The caller
+// sees the same error. Threads: safe from any thread.
 #pragma once
 
 #include <limits>

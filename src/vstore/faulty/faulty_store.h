@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // vstore/faulty/faulty_store.h - a store that fails on demand, for tests of code that uses Store.
 //
-// There are two kinds of faults, as with a database whose answer is lost: the call took effect, or it did not. The caller
-// sees the same error. Threads: safe from any thread.
+// There are two kinds of faults, as with a database whose answer is lost: the call took effect, or it did not. The
+// caller sees the same error. Threads: safe from any thread.
 #pragma once
 
 #include <limits>
