@@ -35,10 +35,8 @@ judge_by_policy() {
     administer hosts assign guest lab && touch "$work/share/assigned"
 }
 
-# attest_and_trim METHOD
-attest_and_trim() {
-  local method=$1 known proven
-  guest=attest
+# attesting_machine: what the suite's machine needs to attest to a new verifier.
+attesting_machine() {
   with_network=yes
   limit_s=600
   new_disk archive 64M
@@ -46,6 +44,24 @@ attest_and_trim() {
   cp "$kernel" "$work/share/kernel"
   cp "$initramfs" "$work/share/initramfs"
   start_verifier
+}
+
+check_history() {
+  check "within a chain N never goes back, and there are two chains" python3 -c '
+import json, sys
+rows = json.load(sys.stdin)["history"]
+print(rows)
+for before, row in zip(rows, rows[1:]):
+    assert (row["chain"], row["n"]) >= (before["chain"], before["n"])
+    assert row["first"] == (before["n"] if row["chain"] == before["chain"] else 0)
+assert {row["chain"] for row in rows} == {1, 2}' < <(administer history guest --json)
+}
+
+# attest_and_trim METHOD
+attest_and_trim() {
+  local method=$1 known proven
+  guest=attest
+  attesting_machine
   rm -f "$work/share/checks"
   power_on "$method"
   judge_by_policy >"$work/policy.out" 2>&1
@@ -60,13 +76,6 @@ known, proven = map(int, sys.argv[1:])
 for one in json.load(sys.stdin)["findings"]:
     if one["record"] < proven: print(one["path"], one["record"] >= known)' "$known" "$proven")"
   boot "after a reset of the TPM" "$method-reset"
-  check "within a chain N never goes back, and there are two chains" python3 -c '
-import json, sys
-rows = json.load(sys.stdin)["history"]
-print(rows)
-for before, row in zip(rows, rows[1:]):
-    assert (row["chain"], row["n"]) >= (before["chain"], before["n"])
-    assert row["first"] == (before["n"] if row["chain"] == before["chain"] else 0)
-assert {row["chain"] for row in rows} == {1, 2}' < <(administer history guest --json)
+  check_history
   end_verifier
 }

@@ -13,6 +13,7 @@ struct ServeArguments {
   std::string listen = "127.0.0.1:8890";
   std::optional<std::int64_t> interval_ms;
   std::optional<std::int64_t> upload_time_ms;
+  std::optional<std::int64_t> keep_history_ms;
   std::optional<std::int64_t> store_timeout_ms;
   std::string mode = "strict";
   std::string profile = "veraison";
@@ -45,6 +46,9 @@ int run_serve(ServeArguments& arguments) {
   if (arguments.upload_time_ms) {
     options.settings.upload_lifetime_s =
         static_cast<std::uint64_t>(std::max(*arguments.upload_time_ms / kSecond, std::int64_t{1}));
+  }
+  if (arguments.keep_history_ms) {
+    options.keep_history = std::chrono::seconds((*arguments.keep_history_ms + kSecond - 1) / kSecond);
   }
   if (arguments.store_timeout_ms) {
     options.store_timeout = std::chrono::milliseconds(std::max(*arguments.store_timeout_ms, kSecond));
@@ -97,6 +101,8 @@ void add_serve(const Command& root) {
       "records of all parts of an increment (default: 100000000)");
   command.add_duration("--upload-time", arguments->upload_time_ms,
                        "time from a challenge to the last part of an increment (default: 1h)");
+  command.add_duration("--keep-history", arguments->keep_history_ms,
+                       "age from which accepted quotes are forgotten (default: none is)");
   command.add_flag("--findings-hold-back", options.settings.findings_hold_back,
                    "N ends before the first record that the policies refuse");
   command.add_option("--mode", arguments->mode, "semantics of the policies")

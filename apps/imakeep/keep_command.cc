@@ -16,7 +16,7 @@
 #include "daemon/bank_fills.h"
 #include "daemon/end_watch.h"
 #include "daemon/keep_loop.h"
-#include "daemon/signal_descriptor.h"
+#include "base/signal_descriptor.h"
 #include "daemon/view_keeper.h"
 #include "host/boot_options.h"
 #include "monitor/metrics_server.h"
@@ -69,7 +69,7 @@ struct KeepSignals {
 
 Result<KeepSignals> take_signals() {
   IMAKEEP_TRY(auto to_end, daemon::EndWatch::take_signals());
-  IMAKEEP_TRY(auto to_trim, daemon::signal_descriptor({SIGUSR1}));
+  IMAKEEP_TRY(auto to_trim, signal_descriptor({SIGUSR1}));
   // The process that reads our output may end before us.
   ::signal(SIGPIPE, SIG_IGN);
   return KeepSignals{.to_end = std::move(to_end), .to_trim = std::move(to_trim)};

@@ -7,17 +7,11 @@
 . /lab/check.sh
 # shellcheck source=attested.sh
 . /lab/attested.sh
+# shellcheck source=attester.sh
+. /lab/attester.sh
 part=$1
 method=${part%%-*}
-read -r url pin token </share/verifier
-
-attest() { imakeep attest "$@" --state /var/lib/imakeep/attest; }
-once() { attest once --archive $archive --keeper $socket --json >/share/verdict 2>/share/attest-said || { code=$?; cat /share/attest-said; return $code; }; }
-verdict() { grep -oE "\"$1\":[0-9]+" /share/verdict | tr -dc 0-9; }
-# attested: whatever the policy says of it.
-attested() { once || [[ $? == 1 && $(</share/verdict) == *'"attested"'* ]] || { cat /share/attest-said /share/verdict && return 1; }; }
-# verdict_is CHAIN FIRST
-verdict_is() { equal "chain $1 from $2" "chain $(verdict chain) from $(verdict first)"; }
+records=(--archive "$archive" --keeper "$socket")
 # trims_after COUNT: the keeper has trimmed more often than that.
 trims() { grep -c "trimmed .* by $method" $keeper_log; }
 trims_after() { (($(trims) > $1)) || { tail -n 5 $keeper_log && return 1; }; }
@@ -28,9 +22,6 @@ settled() {
   equal "$before" "$(archived)"
 }
 
-ip link set lo up
-ip addr add 10.0.2.15/24 dev eth0
-ip link set eth0 up
 check "the host is attested" attest_host
 check "the TPM has a key" make_key
 trimmed=$(trims)

@@ -81,8 +81,9 @@ Result<Attestation> DirectList::attest(Session& session) {
       {.before = [this](const evidence::Challenge& challenge) { return begin(challenge); },
        .after = [this](const tpm::SignedQuote& quote,
                        const std::vector<imalog::PcrValue>& values) { return quoted(quote, values); }});
-  auto outcome = session.attest_once([this](std::uint64_t first) { return open(first); },
-                                     [this](std::optional<std::uint64_t>, std::uint64_t n) { return proven(n); });
+  auto outcome = session.attest_once(
+      [this](std::uint64_t first) { return open(first); },
+      [this](std::optional<std::uint64_t>, std::uint64_t n, const evidence::EvidenceHeader&) { return proven(n); });
   end();
   session.around_quote({});
   return outcome;

@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <csignal>
 
-#include "daemon/signal_descriptor.h"
+#include "base/signal_descriptor.h"
 
 namespace imakeep::daemon {
 

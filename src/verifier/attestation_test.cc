@@ -7,6 +7,7 @@
 #include "policy/test_support.h"
 #include "support/test_verifier.h"
 #include "verifier/host_state.h"
+#include "vstore/checks.h"
 
 namespace imakeep::verifier {
 namespace attestation_test {
@@ -235,6 +236,25 @@ TEST(Attestation, ReportsARefusedRecordOnceAndMovesOn) {
   host.measure("/b");
   EXPECT_EQ(verifier.attest(host)->n, 4u);
   EXPECT_EQ(findings(verifier, vstore::FindingState::kOpen).at(0).count, 1u);
+}
+
+// The store bounds the answer, which names every policy of the list and the first findings.
+TEST(Attestation, HasRoomForTheLongestAnswer) {
+  TestVerifier verifier;
+  std::vector<Bytes> digests;
+  for (std::size_t i = 0; i < vstore::kMostPoliciesOfList; ++i) {
+    const std::string text = policy_of({"/usr/bin/" + std::to_string(i)});
+    const digest::Digest digest = digest::hash(digest::Algorithm::kSha256, as_bytes(text));
+    ASSERT_TRUE(verifier.store.put_policy(digest.view(), as_bytes(text), verifier.now));
+    digests.emplace_back(digest.view().begin(), digest.view().end());
+  }
+  ASSERT_TRUE(verifier.store.set_policy_list("default", "servers", digests));
+  TestHost host("web-1");
+  verifier.enrol(host, "servers");
+  for (std::size_t i = 0; i < 2 * ear::kMostFindings; ++i) {
+    host.measure("/" + std::to_string(i) + std::string(4000, i % 2 == 0 ? 'x' : '\\'));
+  }
+  EXPECT_EQ(verifier.attest(host)->n, host.list.size());
 }
 
 TEST(Attestation, RemembersARefusedRecordInTheResultsOfTheChain) {

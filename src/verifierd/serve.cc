@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "verifierd/serve.h"
 
+#include <poll.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "base/file.h"
+#include "base/signal_descriptor.h"
 #include "base/text.h"
 #include "enrol/trust_directory.h"
 #include "http/self_signed.h"
@@ -29,22 +31,11 @@ namespace {
 constexpr std::uint64_t kMostPemBytes = 1u << 20;
 constexpr std::chrono::minutes kTidyInterval{1};
 
-// SIGTERM and SIGINT, as something to wait for. Threads that start afterwards do not get them.
-class StopSignal {
- public:
-  StopSignal() {
-    ::sigemptyset(&signals_);
-    for (const int signal : {SIGTERM, SIGINT}) ::sigaddset(&signals_, signal);
-    ::pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+void wait_for(const UniqueFd& signals) {
+  pollfd wanted{.fd = signals.get(), .events = POLLIN, .revents = 0};
+  while (::poll(&wanted, 1, -1) < 0 && errno == EINTR) {
   }
-  void wait() const {
-    int signal = 0;
-    ::sigwait(&signals_, &signal);
-  }
-
- private:
-  sigset_t signals_{};
-};
+}
 
 Result<std::string> read_text(const std::string& path) {
   IMAKEEP_TRY(const Bytes bytes, read_file(path, {.most_bytes = kMostPemBytes}));
@@ -123,7 +114,8 @@ Result<std::unique_ptr<vstore::Store>> open_store(const std::string& store, std:
 }
 
 Result<void> serve(const ServeOptions& options) {
-  const StopSignal stop;
+  // Threads that start later do not get these signals.
+  IMAKEEP_TRY(const auto& stop, signal_descriptor({SIGTERM, SIGINT}));
   SystemClock clock;
   IMAKEEP_TRY(const auto& trust, trust_of(options));
   IMAKEEP_TRY(const auto& identity, identity_of(options, clock));
@@ -142,8 +134,12 @@ Result<void> serve(const ServeOptions& options) {
   verifier::Committer committer(*store);
   verifier::Service service{.judge = judge, .trust = trust, .committer = committer, .clock = clock, .log = print_line};
   service.more = [&](const http::Head& head) { return verifier::administer(service, head); };
-  // Parts of increments whose time is over. If the store fails, the next time does it.
-  const RepeatedTask tidy(kTidyInterval, [&] { static_cast<void>(store->drop_provisional(clock.unix_s())); });
+  // If the store fails, the next time does it.
+  const RepeatedTask tidy(kTidyInterval, [&] {
+    const std::int64_t now = clock.unix_s();
+    static_cast<void>(store->drop_provisional(now));
+    if (options.keep_history) static_cast<void>(store->drop_history(now - options.keep_history->count()));
+  });
   const auto begin = [&service](const http::Head& head) { return service.begin(head); };
   IMAKEEP_TRY(const auto& server, http::Server::start({.address = options.address,
                                                        .port = options.port,
@@ -167,7 +163,7 @@ Result<void> serve(const ServeOptions& options) {
               pin.c_str());
   std::fflush(stdout);
   ::sd_notify(0, "READY=1");
-  stop.wait();
+  wait_for(stop);
   ::sd_notify(0, "STOPPING=1");
   // Requests that have begun are answered, and their moves committed, before the store is closed.
   server->stop(options.patience);

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,9 +28,10 @@ struct ServeOptions {
   std::string admin_socket = "/run/imakeep-verifier/admin.sock";  // empty: none
   std::string certificate = {};  // PEM; empty: a self-signed one is made in the state directory
   std::string private_key = {};
-  std::vector<std::string> names = {};  // in a self-signed certificate
-  std::string ek_roots = {};            // directory of PEM and DER files
-  std::string ek_pins = {};             // file: enrol/ek_pins.h
+  std::vector<std::string> names = {};                    // in a self-signed certificate
+  std::string ek_roots = {};                              // directory of PEM and DER files
+  std::string ek_pins = {};                               // file: enrol/ek_pins.h
+  std::optional<std::chrono::seconds> keep_history = {};  // accepted quotes older than this are forgotten
   bool any_tpm = false;
   bool no_token = false;
   bool approval = false;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "daemon/signal_descriptor.h"
+#include "base/signal_descriptor.h"
 
 #include <sys/signalfd.h>
 
 #include <cerrno>
 #include <csignal>
 
-namespace imakeep::daemon {
+namespace imakeep {
 
 Result<UniqueFd> signal_descriptor(std::initializer_list<int> signals) {
   sigset_t blocked;
@@ -20,4 +20,4 @@ Result<UniqueFd> signal_descriptor(std::initializer_list<int> signals) {
   return fd;
 }
 
-}  // namespace imakeep::daemon
+}  // namespace imakeep
