@@ -209,9 +209,11 @@ nlohmann::json attested_json(const attester::Attested& attested) {
 
 std::string attested_text(const attester::Attested& attested) {
   const std::uint64_t end = attested.first + attested.sent;
-  return std::to_string(attested.n) + " records are proven; " + std::to_string(attested.sent) + " were sent" +
-         (attested.sent == 0 ? "" : ": [" + std::to_string(attested.first) + ", " + std::to_string(end) + ")") +
-         "; the verifier's result is " + std::string(ear::name_of(attested.status));
+  const std::string sent =
+      attested.sent == 0 ? "none was sent"
+                         : "records [" + std::to_string(attested.first) + ", " + std::to_string(end) + ") were sent";
+  return std::to_string(attested.n) + " records are proven; " + sent + "; the verifier's result is " +
+         std::string(ear::name_of(attested.status));
 }
 
 std::string deleted_text(const Direct& direct) {
