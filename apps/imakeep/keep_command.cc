@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "archive/sqlite/sqlite_store.h"
+#include "base/signal_descriptor.h"
 #include "cli/terminal.h"
 #include "commands.h"
 #include "control/message.h"
@@ -16,7 +17,6 @@
 #include "daemon/bank_fills.h"
 #include "daemon/end_watch.h"
 #include "daemon/keep_loop.h"
-#include "base/signal_descriptor.h"
 #include "daemon/view_keeper.h"
 #include "host/boot_options.h"
 #include "monitor/metrics_server.h"

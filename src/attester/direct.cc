@@ -162,7 +162,7 @@ Result<void> DirectList::quoted(const tpm::SignedQuote& quote, const std::vector
   quoted_ = attest::quoted_pcrs(parsed, signature);
   values_ = values;
   if (holds_ == Holds::kStaged) {
-    const auto moved = source_.request("A\n");
+    auto moved = source_.request("A\n");
     if (!moved && !refused_with(moved, ENOENT)) return moved;  // ENOENT: no record is there
   }
   return {};
@@ -315,7 +315,7 @@ Result<void> DirectList::remove(std::uint64_t records) {
     return in_time();
   }
   bool done = false;
-  const auto requested = request(records, done);
+  auto requested = request(records, done);
   if (done) {
     deleted_ += records;
     return save_beginnings(options_.state_directory, after);
@@ -333,12 +333,12 @@ Result<void> DirectList::remove(std::uint64_t records) {
 // `done`: what the list shows afterwards, whatever the answer to the request was.
 Result<void> DirectList::request(std::uint64_t records, bool& done) {
   if (holds_ == Holds::kStaged) {
-    const auto deleted = source_.request("D\n");  // ENOMEM: the records are deleted nevertheless
+    auto deleted = source_.request("D\n");  // ENOMEM: the records are deleted nevertheless
     IMAKEEP_TRY(done, is_empty(ListPart::kStaged));
     return deleted;
   }
   IMAKEEP_TRY(const auto before, source_.count());
-  const auto deleted = source_.request(std::to_string(records) + "\n");
+  auto deleted = source_.request(std::to_string(records) + "\n");
   IMAKEEP_TRY(const auto after, source_.count());
   // Records that were added meanwhile may hide the deletion; then the next attestation will tell.
   done = after < before;

@@ -80,8 +80,8 @@ Result<archive::AcceptedQuote> accepted_quote(const json& request) {
   for (const auto& [bank, values] : pcrs->items()) {
     if (!values.is_object()) return bad_quote("has PCR values that are no object");
     for (const auto& [pcr, value] : values.items()) {
-      IMAKEEP_TRY(auto given, quoted_value(bank, pcr, value));
-      quote.pcrs.push_back(std::move(given));
+      IMAKEEP_TRY(const auto& given, quoted_value(bank, pcr, value));
+      quote.pcrs.push_back(given);
     }
   }
   return quote;

@@ -283,7 +283,9 @@ void MicroServer::watch() {
 
 void MicroServer::stop(std::chrono::milliseconds patience) {
   if (!daemon_) return;
-  if (const MHD_socket listening = ::MHD_quiesce_daemon(daemon_.get()); listening >= 0) ::close(listening);
+  // libmicrohttpd's threads may still name the descriptor, so that it is closed only after they have ended.
+  const UniqueFd listening(::MHD_quiesce_daemon(daemon_.get()));
+  if (listening.valid()) ::shutdown(listening.get(), SHUT_RDWR);
   {
     std::unique_lock lock(mutex_);
     all_ended_.wait_for(lock, patience, [this] { return running_.empty(); });

@@ -7,10 +7,12 @@
 The host of this test has no TPM: soft_host.py.
 """
 import base64
+import hashlib
 import json
 import pathlib
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -115,7 +117,7 @@ def check_result(verifier, host, result):
     keys = asked(verifier, "GET", "/.well-known/jwks.json")
     done = accepts(result)
     check(done.returncode == 0, f"jose refuses the result {result}: {done.stderr.decode()}")
-    check(b'"web-1"' in done.stdout, f"the result is not about the host: {done.stdout[:200]!r}")
+    check(f'"{host.name}"'.encode() in done.stdout, f"the result is not about the host: {done.stdout[:200]!r}")
     head, claims, signature = result.split(".")
     unsigned = base64.urlsafe_b64encode(b'{"alg":"none"}').decode().rstrip("=")
     other = ("A" if claims[20] != "A" else "B")
